@@ -1,0 +1,160 @@
+/**
+ * What the page, the CLI and the tests ask of the engine. Everything here is plain data, functions taking plain data, and
+ * AbortSignals, so the same interface stands in front of the engine itself (Node) and of the worker that holds it (page).
+ */
+import type { Architecture, ChatMessage, TokenPlan } from '../text/types.ts';
+import type { TagFormat, Tiling } from '../tiling/types.ts';
+
+export type BackendName = 'webgpu' | 'wasm' | 'cpu';
+export type BackendChoice = 'auto' | BackendName;
+
+export interface AdapterDescription {
+  vendor: string;
+  architecture: string;
+  device: string;
+  description: string;
+  /** Rendered on the CPU (SwiftShader, lavapipe): never chosen unless asked for by name. */
+  software: boolean;
+}
+
+export interface DeviceInfo {
+  backend: BackendName;
+  /** null off WebGPU */
+  adapter: AdapterDescription | null;
+  features: string[];
+  limits: Record<string, number>;
+  threads: number;
+  /** Why this rung of the ladder: one plain sentence. */
+  reason: string;
+}
+
+/** Where a model comes from. Bundled models are addressed by id (`nano-d`). */
+export type ModelSource =
+  | { kind: 'bundled'; id: string }
+  | { kind: 'url'; url: string }
+  | { kind: 'folder'; path: string };
+
+export interface ModelEntry {
+  id: string;
+  title: string;
+  source: ModelSource;
+  architecture: Architecture;
+  parameters: number;
+  /** All files of the folder. */
+  bytes: number;
+  /** Where the bytes lie after the first load. */
+  storage: 'opfs' | 'cache' | 'memory' | 'files' | null;
+  storedBytes: number;
+  loaded: boolean;
+  /** What it can and cannot do, in a sentence or two. */
+  note: string;
+}
+
+export type LoadStage = 'config' | 'tokenizer' | 'weights' | 'device' | 'ready';
+
+export interface LoadProgress {
+  stage: LoadStage;
+  loadedBytes: number;
+  totalBytes: number;
+  bytesPerSecond: number;
+  etaSeconds: number | null;
+  fromStorage: boolean;
+}
+
+export interface LoadedModel {
+  entry: ModelEntry;
+  architecture: Architecture;
+  tileSize: number;
+  maxTiles: number;
+  tagFormat: TagFormat;
+  tokensPerTile: number;
+  contextLength: number;
+  weightBytes: number;
+  loadMs: number;
+}
+
+export interface Sampling {
+  /** 0 = greedy */
+  temperature: number;
+  topK?: number;
+  topP?: number;
+  /** 1 = off */
+  repetitionPenalty?: number;
+  seed?: number;
+}
+
+export interface ChatRequest {
+  /** The whole conversation; the first user message gets the image when there is one. */
+  messages: ChatMessage[];
+  /** Encoded image file (PNG, JPEG, WebP), or null for text only. */
+  image: Uint8Array | null;
+  /** Default: the model's own maximum. */
+  maxTiles?: number;
+  sampling: Sampling;
+  maxNewTokens: number;
+}
+
+export type ChatEvent =
+  | { type: 'stage'; stage: 'image' | 'vision' | 'prefill' | 'decode'; done: number; total: number }
+  /** `text` is the text that this token completed (may be empty inside a multi-byte character). */
+  | { type: 'token'; id: number; text: string; index: number };
+
+export interface ChatResult {
+  text: string;
+  ids: number[];
+  finishReason: 'stop' | 'length' | 'cancelled';
+  usage: { promptTokens: number; visualTokens: number; completionTokens: number };
+  timings: { loadMs: number; visionMs: number; prefillMs: number; decodeMs: number; firstTokenMs: number };
+  backend: BackendName;
+  adapter: AdapterDescription | null;
+}
+
+/** The numbers of a model that the inspector needs; no weights. */
+export interface InspectRequest {
+  image: Uint8Array;
+  /** Preset or bundled model id whose tokenizer and widths are used; default the NVLM-1.0-D-72B geometry. */
+  model?: string;
+  tileSize?: number;
+  maxTiles?: number;
+  tagFormat?: TagFormat;
+  /** User text after the image, for the token strip. */
+  prompt?: string;
+}
+
+export interface ArchitectureCost {
+  /** Positions of the decoder's sequence. */
+  decoderTokens: number;
+  /** Keys that gated cross-attention reads. */
+  crossAttentionTokens: number;
+  /** Bytes of self- and cross-attention keys and values, f16, for the sequence. */
+  kvBytes: number;
+}
+
+export interface Inspection {
+  tiling: Tiling;
+  tokens: { perTile: number; visual: number; tags: number };
+  /** One plan an architecture; the same object the model would consume. */
+  plans: Record<'D' | 'X' | 'H', TokenPlan>;
+  costs: Record<'D' | 'X' | 'H', ArchitectureCost>;
+  /** Surface text of every id in the plans, for hovering. */
+  tokenTexts: Record<number, string>;
+  geometry: { model: string; title: string; tileSize: number; maxTiles: number; tagFormat: TagFormat };
+}
+
+export interface CallOptions {
+  signal?: AbortSignal;
+}
+
+export interface Engine {
+  device(): Promise<DeviceInfo>;
+  /** Switches the backend; a loaded model is unloaded first. */
+  openDevice(choice: BackendChoice): Promise<DeviceInfo>;
+  models(): Promise<ModelEntry[]>;
+  load(source: ModelSource, options?: CallOptions & { onProgress?: (progress: LoadProgress) => void }): Promise<LoadedModel>;
+  unload(): Promise<void>;
+  /** Deletes the stored bytes of a model (not the loaded one). */
+  deleteStored(id: string): Promise<void>;
+  chat(request: ChatRequest, options?: CallOptions & { onEvent?: (event: ChatEvent) => void }): Promise<ChatResult>;
+  inspect(request: InspectRequest, options?: CallOptions): Promise<Inspection>;
+  dispose(): Promise<void>;
+}

@@ -1,0 +1,65 @@
+export type Architecture = 'NVLM_D' | 'NVLM_X' | 'NVLM_H';
+
+export interface ChatMessage {
+  role: 'system' | 'user' | 'assistant';
+  /** A user message may hold one `<image>` placeholder. */
+  content: string;
+}
+
+/** A text tokenizer: the model folder's `tokenizer.json`. */
+export interface Tokenizer {
+  /** No special tokens are added; added tokens inside the text are recognised. */
+  encode(text: string): number[];
+  decode(ids: ArrayLike<number>, options?: { skipSpecialTokens?: boolean }): string;
+  /** Id of an added or vocabulary token, undefined when there is none. */
+  idOf(token: string): number | undefined;
+  /** The token's own surface text (for the inspector), special tokens included. */
+  tokenText(id: number): string;
+  readonly vocabSize: number;
+}
+
+export type SegmentKind = 'text' | 'tag' | 'visual' | 'answer';
+
+/** A run of neighbouring sequence positions that belong together. */
+export interface Segment {
+  kind: SegmentKind;
+  /** First position and one past the last. */
+  start: number;
+  end: number;
+  /** Index of the tile for `tag` and `visual`. */
+  tile?: number;
+  /** Source text for `text`, `tag` and `answer`. */
+  text?: string;
+}
+
+/**
+ * The sequence of one sample, for all three architectures: what the model consumes, the inspector draws and the tests compare
+ * (design §3; `plan` of the reference implementation).
+ */
+export interface TokenPlan {
+  architecture: Architecture;
+  /** [T] */
+  inputIds: Int32Array;
+  /** [T], −100 = not in the loss. */
+  labels: Int32Array;
+  /** Cover [0, T) without gaps, in order. */
+  segments: Segment[];
+  /** Tokens of one tile after pixel shuffle. */
+  tokensPerTile: number;
+  /** Tiles whose visual tokens stand in the decoder's sequence, in order (D: all, X: none, H: the thumbnail). */
+  sequenceTiles: number[];
+  /** Tiles read through gated cross-attention, in order (D: none, X: all, H: the regular ones). */
+  crossTiles: number[];
+  /** [T, crossTiles.length] row-major, 1 = this row sees that tile. */
+  crossMask: Uint8Array;
+  /** H only: ids of the tag that stands before each cross-attended tile's tokens in keys and values; otherwise empty. */
+  crossTagIds: Int32Array[];
+  counts: {
+    /** T */
+    decoderTokens: number;
+    /** Keys that cross-attention reads: visual tokens and, in H, tag tokens. */
+    crossAttentionTokens: number;
+    visualTokens: number;
+    tagTokens: number;
+  };
+}
