@@ -2,20 +2,39 @@ export type Architecture = 'NVLM_D' | 'NVLM_X' | 'NVLM_H';
 
 export interface ChatMessage {
   role: 'system' | 'user' | 'assistant';
-  /** A user message may hold one `<image>` placeholder. */
+  /** The first user message may hold one `<image>` placeholder. */
   content: string;
+}
+
+/** Half-open range of a string, in UTF-16 units. */
+export interface Span {
+  start: number;
+  end: number;
+}
+
+/** A token that stands for a fixed string outside the learnt vocabulary: control tokens, tile tags, wrappers. */
+export interface AddedToken {
+  id: number;
+  content: string;
+  /** Dropped by `decode` with `skipSpecialTokens`. */
+  special: boolean;
 }
 
 /** A text tokenizer: the model folder's `tokenizer.json`. */
 export interface Tokenizer {
-  /** No special tokens are added; added tokens inside the text are recognised. */
-  encode(text: string): number[];
+  /**
+   * No special tokens are added; added tokens inside the text are recognised, except where they touch a `literal` span
+   * (what a user typed): there the same characters are ordinary text.
+   */
+  encode(text: string, literal?: readonly Span[]): number[];
   decode(ids: ArrayLike<number>, options?: { skipSpecialTokens?: boolean }): string;
   /** Id of an added or vocabulary token, undefined when there is none. */
   idOf(token: string): number | undefined;
   /** The token's own surface text (for the inspector), special tokens included. */
   tokenText(id: number): string;
+  /** One more than the largest id. */
   readonly vocabSize: number;
+  readonly addedTokens: readonly AddedToken[];
 }
 
 export type SegmentKind = 'text' | 'tag' | 'visual' | 'answer';
@@ -59,7 +78,9 @@ export interface TokenPlan {
     decoderTokens: number;
     /** Keys that cross-attention reads: visual tokens and, in H, tag tokens. */
     crossAttentionTokens: number;
+    /** Of all tiles, wherever they are read: tiles · tokensPerTile. */
     visualTokens: number;
+    /** Of all tags, wherever they are read. */
     tagTokens: number;
   };
 }
