@@ -2,31 +2,12 @@
  * What the page, the CLI and the tests ask of the engine. Everything here is plain data, functions taking plain data, and
  * AbortSignals, so the same interface stands in front of the engine itself (Node) and of the worker that holds it (page).
  */
+import type { AdapterDescription, BackendChoice, BackendName, DeviceInfo } from '../device/types.ts';
+import type { Sampling } from '../nvlm/sampler.ts';
 import type { Architecture, ChatMessage, TokenPlan } from '../text/types.ts';
 import type { TagFormat, Tiling } from '../tiling/types.ts';
 
-export type BackendName = 'webgpu' | 'wasm' | 'cpu';
-export type BackendChoice = 'auto' | BackendName;
-
-export interface AdapterDescription {
-  vendor: string;
-  architecture: string;
-  device: string;
-  description: string;
-  /** Rendered on the CPU (SwiftShader, lavapipe): never chosen unless asked for by name. */
-  software: boolean;
-}
-
-export interface DeviceInfo {
-  backend: BackendName;
-  /** null off WebGPU */
-  adapter: AdapterDescription | null;
-  features: string[];
-  limits: Record<string, number>;
-  threads: number;
-  /** Why this rung of the ladder: one plain sentence. */
-  reason: string;
-}
+export type { AdapterDescription, BackendChoice, BackendName, DeviceInfo };
 
 /** Where a model comes from. Bundled models are addressed by id (`nano-d`). */
 export type ModelSource =
@@ -73,15 +54,7 @@ export interface LoadedModel {
   loadMs: number;
 }
 
-export interface Sampling {
-  /** 0 = greedy */
-  temperature: number;
-  topK?: number;
-  topP?: number;
-  /** 1 = off */
-  repetitionPenalty?: number;
-  seed?: number;
-}
+export type { Sampling };
 
 export interface ChatRequest {
   /** The whole conversation; the first user message gets the image when there is one. */

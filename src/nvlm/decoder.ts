@@ -1,0 +1,133 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
+import { attention } from '../ops/attention/attention.ts';
+import { crossAttention } from '../ops/cross-attention/cross-attention.ts';
+import { linear } from '../ops/linear/linear.ts';
+import { rmsNorm } from '../ops/rms-norm/rms-norm.ts';
+import { rope } from '../ops/rope/rope.ts';
+import { swiglu } from '../ops/swiglu/swiglu.ts';
+import { hasCrossAttention, type NvlmConfig } from './config.ts';
+import type { CrossKeysAndValues, KvCache } from './kv-cache.ts';
+import { names } from './names.ts';
+import type { Weights } from './weights.ts';
+
+/** Where the rows of a decoder call stand. R = batch · length rows, batch-major. */
+export interface DecoderContext {
+  batch: number;
+  /** T, rows a batch element in this call. */
+  length: number;
+  /** [R] i32 */
+  positions: Tensor1D;
+  /** [B] i32, position of each batch element's first row. */
+  starts: Tensor1D;
+  /** [headDim / 2] f32 */
+  inverseFrequencies: Tensor1D;
+  cache: KvCache | null;
+  cross: CrossKeysAndValues | null;
+  /** [R, N] i32, 1 = this row sees that cross-attended tile; null without cross-attention. */
+  rowTiles: Tensor2D | null;
+}
+
+/** Applies the linear of a checkpoint name, with its bias when it has one. */
+function project(x: Tensor2D, name: string, weights: Weights): Tensor2D {
+  return linear(x, weights.linear(name), weights.bias(name));
+}
+
+function selfAttention(x: Tensor2D, layer: number, config: NvlmConfig, weights: Weights, context: DecoderContext): Tensor2D {
+  const { heads, kvHeads, headDim, qkNorm, rmsNormEps } = config.llm;
+  const { batch, length, positions, starts, inverseFrequencies } = context;
+  const name = `${names.decoderLayer(config, layer)}.self_attn`;
+  const headNorm = (rows: Tensor2D, norm: string): Tensor2D =>
+    rmsNorm(rows.reshape([-1, headDim]), weights.vector(`${name}.${norm}.weight`), rmsNormEps).reshape(rows.shape);
+  let q = project(x, `${name}.q_proj`, weights);
+  let k = project(x, `${name}.k_proj`, weights);
+  if (qkNorm) {
+    q = headNorm(q, 'q_norm');
+    k = headNorm(k, 'k_norm');
+  }
+  q = rope(q, positions, inverseFrequencies, heads);
+  k = rope(k, positions, inverseFrequencies, kvHeads);
+  const fresh = {
+    k: k.reshape<Tensor3D>([batch, length, kvHeads * headDim]),
+    v: project(x, `${name}.v_proj`, weights).reshape<Tensor3D>([batch, length, kvHeads * headDim]),
+  };
+  const held = context.cache ? context.cache.write(layer, fresh.k, fresh.v, starts) : fresh;
+  const attended = attention(q, held.k, held.v, { heads, kvHeads, causal: true, starts, keyMask: null });
+  return project(attended, `${name}.o_proj`, weights);
+}
+
+/**
+ * `tanh(g) · O(softmax(Q(RMSNorm(h)) · K(v)ᵀ / √d + mask) · V(v))` (design §4): what gated cross-attention adds to the residual
+ * stream. Rows that see no tile get an exact zero.
+ */
+function gatedCrossAttention(
+  x: Tensor2D,
+  layer: number,
+  config: NvlmConfig,
+  weights: Weights,
+  cross: CrossKeysAndValues,
+  rowTiles: Tensor2D,
+): Tensor2D {
+  const { heads, kvHeads, rmsNormEps } = config.llm;
+  const name = names.decoderLayer(config, layer);
+  const normed = rmsNorm(x, weights.vector(`${name}.cross_attn_layernorm.weight`), rmsNormEps);
+  const { k, v } = cross.layers.get(layer)!;
+  const attended = crossAttention(project(normed, `${name}.cross_attn.q_proj`, weights), k, v, {
+    heads,
+    kvHeads,
+    rowTiles,
+    keyTiles: cross.keyTiles,
+  });
+  const gate = weights.vector(`${name}.cross_attn_gate`).tanh();
+  return project(attended, `${name}.cross_attn.o_proj`, weights).mul(gate);
+}
+
+/** One decoder layer: self-attention → gated cross-attention where the layer has one → SwiGLU, all on the residual stream [R, C]. */
+function decoderLayer(x: Tensor2D, layer: number, config: NvlmConfig, weights: Weights, context: DecoderContext): Tensor2D {
+  const name = names.decoderLayer(config, layer);
+  const { rmsNormEps } = config.llm;
+  const normed = rmsNorm(x, weights.vector(`${name}.input_layernorm.weight`), rmsNormEps);
+  let h = x.add<Tensor2D>(selfAttention(normed, layer, config, weights, context));
+  if (context.cross && context.rowTiles && hasCrossAttention(config, layer)) {
+    h = h.add<Tensor2D>(gatedCrossAttention(h, layer, config, weights, context.cross, context.rowTiles));
+  }
+  const inner = rmsNorm(h, weights.vector(`${name}.post_attention_layernorm.weight`), rmsNormEps);
+  const gated = swiglu(project(inner, `${name}.mlp.gate_proj`, weights), project(inner, `${name}.mlp.up_proj`, weights));
+  return h.add<Tensor2D>(project(gated, `${name}.mlp.down_proj`, weights));
+}
+
+/** Embedded rows [R, C] → final-norm hidden states [R, C]. */
+export function decode(embedded: Tensor2D, config: NvlmConfig, weights: Weights, context: DecoderContext): Tensor2D {
+  return tf.tidy(() => {
+    let x = embedded;
+    for (let layer = 0; layer < config.llm.layers; layer++) {
+      x = tf.tidy(() => decoderLayer(x, layer, config, weights, context));
+    }
+    return rmsNorm(x, weights.vector(names.finalNorm(config)), config.llm.rmsNormEps);
+  });
+}
+
+/** Hidden states [R, C] → logits [R, V] through the head, or the embedding table where they are tied. */
+export function logitsOf(hidden: Tensor2D, config: NvlmConfig, weights: Weights): Tensor2D {
+  return linear(hidden, weights.linear(names.lmHead(config)), null);
+}
+
+/** Keys and values of the image for every cross-attention layer, from its projected tokens [B, S, C]. */
+export function crossKeysAndValues(
+  tokens: Tensor3D,
+  keyTiles: Tensor2D,
+  tiles: number,
+  config: NvlmConfig,
+  weights: Weights,
+): CrossKeysAndValues {
+  const [batch, length, width] = tokens.shape;
+  const rows = tokens.reshape<Tensor2D>([batch * length, width]);
+  const layers: CrossKeysAndValues['layers'] = new Map();
+  for (let layer = 0; layer < config.llm.layers; layer++) {
+    if (!hasCrossAttention(config, layer)) continue;
+    const name = `${names.decoderLayer(config, layer)}.cross_attn`;
+    const side = (projection: string): Tensor3D => project(rows, `${name}.${projection}`, weights).reshape([batch, length, -1]);
+    layers.set(layer, { k: side('k_proj'), v: side('v_proj') });
+  }
+  return { layers, keyTiles, tiles };
+}

@@ -1,0 +1,239 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
+import { NvlmError } from '../errors.ts';
+import { embed } from '../ops/embed/embed.ts';
+import type { TokenPlan } from '../text/types.ts';
+import { tokensPerTile, type NvlmConfig } from './config.ts';
+import { connect } from './connector.ts';
+import { crossKeysAndValues, decode, logitsOf } from './decoder.ts';
+import { KvCache } from './kv-cache.ts';
+import { names } from './names.ts';
+import { inverseFrequencies } from './rope.ts';
+import { encodeVision } from './vision-encoder.ts';
+import type { Weights } from './weights.ts';
+
+/** One sequence and the image it talks about. */
+export interface Sample {
+  plan: Pick<TokenPlan, 'inputIds' | 'crossMask' | 'crossTiles' | 'crossTagIds' | 'sequenceTiles'>;
+  /** [tiles, tokensPerTile, decoderWidth] from {@link NvlmModel.imageFeatures}; null for text only. */
+  features: Tensor3D | null;
+}
+
+/** Host-side description of rows to embed: a token id each, or a row of the visual table where `slots` ≥ 0. */
+interface RowSources {
+  ids: Int32Array;
+  slots: Int32Array;
+}
+
+/** NVLM-D, -X or -H, or a plain text model: weights and the forward pass. Owns the weights. */
+export class NvlmModel {
+  private readonly inverseFrequencies: Tensor1D;
+
+  constructor(
+    readonly config: NvlmConfig,
+    readonly weights: Weights,
+    /** Id that stands in `inputIds` where a visual token goes; null for a text model. */
+    readonly imageTokenId: number | null,
+  ) {
+    this.inverseFrequencies = tf.keep(tf.tensor1d(inverseFrequencies(config.llm)));
+  }
+
+  /**
+   * Vision encoder, pixel shuffle and connector.
+   *
+   * @param pixels [tiles, 3, S, S] f32, ImageNet-normalised, in sequence order (thumbnail last)
+   * @returns [tiles, tokensPerTile, decoderWidth]
+   */
+  imageFeatures(pixels: Float32Array, tiles: number): Tensor3D {
+    const { vision } = this.config;
+    if (!vision) throw new NvlmError('usage', 'This is a text model: it has no vision encoder.', 'Leave the image out.');
+    const expected = tiles * 3 * vision.imageSize ** 2;
+    if (pixels.length !== expected) {
+      throw new NvlmError(
+        'bad-data',
+        `${pixels.length} pixel values where ${tiles} tiles of ${vision.imageSize} px need ${expected}.`,
+        `Cut the image into tiles of ${vision.imageSize} px.`,
+      );
+    }
+    return tf.tidy(() => connect(encodeVision(pixels, tiles, vision, this.weights), this.config, this.weights));
+  }
+
+  newCache(batch: number): KvCache {
+    return new KvCache(batch, this.config.llm.layers, tf.getBackend() === 'webgpu');
+  }
+
+  /**
+   * Runs whole sequences, of different lengths if need be, and fills `cache` when there is one.
+   *
+   * With a cache that already holds the first `cache.lengths[0]` tokens of a single sample, only the rest is computed.
+   *
+   * @returns logits: `all` [B · T, V], T the longest sequence, rows past a sequence's end meaningless; `last` [B, V].
+   */
+  prefill(samples: readonly Sample[], cache: KvCache | null, rows: 'all' | 'last'): Tensor2D {
+    const batch = samples.length;
+    const held = cache?.lengths[0] ?? 0;
+    const fresh = samples.map((sample) => sample.plan.inputIds.length - held);
+    const length = Math.max(...fresh);
+    const result = tf.tidy(() => {
+      const { table, offsets } = this.visualTable(samples);
+      const cross = cache?.cross ?? this.crossInput(samples, table, offsets);
+      if (cache && cross && !cache.cross) cache.setCross(kept(cross));
+      const embedded = this.embedRows(this.sequenceRows(samples, offsets, held, length), table);
+      const hidden = decode(embedded, this.config, this.weights, {
+        batch,
+        length,
+        positions: tf.tensor1d(positionsOf(batch, length, held), 'int32'),
+        starts: tf.fill([batch], held, 'int32'),
+        inverseFrequencies: this.inverseFrequencies,
+        cache,
+        cross,
+        rowTiles: cross ? tf.tensor2d(crossRows(samples, held, length, cross.tiles), [batch * length, cross.tiles], 'int32') : null,
+      });
+      if (rows === 'all') return logitsOf(hidden, this.config, this.weights);
+      const last = Int32Array.from(fresh, (count, row) => row * length + count - 1);
+      return logitsOf(tf.gather(hidden, tf.tensor1d(last, 'int32')), this.config, this.weights);
+    });
+    cache?.advance(fresh);
+    return result;
+  }
+
+  /**
+   * One more token a batch row: cached decoding. Text after the image sees every cross-attended tile.
+   *
+   * @returns logits [B, V] for the token after `ids`
+   */
+  step(ids: readonly number[], cache: KvCache): Tensor2D {
+    const result = tf.tidy(() => {
+      const { batch, cross } = cache;
+      const embedded = this.embedRows({ ids: Int32Array.from(ids), slots: new Int32Array(batch).fill(-1) }, null);
+      const starts = tf.tensor1d(Int32Array.from(cache.lengths), 'int32');
+      const hidden = decode(embedded, this.config, this.weights, {
+        batch,
+        length: 1,
+        positions: starts,
+        starts,
+        inverseFrequencies: this.inverseFrequencies,
+        cache,
+        cross,
+        // Padding keys belong to no tile, so a row of ones is right for samples with fewer tiles too.
+        rowTiles: cross ? tf.ones([batch, cross.tiles], 'int32') : null,
+      });
+      return logitsOf(hidden, this.config, this.weights);
+    });
+    cache.advance(ids.map(() => 1));
+    return result;
+  }
+
+  dispose(): void {
+    this.weights.dispose();
+    this.inverseFrequencies.dispose();
+  }
+
+  /** All samples' features below each other, [rows, C], and where each sample's begin. */
+  private visualTable(samples: readonly Sample[]): { table: Tensor2D | null; offsets: number[] } {
+    const perTile = tokensPerTile(this.config);
+    const blocks: Tensor2D[] = [];
+    const offsets: number[] = [];
+    let rows = 0;
+    for (const { features } of samples) {
+      offsets.push(rows);
+      if (!features) continue;
+      rows += features.shape[0] * perTile;
+      blocks.push(features.reshape([features.shape[0] * perTile, this.config.llm.hiddenSize]));
+    }
+    return { table: blocks.length > 1 ? tf.concat(blocks, 0) : (blocks[0] ?? null), offsets };
+  }
+
+  private embedRows(sources: RowSources, visual: Tensor2D | null): Tensor2D {
+    const table = this.weights.embedding(names.embedTokens(this.config));
+    const ids = tf.tensor1d(sources.ids, 'int32');
+    return visual ? embed(ids, table, visual, tf.tensor1d(sources.slots, 'int32')) : embed(ids, table, null, null);
+  }
+
+  /** Token rows [B · length] from position `held` on; placeholders take their tiles' visual rows in order. */
+  private sequenceRows(samples: readonly Sample[], offsets: readonly number[], held: number, length: number): RowSources {
+    const perTile = tokensPerTile(this.config);
+    const ids = new Int32Array(samples.length * length);
+    const slots = new Int32Array(samples.length * length).fill(-1);
+    samples.forEach(({ plan, features }, row) => {
+      let visual = 0;
+      plan.inputIds.forEach((id, position) => {
+        const isVisual = features !== null && id === this.imageTokenId;
+        const index = visual;
+        if (isVisual) visual++;
+        if (position < held) return;
+        const at = row * length + position - held;
+        ids[at] = id;
+        if (!isVisual) return;
+        const tile = plan.sequenceTiles[Math.floor(index / perTile)];
+        if (tile !== undefined) slots[at] = offsets[row]! + tile * perTile + (index % perTile);
+      });
+      if (features && visual !== plan.sequenceTiles.length * perTile) {
+        throw new NvlmError(
+          'bad-data',
+          `The sequence has ${visual} image placeholders, its ${plan.sequenceTiles.length} tiles need ${plan.sequenceTiles.length * perTile}.`,
+          'Put one placeholder id for every visual token that stands in the sequence.',
+        );
+      }
+    });
+    return { ids, slots };
+  }
+
+  /** Keys and values for X (tile tokens) and H (tag embeddings, then tile tokens, a tile after the other); null when nobody has any. */
+  private crossInput(samples: readonly Sample[], table: Tensor2D | null, offsets: readonly number[]) {
+    if (!table) return null;
+    const perTile = tokensPerTile(this.config);
+    const keys = samples.map(({ plan, features }) =>
+      features ? plan.crossTiles.length * perTile + plan.crossTagIds.reduce((sum, tag) => sum + tag.length, 0) : 0,
+    );
+    const length = Math.max(...keys);
+    if (length === 0) return null;
+    const batch = samples.length;
+    const rows: RowSources = { ids: new Int32Array(batch * length), slots: new Int32Array(batch * length).fill(-1) };
+    const keyTiles = new Int32Array(batch * length).fill(-1);
+    samples.forEach(({ plan, features }, sample) => {
+      if (!features) return;
+      let at = sample * length;
+      plan.crossTiles.forEach((tile, n) => {
+        for (const id of plan.crossTagIds[n] ?? []) {
+          rows.ids[at] = id;
+          keyTiles[at++] = n;
+        }
+        for (let token = 0; token < perTile; token++) {
+          rows.slots[at] = offsets[sample]! + tile * perTile + token;
+          keyTiles[at++] = n;
+        }
+      });
+    });
+    const tokens = this.embedRows(rows, table).reshape<Tensor3D>([batch, length, this.config.llm.hiddenSize]);
+    const tiles = Math.max(...samples.map(({ plan }) => plan.crossTiles.length));
+    return crossKeysAndValues(tokens, tf.tensor2d(keyTiles, [batch, length], 'int32'), tiles, this.config, this.weights);
+  }
+}
+
+function kept(cross: NonNullable<KvCache['cross']>): NonNullable<KvCache['cross']> {
+  for (const { k, v } of cross.layers.values()) {
+    tf.keep(k);
+    tf.keep(v);
+  }
+  tf.keep(cross.keyTiles);
+  return cross;
+}
+
+function positionsOf(batch: number, length: number, start: number): Int32Array {
+  return Int32Array.from({ length: batch * length }, (_, i) => start + (i % length));
+}
+
+/** [B · length, tiles] i32 from the plans' own masks; padding rows see nothing. */
+function crossRows(samples: readonly Sample[], held: number, length: number, tiles: number): Int32Array {
+  const out = new Int32Array(samples.length * length * tiles);
+  samples.forEach(({ plan }, row) => {
+    const own = plan.crossTiles.length;
+    for (let position = held; position < plan.inputIds.length; position++) {
+      for (let tile = 0; tile < own; tile++) {
+        out[(row * length + position - held) * tiles + tile] = plan.crossMask[position * own + tile]!;
+      }
+    }
+  });
+  return out;
+}

@@ -1,0 +1,53 @@
+import type { Tensor1D } from '@tensorflow/tfjs';
+import type { EmbeddingTable, LinearWeight } from '../ops/types.ts';
+
+/** The tensors of one model on the device, by checkpoint name. Owns them: `dispose` frees the lot. */
+export class Weights {
+  readonly linears = new Map<string, LinearWeight>();
+  readonly vectors = new Map<string, Tensor1D>();
+  readonly embeddings = new Map<string, EmbeddingTable>();
+
+  /** `name` without `.weight`. */
+  linear(name: string): LinearWeight {
+    return found(this.linears.get(`${name}.weight`), `${name}.weight`);
+  }
+
+  /** The bias that goes with {@link linear}, when the checkpoint has one. */
+  bias(name: string): Tensor1D | null {
+    return this.vectors.get(`${name}.bias`) ?? null;
+  }
+
+  vector(name: string): Tensor1D {
+    return found(this.vectors.get(name), name);
+  }
+
+  embedding(name: string): EmbeddingTable {
+    return found(this.embeddings.get(name), name);
+  }
+
+  /** Bytes on the device; a tied head that shares the embedding's tensor counts once. */
+  get bytes(): number {
+    const tensors = new Map(this.tensors().map((tensor) => [tensor.dataId, tensor.size * 4]));
+    return [...tensors.values()].reduce((sum, size) => sum + size, 0);
+  }
+
+  dispose(): void {
+    for (const tensor of this.tensors()) if (!tensor.isDisposed) tensor.dispose();
+    this.linears.clear();
+    this.vectors.clear();
+    this.embeddings.clear();
+  }
+
+  private tensors() {
+    return [
+      ...[...this.linears.values()].map((weight) => weight.data),
+      ...this.vectors.values(),
+      ...[...this.embeddings.values()].map((table) => table.data),
+    ];
+  }
+}
+
+function found<T>(value: T | undefined, name: string): T {
+  if (value === undefined) throw new Error(`Weight ${name} was not loaded.`);
+  return value;
+}
