@@ -1,0 +1,129 @@
+import { NvlmError } from '../errors.ts';
+import { checkFilePath } from './file-path.ts';
+import type { TensorEntry } from './safetensors.ts';
+import { readHeader } from './safetensors.ts';
+import type { ModelFiles } from './source.ts';
+import { missingFile } from './source.ts';
+import type { JsonObject } from './strict-json.ts';
+import { isJsonObject, parseStrictJson } from './strict-json.ts';
+
+const MB = 1024 * 1024;
+const MAX_CONFIG_BYTES = 4 * MB;
+const MAX_TOKENIZER_BYTES = 32 * MB;
+const MAX_INDEX_BYTES = 32 * MB;
+const MAX_SHARDS = 1000;
+
+export interface ModelFolder {
+  files: ModelFiles;
+  /** config.json */
+  config: JsonObject;
+  /** generation_config.json */
+  generationConfig: JsonObject | null;
+  /** tokenizer.json; null where there is none: `forward` needs no tokenizer, see {@link requireTokenizer}. */
+  tokenizer: JsonObject | null;
+  /** tokenizer_config.json, with `chat_template` filled from chat_template.jinja when it stands in a file of its own. */
+  tokenizerConfig: JsonObject | null;
+  /** Every tensor of every shard. */
+  tensors: ReadonlyMap<string, TensorEntry>;
+  shards: { file: string; bytes: number }[];
+  /** Bytes of all tensors. */
+  tensorBytes: number;
+}
+
+async function readText(files: ModelFiles, path: string, maxBytes: number, signal?: AbortSignal): Promise<string | null> {
+  const bytes = await files.readAll(path, maxBytes, signal);
+  if (bytes === null) return null;
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new NvlmError('bad-model', `${path} of ${files.id} is not UTF-8 text.`, 'Get the file again from its source; this copy is damaged.');
+  }
+}
+
+async function readJson(files: ModelFiles, path: string, maxBytes: number, signal?: AbortSignal): Promise<JsonObject | null> {
+  const text = await readText(files, path, maxBytes, signal);
+  if (text === null) return null;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new NvlmError('bad-model', `${path} of ${files.id} is not JSON: ${(cause as Error).message}.`, 'Get the file again from its source; this copy is damaged.', { cause });
+  }
+  if (!isJsonObject(value as JsonObject)) {
+    throw new NvlmError('bad-model', `${path} of ${files.id} is not a JSON object.`, 'Get the file again from its source; this is another file under its name.');
+  }
+  return value as JsonObject;
+}
+
+/** Which file holds which tensor, or null when the model is not sharded. */
+async function readIndex(files: ModelFiles, signal?: AbortSignal): Promise<Map<string, string> | null> {
+  const name = 'model.safetensors.index.json';
+  const text = await readText(files, name, MAX_INDEX_BYTES, signal);
+  if (text === null) return null;
+  const index = parseStrictJson(text, name);
+  const map = isJsonObject(index) ? index.weight_map : undefined;
+  if (!isJsonObject(map)) {
+    throw new NvlmError('bad-model', `${name} of ${files.id} has no weight_map.`, 'Get the file again from its source; this copy is damaged.');
+  }
+  const result = new Map(Object.entries(map).map(([tensor, file]) => [tensor, checkFilePath(file)] as const));
+  if (new Set(result.values()).size > MAX_SHARDS) {
+    throw new NvlmError('bad-model', `${name} of ${files.id} names more than ${MAX_SHARDS} files.`, 'Use a checkpoint with larger shards.');
+  }
+  return result;
+}
+
+/** Headers of all shards; every tensor of the index must stand in the file that the index names, and in no other. */
+async function readTensors(files: ModelFiles, signal?: AbortSignal): Promise<Pick<ModelFolder, 'tensors' | 'shards' | 'tensorBytes'>> {
+  const index = await readIndex(files, signal);
+  const paths = index ? [...new Set(index.values())] : ['model.safetensors'];
+  const tensors = new Map<string, TensorEntry>();
+  const shards: ModelFolder['shards'] = [];
+  let tensorBytes = 0;
+  for (const file of paths) {
+    const bytes = await files.size(file, signal);
+    if (bytes === null) throw missingFile(file, files.id);
+    const header = await readHeader(files, file, signal);
+    shards.push({ file, bytes });
+    for (const entry of header.tensors) {
+      if (tensors.has(entry.name)) {
+        throw new NvlmError('bad-model', `Tensor "${entry.name}" stands in two files of ${files.id}.`, 'Get the model again from its source; its shards do not belong together.');
+      }
+      tensors.set(entry.name, entry);
+      tensorBytes += entry.end - entry.start;
+    }
+  }
+  for (const [name, file] of index ?? []) {
+    if (tensors.get(name)?.file !== file) {
+      throw new NvlmError('bad-model', `${file} of ${files.id} lacks the tensor "${name}" that the index promises.`, 'Get the model again from its source; index and shards do not belong together.');
+    }
+  }
+  if (tensors.size === 0) {
+    throw new NvlmError('bad-model', `The model ${files.id} holds no tensors.`, 'Check that its safetensors files are complete.');
+  }
+  return { tensors, shards, tensorBytes };
+}
+
+/**
+ * Reads everything of a model but its weights: configuration, tokenizer, and the checked safetensors headers of all shards.
+ * @throws NvlmError `not-found` (config.json or weights missing), `bad-model` (a broken file, by name), `network`, `cancelled`
+ */
+export async function openModelFolder(files: ModelFiles, signal?: AbortSignal): Promise<ModelFolder> {
+  const config = await readJson(files, 'config.json', MAX_CONFIG_BYTES, signal);
+  if (config === null) throw missingFile('config.json', files.id);
+  const generationConfig = await readJson(files, 'generation_config.json', MAX_CONFIG_BYTES, signal);
+  const tokenizer = await readJson(files, 'tokenizer.json', MAX_TOKENIZER_BYTES, signal);
+  const tokenizerConfig = await readJson(files, 'tokenizer_config.json', MAX_CONFIG_BYTES, signal);
+  if (tokenizerConfig && tokenizerConfig.chat_template === undefined) {
+    const template = await readText(files, 'chat_template.jinja', MAX_CONFIG_BYTES, signal);
+    if (template !== null) tokenizerConfig.chat_template = template;
+  }
+  return { files, config, generationConfig, tokenizer, tokenizerConfig, ...(await readTensors(files, signal)) };
+}
+
+/** The tokenizer's two files, for whoever handles text. @throws NvlmError `not-found` */
+export function requireTokenizer(folder: ModelFolder): { tokenizer: JsonObject; tokenizerConfig: JsonObject } {
+  const { tokenizer, tokenizerConfig } = folder;
+  if (!tokenizer) throw missingFile('tokenizer.json', folder.files.id);
+  if (!tokenizerConfig) throw missingFile('tokenizer_config.json', folder.files.id);
+  return { tokenizer, tokenizerConfig };
+}

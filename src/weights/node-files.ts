@@ -1,0 +1,67 @@
+import { open, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { throwIfAborted } from '../errors.ts';
+import { checkFilePath } from './file-path.ts';
+import type { ModelFiles } from './source.ts';
+import { checkSpan, fileTooLarge, missingFile, shortFile } from './source.ts';
+
+/** A model folder on disk, for Node. Reads go straight to the file at their offset; nothing is cached. */
+export function nodeFiles(folder: string, id = folder): ModelFiles {
+  const handles = new Map<string, Promise<FileHandle>>();
+
+  async function size(path: string): Promise<number | null> {
+    const info = await stat(join(folder, checkFilePath(path))).catch(() => null);
+    return info?.isFile() ? info.size : null;
+  }
+
+  function handleOf(path: string): Promise<FileHandle> {
+    let handle = handles.get(path);
+    if (!handle) {
+      handle = open(join(folder, checkFilePath(path)), 'r').catch((cause: unknown) => {
+        handles.delete(path);
+        throw Object.assign(missingFile(path, folder), { cause });
+      });
+      handles.set(path, handle);
+    }
+    return handle;
+  }
+
+  async function read(path: string, start: number, end: number, signal?: AbortSignal): Promise<Uint8Array> {
+    checkSpan(path, start, end);
+    throwIfAborted(signal);
+    const handle = await handleOf(path);
+    const bytes = new Uint8Array(end - start);
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesRead } = await handle.read(bytes, done, bytes.length - done, start + done);
+      throwIfAborted(signal);
+      if (bytesRead === 0) throw shortFile(path, end, start + done);
+      done += bytesRead;
+    }
+    return bytes;
+  }
+
+  async function finish(path: string): Promise<void> {
+    const handle = handles.get(path);
+    handles.delete(path);
+    await (await handle)?.close();
+  }
+
+  return {
+    id,
+    size,
+    read,
+    async readAll(path, maxBytes, signal) {
+      const bytes = await size(path);
+      if (bytes === null) return null;
+      if (bytes > maxBytes) throw fileTooLarge(path, maxBytes);
+      try {
+        return await read(path, 0, bytes, signal);
+      } finally {
+        await finish(path);
+      }
+    },
+    finish,
+    isStored: () => false,
+  };
+}

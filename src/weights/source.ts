@@ -1,0 +1,74 @@
+import { NvlmError, throwIfAborted } from '../errors.ts';
+
+/** The most that one {@link ModelFiles.read} may ask for, so that no source can be made to hold a whole shard. */
+export const MAX_READ_BYTES = 32 * 1024 * 1024;
+
+/**
+ * A model's folder, wherever it lies: on a server, on disk, in a drop, in the browser's storage.
+ *
+ * Paths are relative with forward slashes and are refused (`bad-model`) when they could leave the folder. All calls reject with
+ * the `cancelled` error when their signal fires. Implementations: `httpFiles`, `nodeFiles`, `blobFiles`; wrappers:
+ * `checkedFiles` (sha256) and `storedFiles` (browser storage).
+ */
+export interface ModelFiles {
+  /** Names the model in storage and messages, e.g. `bundled/nano-d`; a safe relative path itself. */
+  readonly id: string;
+  /** Bytes of a file, or null when there is no such file. */
+  size(path: string, signal?: AbortSignal): Promise<number | null>;
+  /**
+   * Exactly the bytes [start, end); end − start ≤ {@link MAX_READ_BYTES}. The array is the caller's own.
+   * Fastest when reads of one file go forwards: a server without Range support is then read in one pass.
+   * @throws NvlmError `not-found`, `network`, `corrupt-file` (shorter than it said it was).
+   */
+  read(path: string, start: number, end: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /** A whole small file, or null when there is none. @throws NvlmError `bad-model` when it is longer than maxBytes. */
+  readAll(path: string, maxBytes: number, signal?: AbortSignal): Promise<Uint8Array | null>;
+  /** The reader wants no more of this file: wrappers check its hash and commit it to storage here, servers are let go. */
+  finish(path: string, signal?: AbortSignal): Promise<void>;
+  /** True when the file's bytes come out of the browser's storage and not from where the model lives. */
+  isStored(path: string): boolean;
+}
+
+export function checkSpan(path: string, start: number, end: number): void {
+  const ok = Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && end >= start;
+  if (!ok || end - start > MAX_READ_BYTES) {
+    throw new NvlmError('internal', `Bad span ${start}–${end} of ${path}.`, 'This is a bug in the playground: please report it.');
+  }
+}
+
+export function missingFile(path: string, where: string): NvlmError {
+  return new NvlmError('not-found', `${path} is missing in ${where}.`, 'Check the address or folder: a model needs config.json and safetensors files.');
+}
+
+export function fileTooLarge(path: string, maxBytes: number): NvlmError {
+  return new NvlmError(
+    'bad-model',
+    `${path} is larger than ${Math.round(maxBytes / 2 ** 20)} MB, which no such file should be.`,
+    'Get the model again from its source; this file is damaged or something else under its name.',
+  );
+}
+
+export function shortFile(path: string, wanted: number, got: number): NvlmError {
+  return new NvlmError(
+    'corrupt-file',
+    `${path} ends early: ${got} bytes where ${wanted} were expected.`,
+    'Download the model again; the copy is incomplete.',
+  );
+}
+
+/** Reads a span of any length in bounded reads into one array that the caller has already decided to afford. */
+export async function readSpan(
+  files: ModelFiles,
+  path: string,
+  start: number,
+  end: number,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  if (end - start <= MAX_READ_BYTES) return files.read(path, start, end, signal);
+  const whole = new Uint8Array(end - start);
+  for (let at = start; at < end; at += MAX_READ_BYTES) {
+    throwIfAborted(signal);
+    whole.set(await files.read(path, at, Math.min(end, at + MAX_READ_BYTES), signal), at - start);
+  }
+  return whole;
+}
