@@ -17,6 +17,7 @@ export type ErrorCode =
   // compute
   | 'no-device'
   | 'device-lost'
+  | 'engine-lost'
   | 'out-of-memory'
   | 'shader-failed'
   | 'not-a-number'

@@ -1,0 +1,22 @@
+import { describe, expect, it } from 'vitest';
+import { formatRoute, parseRoute, patchParams } from './router.ts';
+
+describe('route', () => {
+  it('opens Chat for an empty, broken or unknown address', () => {
+    for (const hash of ['', '#', '#/', '#/nowhere', '#/%E0%A4%A', '#?x=1']) expect(parseRoute(hash).screen).toBe('chat');
+  });
+
+  it('survives the way to the address bar and back', () => {
+    const route = { screen: 'tiles' as const, params: { model: 'nano-h', prompt: 'Größe & 100 % = ?#/', tags: '2d-bbox' } };
+    expect(parseRoute(formatRoute(route))).toEqual(route);
+  });
+
+  it('writes readable links', () => {
+    expect(formatRoute({ screen: 'chat', params: { picture: 'note/1', model: 'nano-d' } })).toBe('#/chat?picture=note/1&model=nano-d');
+    expect(formatRoute({ screen: 'models', params: {} })).toBe('#/models');
+  });
+
+  it('removes parameters that are set to nothing', () => {
+    expect(patchParams({ a: '1', b: '2', c: '3' }, { a: null, b: '', c: 4, d: undefined })).toEqual({ c: '4' });
+  });
+});

@@ -1,0 +1,88 @@
+import { useMemo, useSyncExternalStore } from 'react';
+
+export const SCREENS = ['chat', 'tiles', 'models', 'device'] as const;
+export type Screen = (typeof SCREENS)[number];
+export type RouteParams = Record<string, string>;
+
+export interface Route {
+  screen: Screen;
+  params: RouteParams;
+}
+
+/** Parameters that keep their meaning on every screen; all others belong to the screen that set them. */
+const SHARED_PARAMS = ['model', 'backend', 'picture'] as const;
+
+/**
+ * The address lives in the hash (`#/tiles?max=6`): a static host needs no rewrite rule and any base path works.
+ * Unknown screens fall back to Chat; what cannot be decoded is left out.
+ */
+export function parseRoute(hash: string): Route {
+  const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?', 2);
+  const screen = SCREENS.find((name) => name === path) ?? 'chat';
+  return { screen, params: Object.fromEntries(new URLSearchParams(query)) };
+}
+
+export function formatRoute({ screen, params }: Route): string {
+  // Slashes, colons and commas are legal in a fragment's query; leaving them bare keeps shared links readable.
+  const query = new URLSearchParams(params).toString().replaceAll('%2F', '/').replaceAll('%3A', ':').replaceAll('%2C', ',');
+  return `#/${screen}${query ? `?${query}` : ''}`;
+}
+
+/** `patch` over `params`; null, undefined and '' remove a parameter. */
+export function patchParams(params: RouteParams, patch: Record<string, string | number | null | undefined>): RouteParams {
+  const next = { ...params };
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null || value === undefined || value === '') delete next[name];
+    else next[name] = String(value);
+  }
+  return next;
+}
+
+const listeners = new Set<() => void>();
+/** The last parameters of each screen, so that coming back to one finds it as it was left. */
+const lastParams = new Map<Screen, RouteParams>();
+
+function announce(): void {
+  const { screen, params } = currentRoute();
+  lastParams.set(screen, params);
+  for (const listener of listeners) listener();
+}
+
+export function currentRoute(): Route {
+  return parseRoute(window.location.hash);
+}
+
+export function subscribeRoute(listener: () => void): () => void {
+  if (listeners.size === 0) window.addEventListener('hashchange', announce);
+  listeners.add(listener);
+  return () => {
+    listeners.delete(listener);
+    if (listeners.size === 0) window.removeEventListener('hashchange', announce);
+  };
+}
+
+/** Changes parameters of the current screen; `push` makes a history entry (default: replaces, for sliders and switches). */
+export function setParams(patch: Record<string, string | number | null | undefined>, options: { push?: boolean } = {}): void {
+  const { screen, params } = currentRoute();
+  const hash = formatRoute({ screen, params: patchParams(params, patch) });
+  if (hash === window.location.hash) return;
+  if (options.push) window.history.pushState(null, '', hash);
+  else window.history.replaceState(null, '', hash);
+  announce();
+}
+
+/** Where a link to `screen` goes: that screen's last own parameters and today's shared ones. */
+export function hrefFor(screen: Screen, route: Route = currentRoute()): string {
+  if (screen === route.screen) return formatRoute(route);
+  const shared = Object.fromEntries(SHARED_PARAMS.map((name) => [name, route.params[name]]));
+  return formatRoute({ screen, params: patchParams(lastParams.get(screen) ?? {}, shared) });
+}
+
+export function navigate(screen: Screen): void {
+  window.location.hash = hrefFor(screen);
+}
+
+export function useRoute(): Route {
+  const hash = useSyncExternalStore(subscribeRoute, () => window.location.hash);
+  return useMemo(() => parseRoute(hash), [hash]);
+}

@@ -1,0 +1,25 @@
+import { createStore, type StoreApi } from 'zustand/vanilla';
+import type { AppServices, AppState, SliceTools } from './app-state.ts';
+import { createChatSlice } from './chat-slice.ts';
+import { createDeviceSlice } from './device-slice.ts';
+import { createImageSlice } from './image-slice.ts';
+import { createModelSlice } from './model-slice.ts';
+import { createSettingsSlice } from './settings-slice.ts';
+import { createToastSlice } from './toast-slice.ts';
+
+export type AppStore = StoreApi<AppState>;
+
+/** One store, one slice a file; slices reach each other through `get()`. */
+export function createAppStore(services: AppServices): AppStore {
+  return createStore<AppState>()((set, get) => {
+    const tools: SliceTools = { ...services, set, get };
+    return {
+      ...createToastSlice(tools),
+      ...createSettingsSlice(tools),
+      ...createDeviceSlice(tools),
+      ...createModelSlice(tools),
+      ...createImageSlice(tools),
+      ...createChatSlice(tools),
+    };
+  });
+}

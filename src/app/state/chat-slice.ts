@@ -1,0 +1,194 @@
+import type { ChatEvent, ChatResult } from '../../engine/api.ts';
+import { toPlainError, type PlainError } from '../../errors.ts';
+import type { Architecture, ChatMessage } from '../../text/types.ts';
+import type { SliceTools } from './app-state.ts';
+import { toSampling } from './settings-slice.ts';
+
+export type TurnStage = { stage: 'model' } | Omit<Extract<ChatEvent, { type: 'stage' }>, 'type'>;
+
+export interface Turn {
+  id: number;
+  question: string;
+  answer: string;
+  status: 'running' | 'stopping' | 'done' | 'stopped' | 'failed';
+  stage: TurnStage | null;
+  /** Which model answered; null until one is there. */
+  model: { id: string; architecture: Architecture } | null;
+  /** Page clock: when it was asked, when its first and its latest token came. */
+  askedAt: number;
+  firstTokenAt: number | null;
+  lastTokenAt: number | null;
+  tokens: number;
+  seed: number | null;
+  result: ChatResult | null;
+  error: PlainError | null;
+}
+
+export interface ChatSlice {
+  turns: Turn[];
+  draft: string;
+  /** Why the question in the composer was not taken. */
+  draftError: PlainError | null;
+  setDraft(draft: string): void;
+  ask(question: string): Promise<void>;
+  stopAnswer(): void;
+  /** Answers the same question again, in place, with the model and the settings of now. */
+  retry(turnId: number): Promise<void>;
+  /** Takes a question back into the composer; it and what came after go, and can be brought back. */
+  editTurn(turnId: number): void;
+  newChat(): void;
+  /** Another picture starts another conversation; the one before can be brought back together with its picture. */
+  imageReplaced(): void;
+}
+
+export function isOpen(turn: Turn | undefined): boolean {
+  return turn?.status === 'running' || turn?.status === 'stopping';
+}
+
+export function createChatSlice({ set, get, engine, now }: SliceTools): ChatSlice {
+  let lastId = 0;
+  let answering: AbortController | null = null;
+
+  function change(id: number, patch: Partial<Turn> | ((turn: Turn) => Partial<Turn>)): void {
+    set(({ turns }) => ({
+      turns: turns.map((turn) => (turn.id === id ? { ...turn, ...(typeof patch === 'function' ? patch(turn) : patch) } : turn)),
+    }));
+  }
+
+  function receive(id: number, event: ChatEvent): void {
+    if (event.type === 'stage') {
+      change(id, { stage: { stage: event.stage, done: event.done, total: event.total } });
+      return;
+    }
+    change(id, (turn) => ({
+      answer: turn.answer + event.text,
+      tokens: event.index + 1,
+      firstTokenAt: turn.firstTokenAt ?? now(),
+      lastTokenAt: now(),
+    }));
+  }
+
+  async function answer(id: number): Promise<void> {
+    const controller = new AbortController();
+    answering = controller;
+    const { chatSettings, image } = get();
+    const sampling = toSampling(chatSettings);
+    change(id, { ...blankAnswer(), seed: sampling.seed ?? null, askedAt: now() });
+    try {
+      const model = await untilAborted(get().ensureModel(), controller.signal);
+      change(id, { model: { id: model.entry.id, architecture: model.architecture }, stage: null });
+      const result = await engine.chat(
+        {
+          messages: messagesFor(get().turns, id, chatSettings.remember),
+          image: image?.bytes ?? null,
+          sampling,
+          maxNewTokens: chatSettings.maxNewTokens,
+        },
+        { signal: controller.signal, onEvent: (event) => receive(id, event) },
+      );
+      const stopped = result.finishReason === 'cancelled';
+      change(id, { answer: result.text, result, status: stopped ? 'stopped' : 'done', stage: null });
+      get().announce(stopped ? 'Stopped.' : `Answer: ${result.text}`);
+    } catch (error) {
+      const plain = toPlainError(error);
+      const stopped = plain.code === 'cancelled';
+      change(id, { status: stopped ? 'stopped' : 'failed', stage: null, error: stopped ? null : plain });
+      get().announce(stopped ? 'Stopped.' : `${plain.message} ${plain.fix}`);
+      get().noticeLoss(plain);
+    } finally {
+      if (answering === controller) answering = null;
+    }
+  }
+
+  /** Shows `turns` and lets the visitor bring back what was there before. */
+  function replaceTurns(turns: Turn[], words: string): void {
+    const before = { turns: get().turns.map(settled), image: get().image, draft: get().draft };
+    get().stopAnswer();
+    set({ turns });
+    if (before.turns.length <= turns.length) return;
+    const undo = () => {
+      get().stopAnswer();
+      set(before);
+    };
+    get().showToast(words, { label: 'Undo', run: undo });
+  }
+
+  return {
+    turns: [],
+    draft: '',
+    draftError: null,
+    setDraft: (draft) => set({ draft, draftError: null }),
+    async ask(question) {
+      const text = question.trim();
+      if (text === '') {
+        const fix = get().image ? 'Type a question about the picture, or take one of the suggestions.' : 'Type a question first.';
+        set({ draftError: { code: 'empty-prompt', message: 'There is no question yet.', fix } });
+        return;
+      }
+      if (isOpen(get().turns.at(-1))) return;
+      const turn: Turn = { id: ++lastId, question: text, ...blankAnswer(), askedAt: now() };
+      set(({ turns }) => ({ turns: [...turns, turn], draft: '', draftError: null }));
+      await answer(turn.id);
+    },
+    stopAnswer() {
+      if (!answering) return;
+      const turn = get().turns.at(-1);
+      if (turn?.status === 'running') change(turn.id, { status: 'stopping' });
+      answering.abort();
+    },
+    async retry(turnId) {
+      if (isOpen(get().turns.at(-1)) || get().turns.at(-1)?.id !== turnId) return;
+      await answer(turnId);
+    },
+    editTurn(turnId) {
+      const index = get().turns.findIndex((turn) => turn.id === turnId);
+      const turn = get().turns[index];
+      if (!turn) return;
+      replaceTurns(get().turns.slice(0, index), 'Question taken back.');
+      set({ draft: turn.question, draftError: null });
+    },
+    newChat: () => replaceTurns([], 'Conversation cleared.'),
+    imageReplaced: () => replaceTurns([], 'New picture, new conversation.'),
+  };
+}
+
+function blankAnswer() {
+  return {
+    answer: '',
+    status: 'running',
+    stage: { stage: 'model' },
+    model: null,
+    firstTokenAt: null,
+    lastTokenAt: null,
+    tokens: 0,
+    seed: null,
+    result: null,
+    error: null,
+  } satisfies Partial<Turn>;
+}
+
+/** What a turn becomes when its answer is broken off because it leaves the page. */
+function settled(turn: Turn): Turn {
+  return isOpen(turn) ? { ...turn, status: 'stopped', stage: null } : turn;
+}
+
+function messagesFor(turns: Turn[], id: number, remember: boolean): ChatMessage[] {
+  const messages: ChatMessage[] = [];
+  for (const turn of turns) {
+    if (turn.id === id) return [...messages, { role: 'user', content: turn.question }];
+    if (remember && turn.answer !== '') {
+      messages.push({ role: 'user', content: turn.question }, { role: 'assistant', content: turn.answer });
+    }
+  }
+  return messages;
+}
+
+/** A model that is being loaded goes on loading when the question that waits for it is taken back. */
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(new DOMException('Stopped', 'AbortError'));
+    signal.addEventListener('abort', stop, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
+}
+

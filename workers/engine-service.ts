@@ -1,0 +1,93 @@
+import * as Comlink from 'comlink';
+import type {
+  BackendChoice,
+  ChatEvent,
+  ChatRequest,
+  Engine,
+  InspectRequest,
+  Inspection,
+  LoadProgress,
+  ModelSource,
+} from '../src/engine/api.ts';
+import { toPlainError, type PlainError } from '../src/errors.ts';
+
+/** Errors cross as data: Comlink would keep their message and lose code and fix line. */
+export type Reply<T> = { ok: true; value: T } | { ok: false; error: PlainError };
+
+/** A callback of the page; in the worker it is a Comlink proxy over a port of its own. */
+type Listener<T> = (event: T) => unknown;
+
+/** Number that the page gives to a call, so that it can cancel it: an AbortSignal does not cross. */
+export type CallId = number;
+
+/** Sent once, before any reply: the worker holds this Web Lock for as long as it lives. */
+export interface AliveMessage {
+  aliveWhileLocked: string;
+}
+
+export type EngineService = ReturnType<typeof createEngineService>;
+
+/** What the worker exposes: the engine with call ids in place of AbortSignals and replies in place of exceptions. */
+export function createEngineService(engine: Engine) {
+  const running = new Map<CallId, AbortController>();
+
+  async function reply<T>(work: () => Promise<T>): Promise<Reply<T>> {
+    try {
+      return { ok: true, value: await work() };
+    } catch (error) {
+      return { ok: false, error: toPlainError(error) };
+    }
+  }
+
+  function cancellable<T>(id: CallId, work: (signal: AbortSignal) => Promise<T>): Promise<Reply<T>> {
+    return reply(async () => {
+      const controller = new AbortController();
+      running.set(id, controller);
+      try {
+        return await work(controller.signal);
+      } finally {
+        running.delete(id);
+      }
+    });
+  }
+
+  return {
+    device: () => reply(() => engine.device()),
+    openDevice: (choice: BackendChoice) => reply(() => engine.openDevice(choice)),
+    models: () => reply(() => engine.models()),
+    load: (id: CallId, source: ModelSource, listener: Listener<LoadProgress>) =>
+      cancellable(id, (signal) => listening(listener, (onProgress) => engine.load(source, { signal, onProgress }))),
+    unload: () => reply(() => engine.unload()),
+    deleteStored: (model: string) => reply(() => engine.deleteStored(model)),
+    chat: (id: CallId, request: ChatRequest, listener: Listener<ChatEvent>) =>
+      cancellable(id, (signal) => listening(listener, (onEvent) => engine.chat(request, { signal, onEvent }))),
+    inspect: async (id: CallId, request: InspectRequest) => {
+      const answer = await cancellable(id, (signal) => engine.inspect(request, { signal }));
+      return answer.ok ? Comlink.transfer(answer, pixelBuffers(answer.value)) : answer;
+    },
+    dispose: () => reply(() => engine.dispose()),
+    cancel: (id: CallId) => running.get(id)?.abort(),
+  };
+}
+
+/**
+ * Runs `work` with a listener of the page. Events have a port of their own, so the reply could overtake the last of them: it waits
+ * until all have arrived. Then the port is closed by hand, because Comlink leaks those that are left to the garbage collector.
+ */
+async function listening<E, T>(listener: Listener<E>, work: (emit: (event: E) => void) => Promise<T>): Promise<T> {
+  let lastArrived: Promise<unknown> = Promise.resolve();
+  try {
+    return await work((event) => {
+      lastArrived = Promise.resolve(listener(event)).catch(() => undefined);
+    });
+  } finally {
+    await lastArrived;
+    (listener as Partial<Comlink.ProxyMethods>)[Comlink.releaseProxy]?.();
+  }
+}
+
+/** Megabytes of pixels move instead of being copied; a view into a larger buffer is left to be copied. */
+function pixelBuffers({ tiling }: Inspection): ArrayBuffer[] {
+  const views = [tiling.canvas, ...tiling.tiles.map((tile) => tile.pixels)].map((image) => image.data);
+  return [...new Set(views.filter((view) => view.byteLength === view.buffer.byteLength).map((view) => view.buffer as ArrayBuffer))];
+}
