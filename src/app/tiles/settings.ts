@@ -1,0 +1,84 @@
+import type { InspectRequest } from '../../engine/api.ts';
+import type { TagFormat } from '../../tiling/types.ts';
+import type { RouteParams } from '../router.ts';
+
+/** How far the picture is pulled apart: 0 its own proportions, 1 squashed onto the canvas, 2 cut into tiles. */
+export const VIEW_STOPS = ['original', 'resized', 'tiles'] as const;
+export type ViewStop = (typeof VIEW_STOPS)[number];
+
+export const TAG_FORMATS = ['1d', '2d-grid', '2d-bbox', 'none'] as const satisfies readonly TagFormat[];
+export const GEOMETRIES = ['nvlm-1.0-72b', 'nano-d', 'nano-x', 'nano-h'] as const;
+export type GeometryId = (typeof GEOMETRIES)[number];
+
+export const TILE_SIZE_STEP = 28;
+/** Largest side offered here: 12 such tiles are 29 MB of pixels to move and to draw. */
+export const LARGEST_TILE_SIZE = 896;
+const LONGEST_PROMPT = 2000;
+
+/** What the inspector was asked to show. null: as the geometry has it. */
+export interface TilesSettings {
+  geometry: GeometryId;
+  maxTiles: number | null;
+  tileSize: number | null;
+  tagFormat: TagFormat | null;
+  prompt: string;
+  view: ViewStop;
+}
+
+export const DEFAULT_SETTINGS: TilesSettings = {
+  geometry: 'nvlm-1.0-72b',
+  maxTiles: null,
+  tileSize: null,
+  tagFormat: null,
+  prompt: '',
+  view: 'tiles',
+};
+
+/** Reads the address; whatever is not a setting that the controls could make is left at its default. */
+export function settingsFromParams(params: RouteParams): TilesSettings {
+  return {
+    geometry: oneOf(GEOMETRIES, params.geometry) ?? DEFAULT_SETTINGS.geometry,
+    maxTiles: wholeNumber(params.max, 1, 12),
+    tileSize: tileSizeFrom(params.size ?? ''),
+    tagFormat: oneOf(TAG_FORMATS, params.tags),
+    prompt: (params.prompt ?? '').slice(0, LONGEST_PROMPT),
+    view: oneOf(VIEW_STOPS, params.view) ?? DEFAULT_SETTINGS.view,
+  };
+}
+
+/** The patch of address parameters that makes {@link settingsFromParams} read `settings` again; null removes one. */
+export function paramsFromSettings(settings: TilesSettings): Record<string, string | number | null> {
+  return {
+    geometry: settings.geometry === DEFAULT_SETTINGS.geometry ? null : settings.geometry,
+    max: settings.maxTiles,
+    size: settings.tileSize,
+    tags: settings.tagFormat,
+    prompt: settings.prompt || null,
+    view: settings.view === DEFAULT_SETTINGS.view ? null : settings.view,
+  };
+}
+
+/** A typed tile size, or null when it is not a multiple of 28 that can be shown. */
+export function tileSizeFrom(text: string): number | null {
+  const size = wholeNumber(text.trim(), TILE_SIZE_STEP, LARGEST_TILE_SIZE);
+  return size !== null && size % TILE_SIZE_STEP === 0 ? size : null;
+}
+
+export function toInspectRequest(image: Uint8Array, settings: TilesSettings): InspectRequest {
+  const request: InspectRequest = { image, model: settings.geometry };
+  if (settings.maxTiles !== null) request.maxTiles = settings.maxTiles;
+  if (settings.tileSize !== null) request.tileSize = settings.tileSize;
+  if (settings.tagFormat !== null) request.tagFormat = settings.tagFormat;
+  if (settings.prompt) request.prompt = settings.prompt;
+  return request;
+}
+
+function oneOf<T extends string>(allowed: readonly T[], value: string | undefined): T | null {
+  return allowed.find((option) => option === value) ?? null;
+}
+
+function wholeNumber(text: string | undefined, minimum: number, maximum: number): number | null {
+  if (text === undefined || !/^\d{1,6}$/.test(text)) return null;
+  const value = Number(text);
+  return value >= minimum && value <= maximum ? value : null;
+}
