@@ -1,0 +1,50 @@
+import { NvlmError } from '../errors.ts';
+
+const megabyte = 1024 * 1024;
+
+export function deviceLost(detail: string): NvlmError {
+  return new NvlmError(
+    'device-lost',
+    `The graphics device was lost${detail ? `: ${detail}` : '.'}`,
+    'Load the model again; if it happens twice, close other tabs that use the GPU or choose the wasm backend.',
+  );
+}
+
+export function outOfMemory(detail: string): NvlmError {
+  return new NvlmError(
+    'out-of-memory',
+    `The device has not enough memory: ${detail}`,
+    'Use a smaller model, fewer tiles or a shorter conversation, or close other tabs that use the GPU.',
+  );
+}
+
+export function bufferTooLarge(bytes: number, limit: number): NvlmError {
+  const size = `${Math.ceil(bytes / megabyte)} MiB`;
+  return outOfMemory(`one tensor needs ${size}, this device allows ${Math.floor(limit / megabyte)} MiB.`);
+}
+
+export function shaderFailed(detail: string): NvlmError {
+  return new NvlmError(
+    'shader-failed',
+    `A GPU program failed on this device: ${detail}`,
+    'Choose the wasm backend, and report the adapter with this message.',
+  );
+}
+
+export function backendFailed(name: string, cause: unknown): NvlmError {
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  return new NvlmError('no-device', `The ${name} backend did not start: ${detail}`, 'Choose another backend.', { cause });
+}
+
+/** The typed error of what WebGPU reports as an uncaptured error or in an error scope. */
+export function fromGpuError(error: GPUError): NvlmError {
+  return error.constructor.name === 'GPUOutOfMemoryError' ? outOfMemory(error.message) : shaderFailed(error.message);
+}
+
+/** The typed error behind a thrown value, or the value itself where it is none of the device's. */
+export function fromThrown(error: unknown): unknown {
+  if (error instanceof NvlmError || !(error instanceof Error)) return error;
+  const exhausted =
+    /out of memory|\bOOM\b|cannot enlarge memory|could not allocate memory|array buffer allocation failed|invalid typed array length/i;
+  return exhausted.test(error.message) ? outOfMemory(error.message) : error;
+}

@@ -1,0 +1,54 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DevicePlatform } from './types.ts';
+
+/** WebGPU through npm `webgpu` (Dawn); the wasm backend finds its own file in node_modules. */
+export function nodePlatform(): DevicePlatform {
+  return {
+    async gpu() {
+      if (process.platform === 'linux' && !hasVulkanLoader()) return { absent: 'No Vulkan driver is installed' };
+      try {
+        const { create, globals } = await import('webgpu');
+        const gpu = create([]);
+        // tfjs looks for the browser's globals.
+        Object.assign(globalThis, globals);
+        installNavigatorGpu(gpu);
+        return gpu;
+      } catch (error) {
+        const detail = error instanceof Error ? error.message : String(error);
+        return { absent: `WebGPU for Node does not load here (${detail.split('\n')[0]})` };
+      }
+    },
+    releaseGpu() {
+      // Dawn's instance keeps the process alive for as long as anything refers to it.
+      Reflect.deleteProperty(globalThis.navigator, 'gpu');
+    },
+    async prepareWasm() {},
+  };
+}
+
+/** Dawn prints a warning of its own when it looks for Vulkan in vain, so look first. */
+function hasVulkanLoader(): boolean {
+  const onPath = (process.env['LD_LIBRARY_PATH'] ?? '').split(':').filter(Boolean);
+  const everywhere = [...onPath.map((folder) => join(folder, 'libvulkan.so.1')), '/usr/lib/libvulkan.so.1', '/usr/lib64/libvulkan.so.1'];
+  return everywhere.some((file) => existsSync(file)) || linkerCache().includes('libvulkan.so.1');
+}
+
+function linkerCache(): string {
+  try {
+    return readFileSync('/etc/ld.so.cache', 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+function installNavigatorGpu(gpu: GPU): void {
+  // Node 21 and later have a navigator; for older ones tfjs needs a user agent to look at as well.
+  if (typeof globalThis.navigator !== 'object') {
+    Object.defineProperty(globalThis, 'navigator', {
+      value: { userAgent: `Node.js/${process.versions.node}` },
+      configurable: true,
+    });
+  }
+  Object.defineProperty(globalThis.navigator, 'gpu', { value: gpu, configurable: true });
+}

@@ -1,0 +1,211 @@
+import * as tf from '@tensorflow/tfjs';
+import type { KernelBackend } from '@tensorflow/tfjs';
+import type { NvlmError } from '../errors.ts';
+import { backendFailed, deviceLost, fromThrown, outOfMemory } from './device-errors.ts';
+import { ladder, type WebGpuFinding } from './ladder.ts';
+import type { BackendChoice, BackendName, Device, DeviceInfo, DevicePlatform } from './types.ts';
+import { describeAdapter, limitsOf, requestDevice, WebGpuWatch } from './webgpu-device.ts';
+
+/** tfjs has one global engine, so one device is open at a time. */
+let current: Device | null = null;
+/** tfjs forgets how to start a backend once it was removed. */
+let wasmFactory: (() => KernelBackend | Promise<KernelBackend>) | undefined;
+
+/**
+ * Opens the best backend of the ladder (`auto`) or the one named, and makes it tfjs's current one. A device that is still open
+ * is disposed first, so this also is how to switch backends and how to recover from a lost device.
+ * @throws NvlmError `no-device` when the named backend does not exist here or does not start
+ */
+export async function openDevice(choice: BackendChoice, platform: DevicePlatform): Promise<Device> {
+  await current?.dispose();
+  const needsGpu = choice === 'auto' || choice === 'webgpu';
+  const found = needsGpu ? await findAdapter(choice, platform) : { absent: 'Not looked for' };
+  const finding: WebGpuFinding = 'adapter' in found ? { adapter: describeAdapter(found.adapter) } : found;
+  const rungs = ladder(choice, finding);
+  let lastError: unknown;
+  for (const { backend, reason } of rungs) {
+    try {
+      const opened =
+        backend === 'webgpu' && 'adapter' in found
+          ? await openWebGpu(found.adapter, reason, platform)
+          : backend === 'wasm'
+            ? await openWasm(reason, platform)
+            : await openCpu(reason);
+      current = opened;
+      return opened;
+    } catch (error) {
+      lastError = error;
+    }
+  }
+  throw backendFailed(choice, lastError);
+}
+
+async function findAdapter(
+  choice: BackendChoice,
+  platform: DevicePlatform,
+): Promise<{ adapter: GPUAdapter } | { absent: string }> {
+  const gpu = await platform.gpu();
+  if ('absent' in gpu) return gpu;
+  let adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  // Browsers hide their software adapter unless it is asked for.
+  if (!adapter && choice === 'webgpu') adapter = await gpu.requestAdapter({ forceFallbackAdapter: true });
+  if (adapter) return { adapter };
+  platform.releaseGpu();
+  return { absent: 'WebGPU has no adapter here' };
+}
+
+async function openWebGpu(adapter: GPUAdapter, reason: string, platform: DevicePlatform): Promise<Device> {
+  const gpuDevice = await requestDevice(adapter);
+  const watch = new WebGpuWatch(gpuDevice);
+  // Only now: the module looks for navigator.gpu when it is evaluated.
+  const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu');
+  const backend = new WebGPUBackend(gpuDevice, adapter.info);
+  await makeCurrent('webgpu', () => backend);
+
+  const read = async (tensor: tf.Tensor): Promise<Float32Array | Int32Array | Uint8Array> => {
+    const failed = watch.lost.then((error) => {
+      throw error;
+    });
+    try {
+      // A pending map is rejected with an empty AbortError, or never settles, when the device goes.
+      const values = await Promise.race([tensor.data(), failed]);
+      await watch.check();
+      return values;
+    } catch (error) {
+      await watch.check();
+      throw isAbort(error) ? deviceLost('') : fromThrown(error);
+    }
+  };
+  return makeDevice({
+    info: {
+      backend: 'webgpu',
+      adapter: describeAdapter(adapter),
+      features: [...gpuDevice.features].sort(),
+      limits: limitsOf(gpuDevice),
+      threads: 1,
+      reason,
+    },
+    lost: watch.lost,
+    check: () => watch.check(),
+    read,
+    close: () => {
+      watch.close();
+      tf.removeBackend('webgpu');
+      gpuDevice.destroy();
+      platform.releaseGpu();
+    },
+  });
+}
+
+async function openWasm(reason: string, platform: DevicePlatform): Promise<Device> {
+  await platform.prepareWasm();
+  const { BackendWasm } = await import('@tensorflow/tfjs-backend-wasm');
+  wasmFactory ??= tf.findBackendFactory('wasm');
+  // Threads need special headers, and where they were tried (Node, workers) none started.
+  tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
+  // A module of its own for each opening: wasm memory never shrinks, so freeing it means dropping the module.
+  await makeCurrent('wasm', wasmFactory);
+  const backend = tf.backend();
+  if (!(backend instanceof BackendWasm)) throw new Error('another backend answers to the name wasm');
+  refuseFailedAllocations(backend.wasm as unknown as WasmMemory);
+  const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
+  return makeDevice({
+    info: { backend: 'wasm', adapter: null, features: simd ? ['simd'] : [], limits: {}, threads: 1, reason },
+    lost: never,
+    check: async () => {},
+    read: (tensor) => tensor.data(),
+    close: () => {
+      // Tensors that outlive the module must still be disposable.
+      backend.disposeData = () => true;
+      tf.removeBackend('wasm');
+    },
+  });
+}
+
+/** The part of an Emscripten module that its type here leaves out. */
+interface WasmMemory {
+  _malloc(bytes: number): number;
+  _free(pointer: number): void;
+}
+
+/** tfjs takes the null pointer of a failed allocation for an address and would overwrite what lies there. */
+function refuseFailedAllocations(wasm: WasmMemory): void {
+  // Emscripten's first-call stub replaces the property; call it once so that it cannot replace ours.
+  wasm._free(wasm._malloc(1));
+  const allocate = wasm._malloc;
+  wasm._malloc = (bytes) => {
+    const pointer = allocate(bytes);
+    if (pointer === 0 && bytes > 0) throw outOfMemory(`WebAssembly could not get ${bytes} bytes.`);
+    return pointer;
+  };
+}
+
+async function openCpu(reason: string): Promise<Device> {
+  await tf.setBackend('cpu');
+  // It advertises another package on its first use.
+  Reflect.set(tf.backend(), 'firstUse', false);
+  return makeDevice({
+    info: { backend: 'cpu', adapter: null, features: [], limits: {}, threads: 1, reason },
+    lost: never,
+    check: async () => {},
+    read: (tensor) => tensor.data(),
+    close: () => {},
+  });
+}
+
+/** Registers a backend under its name, in place of the one that had it, and switches to it. */
+async function makeCurrent(name: BackendName, factory: () => KernelBackend | Promise<KernelBackend>): Promise<void> {
+  if (tf.findBackendFactory(name)) tf.removeBackend(name);
+  tf.registerBackend(name, factory);
+  if (!(await tf.setBackend(name))) throw new Error(`tfjs could not start its ${name} backend`);
+}
+
+interface Opened {
+  info: DeviceInfo;
+  lost: Promise<NvlmError>;
+  check(): Promise<void>;
+  read(tensor: tf.Tensor): Promise<Float32Array | Int32Array | Uint8Array>;
+  close(): void;
+}
+
+function makeDevice({ info, lost, check, read, close }: Opened): Device {
+  let open = true;
+  const device: Device = {
+    info,
+    lost,
+    check,
+    explain: fromThrown,
+    read: async (tensor) => {
+      const values = await readTyped(tensor);
+      if (values instanceof Float32Array) return values;
+      throw new TypeError(`read wants a float32 tensor, got ${tensor.dtype}`);
+    },
+    readIntegers: async (tensor) => {
+      const values = await readTyped(tensor);
+      if (values instanceof Int32Array) return values;
+      throw new TypeError(`readIntegers wants an int32 tensor, got ${tensor.dtype}`);
+    },
+    dispose: async () => {
+      if (!open) return;
+      open = false;
+      if (current === device) current = null;
+      close();
+      // Without a current backend the next tfjs call would start one of its own choice, WebGL for instance.
+      await tf.setBackend('cpu');
+    },
+  };
+  const readTyped = async (tensor: tf.Tensor) => {
+    try {
+      return await read(tensor);
+    } catch (error) {
+      throw fromThrown(error);
+    }
+  };
+  return device;
+}
+
+const never: Promise<never> = new Promise(() => {});
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}

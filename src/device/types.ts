@@ -1,0 +1,60 @@
+import type { Tensor } from '@tensorflow/tfjs';
+import type { NvlmError } from '../errors.ts';
+
+export type BackendName = 'webgpu' | 'wasm' | 'cpu';
+export type BackendChoice = 'auto' | BackendName;
+
+export interface AdapterDescription {
+  vendor: string;
+  architecture: string;
+  device: string;
+  description: string;
+  /** Rendered on the CPU (SwiftShader, lavapipe): never chosen unless asked for by name. */
+  software: boolean;
+}
+
+export interface DeviceInfo {
+  backend: BackendName;
+  /** null off WebGPU */
+  adapter: AdapterDescription | null;
+  features: string[];
+  limits: Record<string, number>;
+  threads: number;
+  /** Why this rung of the ladder: one plain sentence. */
+  reason: string;
+}
+
+/** What differs between a browser and Node: where WebGPU comes from and where the wasm binary lies. */
+export interface DevicePlatform {
+  /** The WebGPU entry, or one sentence on why there is none. */
+  gpu(): Promise<GPU | { absent: string }>;
+  /** Gives back what `gpu` took, so that a Node process can end. */
+  releaseGpu(): void;
+  /** Called once before the wasm backend first starts. */
+  prepareWasm(): Promise<void>;
+}
+
+/**
+ * The open compute device: a tfjs backend that is current until `dispose`, with every failure typed.
+ *
+ * Results must come back through `read` or `readIntegers`. tfjs answers a failed shader or a failed allocation with zeros;
+ * these two throw instead.
+ */
+export interface Device {
+  readonly info: DeviceInfo;
+  /** Settles with the `device-lost` error when the device is lost; never settles otherwise. */
+  readonly lost: Promise<NvlmError>;
+  /**
+   * Waits until every error of the work given so far has arrived.
+   * @throws NvlmError `device-lost`, `out-of-memory` or `shader-failed`: the first one since the last check
+   */
+  check(): Promise<void>;
+  /** Values of a float32 tensor; throws as `check` does. */
+  read(tensor: Tensor): Promise<Float32Array>;
+  /** Values of an int32 tensor; throws as `check` does. */
+  readIntegers(tensor: Tensor): Promise<Int32Array>;
+  /** The typed error behind something that tfjs, wasm or WebGPU threw; anything else comes back as it is. */
+  explain(error: unknown): unknown;
+  /** Frees the backend with all its tensors. Tensors left over may still be disposed afterwards. */
+  dispose(): Promise<void>;
+}
