@@ -1,0 +1,81 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { WEBGPU_BACKEND } from './webgpu-program.ts';
+
+/** Tensors of one call by name; optional ones may be absent. */
+export type OpInputs = Record<string, tf.Tensor | undefined>;
+
+/** Gradient of each input, computed when called: tfjs never asks for the gradient of a frozen input. */
+export type LazyGradients<I extends OpInputs> = { [K in keyof I]?: () => tf.Tensor };
+
+export interface OpDefinition<I extends OpInputs, A extends object> {
+  /** Kernel name in the tfjs registry, e.g. `NvlmRmsNorm`. */
+  name: string;
+  required: (keyof I & string)[];
+  optional?: (keyof I & string)[];
+  /** Stock tfjs ops: computes on wasm and cpu, and is what the program is tested against. */
+  reference: (inputs: I, attrs: A) => tf.Tensor;
+  /** Runs the op's WGSL programs on the WebGPU backend. */
+  program: (inputs: I, attrs: A) => tf.TensorInfo;
+  gradient?: {
+    /** Inputs that the gradient reads; kept alive from the forward pass. */
+    save: (keyof I & string)[];
+    of: (dy: tf.Tensor, saved: I, attrs: A) => LazyGradients<I>;
+  };
+}
+
+/** Backends that compute an op by its reference. */
+const REFERENCE_BACKENDS = ['cpu', 'wasm'];
+
+/**
+ * Registers an op as a tfjs kernel on every backend of the ladder, with its gradient, and returns the function that runs it.
+ *
+ * A registered kernel is used rather than `tf.customGrad` because customGrad computes the gradients of all inputs at once, while
+ * registered gradients are functions that tfjs calls only for inputs that lead to a trained variable: a frozen weight costs nothing.
+ * tfjs saves inputs by a fixed list of names, so each combination of optional inputs is a kernel of its own.
+ */
+export function defineOp<I extends OpInputs, A extends object>(op: OpDefinition<I, A>): (inputs: I, attrs: A) => tf.Tensor {
+  const optional = op.optional ?? [];
+  const kernelName = (present: string[]) => [op.name, ...present].join('+');
+
+  for (let variant = 0; variant < 1 << optional.length; variant++) {
+    const present = optional.filter((_, i) => variant & (1 << i));
+    const name = kernelName(present);
+    for (const backendName of REFERENCE_BACKENDS) {
+      tf.registerKernel({
+        kernelName: name,
+        backendName,
+        kernelFunc: ({ inputs, attrs }) => tf.tidy(() => op.reference(inputs as I, attrs as unknown as A)),
+      });
+    }
+    tf.registerKernel({
+      kernelName: name,
+      backendName: WEBGPU_BACKEND,
+      kernelFunc: ({ inputs, attrs }) => op.program(inputs as I, attrs as unknown as A),
+    });
+    const gradient = op.gradient;
+    if (!gradient) continue;
+    const given = new Set<string>([...op.required, ...present]);
+    const inputsToSave = gradient.save.filter((input) => given.has(input));
+    tf.registerGradient({
+      kernelName: name,
+      inputsToSave,
+      gradFunc: (dy, saved, attrs) => {
+        const byName = Object.fromEntries(inputsToSave.map((input, i) => [input, saved[i]])) as I;
+        return gradient.of(dy as tf.Tensor, byName, attrs as unknown as A) as Record<string, () => tf.Tensor>;
+      },
+    });
+  }
+
+  return (inputs, attrs) => {
+    const present = optional.filter((name) => inputs[name] !== undefined);
+    const given = Object.fromEntries([...op.required, ...present].map((name) => [name, inputs[name]])) as tf.NamedTensorMap;
+    return tf.engine().runKernel(kernelName(present), given, attrs as unknown as tf.NamedAttrMap);
+  };
+}
+
+/** Throws unless the tensor has this shape; `null` leaves a dimension free. */
+export function checkShape(op: string, name: string, tensor: { shape: number[] }, shape: (number | null)[]): void {
+  const fits = tensor.shape.length === shape.length && shape.every((n, i) => n === null || n === tensor.shape[i]);
+  if (!fits) throw new RangeError(`${op}: ${name} is [${tensor.shape}], expected [${shape.map((n) => n ?? '*')}]`);
+}

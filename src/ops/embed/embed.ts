@@ -1,0 +1,80 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { checkShape, defineOp } from '../define-op.ts';
+import type { EmbeddingTable } from '../types.ts';
+import { embedReference, scatterAddReference, unpackTable } from './reference.ts';
+
+type Inputs = { ids: tf.Tensor1D; table: tf.Tensor2D; visual?: tf.Tensor2D; slots?: tf.Tensor1D };
+type ScatterInputs = { dy: tf.Tensor2D; targets: tf.Tensor1D };
+
+const scatterAdd = defineOp<ScatterInputs, { count: number }>({
+  name: 'NvlmScatterAdd',
+  required: ['dy', 'targets'],
+  reference: ({ dy, targets }, { count }) => scatterAddReference(dy, targets, count),
+  program: ({ dy, targets }, { count }) => scatterAddReference(dy, targets, count),
+});
+
+/** Ids of the rows that read the table; −1 where a visual token stands. */
+function textTargets(ids: tf.Tensor1D, slots: tf.Tensor1D | undefined): tf.Tensor1D {
+  if (!slots) return ids;
+  return tf.where(tf.less(slots, tf.scalar(0, 'int32')), ids, tf.fill(ids.shape, -1, 'int32')) as tf.Tensor1D;
+}
+
+const embedF32 = defineOp<Inputs, { vocab: number; visualRows: number }>({
+  name: 'NvlmEmbed',
+  required: ['ids', 'table'],
+  optional: ['visual', 'slots'],
+  reference: ({ ids, table, visual, slots }) => embedReference(ids, table, visual, slots),
+  program: ({ ids, table, visual, slots }) => embedReference(ids, table, visual, slots),
+  gradient: {
+    save: ['ids', 'slots'],
+    of: (dy, { ids, slots }, { vocab, visualRows }) => ({
+      table: () => tf.tidy(() => scatterAdd({ dy: dy as tf.Tensor2D, targets: textTargets(ids, slots) }, { count: vocab })),
+      visual: () => scatterAdd({ dy: dy as tf.Tensor2D, targets: slots! }, { count: visualRows }),
+    }),
+  },
+});
+
+const embedF16 = defineOp<Inputs, { width: number; visualRows: number }>({
+  name: 'NvlmEmbedF16',
+  required: ['ids', 'table'],
+  optional: ['visual', 'slots'],
+  reference: ({ ids, table, visual, slots }, { width }) => embedReference(ids, unpackTable(table, width), visual, slots),
+  program: ({ ids, table, visual, slots }, { width }) => embedReference(ids, unpackTable(table, width), visual, slots),
+  gradient: {
+    save: ['slots'],
+    of: (dy, { slots }, { visualRows }) => ({
+      visual: () => scatterAdd({ dy: dy as tf.Tensor2D, targets: slots! }, { count: visualRows }),
+    }),
+  },
+});
+
+/**
+ * The decoder's input: token embeddings with visual tokens merged in at their positions.
+ *
+ * @param ids i32 [R], each in [0, vocab), also where a visual token stands
+ * @param table f32 [vocab, C], or packed halves (see ../types.ts), which are frozen: they get no gradient
+ * @param visual f32 [N, C] connector output, or null for text only
+ * @param slots i32 [R]: row of `visual` that stands here, −1 = text; null exactly when `visual` is
+ * @returns f32 [R, C]; gradients to an f32 table and to visual (rows used more than once are summed, in row order)
+ * @throws RangeError when shapes disagree
+ */
+export function embed(
+  ids: tf.Tensor1D,
+  table: EmbeddingTable,
+  visual: tf.Tensor2D | null,
+  slots: tf.Tensor1D | null,
+): tf.Tensor2D {
+  const { vocab, width } = table;
+  if ((visual === null) !== (slots === null)) throw new RangeError('embed: visual and slots come together');
+  if (visual) checkShape('embed', 'visual', visual, [null, width]);
+  if (slots) checkShape('embed', 'slots', slots, [ids.shape[0]]);
+  const inputs = { ids, table: table.data, visual: visual ?? undefined, slots: slots ?? undefined };
+  const visualRows = visual ? visual.shape[0] : 0;
+  if (table.kind === 'f32') {
+    checkShape('embed', 'table', table.data, [vocab, width]);
+    return embedF32(inputs, { vocab, visualRows }) as tf.Tensor2D;
+  }
+  checkShape('embed', 'packed table', table.data, [vocab, Math.ceil(width / 2)]);
+  return embedF16(inputs, { width, visualRows }) as tf.Tensor2D;
+}

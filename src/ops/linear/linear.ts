@@ -1,0 +1,61 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { checkShape, defineOp } from '../define-op.ts';
+import { timesTransposed, transposedTimes } from '../products.ts';
+import type { Bias, LinearWeight } from '../types.ts';
+import { linearReference, unpackWeight } from './reference.ts';
+
+type F32Inputs = { x: tf.Tensor2D; weight: tf.Tensor2D; bias?: tf.Tensor1D };
+type F16Inputs = { x: tf.Tensor2D; packed: tf.Tensor2D; bias?: tf.Tensor1D };
+
+const linearF32 = defineOp<F32Inputs, object>({
+  name: 'NvlmLinear',
+  required: ['x', 'weight'],
+  optional: ['bias'],
+  reference: ({ x, weight, bias }) => linearReference(x, weight, bias),
+  program: ({ x, weight, bias }) => linearReference(x, weight, bias),
+  gradient: {
+    save: ['x', 'weight'],
+    of: (dy, { x, weight }) => ({
+      x: () => timesTransposed(dy as tf.Tensor2D, weight),
+      weight: () => transposedTimes(x, dy as tf.Tensor2D),
+      bias: () => tf.sum(dy, 0),
+    }),
+  },
+});
+
+const linearF16 = defineOp<F16Inputs, { inFeatures: number }>({
+  name: 'NvlmLinearF16',
+  required: ['x', 'packed'],
+  optional: ['bias'],
+  reference: ({ x, packed, bias }, { inFeatures }) => linearReference(x, unpackWeight(packed, inFeatures), bias),
+  program: ({ x, packed, bias }, { inFeatures }) => linearReference(x, unpackWeight(packed, inFeatures), bias),
+  gradient: {
+    save: ['packed'],
+    of: (dy, { packed }, { inFeatures }) => ({
+      x: () => tf.tidy(() => timesTransposed(dy as tf.Tensor2D, unpackWeight(packed, inFeatures))),
+      bias: () => tf.sum(dy, 0),
+    }),
+  },
+});
+
+/**
+ * y = x · W (+ bias), the product of every projection of the model.
+ *
+ * @param x f32 [R, in]
+ * @param weight f32 [in, out], or packed halves [out, ceil(in / 2)] (see ../types.ts), which are frozen: they get no gradient
+ * @param bias f32 [out] or null
+ * @returns f32 [R, out]; gradients to x, an f32 weight and bias, each computed only when asked for
+ * @throws RangeError when shapes disagree
+ */
+export function linear(x: tf.Tensor2D, weight: LinearWeight, bias: Bias): tf.Tensor2D {
+  const { inFeatures, outFeatures } = weight;
+  checkShape('linear', 'x', x, [null, inFeatures]);
+  if (bias) checkShape('linear', 'bias', bias, [outFeatures]);
+  if (weight.kind === 'f32') {
+    checkShape('linear', 'weight', weight.data, [inFeatures, outFeatures]);
+    return linearF32({ x, weight: weight.data, bias: bias ?? undefined }, {}) as tf.Tensor2D;
+  }
+  checkShape('linear', 'packed weight', weight.data, [outFeatures, Math.ceil(inFeatures / 2)]);
+  return linearF16({ x, packed: weight.data, bias: bias ?? undefined }, { inFeatures }) as tf.Tensor2D;
+}
