@@ -138,7 +138,9 @@ export interface LoadedTensor {
 }
 
 /** A whole safetensors file in memory: inputs of `forward`, adapters, fixtures. Same checks as {@link parseHeader}. */
-export function parseSafetensors(bytes: Uint8Array, file: string): Map<string, LoadedTensor> {
+export function parseSafetensors(data: Uint8Array, file: string): Map<string, LoadedTensor> {
+  // Node's Buffer is a Uint8Array whose slice() does not copy: views of a plain one are safe to slice.
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   const length = headerLength(bytes.subarray(0, 8), bytes.length, file);
   const { tensors } = parseHeader(bytes.subarray(8, 8 + length), bytes.length, file);
   return new Map(
