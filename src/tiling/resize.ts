@@ -1,0 +1,116 @@
+import type { RgbImage } from './types.ts';
+
+/** Fraction bits of a coefficient: Pillow's 32 − 8 − 2 (8 for the sample, 2 for overshoot). */
+const PRECISION_BITS = 22;
+const HALF = 1 << (PRECISION_BITS - 1);
+/** Reach of the cubic kernel in samples. */
+const SUPPORT = 2;
+
+/** For each output sample, which input samples it is the weighted sum of. */
+interface Coefficients {
+  /** First input sample, an output sample each. */
+  start: Int32Array;
+  /** Number of input samples, an output sample each. */
+  count: Int32Array;
+  /** Fixed-point weights, `stride` an output sample. */
+  weights: Int32Array;
+  stride: number;
+}
+
+/**
+ * Bicubic resize, bit for bit Pillow's `Image.resize` (its default filter): a = −0.5, the kernel widened when shrinking, horizontal pass
+ * first, rounding to 8 bits after each pass, fixed-point weights of 22 bits. Aspect ratio is not kept.
+ * @param image not modified
+ * @param width, height of the result in pixels, whole numbers ≥ 1
+ * @returns a new picture, also when nothing changes in size
+ */
+export function resizeBicubic(image: RgbImage, width: number, height: number): RgbImage {
+  if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) {
+    throw new RangeError(`Cannot resize to ${width}×${height}.`);
+  }
+  const wide = image.width === width ? image : resizeRows(image, width);
+  const result = wide.height === height ? wide : resizeColumns(wide, height);
+  return result === image ? { width, height, data: image.data.slice() } : result;
+}
+
+function cubic(x: number): number {
+  const a = -0.5;
+  x = Math.abs(x);
+  if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+  if (x < 2) return (((x - 5) * x + 8) * x - 4) * a;
+  return 0;
+}
+
+function coefficients(from: number, to: number): Coefficients {
+  const scale = from / to;
+  const filterScale = Math.max(1, scale);
+  const support = SUPPORT * filterScale;
+  const stride = Math.ceil(support) * 2 + 1;
+  const start = new Int32Array(to);
+  const count = new Int32Array(to);
+  const weights = new Int32Array(to * stride);
+  const raw = new Float64Array(stride);
+  const inverse = 1 / filterScale;
+  for (let out = 0; out < to; out++) {
+    const center = (out + 0.5) * scale;
+    const first = Math.max(0, Math.trunc(center - support + 0.5));
+    const n = Math.min(from, Math.trunc(center + support + 0.5)) - first;
+    let sum = 0;
+    for (let i = 0; i < n; i++) {
+      raw[i] = cubic((i + first - center + 0.5) * inverse);
+      sum += raw[i]!;
+    }
+    for (let i = 0; i < n; i++) {
+      const weight = (sum === 0 ? raw[i]! : raw[i]! / sum) * (1 << PRECISION_BITS);
+      weights[out * stride + i] = Math.trunc(weight < 0 ? weight - 0.5 : weight + 0.5);
+    }
+    start[out] = first;
+    count[out] = n;
+  }
+  return { start, count, weights, stride };
+}
+
+function resizeRows({ width: from, height, data }: RgbImage, to: number): RgbImage {
+  const { start, count, weights, stride } = coefficients(from, to);
+  const out = new Uint8ClampedArray(to * height * 3); // clamps the overshoot
+  let at = 0;
+  for (let y = 0; y < height; y++) {
+    const row = y * from * 3;
+    for (let x = 0; x < to; x++, at += 3) {
+      let r = HALF;
+      let g = HALF;
+      let b = HALF;
+      let source = row + start[x]! * 3;
+      const first = x * stride;
+      const last = first + count[x]!;
+      for (let i = first; i < last; i++, source += 3) {
+        const weight = weights[i]!;
+        r += Math.imul(data[source]!, weight);
+        g += Math.imul(data[source + 1]!, weight);
+        b += Math.imul(data[source + 2]!, weight);
+      }
+      out[at] = r >> PRECISION_BITS;
+      out[at + 1] = g >> PRECISION_BITS;
+      out[at + 2] = b >> PRECISION_BITS;
+    }
+  }
+  return { width: to, height, data: new Uint8Array(out.buffer) };
+}
+
+function resizeColumns({ width, height: from, data }: RgbImage, to: number): RgbImage {
+  const { start, count, weights, stride } = coefficients(from, to);
+  const rowLength = width * 3;
+  const out = new Uint8ClampedArray(rowLength * to);
+  const sums = new Int32Array(rowLength); // a whole row at once, so that memory is read in order
+  for (let y = 0; y < to; y++) {
+    sums.fill(HALF);
+    for (let i = 0; i < count[y]!; i++) {
+      const weight = weights[y * stride + i]!;
+      const source = (start[y]! + i) * rowLength;
+      for (let x = 0; x < rowLength; x++) sums[x] = sums[x]! + Math.imul(data[source + x]!, weight);
+    }
+    const target = y * rowLength;
+    for (let x = 0; x < rowLength; x++) out[target + x] = sums[x]! >> PRECISION_BITS;
+  }
+  return { width, height: to, data: new Uint8Array(out.buffer) };
+}

@@ -1,0 +1,56 @@
+/** An emscripten factory, called with its own way to instantiate, so that it never looks for files by itself. */
+type EmscriptenFactory<Module> = (options: {
+  noInitialRun: boolean;
+  instantiateWasm: (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) => object;
+  print: (line: string) => void;
+  printErr: (line: string) => void;
+}) => Promise<Module>;
+
+export interface WasmCodec<Module> {
+  /** Path of the wasm file among the npm packages, for Node. */
+  file: string;
+  /** The same file as the bundler serves it; must be written as a literal `new URL(…, import.meta.url)` for it to be seen. */
+  url: () => URL;
+  factory: EmscriptenFactory<Module>;
+}
+
+const compiled = new Map<string, Promise<WebAssembly.Module>>();
+
+/**
+ * A fresh instance of a codec; its code is compiled once. Fresh, because a codec's memory never shrinks (hundreds of MB after one large
+ * picture) and an instance that met a fatal error is unusable.
+ * @param log receives what the codec prints, line by line
+ */
+export async function instantiateCodec<Module>(codec: WasmCodec<Module>, log: (line: string) => void): Promise<Module> {
+  let code = compiled.get(codec.file);
+  if (!code) {
+    code = compile(codec.file, codec.url);
+    compiled.set(codec.file, code);
+    code.catch(() => compiled.delete(codec.file)); // a failed download can be tried again
+  }
+  const module = await code;
+  return new Promise((resolve, reject) => {
+    codec.factory({
+      noInitialRun: true,
+      instantiateWasm: (imports, done) => {
+        WebAssembly.instantiate(module, imports).then(done, reject);
+        return {};
+      },
+      print: log,
+      printErr: log,
+    }).then(resolve, reject);
+  });
+}
+
+async function compile(file: string, url: () => URL): Promise<WebAssembly.Module> {
+  // In Node the packages' own files are read. getBuiltinModule instead of an import: nothing of it enters the browser's bundle.
+  const node = (globalThis as { process?: { getBuiltinModule?: NodeJS.Process['getBuiltinModule'] } }).process?.getBuiltinModule;
+  if (node) {
+    const path = node('node:module').createRequire(import.meta.url).resolve(file);
+    return WebAssembly.compile(new Uint8Array(await node('node:fs/promises').readFile(path)));
+  }
+  const response = await fetch(url(), { credentials: 'same-origin' });
+  if (!response.ok) throw new Error(`${response.status} for ${response.url}`);
+  // Not compileStreaming: that fails on servers which do not send application/wasm, and 200 kB gain nothing from it.
+  return WebAssembly.compile(await response.arrayBuffer());
+}
