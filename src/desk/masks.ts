@@ -1,0 +1,86 @@
+import { FONT_OUTLINES, UNITS_PER_EM } from './glyphs.ts';
+import { circleContour, rasterise, readOutline } from './outline.ts';
+import type { Contour, Mask } from './outline.ts';
+import { CELL, CHARACTERS } from './vocabulary.ts';
+import type { ShapeKind } from './vocabulary.ts';
+
+/** Side of a mask in pixels: two cells, so that what sticks out of its cell is still drawn. */
+export const MASK = 2 * CELL;
+
+/** Baseline under the middle of the cell, in pixels. */
+const BASELINE = 9;
+
+const cache = new Map<string, Mask>();
+
+function cached(key: string, make: () => Mask): Mask {
+  let mask = cache.get(key);
+  if (!mask) cache.set(key, (mask = make()));
+  return mask;
+}
+
+/** Rounded letters overshoot the cap height and the baseline by less than this, in units of the em. */
+const OVERSHOOT = 30;
+
+/**
+ * A character in the middle of a MASK × MASK square. Its foot stands on the baseline and its head at the cap height
+ * rounded to whole pixels, as hinting puts them: the pictures that the nano models learnt from were drawn with hinted fonts.
+ *
+ * @param font index into FONT_OUTLINES
+ * @param size em in pixels, whole
+ * @throws RangeError for an unknown font or character
+ */
+export function glyphMask(font: number, size: number, character: string): Mask {
+  return cached(`${font} ${size} ${character}`, () => {
+    const glyphs = FONT_OUTLINES[font]?.glyphs;
+    const glyph = glyphs?.[CHARACTERS.indexOf(character)];
+    const capital = glyphs?.[CHARACTERS.indexOf('H')];
+    if (glyph === undefined || capital === undefined) throw new RangeError(`no glyph for ${character} in font ${font}`);
+    const scale = size / UNITS_PER_EM;
+    const advance = Number.parseInt(glyph, 10) * scale;
+    const left = CELL - Math.round(advance / 2);
+    const [capHeight] = extent(capital);
+    const [top, bottom] = extent(glyph);
+    const head = Math.abs(top - capHeight) < OVERSHOOT ? Math.round(capHeight * scale) : top * scale;
+    const foot = Math.abs(bottom) < OVERSHOOT ? 0 : bottom * scale;
+    const stretch = (head - foot) / (top - bottom);
+    const contours = readOutline(glyph, { x: left, y: CELL + BASELINE - foot + bottom * stretch, scaleX: scale, scaleY: stretch });
+    return rasterise(contours, MASK, MASK);
+  });
+}
+
+/** Highest and lowest point of an outline in its own units, y up. */
+function extent(glyph: string): [top: number, bottom: number] {
+  const points = readOutline(glyph, { x: 0, y: 0, scaleX: 1, scaleY: 1 }).flat();
+  const ys = points.filter((_, i) => i % 2 === 1).map((y) => -y);
+  return [Math.max(...ys), Math.min(...ys)];
+}
+
+/** sin and cos of 0°, 36° … 324°, written out: engines may differ in the last digit of Math.sin. */
+const SIN = [0, 0.5877852522924731, 0.9510565162951535, 0.9510565162951535, 0.5877852522924731];
+const COS = [1, 0.8090169943749475, 0.30901699437494745, -0.30901699437494745, -0.8090169943749475];
+
+function starContour(c: number, r: number): Contour {
+  return Array.from({ length: 10 }, (_, i) => {
+    const turn = i < 5 ? 1 : -1;
+    const reach = i % 2 === 0 ? r : r * 0.45;
+    return [c + reach * turn * (SIN[i % 5] ?? 0), c - reach * turn * (COS[i % 5] ?? 0)];
+  }).flat();
+}
+
+function box(left: number, top: number, right: number, bottom: number): Contour {
+  return [left, top, right, top, right, bottom, left, bottom];
+}
+
+const SHAPE_CONTOURS: Record<ShapeKind, (c: number, r: number) => Contour[]> = {
+  circle: (c, r) => [circleContour(c, c, r)],
+  square: (c, r) => [box(c - 0.9 * r, c - 0.9 * r, c + 0.9 * r, c + 0.9 * r)],
+  triangle: (c, r) => [[c, c - r, c + r, c + 0.85 * r, c - r, c + 0.85 * r]],
+  star: (c, r) => [starContour(c, r)],
+  diamond: (c, r) => [[c, c - r, c + 0.8 * r, c, c, c + r, c - 0.8 * r, c]],
+  cross: (c, r) => [box(c - 0.36 * r, c - r, c + 0.36 * r, c + r), box(c - r, c - 0.36 * r, c + r, c + 0.36 * r)],
+};
+
+/** A shape `size` pixels across in the middle of a MASK × MASK square. */
+export function shapeMask(kind: ShapeKind, size: number): Mask {
+  return cached(`${kind} ${size}`, () => rasterise(SHAPE_CONTOURS[kind](CELL, size / 2), MASK, MASK));
+}
