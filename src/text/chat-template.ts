@@ -1,0 +1,91 @@
+import { Template } from '@huggingface/jinja';
+import { NvlmError } from '../errors.ts';
+import { isRecord } from './tokenizer-json.ts';
+import type { ChatMessage } from './types.ts';
+
+const MAX_TEMPLATE_LENGTH = 262_144;
+const SPECIAL_TOKENS = ['bos_token', 'eos_token', 'pad_token', 'unk_token', 'sep_token', 'cls_token', 'mask_token'];
+
+export interface ChatTemplate {
+  /** @throws NvlmError `bad-model` when the model has no template or the template fails (`raise_exception` included) */
+  render(messages: readonly ChatMessage[], options: { addGenerationPrompt: boolean }): string;
+  /** The configuration's `eos_token`. */
+  readonly eosToken: string | undefined;
+}
+
+/**
+ * The chat template of a model folder (Jinja, as in Hugging Face transformers).
+ *
+ * @param tokenizerConfig parsed `tokenizer_config.json`: `chat_template` and the special tokens
+ * @param templateFile text of `chat_template.jinja`, where newer folders keep it; wins over the configuration's
+ * @throws NvlmError `bad-model` when there is a template and it cannot be parsed
+ */
+export function createChatTemplate(tokenizerConfig: unknown, templateFile?: string): ChatTemplate {
+  const config = isRecord(tokenizerConfig) ? tokenizerConfig : {};
+  const source = templateFile ?? templateSource(config.chat_template);
+  const template = source === undefined ? undefined : parse(source);
+  const specialTokens: Record<string, string> = {};
+  for (const name of SPECIAL_TOKENS) {
+    const token = tokenContent(config[name]);
+    if (token !== undefined) specialTokens[name] = token;
+  }
+  return {
+    eosToken: specialTokens.eos_token,
+    render: (messages, { addGenerationPrompt }) => {
+      if (!template) {
+        throw new NvlmError(
+          'bad-model',
+          'The model has no chat template, so there is no telling how it was taught to converse.',
+          'Choose a chat model, or add "chat_template" to its tokenizer_config.json.',
+        );
+      }
+      try {
+        return template.render({ ...specialTokens, messages, add_generation_prompt: addGenerationPrompt });
+      } catch (error) {
+        throw badTemplate(error);
+      }
+    },
+  };
+}
+
+/** The model's own system message opens the conversation, unless the conversation brings one. */
+export function withSystemMessage(messages: readonly ChatMessage[], systemMessage: string | undefined): ChatMessage[] {
+  if (!systemMessage || messages.some(({ role }) => role === 'system')) return [...messages];
+  return [{ role: 'system', content: systemMessage }, ...messages];
+}
+
+export function badTemplate(cause: unknown): NvlmError {
+  return new NvlmError(
+    'bad-model',
+    `The model's chat template failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+    'Check "chat_template" in the model\'s tokenizer_config.json, or choose another model.',
+    { cause },
+  );
+}
+
+function parse(source: string): Template {
+  if (source.length > MAX_TEMPLATE_LENGTH) {
+    throw badTemplate(`it is ${source.length} characters long, more than ${MAX_TEMPLATE_LENGTH}`);
+  }
+  try {
+    return new Template(source);
+  } catch (error) {
+    throw badTemplate(error);
+  }
+}
+
+/** A string, or named templates (`[{name, template}]`), of which `default` is for chatting. */
+function templateSource(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  if (Array.isArray(value)) {
+    const entry: unknown = value.find((item: unknown) => isRecord(item) && item.name === 'default');
+    return isRecord(entry) && typeof entry.template === 'string' ? entry.template : undefined;
+  }
+  return undefined;
+}
+
+/** Special tokens are strings or serialised `AddedToken`s. */
+function tokenContent(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  return isRecord(value) && typeof value.content === 'string' ? value.content : undefined;
+}

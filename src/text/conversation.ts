@@ -1,0 +1,78 @@
+import { badTemplate, withSystemMessage } from './chat-template.ts';
+import type { ChatTemplate } from './chat-template.ts';
+import type { ChatMessage } from './types.ts';
+
+/** Where the image stands in a user message (LLaVA's convention). */
+export const IMAGE_PLACEHOLDER = '<image>';
+
+/** A stretch of the rendered conversation. */
+export type Piece =
+  /** `literal`: what a person typed, as opposed to the template's own text. */
+  | { kind: 'text'; text: string; literal: boolean }
+  | { kind: 'image' }
+  | { kind: 'answer'; text: string };
+
+export interface ConversationOptions {
+  chatTemplate: ChatTemplate;
+  /** The configuration's `system_message`. */
+  systemMessage?: string;
+  hasImage: boolean;
+  addGenerationPrompt: boolean;
+}
+
+/** Unicode noncharacters: in no text, and no template has a reason to look for them. */
+const MARK = /\ufdd0(\d+)\ufdd1/;
+
+/**
+ * Renders the conversation through the model's chat template and cuts it at contents, image and answers.
+ *
+ * The template sees a marker in place of each content, so nothing that a user types can steer it or be mistaken for its own
+ * text; the rendered string is then cut at the markers. White space around system and user contents stays visible to the
+ * template, because many trim it. Answers are opaque as a whole: their tokens are those that training and generation see.
+ *
+ * The image belongs to the first user message: in place of its first {@link IMAGE_PLACEHOLDER}, else before its text on a line
+ * of its own. Any other placeholder is plain text.
+ *
+ * @throws NvlmError `bad-model` when the template fails, or drops, repeats or reorders a message
+ */
+export function renderConversation(messages: readonly ChatMessage[], options: ConversationOptions): Piece[] {
+  const marked: Piece[] = [];
+  const mark = (piece: Piece): string => `\ufdd0${marked.push(piece) - 1}\ufdd1`;
+  const opaque = (text: string): string => {
+    const core = text.trim();
+    if (core === '') return text;
+    const start = text.indexOf(core);
+    const content = mark({ kind: 'text', text: core, literal: true });
+    return text.slice(0, start) + content + text.slice(start + core.length);
+  };
+
+  let imageDue = options.hasImage;
+  const contents = withSystemMessage(messages, options.systemMessage).map(({ role, content }) => {
+    if (role === 'assistant') return { role, content: mark({ kind: 'answer', text: content }) };
+    if (role !== 'user' || !imageDue) return { role, content: opaque(content) };
+    imageDue = false;
+    const [before, after] = splitAtPlaceholder(content);
+    return { role, content: opaque(before) + mark({ kind: 'image' }) + opaque(after) };
+  });
+
+  const rendered = options.chatTemplate.render(contents, { addGenerationPrompt: options.addGenerationPrompt });
+  const pieces: Piece[] = [];
+  let found = 0;
+  rendered.split(MARK).forEach((part, k) => {
+    if (k % 2 === 0) {
+      if (part !== '') pieces.push({ kind: 'text', text: part, literal: false });
+      return;
+    }
+    const piece = marked[found];
+    if (Number(part) !== found || !piece) throw badTemplate('it does not give every message once and in order.');
+    pieces.push(piece);
+    found += 1;
+  });
+  if (found !== marked.length) throw badTemplate('it leaves out a message.');
+  return pieces;
+}
+
+function splitAtPlaceholder(content: string): [before: string, after: string] {
+  const at = content.indexOf(IMAGE_PLACEHOLDER);
+  return at < 0 ? ['', `\n${content}`] : [content.slice(0, at), content.slice(at + IMAGE_PLACEHOLDER.length)];
+}
