@@ -23,6 +23,7 @@ function pattern(width: number, height: number): RgbImage {
   return { width, height, data };
 }
 
+/** Pillow 12; Pillow 13 swapped the passes of some shapes (make.py). */
 describe('resizeBicubic', () => {
   it.each(cases)('is bit-equal to Pillow: $file', ({ from, to, file }) => {
     const image = pattern(...from);
@@ -38,13 +39,12 @@ describe('resizeBicubic', () => {
   it('brings 12 megapixels to 3×2 tiles and a thumbnail in well under a second', () => {
     const image = { width: 4000, height: 3000, data: new Uint8Array(4000 * 3000 * 3).fill(77) };
     resizeBicubic(pattern(400, 300), 200, 100); // compiled before it is measured
-    const start = performance.now();
+    const start = process.cpuUsage(); // not the clock: neighbours on the machine are no fault of ours
     const canvas = resizeBicubic(image, 1344, 896);
     const thumbnail = resizeBicubic(image, 448, 448);
-    const ms = performance.now() - start;
+    const ms = process.cpuUsage(start).user / 1000;
     expect(canvas.data.every((value) => value === 77) && thumbnail.data.every((value) => value === 77)).toBe(true);
-    expect(ms).toBeLessThan(3000); // 0.5 s alone on a slow core; the rest is room for neighbours
-    console.log(ms);
+    expect(ms).toBeLessThan(1500); // 450 ms on the machine it was written on
   });
 
   it('refuses sizes that are not whole numbers of at least 1', () => {
