@@ -1,0 +1,393 @@
+import { NvlmError, cancelled, throwIfAborted } from '../errors.ts';
+import type { RetryPolicy } from './back-off.ts';
+import { DEFAULT_RETRY, pauseMs, retryAfterMs, sleep, unlessAborted } from './back-off.ts';
+import { checkFilePath } from './file-path.ts';
+import type { ModelFiles } from './source.ts';
+import { checkSpan, fileTooLarge, missingFile } from './source.ts';
+
+export interface HttpFilesOptions {
+  /** Names the model in storage; default: made from the address. */
+  id?: string;
+  fetch?: typeof fetch;
+  retry?: Partial<RetryPolicy>;
+}
+
+/** Something that another attempt may cure; never leaves this file. */
+class Transient extends Error {
+  readonly retryAfterMs: number | null;
+  constructor(message: string, after: number | null = null, options?: ErrorOptions) {
+    super(message, options);
+    this.retryAfterMs = after;
+  }
+}
+
+/** A response whose body is read piece by piece, tied to an abort of its own so that it can be let go at any time. */
+interface Body {
+  response: Response;
+  /** Next bytes, or null at the end. */
+  next(signal?: AbortSignal): Promise<Uint8Array | null>;
+  close(): void;
+}
+
+/** What is known of one file on the server. */
+interface RemoteFile {
+  size?: number | null;
+  etag: string | null;
+  /** Whether the server answers Range requests; null until the first read. Without, the file is read in one forward pass. */
+  ranges: boolean | null;
+  pass: SinglePass | null;
+  /** Reads wait for each other until Range is known to work: the first finds out, and a single pass has one place. */
+  queue: Promise<unknown>;
+}
+
+/** A whole file coming in, read forwards. */
+interface SinglePass {
+  body: Body;
+  position: number;
+  /** Received, not yet taken. */
+  rest: Uint8Array;
+  /** Signals that end this pass when they fire. */
+  signals: WeakSet<AbortSignal>;
+}
+
+function beginPass(body: Body): SinglePass {
+  return { body, position: 0, rest: new Uint8Array(0), signals: new WeakSet() };
+}
+
+/** A read under way, kept over all its attempts. */
+interface ReadJob {
+  path: string;
+  start: number;
+  out: Uint8Array;
+  /** Bytes of `out` that have come. */
+  done: number;
+  signal: AbortSignal | undefined;
+}
+
+const OTHER_SOURCE = 'Try another mirror, or download the folder and open it from disk.';
+
+function pathOf(base: URL): string {
+  return `${base.host}${base.pathname}`.replace(/\/$/, '').replace(/[^A-Za-z0-9._/-]/g, '_').replace(/\/{2,}/g, '/');
+}
+
+/**
+ * A model folder behind an address. Reads are Range requests; a server without Range is read in one forward pass a file
+ * instead. Lost, stalled and cut connections, 408, 429 and 5xx are tried again with growing pauses, from the byte where they
+ * broke off; a file whose ETag changes on the way is refused. Cancelling ends the request at once.
+ * @param baseUrl the folder's address; a query (for signed addresses) is kept on every file's address and out of all messages
+ */
+export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {}): ModelFiles {
+  const base = new URL(baseUrl);
+  if (!base.pathname.endsWith('/')) base.pathname += '/';
+  const fetchIt = options.fetch ?? globalThis.fetch.bind(globalThis);
+  const policy: RetryPolicy = { ...DEFAULT_RETRY, ...options.retry };
+  const id = options.id ?? pathOf(base);
+  const known = new Map<string, RemoteFile>();
+
+  function remote(path: string): RemoteFile {
+    let file = known.get(path);
+    if (!file) known.set(path, (file = { etag: null, ranges: null, pass: null, queue: Promise.resolve() }));
+    return file;
+  }
+
+  function addressOf(path: string): URL {
+    const url = new URL(base);
+    url.pathname += checkFilePath(path).split('/').map(encodeURIComponent).join('/');
+    return url;
+  }
+
+  /** A promise that the signal, or silence for too long, rejects: for fetch and body reads that do not notice by themselves. */
+  async function watched<T>(work: Promise<T>, stop: AbortController, signal?: AbortSignal): Promise<T> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let onAbort: (() => void) | undefined;
+    const guard = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Transient('the server sent nothing for too long')), policy.stallMs);
+      onAbort = () => reject(cancelled());
+      if (signal?.aborted) onAbort();
+      else signal?.addEventListener('abort', onAbort, { once: true });
+    });
+    work.catch(() => undefined);
+    try {
+      return await Promise.race([work, guard]);
+    } catch (error) {
+      stop.abort();
+      if (error instanceof NvlmError || error instanceof Transient) throw error;
+      throw new Transient(error instanceof Error ? error.message : String(error), null, { cause: error });
+    } finally {
+      clearTimeout(timer);
+      if (onAbort) signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async function request(path: string, init: RequestInit, signal?: AbortSignal): Promise<Body> {
+    throwIfAborted(signal);
+    const stop = new AbortController();
+    const response = await watched(fetchIt(addressOf(path), { ...init, signal: stop.signal }), stop, signal);
+    const { status } = response;
+    if (status === 408 || status === 429 || status >= 500) {
+      stop.abort();
+      throw new Transient(`the server answered ${status}`, retryAfterMs(response.headers.get('Retry-After')));
+    }
+    const reader = response.body?.getReader();
+    reader?.closed.catch(() => undefined);
+    return {
+      response,
+      async next(readSignal) {
+        if (!reader) return null;
+        const { done, value } = await watched(reader.read(), stop, readSignal);
+        return done ? null : value;
+      },
+      close: () => stop.abort(),
+    };
+  }
+
+  function refused(path: string, status: number): NvlmError {
+    const locked = status === 401 || status === 403;
+    return new NvlmError(
+      'network',
+      `${base.host} refused ${path} (${status}).`,
+      locked ? 'The model is private or gated: use a copy that you may read.' : 'Check the address, or try another mirror.',
+    );
+  }
+
+  /** Repeats `attempt` until it succeeds or fails for good; progress (a growing `reached()`) refills the patience. */
+  async function patiently<T>(path: string, reached: () => number, signal: AbortSignal | undefined, attempt: () => Promise<T>): Promise<T> {
+    let failures = 0;
+    let best = reached();
+    for (;;) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (!(error instanceof Transient)) throw error;
+        throwIfAborted(signal);
+        if (reached() > best) failures = 0;
+        best = Math.max(best, reached());
+        failures++;
+        if (failures >= policy.attempts) {
+          throw new NvlmError(
+            'network',
+            `${path} could not be read from ${base.host}: ${error.message}.`,
+            'Check the connection and load again.',
+            { cause: error },
+          );
+        }
+        await sleep(pauseMs(failures, policy, error.retryAfterMs), signal);
+      }
+    }
+  }
+
+  /** Development servers answer a missing file with their page. */
+  function isAbsent(path: string, response: Response): boolean {
+    if (response.status === 404 || response.status === 410) return true;
+    return /^text\/html\b/i.test(response.headers.get('Content-Type') ?? '') && !/\.html?$/i.test(path);
+  }
+
+  /** Body length as sent, null when it is not stated or stated for a compressed form. */
+  function statedLength(response: Response): number | null {
+    const encoding = response.headers.get('Content-Encoding');
+    const length = response.headers.get('Content-Length');
+    if ((encoding && encoding !== 'identity') || length === null || !/^\d+$/.test(length)) return null;
+    return Number(length);
+  }
+
+  function checkEtag(path: string, file: RemoteFile, response: Response): void {
+    const etag = response.headers.get('ETag');
+    if (file.etag !== null && etag !== null && etag !== file.etag) {
+      throw new NvlmError('corrupt-file', `${path} changed on ${base.host} while it was being read.`, 'Load the model again to get the new version.');
+    }
+    file.etag ??= etag;
+  }
+
+  function checkAnswer(path: string, file: RemoteFile, response: Response): void {
+    if (isAbsent(path, response)) throw missingFile(path, base.host);
+    if (!response.ok) throw refused(path, response.status);
+    checkEtag(path, file, response);
+  }
+
+  async function askSize(path: string, file: RemoteFile, signal?: AbortSignal): Promise<number | null> {
+    const head = await request(path, { method: 'HEAD' }, signal);
+    head.close();
+    if (isAbsent(path, head.response)) return null;
+    const length = head.response.ok ? statedLength(head.response) : null;
+    if (length !== null) {
+      checkEtag(path, file, head.response);
+      return length;
+    }
+    // Some servers know no HEAD, or state no length there.
+    const probe = await request(path, { headers: { Range: 'bytes=0-0' } }, signal);
+    probe.close();
+    if (isAbsent(path, probe.response)) return null;
+    if (probe.response.status !== 416) checkAnswer(path, file, probe.response);
+    const total = /\/(\d+)$/.exec(probe.response.headers.get('Content-Range') ?? '')?.[1];
+    if (probe.response.status === 206 && total !== undefined) return Number(total);
+    if (probe.response.status === 416) return 0;
+    const whole = probe.response.status === 200 ? statedLength(probe.response) : null;
+    if (whole !== null) return whole;
+    throw new NvlmError('network', `${base.host} does not say how long ${path} is.`, 'Use a server that sends Content-Length, or download the folder and open it from disk.');
+  }
+
+  async function size(path: string, signal?: AbortSignal): Promise<number | null> {
+    const file = remote(checkFilePath(path));
+    file.size ??= await patiently(path, () => 0, signal, () => askSize(path, file, signal));
+    return file.size;
+  }
+
+  /** Fills the job from a body that holds exactly what it lacks; one that brings more is refused. */
+  async function fill(body: Body, job: ReadJob): Promise<void> {
+    const { path, out, signal } = job;
+    // Waiting for the stated end keeps the connection usable for the next read.
+    const endIsNear = statedLength(body.response) === out.length - job.done;
+    while (job.done < out.length || endIsNear) {
+      const piece = await body.next(signal);
+      if (piece === null) break;
+      if (job.done + piece.length > out.length) {
+        throw new NvlmError('corrupt-file', `${base.host} sent more of ${path} than was asked for.`, OTHER_SOURCE);
+      }
+      out.set(piece, job.done);
+      job.done += piece.length;
+    }
+    if (job.done < out.length) throw new Transient('the connection broke off');
+  }
+
+  /** One Range request for what is still missing; false when the server ignores or refuses Range. */
+  async function readRange(file: RemoteFile, job: ReadJob): Promise<boolean> {
+    const { path, out, signal } = job;
+    const from = job.start + job.done;
+    const headers = { Range: `bytes=${from}-${job.start + out.length - 1}` };
+    const body = await request(path, { headers, cache: 'no-store' }, signal);
+    const { response } = body;
+    try {
+      if (response.status !== 416) checkAnswer(path, file, response);
+      if (response.status !== 206) {
+        // Other reads of this file may be under way side by side, which a single pass does not bear.
+        if (file.ranges) throw new Transient('the server stopped answering Range requests');
+        // Inside the file's known length 416 is a server that cannot do ranges; it may still send the whole.
+        if (response.status === 416) return false;
+        file.pass = beginPass(body);
+        return false;
+      }
+      // Content-Range is hidden from pages unless the server exposes it; where it is seen it must be what was asked for.
+      const begin = /^bytes (\d+)-/.exec(response.headers.get('Content-Range') ?? '')?.[1];
+      if (begin !== undefined && Number(begin) !== from) {
+        throw new NvlmError('corrupt-file', `${base.host} sent another part of ${path} than was asked for.`, OTHER_SOURCE);
+      }
+      file.ranges = true;
+      await fill(body, job);
+      return true;
+    } finally {
+      if (file.pass?.body !== body) body.close();
+    }
+  }
+
+  function endPass(file: RemoteFile): void {
+    file.pass?.body.close();
+    file.pass = null;
+  }
+
+  /** Reads on in the file's single pass; begins anew when the wanted bytes have gone by. */
+  async function readOnePass(file: RemoteFile, job: ReadJob): Promise<void> {
+    const { path, out, signal } = job;
+    if (file.pass && file.pass.position > job.start + job.done) endPass(file);
+    if (!file.pass) {
+      const body = await request(path, { cache: 'no-store' }, signal);
+      try {
+        checkAnswer(path, file, body.response);
+      } catch (error) {
+        body.close();
+        throw error;
+      }
+      file.pass = beginPass(body);
+    }
+    const { pass } = file;
+    if (signal && !pass.signals.has(signal)) {
+      // Between two reads nobody watches the body; without this a reader that left would keep the connection.
+      pass.signals.add(signal);
+      signal.addEventListener('abort', () => file.pass === pass && endPass(file), { once: true });
+    }
+    try {
+      while (job.done < out.length) {
+        if (pass.rest.length === 0) {
+          const piece = await pass.body.next(signal);
+          if (piece === null) throw new Transient('the connection broke off');
+          pass.rest = piece;
+        }
+        const skip = Math.min(pass.rest.length, job.start + job.done - pass.position);
+        const take = pass.rest.subarray(skip, skip + out.length - job.done);
+        out.set(take, job.done);
+        job.done += take.length;
+        pass.position += skip + take.length;
+        pass.rest = pass.rest.subarray(skip + take.length);
+      }
+    } catch (error) {
+      endPass(file);
+      throw error;
+    }
+  }
+
+  async function runJob(file: RemoteFile, job: ReadJob): Promise<Uint8Array> {
+    await patiently(job.path, () => job.done, job.signal, async () => {
+      if (file.ranges !== false) {
+        if (await readRange(file, job)) return;
+        file.ranges = false;
+      }
+      await readOnePass(file, job);
+    });
+    return job.out;
+  }
+
+  async function read(path: string, start: number, end: number, signal?: AbortSignal): Promise<Uint8Array> {
+    checkSpan(path, start, end);
+    const file = remote(checkFilePath(path));
+    throwIfAborted(signal);
+    if (start === end) return new Uint8Array(0);
+    const job: ReadJob = { path, start, out: new Uint8Array(end - start), done: 0, signal };
+    if (file.ranges) return runJob(file, job);
+    const turn = file.queue;
+    const mine = unlessAborted(turn, signal).then(() => runJob(file, job));
+    // The next in line waits for this one and for those before it, even when this one has been cancelled.
+    file.queue = Promise.allSettled([turn, mine]);
+    return mine;
+  }
+
+  async function readWhole(path: string, maxBytes: number, signal?: AbortSignal): Promise<Uint8Array | null> {
+    // Revalidated: a small file from an older visit beside new weights would make a broken model.
+    const body = await request(path, { cache: 'no-cache' }, signal);
+    try {
+      const { response } = body;
+      if (isAbsent(path, response)) return null;
+      if (!response.ok) throw refused(path, response.status);
+      const stated = statedLength(response);
+      if (stated !== null && stated > maxBytes) throw fileTooLarge(path, maxBytes);
+      const pieces: Uint8Array[] = [];
+      let total = 0;
+      for (let piece = await body.next(signal); piece !== null; piece = await body.next(signal)) {
+        total += piece.length;
+        if (total > maxBytes) throw fileTooLarge(path, maxBytes);
+        pieces.push(piece);
+      }
+      if (stated !== null && total !== stated) throw new Transient('the connection broke off');
+      const whole = new Uint8Array(total);
+      let at = 0;
+      for (const piece of pieces) {
+        whole.set(piece, at);
+        at += piece.length;
+      }
+      return whole;
+    } finally {
+      body.close();
+    }
+  }
+
+  return {
+    id,
+    size,
+    read,
+    readAll: (path, maxBytes, signal) => patiently(path, () => 0, signal, () => readWhole(path, maxBytes, signal)),
+    finish(path) {
+      const file = known.get(path);
+      if (file) endPass(file);
+      return Promise.resolve();
+    },
+    isStored: () => false,
+  };
+}

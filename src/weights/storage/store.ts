@@ -1,0 +1,76 @@
+import { NvlmError } from '../../errors.ts';
+
+/** What the model files are kept in between visits, best first. */
+export type StoreKind = 'opfs' | 'cache' | 'memory';
+
+export interface StoredBlob {
+  size: number;
+  /** What the writer said it is (a sha256, or '' where none is known). */
+  version: string;
+  /** Exactly [start, end). Rejects when the stored bytes are gone or shorter than they were. */
+  read(start: number, end: number): Promise<Uint8Array>;
+}
+
+/** Takes a file in order. Nothing can be read back before `commit`; after `commit` or `abort` it is spent. */
+export interface BlobWriter {
+  /** The bytes may be reused by the caller once this has resolved. @throws NvlmError `storage-full` */
+  append(bytes: Uint8Array): Promise<void>;
+  /** @throws NvlmError `storage-full`, or `internal` when other than the announced number of bytes came */
+  commit(): Promise<void>;
+  /** Forgets everything; never rejects. */
+  abort(): Promise<void>;
+}
+
+export interface StoredUsage {
+  path: string;
+  bytes: number;
+}
+
+/**
+ * Files in the browser's storage. Several tabs may use one store: a file has one writer at a time, readers see only files that
+ * were written to the end, and a file whose length is not what was committed does not exist.
+ */
+export interface BlobStore {
+  readonly kind: StoreKind;
+  get(path: string): Promise<StoredBlob | null>;
+  /**
+   * Begins a file of exactly `size` bytes in place of what is there.
+   * @throws NvlmError `storage-full` (not enough quota left), `busy` (another tab is writing this file)
+   */
+  writer(path: string, size: number, version: string): Promise<BlobWriter>;
+  /** Deletes the file of this name, or everything in the folder of this name; unfinished files too. @throws NvlmError `busy` */
+  delete(prefix: string): Promise<void>;
+  /** All committed files. */
+  usage(): Promise<StoredUsage[]>;
+}
+
+const FREE_SPACE = 'Delete a stored model on the Models screen or free disk space; the model works without being stored.';
+
+/** What a browser throws while writing, as an error a user can act on. */
+export function storageError(cause: unknown): NvlmError {
+  if (cause instanceof NvlmError) return cause;
+  const { name, message } = cause instanceof Error ? cause : { name: '', message: String(cause) };
+  if (name === 'QuotaExceededError') {
+    return new NvlmError('storage-full', 'The browser has no room left to store the model.', FREE_SPACE, { cause });
+  }
+  if (name === 'NoModificationAllowedError') return storeBusy(cause);
+  return new NvlmError('storage-full', `The browser could not store the model: ${message}.`, FREE_SPACE, { cause });
+}
+
+export function storeBusy(cause?: unknown): NvlmError {
+  return new NvlmError('busy', 'Another tab is writing this model.', 'Wait until the other tab has loaded it.', { cause });
+}
+
+export function notEnoughRoom(needed: number, free: number): NvlmError {
+  const mb = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
+  return new NvlmError('storage-full', `Storing needs ${mb(needed)} and the browser allows ${mb(Math.max(0, free))} more.`, FREE_SPACE);
+}
+
+export function wrongLength(path: string, size: number, got: number): NvlmError {
+  return new NvlmError('internal', `${got} bytes of ${path} were written, ${size} announced.`, 'This is a bug in the playground: please report it.');
+}
+
+/** True for the file `prefix` itself and for everything in the folder `prefix`. */
+export function isUnder(path: string, prefix: string): boolean {
+  return path === prefix || path.startsWith(`${prefix}/`);
+}

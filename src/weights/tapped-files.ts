@@ -1,0 +1,129 @@
+import type { ModelFiles } from './source.ts';
+import { missingFile } from './source.ts';
+
+/** Sees every byte of one file once and in order. */
+export interface FileTap {
+  write(bytes: Uint8Array): Promise<void>;
+  /** The file is complete. May reject: then it must not be used. */
+  close(): Promise<void>;
+  /** Reading failed or was cancelled; never rejects. */
+  abort(): Promise<void>;
+}
+
+export interface Tapping {
+  /** Whether this file is tapped at all. */
+  wants(path: string): boolean;
+  open(path: string, size: number): Promise<FileTap>;
+}
+
+interface Tapped {
+  /** Bytes [0, planned) have been given to the tap or are on their way in `turns`. */
+  planned: number;
+  tap: Promise<FileTap>;
+  size: Promise<number>;
+  /** Settles when everything planned so far has reached the tap. */
+  turns: Promise<void>;
+}
+
+/** What is read along because the reader skipped it. */
+const GAP_READ_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Passes reads through and shows each file, byte after byte, to a tap: what the reader skips is fetched for it, what it reads
+ * twice is shown once, and reads side by side reach the tap in file order. A failed read aborts the tap; the next read begins
+ * the file anew. After {@link ModelFiles.finish} has closed the tap, reads pass through.
+ */
+export function tapFiles(inner: ModelFiles, tapping: Tapping): ModelFiles {
+  const open = new Map<string, Tapped>();
+  const closed = new Set<string>();
+
+  function tappedOf(path: string, signal?: AbortSignal): Tapped {
+    let file = open.get(path);
+    if (!file) {
+      const size = inner.size(path, signal).then((bytes) => {
+        if (bytes === null) throw missingFile(path, inner.id);
+        return bytes;
+      });
+      const tap = size.then((bytes) => tapping.open(path, bytes));
+      file = { planned: 0, tap, size, turns: tap.then(() => undefined) };
+      const begun = file;
+      begun.turns.catch(() => discard(path, begun));
+      open.set(path, begun);
+    }
+    return file;
+  }
+
+  async function discard(path: string, file: Tapped): Promise<void> {
+    if (open.get(path) === file) open.delete(path);
+    const tap = await file.tap.catch(() => null);
+    await tap?.abort();
+  }
+
+  /** Plans the bytes up to `end` and reads [start, end) for the caller. Planning is synchronous, so calls keep their order. */
+  function advance(path: string, file: Tapped, start: number, end: number, signal?: AbortSignal): Promise<Uint8Array> {
+    const from = file.planned;
+    file.planned = end;
+    // With nothing skipped the read need not wait for those before it; only the tap does.
+    const early = start <= from && end > start ? inner.read(path, start, end, signal) : null;
+    early?.catch(() => undefined);
+    const { turns } = file;
+    const mine = (async () => {
+      await turns;
+      const tap = await file.tap;
+      for (let at = from; at < start; at += GAP_READ_BYTES) {
+        await tap.write(await inner.read(path, at, Math.min(start, at + GAP_READ_BYTES), signal));
+      }
+      if (start === end) return new Uint8Array(0);
+      const bytes = await (early ?? inner.read(path, start, end, signal));
+      await tap.write(start < from ? bytes.subarray(from - start) : bytes);
+      return bytes;
+    })();
+    file.turns = mine.then(() => undefined);
+    file.turns.catch(() => discard(path, file));
+    return mine;
+  }
+
+  return {
+    id: inner.id,
+    size: inner.size,
+    isStored: inner.isStored,
+
+    async read(path, start, end, signal) {
+      if (closed.has(path) || !tapping.wants(path)) return inner.read(path, start, end, signal);
+      const file = tappedOf(path, signal);
+      return end <= file.planned ? inner.read(path, start, end, signal) : advance(path, file, start, end, signal);
+    },
+
+    async readAll(path, maxBytes, signal) {
+      const bytes = await inner.readAll(path, maxBytes, signal);
+      if (bytes === null || !tapping.wants(path)) return bytes;
+      const tap = await tapping.open(path, bytes.length);
+      try {
+        await tap.write(bytes);
+        await inner.finish(path, signal);
+        await tap.close();
+      } catch (error) {
+        await tap.abort();
+        throw error;
+      }
+      return bytes;
+    },
+
+    async finish(path, signal) {
+      const file = open.get(path);
+      if (!file) return inner.finish(path, signal);
+      try {
+        const size = await file.size;
+        if (file.planned < size) await advance(path, file, size, size, signal);
+        await file.turns;
+        await inner.finish(path, signal);
+        await (await file.tap).close();
+        open.delete(path);
+        closed.add(path);
+      } catch (error) {
+        await discard(path, file);
+        throw error;
+      }
+    },
+  };
+}
