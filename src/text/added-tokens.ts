@@ -7,8 +7,9 @@ export type Section = { text: string } | { token: AddedTokenJson };
 /**
  * Splits text at added tokens, leftmost and longest first.
  *
- * A token that touches a `literal` span is left as ordinary text, so that `<|im_end|>` typed by a user is eleven characters and
- * not the end of the turn. Tokens of white space alone (GPT-NeoX has runs of blanks) control nothing and are always split off.
+ * A token that touches a `literal` span is left as ordinary text, so that `<|im_end|>` typed by a user is ten
+ * characters and not the end of the turn. Tokens of white space alone (GPT-NeoX has runs of blanks) control nothing
+ * and are always split off.
  */
 export function createAddedTokenSplitter(
   tokens: readonly AddedTokenJson[],

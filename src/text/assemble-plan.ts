@@ -9,7 +9,10 @@ export interface AssemblyOptions extends ImageBlockOptions {
   tokenizer: Tokenizer;
   /** Stands at each visual position of the sequence; its embedding is overwritten. */
   imageTokenId: number;
-  /** Tokenise wrapper and tags as one text with what stands beside them (Hugging Face's form); default: each tag by itself. */
+  /**
+   * Tokenise wrapper and tags as one text with what stands beside them (Hugging Face's form); default: each tag by
+   * itself.
+   */
   joinTags?: boolean;
 }
 
@@ -85,7 +88,10 @@ function crossMask(sees: readonly Sees[], columns: number): Uint8Array {
   return mask;
 }
 
-/** Parts that are tokenised as one text: neighbouring texts that see the same; with `joinTags` also tags and their neighbours. */
+/**
+ * Parts that are tokenised as one text: neighbouring texts that see the same; with `joinTags` also tags and their
+ * neighbours.
+ */
 function groupParts(parts: readonly Part[], joinTags: boolean): Part[][] {
   const groups: Part[][] = [];
   for (const part of parts) {
@@ -141,6 +147,6 @@ function placeholderIsText(id: number): NvlmError {
   return new NvlmError(
     'bad-model',
     `Text of this prompt encodes to token ${id}, which the model keeps for image positions.`,
-    'Check image_token_id in the model\'s config.json against its tokenizer.',
+    "Check image_token_id in the model's config.json against its tokenizer.",
   );
 }

@@ -28,7 +28,10 @@ describe('createChatTemplate', () => {
   });
 
   it('takes the default of named templates, and the file before the configuration', () => {
-    const named = [{ name: 'tool_use', template: 'tools' }, { name: 'default', template: 'chat' }];
+    const named = [
+      { name: 'tool_use', template: 'tools' },
+      { name: 'default', template: 'chat' },
+    ];
     expect(createChatTemplate({ chat_template: named }).render(hello, { addGenerationPrompt: true })).toBe('chat');
     const both = createChatTemplate({ chat_template: 'config' }, 'file');
     expect(both.render(hello, { addGenerationPrompt: true })).toBe('file');

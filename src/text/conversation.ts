@@ -8,9 +8,7 @@ export const IMAGE_PLACEHOLDER = '<image>';
 /** A stretch of the rendered conversation. */
 export type Piece =
   /** `literal`: what a person typed, as opposed to the template's own text. */
-  | { kind: 'text'; text: string; literal: boolean }
-  | { kind: 'image' }
-  | { kind: 'answer'; text: string };
+  { kind: 'text'; text: string; literal: boolean } | { kind: 'image' } | { kind: 'answer'; text: string };
 
 export interface ConversationOptions {
   chatTemplate: ChatTemplate;
@@ -26,12 +24,13 @@ const MARK = /\ufdd0(\d+)\ufdd1/;
 /**
  * Renders the conversation through the model's chat template and cuts it at contents, image and answers.
  *
- * The template sees a marker in place of each content, so nothing that a user types can steer it or be mistaken for its own
- * text; the rendered string is then cut at the markers. White space around system and user contents stays visible to the
- * template, because many trim it. Answers are opaque as a whole: their tokens are those that training and generation see.
+ * The template sees a marker in place of each content, so nothing that a user types can steer it or be mistaken for
+ * its own text; the rendered string is then cut at the markers. White space around system and user contents stays
+ * visible to the template, because many trim it. Answers are opaque as a whole: their tokens are those that training
+ * and generation see.
  *
- * The image belongs to the first user message: in place of its first {@link IMAGE_PLACEHOLDER}, else before its text on a line
- * of its own. Any other placeholder is plain text.
+ * The image belongs to the first user message: in place of its first {@link IMAGE_PLACEHOLDER}, else before its text
+ * on a line of its own. Any other placeholder is plain text.
  *
  * @throws NvlmError `bad-model` when the template fails, or drops, repeats or reorders a message
  */

@@ -25,7 +25,10 @@ export interface ImageBlockOptions {
 }
 
 /** Tiles by the way they reach the decoder (paper §4.2–4.4). */
-export function routeTiles(architecture: Architecture, count: number): { sequenceTiles: number[]; crossTiles: number[] } {
+export function routeTiles(
+  architecture: Architecture,
+  count: number,
+): { sequenceTiles: number[]; crossTiles: number[] } {
   const all = Array.from({ length: count }, (_, k) => k);
   switch (architecture) {
     case 'NVLM_D':
@@ -38,9 +41,9 @@ export function routeTiles(architecture: Architecture, count: number): { sequenc
 }
 
 /**
- * What stands in the decoder's sequence for an image: the wrapper, and inside it
- * D: every tile's tag and tokens; X: the tags, each seeing its own tile; H: the thumbnail's tag and tokens, seeing all regular
- * tiles. A one-tile picture is its own thumbnail, so in H it has no tile to cross-attend.
+ * What stands in the decoder's sequence for an image: the wrapper, and inside it D: every tile's tag and tokens; X:
+ * the tags, each seeing its own tile; H: the thumbnail's tag and tokens, seeing all regular tiles. A one-tile picture
+ * is its own thumbnail, so in H it has no tile to cross-attend.
  */
 export function imageBlock(options: ImageBlockOptions): Part[] {
   const { architecture, tags, tokensPerTile, wrapper = NVLM_WRAPPER } = options;
@@ -48,7 +51,7 @@ export function imageBlock(options: ImageBlockOptions): Part[] {
     throw new NvlmError(
       'bad-model',
       `${tags.length} tiles of ${tokensPerTile} tokens cannot be laid out.`,
-      'Check force_image_size, patch_size and downsample_ratio in the model\'s config.json.',
+      "Check force_image_size, patch_size and downsample_ratio in the model's config.json.",
     );
   }
   const parts: Part[] = [{ kind: 'text', text: wrapper.open, literal: [], sees: 'none' }];

@@ -32,10 +32,11 @@ describe('assertFits', () => {
     const error = caught(() => assertFits(plan, length + 9, 10));
     expect(error.code).toBe('prompt-too-long');
     expect(error.message).toBe(
-      `The prompt takes ${length} tokens (768 of them visual) and the answer may take 10: 1 over the model's ${length + 9}.`,
+      `The prompt takes ${length} tokens (768 of them visual) and the answer may take 10: ` +
+        `1 over the model's ${length + 9}.`,
     );
     expect(error.fix).toBe(
-      'Ask for at most 9 new tokens, shorten the text by 1 tokens, allow fewer tiles (each takes 256 tokens) ' +
+      'Ask for at most 9 new tokens, shorten the text by 1 token, allow fewer tiles (each takes 256 tokens) ' +
         'or start a new conversation.',
     );
   });
@@ -46,7 +47,11 @@ describe('assertFits', () => {
 
   it('refuses a plan without tokens', () => {
     const none = planImageBlock({
-      architecture: 'NVLM_X', tokenizer: createQwen2TagTokenizer(), tags: [], tokensPerTile: 256, imageTokenId: 151654,
+      architecture: 'NVLM_X',
+      tokenizer: createQwen2TagTokenizer(),
+      tags: [],
+      tokensPerTile: 256,
+      imageTokenId: 151654,
     });
     expect(caught(() => assertFits(none, 100, 10)).code).toBe('empty-prompt');
   });
@@ -57,7 +62,13 @@ describe('assertPrompt', () => {
     ['no message', []],
     ['blank text', [{ role: 'user' as const, content: ' \n' }]],
     ['an image alone', [{ role: 'user' as const, content: '<image>\n' }]],
-    ['a blank second question', [{ role: 'user' as const, content: 'a' }, { role: 'user' as const, content: '' }]],
+    [
+      'a blank second question',
+      [
+        { role: 'user' as const, content: 'a' },
+        { role: 'user' as const, content: '' },
+      ],
+    ],
   ])('refuses %s', (_, messages) => {
     expect(caught(() => assertPrompt(messages)).code).toBe('empty-prompt');
   });

@@ -24,7 +24,7 @@ export function assertFits(plan: TokenPlan, contextLength: number, maxNewTokens:
   const visual = plan.sequenceTiles.length * plan.tokensPerTile;
   const ways = [
     prompt < contextLength ? `ask for at most ${contextLength - prompt} new tokens` : '',
-    `shorten the text by ${over} tokens`,
+    `shorten the text by ${over} ${over === 1 ? 'token' : 'tokens'}`,
     plan.sequenceTiles.length > 1 ? `allow fewer tiles (each takes ${plan.tokensPerTile} tokens)` : '',
     'start a new conversation',
   ].filter(Boolean);

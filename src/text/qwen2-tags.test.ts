@@ -4,7 +4,7 @@ import { createQwen2TagTokenizer } from './qwen2-tags.ts';
 
 const tokenizer = createQwen2TagTokenizer();
 
-describe('the tag part of Qwen2\'s tokenizer', () => {
+describe("the tag part of Qwen2's tokenizer", () => {
   it.each([1, 2, 3, 4, 5, 6])('writes <tile_%i> in five tokens', (k) => {
     expect(tokenizer.encode(`<tile_${k}>`)).toEqual([27, 21094, 62, 15 + k, 29]);
   });
@@ -32,7 +32,11 @@ describe('the tag part of Qwen2\'s tokenizer', () => {
 
   it('shows each token', () => {
     expect(tokenizer.encode('<tile_global_thumbnail>').map((id) => tokenizer.tokenText(id))).toEqual([
-      '<', 'tile', '_global', '_thumbnail', '>',
+      '<',
+      'tile',
+      '_global',
+      '_thumbnail',
+      '>',
     ]);
   });
 

@@ -3,7 +3,9 @@ import vocabulary from './qwen2-tags.tokenizer.json' with { type: 'json' };
 import { createTokenizer } from './tokenizer.ts';
 import type { Tokenizer } from './types.ts';
 
-/** Wrappers and tile tags of all formats, line ends between them: exactly what the vocabulary part below was cut for. */
+/**
+ * Wrappers and tile tags of all formats, line ends between them: exactly what the vocabulary part below was cut for.
+ */
 const ALPHABET = new RegExp(
   [
     '</?Image>',
@@ -16,10 +18,10 @@ const ALPHABET = new RegExp(
 );
 
 /**
- * The part of Qwen2's tokenizer (that of NVLM-1.0's 72B models) that writes wrappers and tile tags, with Qwen2's own ids, so
- * that tag tokens can be counted before any model is loaded. `qwen2-tags.tokenizer.json` holds the byte pairs and merges that
- * occur inside the pre-tokens of such strings; merges that it lacks cannot apply to them, so encodings are exact, joined or
- * apart.
+ * The part of Qwen2's tokenizer (that of NVLM-1.0's 72B models) that writes wrappers and tile tags, with Qwen2's own
+ * ids, so that tag tokens can be counted before any model is loaded. `qwen2-tags.tokenizer.json` holds the byte pairs
+ * and merges that occur inside the pre-tokens of such strings; merges that it lacks cannot apply to them, so
+ * encodings are exact, joined or apart.
  *
  * Derived from Qwen2's tokenizer, © Alibaba Cloud, Apache License 2.0.
  *

@@ -10,11 +10,12 @@ export interface TextStream {
 const REPLACEMENT = '\ufffd';
 
 /**
- * Incremental detokeniser: everything pushed and flushed, joined, equals `decode(all ids, { skipSpecialTokens: true })`.
+ * Incremental detokeniser: everything pushed and flushed, joined, equals `decode` of all ids with
+ * `skipSpecialTokens`.
  *
- * A decoder may treat the first token differently (SentencePiece drops its blank), so each decode starts at the last piece of
- * text that ended on a whole character and only what follows it is new. A trailing U+FFFD may still become a character with the
- * next token and waits; whatever stands before it is settled.
+ * A decoder may treat the first token differently (SentencePiece drops its blank), so each decode starts at the last
+ * piece of text that ended on a whole character and only what follows it is new. A trailing U+FFFD may still become a
+ * character with the next token and waits; whatever stands before it is settled.
  */
 export function createTextStream(tokenizer: Tokenizer): TextStream {
   const decode = (ids: number[]): string => tokenizer.decode(ids, { skipSpecialTokens: true });

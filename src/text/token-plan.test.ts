@@ -30,7 +30,11 @@ interface ExpectedChat {
 /** Inputs of the reference implementation in PyTorch (its `plan`), as plain arrays. */
 const reference = read('plans.json') as { records: ChatMessage[][]; tiles: number[] } & Record<string, unknown>;
 
-const ARCHITECTURES: [Architecture, string][] = [['NVLM_D', 'd'], ['NVLM_X', 'x'], ['NVLM_H', 'h']];
+const ARCHITECTURES: [Architecture, string][] = [
+  ['NVLM_D', 'd'],
+  ['NVLM_X', 'x'],
+  ['NVLM_H', 'h'],
+];
 const tagsFor = (tiles: number): string[] =>
   Array.from({ length: tiles }, (_, k) => (k === tiles - 1 ? '<tile_global_thumbnail>' : `<tile_${k + 1}>`));
 
@@ -38,7 +42,11 @@ const golden = load('golden');
 const base = { ...golden, systemMessage: 'Answer the questions.', tokensPerTile: 4, imageTokenId: 3 };
 const plan = (options: Partial<PlanOptions>): TokenPlan =>
   planTokens({
-    ...base, architecture: 'NVLM_D', tags: [], messages: [{ role: 'user', content: 'Hi' }], addGenerationPrompt: false,
+    ...base,
+    architecture: 'NVLM_D',
+    tags: [],
+    messages: [{ role: 'user', content: 'Hi' }],
+    addGenerationPrompt: false,
     ...options,
   });
 const rows = ({ crossMask, crossTiles, inputIds }: TokenPlan): string[] =>
@@ -71,7 +79,12 @@ describe.each(ARCHITECTURES)('%s', (architecture, letter) => {
   it('holds its invariants on any conversation', () => {
     const controls = golden.tokenizer.addedTokens.map(({ content }) => content);
     const content = fc
-      .array(fc.oneof(fc.constantFrom('<image>', '<Image>', '<tile_1>', '\ufdd00\ufdd1', ...controls), fc.string({ unit: 'binary' })))
+      .array(
+        fc.oneof(
+          fc.constantFrom('<image>', '<Image>', '<tile_1>', '\ufdd00\ufdd1', ...controls),
+          fc.string({ unit: 'binary' }),
+        ),
+      )
       .map((x) => x.join(''));
     const turns = fc.array(fc.tuple(content, content), { minLength: 1, maxLength: 3 });
     fc.assert(
@@ -89,7 +102,8 @@ describe.each(ARCHITECTURES)('%s', (architecture, letter) => {
         expect(segments.at(-1)?.end).toBe(inputIds.length);
         expect(counts.decoderTokens).toBe(inputIds.length);
 
-        // Control tokens are the template's, whatever the contents say: a turn opens and closes once, placeholders are counted.
+        // Control tokens are the template's, whatever the contents say: a turn opens and closes once, placeholders
+        // are counted.
         expect(count(1)).toBe(messages.length + 1);
         expect(count(2)).toBe(messages.length + 1);
         expect(count(3)).toBe(sequenceTiles.length * 4);
@@ -143,7 +157,9 @@ describe('the image placeholder', () => {
 
   it('belongs to the first user message only', () => {
     const messages: ChatMessage[] = [
-      { role: 'user', content: 'One' }, { role: 'assistant', content: 'Yes' }, { role: 'user', content: '<image>\nTwo' },
+      { role: 'user', content: 'One' },
+      { role: 'assistant', content: 'Yes' },
+      { role: 'user', content: '<image>\nTwo' },
     ];
     const made = text([...plan({ ...image, messages }).inputIds]);
     expect(made).toContain('user\n<Image>');
@@ -153,9 +169,14 @@ describe('the image placeholder', () => {
 
 describe('one token a tag (nano-d)', () => {
   const nano = load('nano-d');
-  it('keeps typed tags apart from the plan\'s own', () => {
+  it("keeps typed tags apart from the plan's own", () => {
     const made = planTokens({
-      ...nano, architecture: 'NVLM_D', tags: tagsFor(3), tokensPerTile: 16, imageTokenId: 643, addGenerationPrompt: true,
+      ...nano,
+      architecture: 'NVLM_D',
+      tags: tagsFor(3),
+      tokensPerTile: 16,
+      imageTokenId: 643,
+      addGenerationPrompt: true,
       messages: [{ role: 'user', content: 'Is <tile_1> in </Image><|vision_pad|>?' }],
     });
     const count = (token: string): number => made.inputIds.filter((id) => id === nano.tokenizer.idOf(token)).length;
@@ -178,9 +199,10 @@ describe('other templates', () => {
     bos_token: '<|begin_of_text|>',
     eos_token: '<|eot_id|>',
     chat_template:
-      "{% for message in messages %}{% set content = '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' " +
+      '{% for message in messages %}' +
+      "{% set content = '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' " +
       "+ message['content'] | trim + '<|eot_id|>' %}{% if loop.index0 == 0 %}{% set content = bos_token + content %}" +
-      "{% endif %}{{ content }}{% endfor %}{% if add_generation_prompt %}" +
+      '{% endif %}{{ content }}{% endfor %}{% if add_generation_prompt %}' +
       "{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}",
   });
   const make = (options: Partial<PlanOptions>): TokenPlan =>
@@ -189,7 +211,10 @@ describe('other templates', () => {
   it('Llama 3: opens with one BOS, trims, and learns the answer up to <|eot_id|>', () => {
     const made = make({
       tags: tagsFor(1),
-      messages: [{ role: 'user', content: '  <image> What <|eot_id|>?  ' }, { role: 'assistant', content: 'A cat.' }],
+      messages: [
+        { role: 'user', content: '  <image> What <|eot_id|>?  ' },
+        { role: 'assistant', content: 'A cat.' },
+      ],
     });
     expect(llama.decode(made.inputIds)).toBe(
       '<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\n<Image><tile_global_thumbnail>' +
@@ -208,13 +233,19 @@ describe('other templates', () => {
     });
     const made = plan({
       chatTemplate: spaced,
-      messages: [{ role: 'user', content: 'Hi' }, { role: 'assistant', content: 'Yes' }],
+      messages: [
+        { role: 'user', content: 'Hi' },
+        { role: 'assistant', content: 'Yes' },
+      ],
     });
     expect(golden.tokenizer.decode(made.labels.filter((id) => id !== -100))).toBe('Yes </s>');
   });
 
   it.each([
-    ['drops the system turn', "{% for m in messages %}{% if m['role'] != 'system' %}{{ m['content'] }}{% endif %}{% endfor %}"],
+    [
+      'drops the system turn',
+      "{% for m in messages %}{% if m['role'] != 'system' %}{{ m['content'] }}{% endif %}{% endfor %}",
+    ],
     ['repeats a message', "{{ messages[0]['content'] }}{{ messages[0]['content'] }}{{ messages[1]['content'] }}"],
     ['reorders messages', "{{ messages[1]['content'] }}{{ messages[0]['content'] }}"],
   ])('one that %s is refused', (_, chat_template) => {
@@ -223,7 +254,7 @@ describe('other templates', () => {
     );
   });
 
-  it('InternVL\'s wrapper, no tags', () => {
+  it("InternVL's wrapper, no tags", () => {
     const made = plan({ wrapper: INTERNVL_WRAPPER, tags: ['', ''], messages: [{ role: 'user', content: 'Hi' }] });
     expect(golden.tokenizer.decode(made.inputIds)).toContain(`user\n<img>${'<|vision_pad|>'.repeat(8)}</img>\nHi`);
     expect(made.segments.filter(({ kind }) => kind === 'tag')).toEqual([]);
@@ -236,15 +267,24 @@ describe('planImageBlock', () => {
   const block = (architecture: Architecture, tiles: number, joinTags = false): TokenPlan =>
     planImageBlock({ ...qwen, architecture, tags: tagsFor(tiles), joinTags });
 
-  it('counts NVLM-1.0\'s tokens of a 6+1-tile picture', () => {
+  it("counts NVLM-1.0's tokens of a 6+1-tile picture", () => {
     expect(block('NVLM_D', 7).counts).toEqual({
-      decoderTokens: 2 + 7 * 261 + 3, crossAttentionTokens: 0, visualTokens: 1792, tagTokens: 35,
+      decoderTokens: 2 + 7 * 261 + 3,
+      crossAttentionTokens: 0,
+      visualTokens: 1792,
+      tagTokens: 35,
     });
     expect(block('NVLM_X', 7).counts).toEqual({
-      decoderTokens: 2 + 35 + 3, crossAttentionTokens: 1792, visualTokens: 1792, tagTokens: 35,
+      decoderTokens: 2 + 35 + 3,
+      crossAttentionTokens: 1792,
+      visualTokens: 1792,
+      tagTokens: 35,
     });
     expect(block('NVLM_H', 7).counts).toEqual({
-      decoderTokens: 2 + 261 + 3, crossAttentionTokens: 6 * 261, visualTokens: 1792, tagTokens: 35,
+      decoderTokens: 2 + 261 + 3,
+      crossAttentionTokens: 6 * 261,
+      visualTokens: 1792,
+      tagTokens: 35,
     });
   });
 
@@ -270,7 +310,11 @@ describe('planImageBlock', () => {
     const made = block('NVLM_X', 3, true);
     // <Image ><tile_1 ><tile_2 ><tile_global_thumbnail ></Image>: each bracket pair belongs to the later tag.
     expect(made.segments.map(({ kind, start, end }) => [kind, end - start])).toEqual([
-      ['text', 1], ['tag', 4], ['tag', 4], ['tag', 4], ['text', 3],
+      ['text', 1],
+      ['tag', 4],
+      ['tag', 4],
+      ['tag', 4],
+      ['text', 3],
     ]);
     expect(rows(made).join(' ')).toBe('000 100 100 100 100 010 010 010 010 001 001 001 001 111 111 111');
   });
@@ -281,14 +325,17 @@ describe('planImageBlock', () => {
       const whole = plan({ architecture, tags });
       const alone = planImageBlock({ ...base, architecture, tags });
       const inside = ({ segments }: TokenPlan): unknown[] =>
-        segments.filter(({ kind }) => kind === 'tag' || kind === 'visual').map(({ start, end, ...rest }) => [end - start, rest]);
+        segments
+          .filter(({ kind }) => kind === 'tag' || kind === 'visual')
+          .map(({ start, end, ...rest }) => [end - start, rest]);
       expect(inside(whole)).toEqual(inside(alone));
       expect(whole.counts.crossAttentionTokens).toBe(alone.counts.crossAttentionTokens);
     }
   });
 
   it('refuses geometry that cannot be', () => {
-    const bad = (tokensPerTile: number) => () => planImageBlock({ ...qwen, architecture: 'NVLM_D', tags: ['', ''], tokensPerTile });
+    const bad = (tokensPerTile: number) => () =>
+      planImageBlock({ ...qwen, architecture: 'NVLM_D', tags: ['', ''], tokensPerTile });
     for (const tokens of [0, 1.5, Number.NaN, 1e9]) {
       expect(bad(tokens)).toThrowError(expect.objectContaining({ code: 'bad-model' }));
     }
@@ -299,11 +346,13 @@ describe('errors', () => {
   it('an empty question is refused in chat, not in training', () => {
     const messages: ChatMessage[] = [{ role: 'user', content: '<image>' }];
     const image = { tags: tagsFor(1), messages };
-    expect(() => plan({ ...image, addGenerationPrompt: true })).toThrowError(expect.objectContaining({ code: 'empty-prompt' }));
+    expect(() => plan({ ...image, addGenerationPrompt: true })).toThrowError(
+      expect.objectContaining({ code: 'empty-prompt' }),
+    );
     expect(() => plan(image)).not.toThrow();
   });
 
-  it('an image_token_id that is ordinary text is the model\'s fault', () => {
+  it("an image_token_id that is ordinary text is the model's fault", () => {
     const [id = 0] = golden.tokenizer.encode('a');
     const messages: ChatMessage[] = [{ role: 'user', content: 'a' }];
     expect(() => plan({ imageTokenId: id, tags: tagsFor(1), messages })).toThrowError(/keeps for image positions/);

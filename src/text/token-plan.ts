@@ -19,11 +19,13 @@ export interface PlanOptions extends AssemblyOptions {
 /**
  * The token plan of one conversation with at most one image.
  *
- * The text between contents is the chat template's. It is cut at tags, visual tokens, answers and the token that ends an
- * answer, and each piece is tokenised by itself; answers and their end carry labels, also in chat, where they change nothing.
- * Contents are ordinary text whatever they spell: no control token, tag or wrapper of the tokenizer is recognised in them.
+ * The text between contents is the chat template's. It is cut at tags, visual tokens, answers and the token that ends
+ * an answer, and each piece is tokenised by itself; answers and their end carry labels, also in chat, where they
+ * change nothing. Contents are ordinary text whatever they spell: no control token, tag or wrapper of the tokenizer
+ * is recognised in them.
  *
- * @throws NvlmError `empty-prompt` when there is nothing to answer; `bad-model` when template or configuration do not work
+ * @throws NvlmError `empty-prompt` when there is nothing to answer; `bad-model` when template or configuration do not
+ * work
  */
 export function planTokens(options: PlanOptions): TokenPlan {
   const { tokenizer, chatTemplate, messages, tags } = options;

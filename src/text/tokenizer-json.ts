@@ -44,7 +44,14 @@ export function parseTokenizerJson(value: unknown): TokenizerJson {
   const decoder = value.decoder ?? null;
   return {
     // Post-processors only add special tokens, which the chat template does here.
-    source: { ...value, normalizer, pre_tokenizer, decoder, post_processor: null, added_tokens: value.added_tokens ?? [] },
+    source: {
+      ...value,
+      normalizer,
+      pre_tokenizer,
+      decoder,
+      post_processor: null,
+      added_tokens: value.added_tokens ?? [],
+    },
     addedTokens,
     byteLevel: isByteLevel(decoder),
     vocabSize: largest + 1,

@@ -7,8 +7,9 @@ import type { Tokenizer } from './types.ts';
 /**
  * The tokenizer of a model folder.
  *
- * Normaliser, pre-tokeniser, model and decoder are `@huggingface/tokenizers`; the split at added tokens is done here, because
- * the library recognises them everywhere and a user's text must not contain control tokens (see {@link Tokenizer.encode}).
+ * Normaliser, pre-tokeniser, model and decoder are `@huggingface/tokenizers`; the split at added tokens is done here,
+ * because the library recognises them everywhere and a user's text must not contain control tokens
+ * (see {@link Tokenizer.encode}).
  *
  * @param tokenizerJson parsed `tokenizer.json`
  * @param tokenizerConfig parsed `tokenizer_config.json`; null when the folder has none

@@ -52,8 +52,8 @@ export interface Segment {
 }
 
 /**
- * The sequence of one sample, for all three architectures: what the model consumes, the inspector draws and the tests compare
- * (design §3; `plan` of the reference implementation).
+ * The sequence of one sample, for all three architectures: what the model consumes, the inspector draws and the tests
+ * compare (design §3; `plan` of the reference implementation).
  */
 export interface TokenPlan {
   architecture: Architecture;
@@ -71,7 +71,9 @@ export interface TokenPlan {
   crossTiles: number[];
   /** [T, crossTiles.length] row-major, 1 = this row sees that tile. */
   crossMask: Uint8Array;
-  /** H only: ids of the tag that stands before each cross-attended tile's tokens in keys and values; otherwise empty. */
+  /**
+   * H only: ids of the tag that stands before each cross-attended tile's tokens in keys and values; otherwise empty.
+   */
   crossTagIds: Int32Array[];
   counts: {
     /** T */
