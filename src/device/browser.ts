@@ -10,7 +10,6 @@ export function browserPlatform(): DevicePlatform {
       if (!globalThis.isSecureContext) return { absent: 'Browsers hide WebGPU from pages that did not come over HTTPS' };
       return { absent: 'This browser has no WebGPU' };
     },
-    releaseGpu() {},
     async prepareWasm() {
       const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
       setWasmPaths({

@@ -2,6 +2,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DevicePlatform } from './types.ts';
 
+/**
+ * One Dawn instance a process, never given back: when it is collected, Dawn unloads the driver, and a software driver whose
+ * threads still run then takes the process down.
+ */
+let instance: GPU | undefined;
+
 /** WebGPU through npm `webgpu` (Dawn); the wasm backend finds its own file in node_modules. */
 export function nodePlatform(): DevicePlatform {
   return {
@@ -9,7 +15,7 @@ export function nodePlatform(): DevicePlatform {
       if (process.platform === 'linux' && !hasVulkanLoader()) return { absent: 'No Vulkan driver is installed' };
       try {
         const { create, globals } = await import('webgpu');
-        const gpu = create([]);
+        const gpu = (instance ??= create([]));
         // tfjs looks for the browser's globals.
         Object.assign(globalThis, globals);
         installNavigatorGpu(gpu);
@@ -18,10 +24,6 @@ export function nodePlatform(): DevicePlatform {
         const detail = error instanceof Error ? error.message : String(error);
         return { absent: `WebGPU for Node does not load here (${detail.split('\n')[0]})` };
       }
-    },
-    releaseGpu() {
-      // Dawn's instance keeps the process alive for as long as anything refers to it.
-      Reflect.deleteProperty(globalThis.navigator, 'gpu');
     },
     async prepareWasm() {},
   };

@@ -27,7 +27,7 @@ export async function openDevice(choice: BackendChoice, platform: DevicePlatform
     try {
       const opened =
         backend === 'webgpu' && 'adapter' in found
-          ? await openWebGpu(found.adapter, reason, platform)
+          ? await openWebGpu(found.adapter, reason)
           : backend === 'wasm'
             ? await openWasm(reason, platform)
             : await openCpu(reason);
@@ -49,12 +49,10 @@ async function findAdapter(
   let adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   // Browsers hide their software adapter unless it is asked for.
   if (!adapter && choice === 'webgpu') adapter = await gpu.requestAdapter({ forceFallbackAdapter: true });
-  if (adapter) return { adapter };
-  platform.releaseGpu();
-  return { absent: 'WebGPU has no adapter here' };
+  return adapter ? { adapter } : { absent: 'WebGPU has no adapter here' };
 }
 
-async function openWebGpu(adapter: GPUAdapter, reason: string, platform: DevicePlatform): Promise<Device> {
+async function openWebGpu(adapter: GPUAdapter, reason: string): Promise<Device> {
   const gpuDevice = await requestDevice(adapter);
   const watch = new WebGpuWatch(gpuDevice);
   // Only now: the module looks for navigator.gpu when it is evaluated.
@@ -92,7 +90,6 @@ async function openWebGpu(adapter: GPUAdapter, reason: string, platform: DeviceP
       watch.close();
       tf.removeBackend('webgpu');
       gpuDevice.destroy();
-      platform.releaseGpu();
     },
   });
 }
@@ -134,7 +131,8 @@ function refuseFailedAllocations(wasm: WasmMemory): void {
   wasm._free(wasm._malloc(1));
   const allocate = wasm._malloc;
   wasm._malloc = (bytes) => {
-    const pointer = allocate(bytes);
+    // A 32-bit address space: larger sizes would wrap around and succeed.
+    const pointer = bytes < 2 ** 32 ? allocate(bytes) : 0;
     if (pointer === 0 && bytes > 0) throw outOfMemory(`WebAssembly could not get ${bytes} bytes.`);
     return pointer;
   };

@@ -28,8 +28,6 @@ export interface DeviceInfo {
 export interface DevicePlatform {
   /** The WebGPU entry, or one sentence on why there is none. */
   gpu(): Promise<GPU | { absent: string }>;
-  /** Gives back what `gpu` took, so that a Node process can end. */
-  releaseGpu(): void;
   /** Called once before the wasm backend first starts. */
   prepareWasm(): Promise<void>;
 }

@@ -43,6 +43,8 @@ export function limitsOf(device: GPUDevice): Record<string, number> {
  */
 export class WebGpuWatch {
   readonly lost: Promise<NvlmError>;
+  /** A shader or pipeline that could not be made, and so the reason of other failures that may be reported earlier. */
+  #badProgram: NvlmError | null = null;
   #failure: NvlmError | null = null;
   #lostError: NvlmError | null = null;
   #closing = false;
@@ -60,7 +62,8 @@ export class WebGpuWatch {
     });
     device.addEventListener('uncapturederror', (event) => {
       event.preventDefault();
-      this.#note(fromGpuError(event.error));
+      // First one wins: what follows a failure is its consequence.
+      this.#failure ??= fromGpuError(event.error);
     });
     this.#wrapShaders();
     this.#wrapBuffers();
@@ -80,14 +83,10 @@ export class WebGpuWatch {
       await Promise.race([Promise.all([fence, ...this.#openScopes]), this.lost]);
     }
     if (this.#lostError) throw this.#lostError;
-    const failure = this.#failure;
+    const failure = this.#badProgram ?? this.#failure;
+    this.#badProgram = null;
     this.#failure = null;
     if (failure) throw failure;
-  }
-
-  /** First one wins: what follows a failure is its consequence. */
-  #note(error: NvlmError): void {
-    this.#failure ??= error;
   }
 
   #wrapShaders(): void {
@@ -107,7 +106,7 @@ export class WebGpuWatch {
       return create();
     } finally {
       const note = (error: GPUError | null) => {
-        if (error) this.#note(shaderFailed(`${label ?? 'unnamed program'}: ${error.message}`));
+        if (error) this.#badProgram ??= shaderFailed(`${label ?? 'unnamed program'}: ${error.message}`);
       };
       // A lost device cannot pop its scopes; the loss itself is what gets reported then.
       const inner = device.popErrorScope().then(note, noop);
