@@ -55,7 +55,7 @@ describe('createTextStream', () => {
   it.each([
     ['byte-level', nano],
     ['SentencePiece', sentencePiece],
-  ])('joined equals decode on any ids: %s', { timeout: 30_000 }, (_, tokenizer) => {
+  ])('joined equals decode on any ids: %s', (_, tokenizer) => {
     fc.assert(
       fc.property(fc.array(fc.nat(tokenizer.vocabSize + 2), { maxLength: 60 }), (ids) => {
         expect(stream(tokenizer, ids).join('')).toBe(tokenizer.decode(ids, { skipSpecialTokens: true }));
@@ -64,7 +64,7 @@ describe('createTextStream', () => {
     );
   });
 
-  it('never emits half a character', { timeout: 30_000 }, () => {
+  it('never emits half a character', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', maxLength: 30 }), (text) => {
         const whole = nano.decode(nano.encode(text));
