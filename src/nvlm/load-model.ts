@@ -1,0 +1,20 @@
+import type { ModelFolder } from '../weights/model-folder.ts';
+import { parseConfig } from './config.ts';
+import { loadWeights, type LoadWeightsOptions } from './load-weights.ts';
+import { NvlmModel } from './model.ts';
+
+/**
+ * The model of a folder, on the current tfjs backend.
+ *
+ * @param imageTokenId when config.json does not name it: what the tokenizer says
+ * @throws NvlmError `bad-model`, `unsupported-model`, `network`, `corrupt-file`, `cancelled`
+ */
+export async function loadModel(
+  folder: ModelFolder,
+  options: LoadWeightsOptions,
+  imageTokenId: number | null = null,
+): Promise<NvlmModel> {
+  const config = parseConfig(folder.config);
+  const weights = await loadWeights(folder, config, options);
+  return new NvlmModel(config, weights, config.imageTokenId ?? imageTokenId);
+}
