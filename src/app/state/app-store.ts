@@ -1,6 +1,7 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { AppServices, AppState, SliceTools } from './app-state.ts';
 import { createChatSlice } from './chat-slice.ts';
+import { createComposeSlice } from './compose-slice.ts';
 import { createDeviceSlice } from './device-slice.ts';
 import { createImageSlice } from './image-slice.ts';
 import { createModelSlice } from './model-slice.ts';
@@ -19,6 +20,7 @@ export function createAppStore(services: AppServices): AppStore {
       ...createDeviceSlice(tools),
       ...createModelSlice(tools),
       ...createImageSlice(tools),
+      ...createComposeSlice(tools),
       ...createChatSlice(tools),
     };
   });

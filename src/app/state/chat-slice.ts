@@ -20,6 +20,8 @@ export interface Turn {
   lastTokenAt: number | null;
   tokens: number;
   seed: number | null;
+  /** The true answer, when the page drew the picture and so knows it. */
+  expected: string | null;
   result: ChatResult | null;
   error: PlainError | null;
 }
@@ -126,7 +128,8 @@ export function createChatSlice({ set, get, engine, now }: SliceTools): ChatSlic
         return;
       }
       if (isOpen(get().turns.at(-1))) return;
-      const turn: Turn = { id: ++lastId, question: text, ...blankAnswer(), askedAt: now() };
+      const expected = lookUp(get().image?.knownAnswers, text);
+      const turn: Turn = { id: ++lastId, question: text, expected, ...blankAnswer(), askedAt: now() };
       set(({ turns }) => ({ turns: [...turns, turn], draft: '', draftError: null }));
       await answer(turn.id);
     },
@@ -165,6 +168,10 @@ function blankAnswer() {
     result: null,
     error: null,
   } satisfies Partial<Turn>;
+}
+
+function lookUp(answers: Record<string, string> | undefined, question: string): string | null {
+  return answers && Object.hasOwn(answers, question) ? answers[question]! : null;
 }
 
 /** What a turn becomes when its answer is broken off because it leaves the page. */

@@ -12,8 +12,12 @@ export interface ImageOffer {
   /** Encoded file. */
   bytes: Uint8Array;
   origin: ImageOrigin;
+  /** The whole content in words, for those who cannot see it; null when nobody knows. */
+  description?: string | null;
   /** Questions that this picture can be asked; empty for a picture nobody knows. */
   suggestedQuestions?: string[];
+  /** True answers by question, for pictures that the page itself drew. */
+  knownAnswers?: Record<string, string>;
 }
 
 /** The picture that Chat and Tiles look at: decoded once by the engine, so known to be good. */
@@ -63,7 +67,9 @@ export function createImageSlice({ set, get, engine }: SliceTools): ImageSlice {
       );
       if (controller !== pending) return false;
       const image: SharedImage = {
+        description: null,
         suggestedQuestions: [],
+        knownAnswers: {},
         ...offer,
         id: ++lastId,
         type,

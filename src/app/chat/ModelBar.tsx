@@ -1,0 +1,110 @@
+import { Button } from '../components/Button.tsx';
+import { LoadMeter } from '../components/LoadMeter.tsx';
+import { Notice, Problem } from '../components/Notice.tsx';
+import { Segmented } from '../components/Segmented.tsx';
+import type { ModelEntry } from '../../engine/api.ts';
+import type { Architecture } from '../../text/types.ts';
+import { hrefFor, useRoute } from '../router.ts';
+import { useApp } from '../state/hooks.ts';
+import styles from './ModelBar.module.css';
+
+const ARCHITECTURE_WORDS: Record<Architecture, string> = {
+  NVLM_D: 'NVLM-D: every tile’s tokens stand in the decoder’s sequence',
+  NVLM_X: 'NVLM-X: tiles are read through gated cross-attention only',
+  NVLM_H: 'NVLM-H: thumbnail in the sequence, tiles through cross-attention',
+};
+
+/** What is switched between before the engine has said what there is. */
+const EXPECTED_MODELS: Pick<ModelEntry, 'id' | 'title' | 'architecture'>[] = [
+  { id: 'nano-d', title: 'nano-d', architecture: 'NVLM_D' },
+  { id: 'nano-x', title: 'nano-x', architecture: 'NVLM_X' },
+  { id: 'nano-h', title: 'nano-h', architecture: 'NVLM_H' },
+];
+
+/** Which model answers: switch, progress of its load, and what stands in the way. */
+export function ModelBar() {
+  const models = useApp((state) => state.models) ?? EXPECTED_MODELS;
+  const selected = useApp((state) => state.selectedModel);
+  const loaded = useApp((state) => state.loadedModel);
+  const loading = useApp((state) => state.loading);
+  const failure = useApp((state) => state.modelError);
+  const selectModel = useApp((state) => state.selectModel);
+  const cancelLoad = useApp((state) => state.cancelLoad);
+  const turns = useApp((state) => state.turns.length);
+  const newChat = useApp((state) => state.newChat);
+  const entry = models.find((model) => model.id === selected);
+
+  return (
+    <div className={styles.bar}>
+      <div className={styles.row}>
+        <Segmented
+          legend="Model"
+          value={selected}
+          options={models.map(({ id, title, architecture }) => ({
+            value: id,
+            label: title,
+            hint: ARCHITECTURE_WORDS[architecture],
+          }))}
+          onChange={(id) => void selectModel(id)}
+        />
+        <p className={styles.architecture}>{entry && ARCHITECTURE_WORDS[entry.architecture]}</p>
+        <Button icon="plus" variant="quiet" size="small" disabled={turns === 0} onClick={newChat}>
+          New chat
+        </Button>
+      </div>
+      {loading && <LoadMeter name={loading.id} progress={loading.progress} onCancel={cancelLoad} />}
+      {!loading && !failure && loaded?.entry.id !== selected && <NotLoaded />}
+      {failure && (
+        <Problem
+          error={failure.error}
+          actions={
+            <Button size="small" icon="retry" onClick={() => void selectModel(failure.id)}>
+              Load {failure.id} again
+            </Button>
+          }
+        />
+      )}
+      <SoftwareAdapterWarning />
+    </div>
+  );
+}
+
+function NotLoaded() {
+  const id = useApp((state) => state.selectedModel);
+  const device = useApp((state) => state.device);
+  const selectModel = useApp((state) => state.selectModel);
+  if (!device) return null;
+  return (
+    <div className={styles.row}>
+      <p className={styles.architecture}>{id} is not loaded.</p>
+      <Button size="small" onClick={() => void selectModel(id)}>
+        Load
+      </Button>
+    </div>
+  );
+}
+
+function SoftwareAdapterWarning() {
+  const route = useRoute();
+  const device = useApp((state) => state.device);
+  const openDevice = useApp((state) => state.openDevice);
+  if (!device?.adapter?.software) return null;
+  return (
+    <Notice
+      tone="warn"
+      actions={
+        <>
+          <Button size="small" onClick={() => void openDevice('wasm')}>
+            Switch to wasm
+          </Button>
+          <a href={hrefFor('device', route)}>About this device</a>
+        </>
+      }
+    >
+      <p>
+        <strong>WebGPU runs on a software adapter here</strong> ({device.adapter.description || device.adapter.vendor}): the processor
+        imitates a graphics card, some thirty times slower than wasm.
+      </p>
+    </Notice>
+  );
+}

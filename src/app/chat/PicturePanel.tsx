@@ -1,0 +1,71 @@
+import { Problem } from '../components/Notice.tsx';
+import { Segmented } from '../components/Segmented.tsx';
+import { plural } from '../format.ts';
+import { hrefFor, useRoute } from '../router.ts';
+import { useApp, useSharedImage } from '../state/hooks.ts';
+import type { SharedImage } from '../state/image-slice.ts';
+import { ComposePicture } from './ComposePicture.tsx';
+import { ExampleGallery } from './ExampleGallery.tsx';
+import styles from './PicturePanel.module.css';
+import { PictureSources } from './PictureSources.tsx';
+import { useObjectUrl } from './use-object-url.ts';
+
+export function PicturePanel() {
+  const image = useSharedImage();
+  const pending = useApp((state) => state.imagePending);
+  const error = useApp((state) => state.imageError);
+  const dismiss = useApp((state) => state.dismissImageError);
+  const shelf = useApp((state) => state.shelf);
+  const setShelf = useApp((state) => state.setShelf);
+  return (
+    <div className={styles.panel}>
+      <Preview image={image} pending={pending} />
+      {error && <Problem error={error} onDismiss={dismiss} />}
+      <PictureSources />
+      <div className={styles.shelf}>
+        <Segmented
+          legend="More pictures"
+          value={shelf}
+          options={[
+            { value: 'examples', label: 'Examples' },
+            { value: 'own', label: 'Type your own' },
+          ]}
+          onChange={setShelf}
+        />
+        {shelf === 'examples' ? <ExampleGallery /> : <ComposePicture />}
+      </div>
+    </div>
+  );
+}
+
+function Preview({ image, pending }: { image: SharedImage | null; pending: string | null }) {
+  const route = useRoute();
+  const url = useObjectUrl(image);
+  return (
+    <figure className={styles.preview} aria-busy={pending !== null}>
+      <div className={styles.frame}>
+        {image && url ? <img src={url} alt={image.description ?? `The picture in question: ${image.name}`} /> : <p>{pending ? '' : 'No picture yet'}</p>}
+        {pending && (
+          <p className={styles.pending} role="status">
+            Decoding {pending}…
+          </p>
+        )}
+      </div>
+      {image && (
+        <figcaption className={styles.caption}>
+          <span className={styles.name} title={image.name}>
+            {image.name}
+          </span>
+          <a href={hrefFor('tiles', route)}>See how it was tiled</a>
+          <span className={styles.numbers}>{describeTiles(image)}</span>
+        </figcaption>
+      )}
+    </figure>
+  );
+}
+
+function describeTiles({ width, height, tiles }: SharedImage): string {
+  const regular = tiles.cols * tiles.rows;
+  const cut = tiles.count > regular ? `${plural(regular, 'tile')} + thumbnail` : plural(regular, 'tile');
+  return `${width} × ${height} px · ${cut} · ${plural(tiles.visualTokens, 'visual token')}`;
+}

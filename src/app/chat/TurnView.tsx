@@ -1,0 +1,118 @@
+import { useEffect, useState } from 'react';
+import { Button } from '../components/Button.tsx';
+import { Icon } from '../components/Icon.tsx';
+import { Problem } from '../components/Notice.tsx';
+import { isOpen, type Turn } from '../state/chat-slice.ts';
+import { useApp } from '../state/hooks.ts';
+import { stageText } from './stage-text.ts';
+import { turnStats } from './turn-stats.ts';
+import styles from './TurnView.module.css';
+
+/** A question and its answer. What the model writes is drawn as text and nothing else. */
+export function TurnView({ turn, last }: { turn: Turn; last: boolean }) {
+  const selected = useApp((state) => state.selectedModel);
+  const retry = useApp((state) => state.retry);
+  const editTurn = useApp((state) => state.editTurn);
+  const busy = useApp((state) => isOpen(state.turns.at(-1)));
+  const open = isOpen(turn);
+  return (
+    <article className={styles.turn} aria-label={`Question: ${turn.question}`}>
+      <div className={styles.question}>
+        <p>{turn.question}</p>
+        <Button variant="quiet" size="small" icon="pencil" disabled={busy} onClick={() => editTurn(turn.id)} aria-label="Edit this question">
+          Edit
+        </Button>
+      </div>
+      <div className={styles.answer} aria-busy={open}>
+        {turn.answer !== '' && (
+          <p className={styles.text}>
+            {turn.answer}
+            {open && <span className={styles.caret} aria-hidden="true" />}
+          </p>
+        )}
+        {turn.answer === '' && turn.status === 'done' && <p className={styles.aside}>The model ended without a word.</p>}
+        {open && (
+          <p className={styles.stage}>
+            {turn.status === 'stopping' ? 'Stopping' : stageText(turn.stage, turn.model?.id ?? selected)}
+            {turn.answer === '' && <span className={styles.dots} aria-hidden="true" />}
+          </p>
+        )}
+        {turn.error && <Problem error={turn.error} />}
+        <footer className={styles.footer}>
+          <TurnFacts turn={turn} />
+          {!open && (
+            <div className={styles.actions}>
+              {turn.answer !== '' && <CopyButton text={turn.answer} />}
+              {last && (
+                <Button variant="quiet" size="small" icon="retry" onClick={() => void retry(turn.id)}>
+                  Retry{turn.model && turn.model.id !== selected ? ` with ${selected}` : ''}
+                </Button>
+              )}
+            </div>
+          )}
+        </footer>
+      </div>
+    </article>
+  );
+}
+
+function TurnFacts({ turn }: { turn: Turn }) {
+  const stats = turnStats(turn);
+  const cut = turn.result?.finishReason === 'length';
+  return (
+    <ul className={styles.facts}>
+      {turn.model && <li className={styles.model}>{turn.model.id}</li>}
+      {turn.status === 'done' && turn.expected !== null && <Verdict right={turn.answer.trim() === turn.expected} expected={turn.expected} />}
+      {turn.status === 'stopped' && <li>stopped</li>}
+      {cut && <li title="Raise it in the settings beside the question">cut at the longest length</li>}
+      {stats.map(({ label, value, hint }) => (
+        <li key={label} title={hint}>
+          {value}
+        </li>
+      ))}
+      {turn.result && turn.seed !== null && <li title="The same seed and settings give the same answer">seed {turn.seed}</li>}
+    </ul>
+  );
+}
+
+/** The page drew the picture, so it knows; nano is often wrong and should not get away with it. */
+function Verdict({ right, expected }: { right: boolean; expected: string }) {
+  if (right) {
+    return (
+      <li className={styles.right}>
+        <Icon name="check" size={12} /> right
+      </li>
+    );
+  }
+  return <li className={styles.wrong}>wrong: it is “{expected.replaceAll('\n', ' / ')}”</li>;
+}
+
+function CopyButton({ text }: { text: string }) {
+  const [state, setState] = useState<'idle' | 'copied' | 'failed'>('idle');
+  const announce = useApp((app) => app.announce);
+  useEffect(() => {
+    if (state === 'idle') return;
+    const timer = setTimeout(() => setState('idle'), 2000);
+    return () => clearTimeout(timer);
+  }, [state]);
+  const words = { idle: 'Copy', copied: 'Copied', failed: 'Not allowed here' }[state];
+  return (
+    <Button
+      variant="quiet"
+      size="small"
+      icon={state === 'copied' ? 'check' : 'copy'}
+      onClick={async () => {
+        try {
+          await navigator.clipboard.writeText(text);
+          setState('copied');
+          announce('Answer copied.');
+        } catch {
+          setState('failed');
+          announce('The browser does not allow copying here.');
+        }
+      }}
+    >
+      {words}
+    </Button>
+  );
+}

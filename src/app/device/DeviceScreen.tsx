@@ -1,0 +1,147 @@
+import type { ReactNode } from 'react';
+import type { BackendChoice, DeviceInfo } from '../../engine/api.ts';
+import { Button } from '../components/Button.tsx';
+import { Notice, Problem } from '../components/Notice.tsx';
+import { formatBytes, formatCount } from '../format.ts';
+import { useApp } from '../state/hooks.ts';
+import styles from './DeviceScreen.module.css';
+import { useBrowserFacts, type BrowserFacts } from './browser-facts.ts';
+
+const CHOICES: { value: BackendChoice; title: string; words: string }[] = [
+  { value: 'auto', title: 'Best there is', words: 'WebGPU on a real graphics card, else wasm, else cpu. Never a software adapter.' },
+  { value: 'webgpu', title: 'WebGPU', words: 'Custom compute shaders on the graphics card; on a software adapter too when there is no other.' },
+  { value: 'wasm', title: 'wasm', words: 'WebAssembly with SIMD on the processor; threads when the page is isolated.' },
+  { value: 'cpu', title: 'cpu', words: 'Plain JavaScript: works everywhere, some fifty times slower than wasm.' },
+];
+
+const BYTE_LIMITS = /(?:Size|BufferBindingSize|StorageSize)$/;
+
+export function DeviceScreen() {
+  const device = useApp((state) => state.device);
+  const facts = useBrowserFacts();
+  return (
+    <div className={styles.screen}>
+      <h1>Device</h1>
+      <div className={styles.columns}>
+        <section className={styles.card} aria-labelledby="device-now">
+          <h2 id="device-now">What computes now</h2>
+          {device ? <Now device={device} /> : <p className={styles.muted}>No device is open.</p>}
+        </section>
+        <BackendForm />
+        <section className={styles.card} aria-labelledby="device-browser">
+          <h2 id="device-browser">This browser</h2>
+          <Facts facts={browserRows(facts)} />
+          <ReportButton device={device} facts={facts} />
+        </section>
+        {device && device.features.length + Object.keys(device.limits).length > 0 && (
+          <section className={styles.card} aria-labelledby="device-limits">
+            <h2 id="device-limits">Features and limits</h2>
+            <ul className={styles.features}>
+              {[...device.features].sort().map((feature) => (
+                <li key={feature}>{feature}</li>
+              ))}
+            </ul>
+            <Facts facts={limitRows(device.limits)} mono />
+          </section>
+        )}
+      </div>
+    </div>
+  );
+}
+
+function Now({ device }: { device: DeviceInfo }) {
+  const rows: [string, ReactNode][] = [['Backend', device.backend === 'webgpu' ? 'WebGPU' : device.backend]];
+  if (device.adapter) {
+    const { vendor, architecture, device: name, description, software } = device.adapter;
+    rows.push(['Adapter', [description, name, vendor, architecture].filter(Boolean).join(' · ') || 'not named by the browser']);
+    rows.push(['Kind', software ? 'software: rendered on the processor' : 'hardware']);
+  } else {
+    rows.push(['Threads', device.threads]);
+  }
+  return (
+    <>
+      <p className={styles.reason}>{device.reason}</p>
+      <Facts facts={rows} />
+      {device.adapter?.software && (
+        <Notice tone="warn">
+          <p>A software adapter imitates a graphics card on the processor: expect some thirty times less speed than with wasm.</p>
+        </Notice>
+      )}
+    </>
+  );
+}
+
+function BackendForm() {
+  const choice = useApp((state) => state.backendChoice);
+  const switchingTo = useApp((state) => state.switchingTo);
+  const error = useApp((state) => state.deviceError);
+  const openDevice = useApp((state) => state.openDevice);
+  return (
+    <section className={styles.card}>
+      <fieldset className={styles.choices} disabled={switchingTo !== null}>
+        <legend>
+          <h2>Compute with</h2>
+        </legend>
+        {CHOICES.map(({ value, title, words }) => (
+          <label key={value}>
+            <input type="radio" name="backend" checked={(switchingTo ?? choice) === value} onChange={() => void openDevice(value)} />
+            <span>
+              <strong>{title}</strong>
+              <span>{words}</span>
+            </span>
+          </label>
+        ))}
+      </fieldset>
+      <p className={styles.muted} role="status">
+        {switchingTo ? 'Opening the device…' : 'A loaded model is loaded again on the new device.'}
+      </p>
+      {error && <Problem error={error} />}
+    </section>
+  );
+}
+
+function ReportButton({ device, facts }: { device: DeviceInfo | null; facts: BrowserFacts }) {
+  const showToast = useApp((state) => state.showToast);
+  return (
+    <Button
+      size="small"
+      icon="copy"
+      onClick={() =>
+        void navigator.clipboard
+          .writeText(JSON.stringify({ device, browser: facts }, null, 2))
+          .then(() => showToast('Report copied: device, limits and browser as JSON.'))
+          .catch(() => showToast('The browser does not allow copying here.'))
+      }
+    >
+      Copy as a report
+    </Button>
+  );
+}
+
+function Facts({ facts, mono }: { facts: [string, ReactNode][]; mono?: boolean }) {
+  return (
+    <dl className={styles.facts} data-mono={mono}>
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function browserRows(facts: BrowserFacts): [string, ReactNode][] {
+  const { usage, quota } = facts.storage ?? {};
+  return [
+    ['WebGPU', facts.webgpu ? 'offered' : 'not offered'],
+    ['Isolated', facts.isolated ? 'yes: wasm may use threads' : 'no: wasm runs on one thread'],
+    ['Processor', `${formatCount(facts.cores)} logical cores`],
+    ['Storage', quota === undefined ? 'not told' : `${formatBytes(usage ?? 0)} used of ${formatBytes(quota)}`],
+    ['Connection', facts.online ? 'online' : 'offline'],
+  ];
+}
+
+function limitRows(limits: Record<string, number>): [string, ReactNode][] {
+  return Object.entries(limits).map(([name, value]) => [name, BYTE_LIMITS.test(name) ? formatBytes(value) : formatCount(value)]);
+}

@@ -1,0 +1,22 @@
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { createEngineClient } from './engine-client.ts';
+import { createPreferences } from './preferences.ts';
+import { App } from './shell/App.tsx';
+import { startApp } from './start.ts';
+import { createAppStore } from './state/app-store.ts';
+import { AppContext } from './state/hooks.ts';
+import './theme.css';
+
+// The worker starts before anything is drawn: the model is on its way while the page builds itself.
+const engine = createEngineClient();
+const store = createAppStore({ engine, preferences: createPreferences(), now: () => performance.now() });
+startApp(store);
+
+createRoot(document.getElementById('root')!).render(
+  <StrictMode>
+    <AppContext value={{ store, engine }}>
+      <App />
+    </AppContext>
+  </StrictMode>,
+);

@@ -1,0 +1,70 @@
+import type { BackendChoice } from '../engine/api.ts';
+import { exampleOffer, FIRST_EXAMPLE, loadExamples } from './chat/examples.ts';
+import { currentRoute, setParams, subscribeRoute, type RouteParams } from './router.ts';
+import type { AppStore } from './state/app-store.ts';
+import type { AppState } from './state/app-state.ts';
+import { DEFAULT_MODEL } from './state/model-slice.ts';
+
+const BACKENDS: readonly BackendChoice[] = ['auto', 'webgpu', 'wasm', 'cpu'];
+
+/** Opens the device, loads the model and shows the picture that the address names, and keeps address and state the same. */
+export function startApp(store: AppStore): void {
+  const { params } = currentRoute();
+  void openFirst(store, params);
+  void showExample(store, params.picture ?? FIRST_EXAMPLE);
+  subscribeRoute(() => followAddress(store, currentRoute().params));
+  store.subscribe((state) => setParams(addressOf(state)));
+  followTheme(store);
+}
+
+async function openFirst(store: AppStore, params: RouteParams): Promise<void> {
+  const { openDevice, selectModel } = store.getState();
+  store.setState({ selectedModel: modelOf(params) });
+  await openDevice(backendOf(params));
+  await selectModel(modelOf(params));
+}
+
+function followAddress(store: AppStore, params: RouteParams): void {
+  const state = store.getState();
+  if (modelOf(params) !== state.selectedModel) void state.selectModel(modelOf(params));
+  if (backendOf(params) !== state.backendChoice && state.switchingTo === null) void state.openDevice(backendOf(params));
+  if (params.picture && params.picture !== pictureOf(state)) void showExample(store, params.picture);
+}
+
+function addressOf(state: AppState): Record<string, string | null> {
+  return {
+    model: state.selectedModel === DEFAULT_MODEL ? null : state.selectedModel,
+    backend: state.backendChoice === 'auto' ? null : state.backendChoice,
+    // Until a first picture is there, the address still says which one is wanted.
+    ...(state.image && { picture: pictureOf(state) }),
+  };
+}
+
+function pictureOf({ image }: AppState): string | null {
+  return image?.origin.kind === 'example' ? image.origin.id : null;
+}
+
+function modelOf(params: RouteParams): string {
+  return params.model ?? DEFAULT_MODEL;
+}
+
+function backendOf(params: RouteParams): BackendChoice {
+  return BACKENDS.find((name) => name === params.backend) ?? 'auto';
+}
+
+async function showExample(store: AppStore, id: string): Promise<void> {
+  const examples = await loadExamples();
+  const example = examples.find((one) => one.id === id) ?? examples.find((one) => one.id === FIRST_EXAMPLE)!;
+  // Somebody may have been quicker than the examples.
+  const { image, imagePending, offerImage } = store.getState();
+  if ((image === null && imagePending === null) || image?.origin.kind === 'example') await offerImage(await exampleOffer(example));
+}
+
+function followTheme(store: AppStore): void {
+  const apply = ({ theme }: AppState) => {
+    if (theme === 'system') delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = theme;
+  };
+  apply(store.getState());
+  store.subscribe(apply);
+}

@@ -1,0 +1,279 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { NvlmError } from '../../errors.ts';
+import { createPreferences } from '../preferences.ts';
+import { createFakeEngine, type FakeEngine } from '../testing/fake-engine.ts';
+import { createAppStore, type AppStore } from './app-store.ts';
+import { sniffImageType, type ImageOffer } from './image-slice.ts';
+import { DEFAULT_SETTINGS, toSampling } from './settings-slice.ts';
+
+const PNG = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+
+let engine: FakeEngine;
+let store: AppStore;
+let stored: Map<string, string>;
+
+function makeStore(): AppStore {
+  const preferences = createPreferences({
+    getItem: (name) => stored.get(name) ?? null,
+    setItem: (name, value) => void stored.set(name, value),
+  });
+  let clock = 0;
+  return createAppStore({ engine, preferences, now: () => (clock += 1) });
+}
+
+beforeEach(() => {
+  engine = createFakeEngine();
+  stored = new Map();
+  store = makeStore();
+});
+
+const state = () => store.getState();
+const lastTurn = () => state().turns.at(-1)!;
+
+function picture(name: string, extraBytes = 0): ImageOffer {
+  return { name, bytes: Uint8Array.from([...PNG, ...new Array<number>(extraBytes).fill(0)]), origin: { kind: 'file' } };
+}
+
+function gate(): () => void {
+  let open!: () => void;
+  engine.gate = new Promise((resolve) => {
+    open = resolve;
+  });
+  return () => {
+    engine.gate = null;
+    open();
+  };
+}
+
+describe('chat', () => {
+  it('loads the model that is wanted before it asks', async () => {
+    await state().ask('Read everything.');
+    expect(lastTurn()).toMatchObject({ status: 'done', answer: 'MILK', tokens: 2, model: { id: 'nano-d' }, stage: null });
+    expect(engine.chats[0]!.messages).toEqual([{ role: 'user', content: 'Read everything.' }]);
+    expect(state().announcement).toBe('Answer: MILK');
+  });
+
+  it('shows every token as it comes and keeps what was written when stopped', async () => {
+    await state().ensureModel();
+    gate();
+    const done = state().ask('Read everything.');
+    await expect.poll(() => lastTurn().answer).toBe('MI');
+    expect(lastTurn().status).toBe('running');
+    state().stopAnswer();
+    expect(lastTurn().status).toBe('stopping');
+    await done;
+    expect(lastTurn()).toMatchObject({ status: 'stopped', answer: 'MI' });
+  });
+
+  it('stops a question that still waits for its model, and lets the model load on', async () => {
+    const open = gate();
+    const done = state().ask('Hello!');
+    state().stopAnswer();
+    await done;
+    expect(lastTurn()).toMatchObject({ status: 'stopped', error: null });
+    expect(engine.chats).toHaveLength(0);
+    open();
+    await expect.poll(() => state().loadedModel?.entry.id).toBe('nano-d');
+  });
+
+  it('does not take an empty question or a second one', async () => {
+    await state().ask(' \n ');
+    expect(state().draftError?.code).toBe('empty-prompt');
+    const open = gate();
+    const done = state().ask('one');
+    await state().ask('two');
+    expect(state().turns.map((turn) => turn.question)).toEqual(['one']);
+    open();
+    await done;
+  });
+
+  it('keeps what was there when the engine refuses', async () => {
+    await state().ask('one');
+    engine.failNext.chat = new NvlmError('prompt-too-long', 'Too long.', 'Shorten it.');
+    await state().ask('two');
+    expect(state().turns.map((turn) => turn.status)).toEqual(['done', 'failed']);
+    expect(lastTurn().error).toEqual({ code: 'prompt-too-long', message: 'Too long.', fix: 'Shorten it.' });
+    await state().retry(lastTurn().id);
+    expect(lastTurn()).toMatchObject({ status: 'done', error: null, answer: 'MILK' });
+  });
+
+  it('sends earlier turns only when asked to', async () => {
+    await state().ask('one');
+    await state().ask('two');
+    expect(engine.chats[1]!.messages).toHaveLength(1);
+    state().changeChatSettings({ remember: true });
+    await state().ask('three');
+    expect(engine.chats[2]!.messages.map(({ role, content }) => `${role}: ${content}`)).toEqual([
+      'user: one',
+      'assistant: MILK',
+      'user: two',
+      'assistant: MILK',
+      'user: three',
+    ]);
+  });
+
+  it('brings back a cleared conversation with its picture', async () => {
+    await state().offerImage(picture('a.png'));
+    await state().ask('one');
+    await state().offerImage(picture('b.png'));
+    expect(state()).toMatchObject({ turns: [], image: { name: 'b.png' }, toast: { text: 'New picture, new conversation.' } });
+    state().toast!.action!.run();
+    expect(state().turns.map((turn) => turn.question)).toEqual(['one']);
+    expect(state().image?.name).toBe('a.png');
+  });
+
+  it('takes a question back for editing, with an undo', async () => {
+    await state().ask('one');
+    await state().ask('two');
+    state().editTurn(state().turns[0]!.id);
+    expect(state()).toMatchObject({ turns: [], draft: 'one' });
+    state().toast!.action!.run();
+    expect(state().turns).toHaveLength(2);
+  });
+
+  it('offers no undo when nothing was lost', async () => {
+    await state().offerImage(picture('a.png'));
+    expect(state().toast).toBeNull();
+  });
+});
+
+describe('picture', () => {
+  it('is known by its signature, not by its name', () => {
+    expect(sniffImageType(Uint8Array.from(PNG))).toBe('image/png');
+    expect(sniffImageType(Uint8Array.from([0xff, 0xd8, 0xff, 0xe0]))).toBe('image/jpeg');
+    expect(sniffImageType(new TextEncoder().encode('RIFF....WEBPVP8 '))).toBe('image/webp');
+    expect(sniffImageType(new TextEncoder().encode('RIFF....WAVEfmt '))).toBeNull();
+    expect(sniffImageType(new Uint8Array())).toBeNull();
+  });
+
+  it('stays when the next one is no picture or cannot be decoded', async () => {
+    await state().offerImage(picture('a.png'));
+    expect(await state().offerImage({ ...picture('b.txt'), bytes: new Uint8Array([1, 2, 3]) })).toBe(false);
+    expect(state()).toMatchObject({ image: { name: 'a.png' }, imageError: { code: 'bad-image' }, imagePending: null });
+    engine.failNext.inspect = new NvlmError('image-too-large', 'Too many pixels.', 'Make it smaller.');
+    expect(await state().offerImage(picture('c.png'))).toBe(false);
+    expect(state()).toMatchObject({ image: { name: 'a.png' }, imageError: { message: 'Too many pixels.' } });
+  });
+
+  it('is the one offered last, however long each takes', async () => {
+    const open = gate();
+    const first = state().offerImage(picture('slow.png'));
+    await new Promise((resolve) => setTimeout(resolve));
+    engine.gate = null;
+    await state().offerImage(picture('quick.png'));
+    open();
+    expect(await first).toBe(false);
+    expect(state().image?.name).toBe('quick.png');
+    expect(state().imageError).toBeNull();
+  });
+
+  it('refuses a huge file before reading it', async () => {
+    const file = { name: 'big.png', size: 2 ** 30, arrayBuffer: () => Promise.reject(new Error('read')) } as unknown as Blob;
+    await state().offerFile(file, { kind: 'file' });
+    expect(state().imageError?.code).toBe('image-too-large');
+  });
+});
+
+describe('models', () => {
+  it('loads one at a time and only the last one wanted', async () => {
+    const open = gate();
+    const first = state().selectModel('nano-x');
+    const second = state().selectModel('nano-h');
+    open();
+    await Promise.all([first, second]);
+    expect(state()).toMatchObject({ selectedModel: 'nano-h', loadedModel: { entry: { id: 'nano-h' } }, loading: null, modelError: null });
+  });
+
+  it('goes on with the model that is there when another cannot be loaded', async () => {
+    await state().selectModel('nano-d');
+    engine.failNext.load = new NvlmError('corrupt-file', 'Broken.', 'Delete it and load it again.');
+    await state().selectModel('nano-x');
+    expect(state()).toMatchObject({ selectedModel: 'nano-d', modelError: { id: 'nano-x', error: { message: 'Broken.' } } });
+    await state().ask('Hello!');
+    expect(lastTurn()).toMatchObject({ status: 'done', model: { id: 'nano-d' } });
+  });
+
+  it('says nothing about a load that was cancelled', async () => {
+    gate();
+    const done = state().selectModel('nano-x');
+    await expect.poll(() => state().models).not.toBeNull();
+    state().cancelLoad();
+    await done;
+    expect(state()).toMatchObject({ loading: null, modelError: null, loadedModel: null });
+  });
+
+  it('says so when there is no such model', async () => {
+    await state().selectModel('nano-z');
+    expect(state().modelError).toMatchObject({ id: 'nano-z', error: { code: 'not-found' } });
+  });
+});
+
+describe('device', () => {
+  it('loads the model again after a switch', async () => {
+    await state().openDevice('auto');
+    await state().ensureModel();
+    await state().openDevice('cpu');
+    expect(state()).toMatchObject({ device: { backend: 'cpu' }, backendChoice: 'cpu', loadedModel: { entry: { id: 'nano-d' } } });
+  });
+
+  it('falls back, and says why, when the address asks for a device that is not there', async () => {
+    engine.failNext.openDevice = new NvlmError('no-device', 'No WebGPU.', 'Use wasm.');
+    await state().openDevice('webgpu');
+    expect(state()).toMatchObject({ device: { backend: 'wasm' }, backendChoice: 'auto', deviceError: { code: 'no-device' } });
+  });
+
+  it('comes back by itself after a death of the worker, conversation kept', async () => {
+    await state().ask('one');
+    engine.die(new NvlmError('engine-lost', 'Stopped.', 'Again.'));
+    await expect.poll(() => state().loss).toBeNull();
+    expect(state().loadedModel?.entry.id).toBe('nano-d');
+    expect(state().turns).toHaveLength(1);
+    expect(state().toast?.text).toContain('started again');
+  });
+
+  it('gives up restarting by itself when the worker keeps dying', async () => {
+    for (let death = 0; death < 3; death++) {
+      engine.die(new NvlmError('engine-lost', 'Stopped.', 'Again.'));
+      await expect.poll(() => state().recovering).toBe(false);
+    }
+    expect(state().loss?.code).toBe('engine-lost');
+    expect(state().device).toBeNull();
+  });
+
+  it('offers a restart after a lost device', async () => {
+    await state().ensureModel();
+    engine.failNext.chat = new NvlmError('device-lost', 'The device is lost.', 'Restart.');
+    await state().ask('one');
+    expect(state().loss?.code).toBe('device-lost');
+    await state().recover();
+    expect(engine.restarts).toBe(1);
+    expect(state()).toMatchObject({ loss: null, loadedModel: { entry: { id: 'nano-d' } } });
+    expect(state().turns).toHaveLength(1);
+  });
+});
+
+describe('settings', () => {
+  it('outlive the page', () => {
+    state().changeChatSettings({ temperature: 0.7, seed: 5 });
+    state().setTheme('dark');
+    store = makeStore();
+    expect(state()).toMatchObject({ theme: 'dark', chatSettings: { ...DEFAULT_SETTINGS, temperature: 0.7, seed: 5 } });
+  });
+
+  it.each(['{"temperature":900}', '{"constructor":1}', '[1]', '"x"', '{', '{"seed":"1"}'])('are dropped when %s is stored', (json) => {
+    stored.set('nvlm.chat', json);
+    store = makeStore();
+    expect(state().chatSettings).toEqual(DEFAULT_SETTINGS);
+  });
+
+  it('leave out what is off, and draw a seed only for sampling', () => {
+    expect(toSampling(DEFAULT_SETTINGS)).toEqual({ temperature: 0 });
+    expect(toSampling({ ...DEFAULT_SETTINGS, temperature: 1, topK: 5, topP: 0.9, repetitionPenalty: 1.2 }, () => 7)).toEqual({
+      temperature: 1,
+      topK: 5,
+      topP: 0.9,
+      repetitionPenalty: 1.2,
+      seed: 7,
+    });
+  });
+});

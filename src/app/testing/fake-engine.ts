@@ -1,0 +1,136 @@
+import type { ChatEvent, ChatRequest, ChatResult, DeviceInfo, Engine, Inspection, LoadedModel, ModelEntry } from '../../engine/api.ts';
+import { cancelled, NvlmError, throwIfAborted } from '../../errors.ts';
+import type { EngineClient } from '../engine-client.ts';
+
+/** An engine without arithmetic: what tests of the page's state need to start, hold up, break and look into. */
+export interface FakeEngine extends EngineClient {
+  chats: ChatRequest[];
+  /** Tokens of the next answers. */
+  script: string[];
+  /** Thrown by the next call of that name. */
+  failNext: Partial<Record<keyof Engine, NvlmError>>;
+  /** While set, loads and answers wait for it before their last step. */
+  gate: Promise<void> | null;
+  restarts: number;
+  die(error: NvlmError): void;
+  loadedId: string | null;
+}
+
+const DEVICE: DeviceInfo = { backend: 'wasm', adapter: null, features: [], limits: {}, threads: 1, reason: 'No WebGPU here.' };
+
+function entry(letter: 'D' | 'X' | 'H', loadedId: string | null): ModelEntry {
+  const id = `nano-${letter.toLowerCase()}`;
+  return {
+    id,
+    title: id,
+    source: { kind: 'bundled', id },
+    architecture: `NVLM_${letter}`,
+    parameters: 3_000_000,
+    bytes: 6_000_000,
+    storage: null,
+    storedBytes: 0,
+    loaded: id === loadedId,
+    note: '',
+  };
+}
+
+export function createFakeEngine(): FakeEngine {
+  const lost = new Set<(error: NvlmError) => void>();
+
+  function failing(name: keyof Engine): void {
+    const error = fake.failNext[name];
+    delete fake.failNext[name];
+    if (error) throw error;
+  }
+
+  /** Waits for the gate, or for the call to be cancelled. */
+  async function pass(signal: AbortSignal | undefined): Promise<void> {
+    await Promise.resolve();
+    throwIfAborted(signal);
+    if (!fake.gate) return;
+    const stopped = new Promise<never>((_, reject) => signal?.addEventListener('abort', () => reject(cancelled())));
+    await Promise.race([fake.gate, stopped]);
+  }
+
+  const fake: FakeEngine = {
+    chats: [],
+    script: ['MI', 'LK'],
+    failNext: {},
+    gate: null,
+    restarts: 0,
+    loadedId: null,
+    die: (error) => lost.forEach((listener) => listener(error)),
+    async device() {
+      failing('device');
+      return DEVICE;
+    },
+    async openDevice(choice) {
+      failing('openDevice');
+      fake.loadedId = null;
+      return { ...DEVICE, backend: choice === 'auto' ? 'wasm' : choice };
+    },
+    models: async () => (['D', 'X', 'H'] as const).map((letter) => entry(letter, fake.loadedId)),
+    async load(source, { signal } = {}) {
+      await pass(signal);
+      failing('load');
+      const id = source.kind === 'bundled' ? source.id : '';
+      fake.loadedId = id;
+      const loaded = entry(id.at(-1)!.toUpperCase() as 'D', id);
+      return { entry: loaded, architecture: loaded.architecture, tileSize: 112, maxTiles: 6 } as LoadedModel;
+    },
+    async unload() {
+      fake.loadedId = null;
+    },
+    deleteStored: async () => undefined,
+    async chat(request, { signal, onEvent } = {}) {
+      fake.chats.push(request);
+      failing('chat');
+      const written: string[] = [];
+      const emit = (event: ChatEvent) => onEvent?.(event);
+      emit({ type: 'stage', stage: 'prefill', done: 0, total: 1 });
+      let finishReason: ChatResult['finishReason'] = 'stop';
+      for (const [index, text] of fake.script.entries()) {
+        try {
+          if (index > 0) await pass(signal);
+        } catch {
+          finishReason = 'cancelled';
+          break;
+        }
+        written.push(text);
+        emit({ type: 'token', id: index, text, index });
+      }
+      return {
+        text: written.join(''),
+        ids: written.map((_, i) => i),
+        finishReason,
+        usage: { promptTokens: 10, visualTokens: request.image ? 16 : 0, completionTokens: written.length },
+        timings: { loadMs: 0, visionMs: 1, prefillMs: 1, decodeMs: 1, firstTokenMs: 2 },
+        backend: 'wasm',
+        adapter: null,
+      };
+    },
+    async inspect({ image }, { signal } = {}) {
+      await pass(signal);
+      failing('inspect');
+      return {
+        tiling: {
+          image: { width: image.length, height: 10 },
+          grid: { cols: 2, rows: 1 },
+          tiles: [0, 1, 2],
+          options: { tileSize: 112 },
+        } as unknown as Inspection['tiling'],
+        tokens: { perTile: 16, visual: 48, tags: 6 },
+      } as Inspection;
+    },
+    dispose: async () => undefined,
+    onLost(listener) {
+      lost.add(listener);
+      return () => lost.delete(listener);
+    },
+    restart() {
+      fake.restarts += 1;
+      fake.loadedId = null;
+    },
+  };
+  return fake;
+}
