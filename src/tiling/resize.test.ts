@@ -23,7 +23,7 @@ function pattern(width: number, height: number): RgbImage {
   return { width, height, data };
 }
 
-/** Pillow 12; Pillow 13 swapped the passes of some shapes (make.py). */
+/** Pillow 12.3 (make.py says why not 13). */
 describe('resizeBicubic', () => {
   it.each(cases)('is bit-equal to Pillow: $file', ({ from, to, file }) => {
     const image = pattern(...from);

@@ -6,6 +6,9 @@ const HALF = 1 << (PRECISION_BITS - 1);
 /** Reach of the cubic kernel in samples. */
 const SUPPORT = 2;
 
+/** Strips taller than this are shrunk vertically first, which spares Pillow a wide intermediate picture. */
+const VERTICAL_FIRST_ASPECT = 100;
+
 /** For each output sample, which input samples it is the weighted sum of. */
 interface Coefficients {
   /** First input sample, an output sample each. */
@@ -18,8 +21,9 @@ interface Coefficients {
 }
 
 /**
- * Bicubic resize, bit for bit Pillow's `Image.resize` (its default filter): a = −0.5, the kernel widened when shrinking, horizontal pass
- * first, rounding to 8 bits after each pass, fixed-point weights of 22 bits. Aspect ratio is not kept.
+ * Bicubic resize, bit for bit `Image.resize` of Pillow 12.3 (its default filter): a = −0.5, the kernel widened when shrinking, horizontal
+ * pass first, rounding to 8 bits after each pass, fixed-point weights of 22 bits. Aspect ratio is not kept.
+ * Pillow 13 takes the vertical pass first for more shapes; NVLM was trained with releases that never did.
  * @param image not modified
  * @param width, height of the result in pixels, whole numbers ≥ 1
  * @returns a new picture, also when nothing changes in size
@@ -28,9 +32,9 @@ export function resizeBicubic(image: RgbImage, width: number, height: number): R
   if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) {
     throw new RangeError(`Cannot resize to ${width}×${height}.`);
   }
-  const wide = image.width === width ? image : resizeRows(image, width);
-  const result = wide.height === height ? wide : resizeColumns(wide, height);
-  return result === image ? { width, height, data: image.data.slice() } : result;
+  if (image.width === width && image.height === height) return { width, height, data: image.data.slice() };
+  if (image.height > VERTICAL_FIRST_ASPECT * image.width && height < image.height) return resizeRows(resizeColumns(image, height), width);
+  return resizeColumns(resizeRows(image, width), height);
 }
 
 function cubic(x: number): number {
@@ -70,7 +74,9 @@ function coefficients(from: number, to: number): Coefficients {
   return { start, count, weights, stride };
 }
 
-function resizeRows({ width: from, height, data }: RgbImage, to: number): RgbImage {
+function resizeRows(image: RgbImage, to: number): RgbImage {
+  if (image.width === to) return image;
+  const { width: from, height, data } = image;
   const { start, count, weights, stride } = coefficients(from, to);
   const out = new Uint8ClampedArray(to * height * 3); // clamps the overshoot
   let at = 0;
@@ -97,7 +103,9 @@ function resizeRows({ width: from, height, data }: RgbImage, to: number): RgbIma
   return { width: to, height, data: new Uint8Array(out.buffer) };
 }
 
-function resizeColumns({ width, height: from, data }: RgbImage, to: number): RgbImage {
+function resizeColumns(image: RgbImage, to: number): RgbImage {
+  if (image.height === to) return image;
+  const { width, height: from, data } = image;
   const { start, count, weights, stride } = coefficients(from, to);
   const rowLength = width * 3;
   const out = new Uint8ClampedArray(rowLength * to);

@@ -1,3 +1,5 @@
+import { NvlmError } from '../errors.ts';
+
 /** An emscripten factory, called with its own way to instantiate, so that it never looks for files by itself. */
 type EmscriptenFactory<Module> = (options: {
   noInitialRun: boolean;
@@ -20,6 +22,7 @@ const compiled = new Map<string, Promise<WebAssembly.Module>>();
  * A fresh instance of a codec; its code is compiled once. Fresh, because a codec's memory never shrinks (hundreds of MB after one large
  * picture) and an instance that met a fatal error is unusable.
  * @param log receives what the codec prints, line by line
+ * @throws NvlmError `network` when the page cannot load the codec's file
  */
 export async function instantiateCodec<Module>(codec: WasmCodec<Module>, log: (line: string) => void): Promise<Module> {
   let code = compiled.get(codec.file);
@@ -49,8 +52,12 @@ async function compile(file: string, url: () => URL): Promise<WebAssembly.Module
     const path = node('node:module').createRequire(import.meta.url).resolve(file);
     return WebAssembly.compile(new Uint8Array(await node('node:fs/promises').readFile(path)));
   }
-  const response = await fetch(url(), { credentials: 'same-origin' });
-  if (!response.ok) throw new Error(`${response.status} for ${response.url}`);
+  const response = await fetch(url(), { credentials: 'same-origin' }).catch((error: unknown) => { throw notLoaded(error); });
+  if (!response.ok) throw notLoaded(new Error(`HTTP ${response.status} for ${response.url}`));
   // Not compileStreaming: that fails on servers which do not send application/wasm, and 200 kB gain nothing from it.
   return WebAssembly.compile(await response.arrayBuffer());
+}
+
+function notLoaded(cause: unknown): NvlmError {
+  return new NvlmError('network', 'The image decoder could not be loaded.', 'Check the connection and try again; PNG files need no download.', { cause });
 }
