@@ -47,7 +47,7 @@ export function openTextSide(folder: ModelFolder): TextSide {
   return { config, tokenizer, chatTemplate, imageTokenId: imageTokenIdOf(config, tokenizer) };
 }
 
-/** Token plan of a conversation for this model; with `tiling`, the first `<image>` of the first user message is the picture. */
+/** Token plan of a conversation for this model; with `tiling`, the picture stands in the first user message. */
 export function planConversation(
   text: TextSide,
   messages: readonly ChatMessage[],
@@ -144,8 +144,7 @@ export class Session {
     const image = request.image ? await this.see(request.image, request.maxTiles, { signal, onEvent }) : null;
     const visionMs = image ? performance.now() - start : 0;
 
-    const messages = image ? withImage(request.messages) : request.messages;
-    const plan = planConversation(text, messages, image?.tiling ?? null, true);
+    const plan = planConversation(text, request.messages, image?.tiling ?? null, true);
     const promptTokens = plan.inputIds.length;
     assertFits(plan, this.contextLength, 1);
     onEvent?.({ type: 'stage', stage: 'prefill', done: 0, total: promptTokens });
@@ -290,12 +289,6 @@ const MOST_NEW_TOKENS = 1 << 20;
 function checkNewTokens(count: number): void {
   if (Number.isInteger(count) && count >= 1 && count <= MOST_NEW_TOKENS) return;
   throw new NvlmError('usage', `The answer's length limit is ${count} tokens.`, 'Give a whole number from 1.');
-}
-
-/** Puts the image placeholder where the paper has it: first in the first user turn, then a newline (nvlm-facts §2.3). */
-function withImage(messages: readonly ChatMessage[]): ChatMessage[] {
-  const first = messages.findIndex((message) => message.role === 'user');
-  return messages.map((message, index) => (index === first ? { ...message, content: `<image>\n${message.content}` } : message));
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

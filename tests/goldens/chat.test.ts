@@ -43,8 +43,7 @@ describe.each(allBackends)('chat on %s', (backend) => {
       for (const { prompt, promptIds, maxNewTokens, ids, text, bytes } of await goldenChats(folder)) {
         const { tileSize, maxTiles, useThumbnail, tagFormat } = session.config;
         const tiling = bytes && tileImage(await decodeImage(bytes), { tileSize, maxTiles, useThumbnail }, tagFormat);
-        const content = bytes ? `<image>\n${prompt}` : prompt;
-        const plan = planConversation(session.text!, [{ role: 'user', content }], tiling, true);
+        const plan = planConversation(session.text!, [{ role: 'user', content: prompt }], tiling, true);
         expect([...plan.inputIds]).toEqual(promptIds);
 
         const result = await session.chat({
