@@ -56,10 +56,11 @@ function parseEntry(name: string, info: JsonValue, file: string, dataStart: numb
   const shown = `tensor "${name.slice(0, 120)}"`;
   if (!isJsonObject(info)) return broken(file, `${shown} has no description`);
   const { dtype, shape, data_offsets: offsets } = info;
+  if (typeof dtype !== 'string') return broken(file, `${shown} has no element type`);
   if (!isDType(dtype)) {
     throw new NvlmError(
       'unsupported-model',
-      `${file}: ${shown} has the element type ${JSON.stringify(dtype)?.slice(0, 40)}, which is unknown here.`,
+      `${file}: ${shown} has the element type ${JSON.stringify(dtype.slice(0, 40))}, which is unknown here.`,
       `Use a checkpoint with one of ${Object.keys(DTYPE_BYTES).join(', ')}.`,
     );
   }
