@@ -1,0 +1,57 @@
+/**
+ * Keeps the files of one build and answers from them. A new build is fetched in the background and takes over once every tab
+ * of the old one is closed, so that a page never meets files of another build.
+ */
+
+/** The part of the worker's global scope that the DOM types lack. */
+interface ServiceWorkerScope {
+  readonly registration: { readonly scope: string };
+  readonly clients: { claim(): Promise<void> };
+  addEventListener(type: 'install' | 'activate', listener: (event: LifeEvent) => void): void;
+  addEventListener(type: 'fetch', listener: (event: RequestEvent) => void): void;
+}
+interface LifeEvent {
+  waitUntil(work: Promise<unknown>): void;
+}
+interface RequestEvent {
+  readonly request: Request;
+  respondWith(response: Promise<Response>): void;
+}
+
+/** Both are written in by the build. */
+declare const __PRECACHED_FILES__: string[];
+declare const __PRECACHE_VERSION__: string;
+
+const scope = self as unknown as ServiceWorkerScope;
+const addressOf = (file: string) => new URL(file, scope.registration.scope).href;
+const page = addressOf('index.html');
+// The cache storage is one an origin, and another copy of the site may live under another path.
+const prefix = `nvlm-playground ${scope.registration.scope} `;
+const cacheName = prefix + __PRECACHE_VERSION__;
+const kept = new Set(__PRECACHED_FILES__.map(addressOf));
+
+scope.addEventListener('install', (event) => event.waitUntil(fill()));
+scope.addEventListener('activate', (event) => event.waitUntil(takeOver()));
+scope.addEventListener('fetch', (event) => {
+  const { request } = event;
+  if (request.method !== 'GET') return;
+  if (request.mode === 'navigate') event.respondWith(answer(page, request));
+  else if (kept.has(request.url)) event.respondWith(answer(request.url, request));
+});
+
+async function fill(): Promise<void> {
+  const cache = await caches.open(cacheName);
+  // no-cache: the HTTP cache may hold the old page under the same address.
+  await cache.addAll([...kept].map((address) => new Request(address, { cache: 'no-cache' })));
+}
+
+async function takeOver(): Promise<void> {
+  const names = await caches.keys();
+  await Promise.all(names.filter((name) => name.startsWith(prefix) && name !== cacheName).map((name) => caches.delete(name)));
+  await scope.clients.claim();
+}
+
+async function answer(address: string, request: Request): Promise<Response> {
+  const cache = await caches.open(cacheName);
+  return (await cache.match(address)) ?? fetch(request);
+}

@@ -1,0 +1,30 @@
+import { defineConfig } from '@playwright/test';
+import { findChromium } from './tests/support/chromium.ts';
+
+// Playwright reads this file again in every worker process; the environment keeps them on the same ports.
+const sitePort = (process.env['NVLM_SITE_PORT'] ??= String(20_000 + (process.pid % 10_000)));
+const harnessPort = (process.env['NVLM_HARNESS_PORT'] ??= String(30_000 + (process.pid % 10_000)));
+const { executablePath, args, env } = await findChromium();
+
+export default defineConfig({
+  testDir: 'tests/browser',
+  outputDir: 'test-results/browser',
+  // A software device uses every core: tests beside each other only time out.
+  workers: 1,
+  forbidOnly: true,
+  timeout: 120_000,
+  expect: { timeout: 20_000 },
+  use: {
+    baseURL: `http://localhost:${sitePort}/`,
+    launchOptions: { executablePath, args, env },
+    screenshot: 'only-on-failure',
+    trace: 'retain-on-failure',
+  },
+  webServer: [
+    { command: `npx vite preview --port ${sitePort} --strictPort`, url: `http://localhost:${sitePort}/` },
+    {
+      command: `npx vite preview --config tests/browser/harness/vite.config.ts --port ${harnessPort} --strictPort`,
+      url: `http://localhost:${harnessPort}/`,
+    },
+  ],
+});

@@ -1,0 +1,44 @@
+import { expect, test } from './fixtures.ts';
+
+const places = ['page', 'worker'] as const;
+
+for (const place of places) {
+  test.describe(`in a ${place}`, () => {
+    test('auto passes over the software adapter and computes on wasm', async ({ harness }) => {
+      const { info, values } = await harness.evaluate((where) => window.harness[where].multiply('auto'), place);
+      expect(values).toEqual([50]);
+      expect(info).toMatchObject({ backend: 'wasm', adapter: null, features: ['simd'] });
+      expect(info.reason).toContain('so WebAssembly computes.');
+    });
+
+    test('WebGPU by name computes on the software adapter and says what it is', async ({ harness }) => {
+      const { info, values } = await harness.evaluate((where) => window.harness[where].multiply('webgpu'), place);
+      expect(values).toEqual([50]);
+      expect(info).toMatchObject({ backend: 'webgpu', adapter: { software: true } });
+    });
+
+    test('backends can be changed back and forth', async ({ harness }) => {
+      const backends = await harness.evaluate(async (where) => {
+        const seen: string[] = [];
+        for (const choice of ['wasm', 'webgpu', 'cpu', 'wasm', 'webgpu'] as const) {
+          const { info, values } = await window.harness[where].multiply(choice);
+          seen.push(`${info.backend} ${values.join()}`);
+        }
+        return seen;
+      }, place);
+      expect(backends).toEqual(['wasm 50', 'webgpu 50', 'cpu 50', 'wasm 50', 'webgpu 50']);
+    });
+
+    test('a lost device is a typed error and the next one works', async ({ harness }) => {
+      const { error, values } = await harness.evaluate((where) => window.harness[where].loseDevice(), place);
+      expect(error).toMatchObject({ code: 'device-lost' });
+      expect(values).toEqual([50]);
+    });
+
+    test('a program that does not compile is a typed error', async ({ harness }) => {
+      const error = await harness.evaluate((where) => window.harness[where].breakShader(), place);
+      expect(error).toMatchObject({ code: 'shader-failed' });
+      expect(error?.message).toContain('nonsense');
+    });
+  });
+}

@@ -1,0 +1,31 @@
+import { test as base, expect, type Page } from '@playwright/test';
+
+interface Fixtures {
+  /** The test harness, open. */
+  harness: Page;
+  /** What the page logged as an error or threw. Fails the test at its end unless emptied. */
+  pageErrors: string[];
+}
+
+export const test = base.extend<Fixtures>({
+  pageErrors: [
+    async ({ page }, use) => {
+      const errors: string[] = [];
+      page.on('console', (message) => {
+        // Chromium reports a violated content security policy as a console error as well.
+        if (message.type() === 'error') errors.push(message.text());
+      });
+      page.on('pageerror', (error) => errors.push(String(error)));
+      await use(errors);
+      expect(errors, 'errors on the console').toEqual([]);
+    },
+    { auto: true },
+  ],
+  harness: async ({ page }, use) => {
+    await page.goto(`http://localhost:${process.env['NVLM_HARNESS_PORT']}/`);
+    await page.waitForFunction(() => 'harness' in window);
+    await use(page);
+  },
+});
+
+export { expect };

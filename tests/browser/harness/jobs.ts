@@ -1,0 +1,58 @@
+import * as tf from '@tensorflow/tfjs';
+import { browserPlatform } from '../../../src/device/browser.ts';
+import { openDevice } from '../../../src/device/open-device.ts';
+import type { BackendChoice, DeviceInfo } from '../../../src/device/types.ts';
+import { toPlainError, type PlainError } from '../../../src/errors.ts';
+
+/** What a spec can have done in the page or in a worker; arguments and answers are plain data. */
+export const jobs = {
+  /** Multiplies on the device and reads back: its description and the distinct values of the product (50). */
+  async multiply(choice: BackendChoice): Promise<{ info: DeviceInfo; values: number[] }> {
+    const device = await openDevice(choice, browserPlatform());
+    const product = tf.matMul(tf.ones([40, 50]), tf.ones([50, 60]));
+    const values = [...new Set(await device.read(product))];
+    product.dispose();
+    await device.dispose();
+    return { info: device.info, values };
+  },
+
+  /** Loses the device under a running computation, then opens it again: the error, and values of the new device (50). */
+  async loseDevice(): Promise<{ error: PlainError | null; values: number[] }> {
+    const device = await openDevice('webgpu', browserPlatform());
+    const product = tf.matMul(tf.ones([400, 500]), tf.ones([500, 600]));
+    const reading = device.read(product).then(
+      () => null,
+      (error: unknown) => toPlainError(error),
+    );
+    (tf.backend() as unknown as { device: GPUDevice }).device.destroy();
+    const error = await reading;
+    return { error, values: (await jobs.multiply('webgpu')).values };
+  },
+
+  /** Runs a program that does not compile; the error that reading its result gives. */
+  async breakShader(): Promise<PlainError | null> {
+    const device = await openDevice('webgpu', browserPlatform());
+    const backend = tf.backend() as unknown as {
+      runWebGPUProgram(program: object, inputs: tf.TensorInfo[], dtype: tf.DataType): tf.TensorInfo;
+    };
+    const program = {
+      variableNames: [],
+      outputShape: [64],
+      dispatchLayout: { x: [0] },
+      dispatch: [1, 1, 1],
+      workgroupSize: [64, 1, 1],
+      shaderKey: 'broken',
+      size: true,
+      getUserCode: () => 'fn main(index : i32) { nonsense }',
+    };
+    const output = tf.engine().makeTensorFromTensorInfo(backend.runWebGPUProgram(program, [], 'float32'));
+    const error = await device.read(output).then(
+      () => null,
+      (caught: unknown) => toPlainError(caught),
+    );
+    await device.dispose();
+    return error;
+  },
+};
+
+export type Jobs = typeof jobs;

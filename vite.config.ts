@@ -1,0 +1,25 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vite';
+import { contentSecurityPolicy, contentSecurityPolicyPlugin } from './build/content-security-policy.ts';
+import { offlinePlugin } from './build/offline.ts';
+
+export default defineConfig({
+  // Relative, so the built site works from any path.
+  base: './',
+  plugins: [react(), contentSecurityPolicyPlugin(), offlinePlugin()],
+  worker: { format: 'es' },
+  build: {
+    target: 'es2022',
+    // tfjs alone is past the default limit, and it is loaded in the worker.
+    chunkSizeWarningLimit: 2500,
+    // A data: URL is an inline resource, and the policy forbids those for all but images.
+    assetsInlineLimit: 0,
+  },
+  preview: {
+    host: 'localhost',
+    headers: {
+      'Content-Security-Policy': `${contentSecurityPolicy}; frame-ancestors 'none'`,
+      'X-Content-Type-Options': 'nosniff',
+    },
+  },
+});
