@@ -20,7 +20,9 @@ export interface OpDefinition<I extends OpInputs, A extends object> {
   gradient?: {
     /** Inputs that the gradient reads; kept alive from the forward pass. */
     save: (keyof I & string)[];
-    of: (dy: tf.Tensor, saved: I, attrs: A) => LazyGradients<I>;
+    /** Also keep the op's result. */
+    saveOutput?: boolean;
+    of: (dy: tf.Tensor, saved: I, attrs: A, output: tf.Tensor | undefined) => LazyGradients<I>;
   };
 }
 
@@ -60,9 +62,11 @@ export function defineOp<I extends OpInputs, A extends object>(op: OpDefinition<
     tf.registerGradient({
       kernelName: name,
       inputsToSave,
+      outputsToSave: [gradient.saveOutput ?? false],
       gradFunc: (dy, saved, attrs) => {
         const byName = Object.fromEntries(inputsToSave.map((input, i) => [input, saved[i]])) as I;
-        return gradient.of(dy as tf.Tensor, byName, attrs as unknown as A) as Record<string, () => tf.Tensor>;
+        const output = saved[inputsToSave.length];
+        return gradient.of(dy as tf.Tensor, byName, attrs as unknown as A, output) as Record<string, () => tf.Tensor>;
       },
     });
   }

@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { checkShape, defineOp } from '../define-op.ts';
+import { WEBGPU_BACKEND } from '../webgpu-program.ts';
+import { attendGradientPrograms, attendProgram } from './program.ts';
 import { attendGradientReference, attendReference, maskVisibility } from './reference.ts';
 import { attentionSizes } from './sizes.ts';
 
@@ -17,12 +19,16 @@ const run = defineOp<Inputs, Attrs>({
   },
   program: ({ q, k, v, starts, keyMask }, attrs) => {
     const sizes = attentionSizes('attention', q, k, v, attrs);
-    return attendReference(q, k, v, sizes, maskVisibility(sizes, attrs.causal, starts, keyMask));
+    return attendProgram(q, k, v, sizes, { causal: attrs.causal, starts, keyMask });
   },
   gradient: {
     save: ['q', 'k', 'v', 'starts', 'keyMask'],
-    of: (dy, { q, k, v, starts, keyMask }, attrs) => {
+    saveOutput: true,
+    of: (dy, { q, k, v, starts, keyMask }, attrs, output) => {
       const sizes = attentionSizes('attention', q, k, v, attrs);
+      if (tf.getBackend() === WEBGPU_BACKEND) {
+        return attendGradientPrograms({ dy, output: output!, q, k, v }, sizes, { causal: attrs.causal, starts, keyMask });
+      }
       const gradients = tf.tidy(() =>
         attendGradientReference(dy as tf.Tensor2D, q, k, v, sizes, maskVisibility(sizes, attrs.causal, starts, keyMask)),
       );
@@ -61,6 +67,7 @@ export function attention(q: tf.Tensor2D, k: tf.Tensor3D, v: tf.Tensor3D, option
   const { batch, keys } = attentionSizes('attention', q, k, v, options);
   if (starts) checkShape('attention', 'starts', starts, [batch]);
   if (keyMask) checkShape('attention', 'keyMask', keyMask, [batch, keys]);
+  if (keys === 0) return tf.zeros([q.shape[0], q.shape[1]]);
   const inputs = { q, k, v, starts: (causal && starts) || undefined, keyMask: keyMask ?? undefined };
   return run(inputs, { heads, kvHeads, causal }) as tf.Tensor2D;
 }

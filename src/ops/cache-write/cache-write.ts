@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { checkShape } from '../define-op.ts';
+import { WEBGPU_BACKEND } from '../webgpu-program.ts';
+import { cacheWriteProgram } from './program.ts';
 import { cacheWriteReference } from './reference.ts';
 
 /**
@@ -23,6 +25,13 @@ export function cacheWrite(cache: tf.Tensor3D, rows: tf.Tensor3D, starts: tf.Ten
   const last = Math.max(...startsOnHost);
   if (Math.min(...startsOnHost) < 0 || last > cache.shape[1]) {
     throw new RangeError(`cacheWrite: starts ${startsOnHost} in a cache of ${cache.shape[1]} rows`);
+  }
+  if (tf.getBackend() === WEBGPU_BACKEND) {
+    if (last + rows.shape[1] > cache.shape[1]) {
+      throw new RangeError(`cacheWrite: ${rows.shape[1]} rows at ${last} in a cache of ${cache.shape[1]} rows`);
+    }
+    cacheWriteProgram(cache, rows, starts);
+    return cache;
   }
   return tf.tidy(() => cacheWriteReference(cache, rows, startsOnHost));
 }

@@ -1,8 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 
+import { attendGradientPrograms, attendProgram } from '../attention/program.ts';
 import { attendGradientReference, attendReference } from '../attention/reference.ts';
 import { attentionSizes } from '../attention/sizes.ts';
 import { checkShape, defineOp } from '../define-op.ts';
+import { WEBGPU_BACKEND } from '../webgpu-program.ts';
 import { tileVisibility } from './reference.ts';
 
 type Inputs = { q: tf.Tensor2D; k: tf.Tensor3D; v: tf.Tensor3D; rowTiles: tf.Tensor2D; keyTiles: tf.Tensor2D };
@@ -17,12 +19,16 @@ const run = defineOp<Inputs, Attrs>({
   },
   program: ({ q, k, v, rowTiles, keyTiles }, attrs) => {
     const sizes = attentionSizes('crossAttention', q, k, v, attrs);
-    return attendReference(q, k, v, sizes, tileVisibility(sizes, rowTiles, keyTiles));
+    return attendProgram(q, k, v, sizes, { causal: false, rowTiles, keyTiles });
   },
   gradient: {
     save: ['q', 'k', 'v', 'rowTiles', 'keyTiles'],
-    of: (dy, { q, k, v, rowTiles, keyTiles }, attrs) => {
+    saveOutput: true,
+    of: (dy, { q, k, v, rowTiles, keyTiles }, attrs, output) => {
       const sizes = attentionSizes('crossAttention', q, k, v, attrs);
+      if (tf.getBackend() === WEBGPU_BACKEND) {
+        return attendGradientPrograms({ dy, output: output!, q, k, v }, sizes, { causal: false, rowTiles, keyTiles });
+      }
       const gradients = tf.tidy(() =>
         attendGradientReference(dy as tf.Tensor2D, q, k, v, sizes, tileVisibility(sizes, rowTiles, keyTiles)),
       );
@@ -58,5 +64,6 @@ export function crossAttention(q: tf.Tensor2D, k: tf.Tensor3D, v: tf.Tensor3D, o
   const { batch, keys } = attentionSizes('crossAttention', q, k, v, options);
   checkShape('crossAttention', 'rowTiles', rowTiles, [q.shape[0], null]);
   checkShape('crossAttention', 'keyTiles', keyTiles, [batch, keys]);
+  if (keys === 0 || rowTiles.shape[1] === 0) return tf.zeros([q.shape[0], q.shape[1]]);
   return run({ q, k, v, rowTiles, keyTiles }, { heads, kvHeads }) as tf.Tensor2D;
 }

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { checkShape, defineOp } from '../define-op.ts';
+import { rowLossesGradientProgram, rowLossesProgram } from './program.ts';
 import { rowLossesGradientReference, rowLossesReference } from './reference.ts';
 
 type Inputs = { logits: tf.Tensor2D; labels: tf.Tensor1D };
@@ -10,14 +11,14 @@ const runGradient = defineOp<GradientInputs, object>({
   name: 'NvlmCrossEntropyGradient',
   required: ['logits', 'labels', 'dy'],
   reference: ({ logits, labels, dy }) => rowLossesGradientReference(logits, labels, dy),
-  program: ({ logits, labels, dy }) => rowLossesGradientReference(logits, labels, dy),
+  program: ({ logits, labels, dy }) => rowLossesGradientProgram(logits, labels, dy),
 });
 
 const run = defineOp<Inputs, object>({
   name: 'NvlmCrossEntropy',
   required: ['logits', 'labels'],
   reference: ({ logits, labels }) => rowLossesReference(logits, labels),
-  program: ({ logits, labels }) => rowLossesReference(logits, labels),
+  program: ({ logits, labels }) => rowLossesProgram(logits, labels),
   gradient: {
     save: ['logits', 'labels'],
     of: (dy, { logits, labels }) => ({ logits: () => runGradient({ logits, labels, dy: dy as tf.Tensor1D }, {}) }),

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { checkShape, defineOp } from '../define-op.ts';
 import type { EmbeddingTable } from '../types.ts';
+import { embedProgram, scatterAddProgram } from './program.ts';
 import { embedReference, scatterAddReference, unpackTable } from './reference.ts';
 
 type Inputs = { ids: tf.Tensor1D; table: tf.Tensor2D; visual?: tf.Tensor2D; slots?: tf.Tensor1D };
@@ -11,7 +12,7 @@ const scatterAdd = defineOp<ScatterInputs, { count: number }>({
   name: 'NvlmScatterAdd',
   required: ['dy', 'targets'],
   reference: ({ dy, targets }, { count }) => scatterAddReference(dy, targets, count),
-  program: ({ dy, targets }, { count }) => scatterAddReference(dy, targets, count),
+  program: ({ dy, targets }, { count }) => scatterAddProgram(dy, targets, count),
 });
 
 /** Ids of the rows that read the table; −1 where a visual token stands. */
@@ -20,12 +21,12 @@ function textTargets(ids: tf.Tensor1D, slots: tf.Tensor1D | undefined): tf.Tenso
   return tf.where(tf.less(slots, tf.scalar(0, 'int32')), ids, tf.fill(ids.shape, -1, 'int32')) as tf.Tensor1D;
 }
 
-const embedF32 = defineOp<Inputs, { vocab: number; visualRows: number }>({
+const embedF32 = defineOp<Inputs, { vocab: number; width: number; visualRows: number }>({
   name: 'NvlmEmbed',
   required: ['ids', 'table'],
   optional: ['visual', 'slots'],
   reference: ({ ids, table, visual, slots }) => embedReference(ids, table, visual, slots),
-  program: ({ ids, table, visual, slots }) => embedReference(ids, table, visual, slots),
+  program: (inputs, { width }) => embedProgram('f32', width, inputs),
   gradient: {
     save: ['ids', 'slots'],
     of: (dy, { ids, slots }, { vocab, visualRows }) => ({
@@ -40,7 +41,7 @@ const embedF16 = defineOp<Inputs, { width: number; visualRows: number }>({
   required: ['ids', 'table'],
   optional: ['visual', 'slots'],
   reference: ({ ids, table, visual, slots }, { width }) => embedReference(ids, unpackTable(table, width), visual, slots),
-  program: ({ ids, table, visual, slots }, { width }) => embedReference(ids, unpackTable(table, width), visual, slots),
+  program: (inputs, { width }) => embedProgram('f16', width, inputs),
   gradient: {
     save: ['slots'],
     of: (dy, { slots }, { visualRows }) => ({
@@ -69,11 +70,13 @@ export function embed(
   if ((visual === null) !== (slots === null)) throw new RangeError('embed: visual and slots come together');
   if (visual) checkShape('embed', 'visual', visual, [null, width]);
   if (slots) checkShape('embed', 'slots', slots, [ids.shape[0]]);
-  const inputs = { ids, table: table.data, visual: visual ?? undefined, slots: slots ?? undefined };
+  // No rows, no binding: WebGPU has no empty buffers.
+  const merged = visual !== null && visual.shape[0] > 0 ? { visual, slots: slots! } : {};
+  const inputs = { ids, table: table.data, ...merged };
   const visualRows = visual ? visual.shape[0] : 0;
   if (table.kind === 'f32') {
     checkShape('embed', 'table', table.data, [vocab, width]);
-    return embedF32(inputs, { vocab, visualRows }) as tf.Tensor2D;
+    return embedF32(inputs, { vocab, width, visualRows }) as tf.Tensor2D;
   }
   checkShape('embed', 'packed table', table.data, [vocab, Math.ceil(width / 2)]);
   return embedF16(inputs, { width, visualRows }) as tf.Tensor2D;

@@ -1,25 +1,26 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { defineOp } from '../define-op.ts';
-import { geluReference, normalDistribution } from './reference.ts';
+import { geluGradientProgram, geluProgram } from './program.ts';
+import { geluGradientReference, geluReference } from './reference.ts';
 
 type Inputs = { x: tf.Tensor2D };
+
+const runGradient = defineOp<Inputs & { dy: tf.Tensor2D }, object>({
+  name: 'NvlmGeluGradient',
+  required: ['dy', 'x'],
+  reference: ({ dy, x }) => geluGradientReference(dy, x),
+  program: ({ dy, x }) => geluGradientProgram(dy, x),
+});
 
 const run = defineOp<Inputs, object>({
   name: 'NvlmGelu',
   required: ['x'],
   reference: ({ x }) => geluReference(x),
-  program: ({ x }) => geluReference(x),
+  program: ({ x }) => geluProgram(x),
   gradient: {
     save: ['x'],
-    of: (dy, { x }) => ({
-      // Φ(x) + x·φ(x), φ the normal density.
-      x: () =>
-        tf.tidy(() => {
-          const density = tf.mul(1 / Math.sqrt(2 * Math.PI), tf.exp(tf.mul(-0.5, tf.square(x))));
-          return tf.mul(dy, tf.add(normalDistribution(x), tf.mul(x, density)));
-        }),
-    }),
+    of: (dy, { x }) => ({ x: () => runGradient({ dy: dy as tf.Tensor2D, x }, {}) }),
   },
 });
 

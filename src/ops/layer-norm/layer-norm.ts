@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { checkShape, defineOp } from '../define-op.ts';
+import { layerNormProgram } from './program.ts';
 import { layerNormReference, standardise } from './reference.ts';
 
 type Inputs = { x: tf.Tensor2D; weight: tf.Tensor1D; bias: tf.Tensor1D };
@@ -9,7 +10,7 @@ const run = defineOp<Inputs, { eps: number }>({
   name: 'NvlmLayerNorm',
   required: ['x', 'weight', 'bias'],
   reference: ({ x, weight, bias }, { eps }) => layerNormReference(x, weight, bias, eps),
-  program: ({ x, weight, bias }, { eps }) => layerNormReference(x, weight, bias, eps),
+  program: ({ x, weight, bias }, { eps }) => layerNormProgram(x, weight, bias, eps),
   gradient: {
     save: ['x', 'weight'],
     of: (dy, { x, weight }, { eps }) => ({

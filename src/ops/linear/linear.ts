@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { checkShape, defineOp } from '../define-op.ts';
 import { timesTransposed, transposedTimes } from '../products.ts';
 import type { Bias, LinearWeight } from '../types.ts';
+import { linearF16GradientProgram, linearF16Program, linearF32Program } from './program.ts';
 import { linearReference, unpackWeight } from './reference.ts';
 
 type F32Inputs = { x: tf.Tensor2D; weight: tf.Tensor2D; bias?: tf.Tensor1D };
@@ -13,7 +14,7 @@ const linearF32 = defineOp<F32Inputs, object>({
   required: ['x', 'weight'],
   optional: ['bias'],
   reference: ({ x, weight, bias }) => linearReference(x, weight, bias),
-  program: ({ x, weight, bias }) => linearReference(x, weight, bias),
+  program: ({ x, weight, bias }) => linearF32Program(x, weight, bias),
   gradient: {
     save: ['x', 'weight'],
     of: (dy, { x, weight }) => ({
@@ -24,16 +25,23 @@ const linearF32 = defineOp<F32Inputs, object>({
   },
 });
 
+const linearF16Gradient = defineOp<{ dy: tf.Tensor2D; packed: tf.Tensor2D }, { inFeatures: number }>({
+  name: 'NvlmLinearF16Gradient',
+  required: ['dy', 'packed'],
+  reference: ({ dy, packed }, { inFeatures }) => timesTransposed(dy, unpackWeight(packed, inFeatures)),
+  program: ({ dy, packed }, { inFeatures }) => linearF16GradientProgram(dy, packed, inFeatures),
+});
+
 const linearF16 = defineOp<F16Inputs, { inFeatures: number }>({
   name: 'NvlmLinearF16',
   required: ['x', 'packed'],
   optional: ['bias'],
   reference: ({ x, packed, bias }, { inFeatures }) => linearReference(x, unpackWeight(packed, inFeatures), bias),
-  program: ({ x, packed, bias }, { inFeatures }) => linearReference(x, unpackWeight(packed, inFeatures), bias),
+  program: ({ x, packed, bias }) => linearF16Program(x, packed, bias),
   gradient: {
     save: ['packed'],
     of: (dy, { packed }, { inFeatures }) => ({
-      x: () => tf.tidy(() => timesTransposed(dy as tf.Tensor2D, unpackWeight(packed, inFeatures))),
+      x: () => linearF16Gradient({ dy: dy as tf.Tensor2D, packed }, { inFeatures }),
       bias: () => tf.sum(dy, 0),
     }),
   },

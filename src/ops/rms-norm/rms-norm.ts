@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { checkShape, defineOp } from '../define-op.ts';
+import { rmsNormProgram } from './program.ts';
 import { inverseRms, rmsNormReference } from './reference.ts';
 
 type Inputs = { x: tf.Tensor2D; weight: tf.Tensor1D };
@@ -9,7 +10,7 @@ const run = defineOp<Inputs, { eps: number }>({
   name: 'NvlmRmsNorm',
   required: ['x', 'weight'],
   reference: ({ x, weight }, { eps }) => rmsNormReference(x, weight, eps),
-  program: ({ x, weight }, { eps }) => rmsNormReference(x, weight, eps),
+  program: ({ x, weight }, { eps }) => rmsNormProgram(x, weight, eps),
   gradient: {
     save: ['x', 'weight'],
     of: (dy, { x, weight }, { eps }) => ({

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { checkShape, defineOp } from '../define-op.ts';
+import { ropeProgram } from './program.ts';
 import { ropeReference } from './reference.ts';
 
 type Inputs = { x: tf.Tensor2D; positions: tf.Tensor1D; inverseFrequencies: tf.Tensor1D };
@@ -12,7 +13,7 @@ const run: (inputs: Inputs, attrs: Attrs) => tf.Tensor = defineOp<Inputs, Attrs>
   reference: ({ x, positions, inverseFrequencies }, { heads, direction }) =>
     ropeReference(x, positions, inverseFrequencies, heads, direction),
   program: ({ x, positions, inverseFrequencies }, { heads, direction }) =>
-    ropeReference(x, positions, inverseFrequencies, heads, direction),
+    ropeProgram(x, positions, inverseFrequencies, heads, direction),
   gradient: {
     save: ['positions', 'inverseFrequencies'],
     // A rotation's transpose is the rotation back.

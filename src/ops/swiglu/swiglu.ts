@@ -1,25 +1,31 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { checkShape, defineOp } from '../define-op.ts';
-import { swigluReference } from './reference.ts';
+import { swigluGateGradientProgram, swigluProgram } from './program.ts';
+import { swigluGateGradientReference, swigluReference } from './reference.ts';
 
 type Inputs = { gate: tf.Tensor2D; up: tf.Tensor2D };
 
-const run = defineOp<Inputs, object>({
+type GateGradientInputs = Inputs & { dy: tf.Tensor2D };
+
+const runGateGradient = defineOp<GateGradientInputs, object>({
+  name: 'NvlmSwigluGateGradient',
+  required: ['dy', 'gate', 'up'],
+  reference: ({ dy, gate, up }) => swigluGateGradientReference(dy, gate, up),
+  program: ({ dy, gate, up }) => swigluGateGradientProgram(dy, gate, up),
+});
+
+const run: (inputs: Inputs, attrs: object) => tf.Tensor = defineOp<Inputs, object>({
   name: 'NvlmSwiglu',
   required: ['gate', 'up'],
   reference: ({ gate, up }) => swigluReference(gate, up),
-  program: ({ gate, up }) => swigluReference(gate, up),
+  program: ({ gate, up }) => swigluProgram(gate, up),
   gradient: {
     save: ['gate', 'up'],
     of: (dy, { gate, up }) => ({
-      // silu'(g) = s·(1 + g·(1 − s)), s = sigmoid(g).
-      gate: () =>
-        tf.tidy(() => {
-          const s = tf.sigmoid(gate);
-          return tf.mul(tf.mul(dy, up), tf.mul(s, tf.add(1, tf.mul(gate, tf.sub(1, s)))));
-        }),
-      up: () => tf.tidy(() => tf.mul(dy, tf.mul(gate, tf.sigmoid(gate)))),
+      gate: () => runGateGradient({ dy: dy as tf.Tensor2D, gate, up }, {}),
+      // The product is linear in up: the same op with dy in its place.
+      up: () => run({ gate, up: dy as tf.Tensor2D }, {}),
     }),
   },
 });

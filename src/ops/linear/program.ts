@@ -1,0 +1,298 @@
+import type { TensorInfo } from '@tensorflow/tfjs';
+
+import { type Program, runProgram } from '../webgpu-program.ts';
+
+/**
+ * How the right-hand matrix B [K, N] lies in memory.
+ * - `f32`: row-major floats
+ * - `f16`: transposed, packed halves [N, ceil(K / 2)] (a checkpoint's weight [out, in], for y = x · Wᵀ)
+ * - `f16-rows`: row-major, packed halves [K, ceil(N / 2)] (the same weight, for dx = dy · W)
+ */
+type Layout = 'f32' | 'f16' | 'f16-rows';
+
+const UNIFORMS: Program['uniforms'] = [
+  { name: 'rows', type: 'u32' },
+  { name: 'inner', type: 'u32' },
+  { name: 'columns', type: 'u32' },
+];
+
+const halves = (word: string) => `unpack2x16float(bitcast<u32>(${word}))`;
+
+function inputsOf(weightComponents: 1 | 4, xComponents: 1 | 4, withBias: boolean): Program['inputs'] {
+  const inputs: Program['inputs'] = [
+    { name: 'x', components: xComponents },
+    { name: 'weight', components: weightComponents },
+  ];
+  return withBias ? [...inputs, { name: 'bias' }] : inputs;
+}
+
+// ---- many rows: tiles in workgroup memory --------------------------------------------------------------------------------
+
+/** Depth of a tile. */
+const TILE_K = 16;
+/** Columns of a tile, 16 threads of four. */
+const TILE_N = 64;
+
+/** Statements that fill `tileB[k · 16 + c]`, four columns each, from column `columnBase` and depth `depth`; zeros outside. */
+function loadB(layout: Layout, vectorised: boolean): string {
+  if (layout === 'f16') {
+    // A thread takes one word (two depths) of four neighbouring rows, so that it owns whole vectors of the tile.
+    const read = (i: number) => /* wgsl */ `
+          if (n + ${i}u < uniforms.columns && k < uniforms.inner) {
+            let pair = ${halves(`weight[(n + ${i}u) * words + k / 2u]`)};
+            low[${i}] = pair.x;
+            high[${i}] = pair.y;
+          }`;
+    return /* wgsl */ `
+        if (localIndex < 128u) {
+          let words = (uniforms.inner + 1u) / 2u;
+          let n = columnBase + (localIndex / 8u) * 4u;
+          let k = depth + (localIndex % 8u) * 2u;
+          var low = vec4<f32>();
+          var high = vec4<f32>();
+          ${[0, 1, 2, 3].map(read).join('')}
+          let at = (localIndex % 8u) * 32u + localIndex / 8u;
+          tileB[at] = low;
+          tileB[at + 16u] = high;
+        }`;
+  }
+  let read: string;
+  if (layout === 'f16-rows') {
+    read = /* wgsl */ `
+            let words = (uniforms.columns + 1u) / 2u;
+            let first = ${halves('weight[k * words + n / 2u]')};
+            b = vec4<f32>(first, 0.0, 0.0);
+            if (n + 2u < uniforms.columns) {
+              b = vec4<f32>(first, ${halves('weight[k * words + n / 2u + 1u]')});
+            }`;
+  } else if (vectorised) {
+    read = 'b = weight[(k * uniforms.columns + n) / 4u];';
+  } else {
+    read = [0, 1, 2, 3]
+      .map((i) => `if (n + ${i}u < uniforms.columns) { b[${i}] = weight[k * uniforms.columns + n + ${i}u]; }`)
+      .join(' ');
+  }
+  return /* wgsl */ `
+        {
+          let k = depth + localIndex / 16u;
+          let n = columnBase + (localIndex % 16u) * 4u;
+          var b = vec4<f32>();
+          if (k < uniforms.inner && n < uniforms.columns) {
+            ${read}
+          }
+          tileB[localIndex] = b;
+        }`;
+}
+
+/** Each of 16 × 16 threads computes `perThread` rows × 4 columns; both operands pass through workgroup memory. */
+function tiledProgram(layout: Layout, perThread: 1 | 2 | 4, vectorised: boolean, withBias: boolean): Program {
+  const tileRows = 16 * perThread;
+  // One more than the rows, so that threads which store along the depth meet different memory banks.
+  const stride = tileRows + 1;
+  const each = Array.from({ length: perThread }, (_, i) => i);
+  return {
+    name: `linear-${layout}-tiled`,
+    inputs: inputsOf(layout === 'f32' && vectorised ? 4 : 1, 1, withBias),
+    uniforms: UNIFORMS,
+    threads: 256,
+    code: /* wgsl */ `
+      var<workgroup> tileA : array<f32, ${stride * TILE_K}>;
+      var<workgroup> tileB : array<vec4<f32>, ${(TILE_N / 4) * TILE_K}>;
+      fn store(row : u32, column : u32, value : vec4<f32>) {
+        if (row >= uniforms.rows) {
+          return;
+        }
+        for (var i = 0u; i < 4u; i++) {
+          if (column + i < uniforms.columns) {
+            result[row * uniforms.columns + column + i] = value[i]${withBias ? ' + bias[column + i]' : ''};
+          }
+        }
+      }
+      fn main() {
+        // Row tiles first: neighbouring workgroups share a column tile of the weight, the larger operand.
+        let rowTiles = (uniforms.rows + ${tileRows - 1}u) / ${tileRows}u;
+        let rowBase = (groupIndex() % rowTiles) * ${tileRows}u;
+        let columnBase = (groupIndex() / rowTiles) * ${TILE_N}u;
+        let tx = localIndex % 16u;
+        let ty = localIndex / 16u;
+        ${each.map((i) => `var sum${i} = vec4<f32>();`).join(' ')}
+        for (var depth = 0u; depth < uniforms.inner; depth += ${TILE_K}u) {
+          for (var i = 0u; i < ${perThread}u; i++) {
+            let r = ty + i * 16u;
+            var a = 0.0;
+            if (rowBase + r < uniforms.rows && depth + tx < uniforms.inner) {
+              a = x[(rowBase + r) * uniforms.inner + depth + tx];
+            }
+            tileA[tx * ${stride}u + r] = a;
+          }
+          ${loadB(layout, vectorised)}
+          workgroupBarrier();
+          for (var k = 0u; k < ${TILE_K}u; k++) {
+            let b = tileB[k * 16u + tx];
+            let a = k * ${stride}u + ty * ${perThread}u;
+            ${each.map((i) => `sum${i} += tileA[a + ${i}u] * b;`).join(' ')}
+          }
+          workgroupBarrier();
+        }
+        ${each.map((i) => `store(rowBase + ty * ${perThread}u + ${i}u, columnBase + tx * 4u, sum${i});`).join('\n        ')}
+      }
+    `,
+  };
+}
+
+// ---- few rows: every weight is read once, by neighbouring threads ---------------------------------------------------------
+
+/** Rows up to which the weight is streamed past all rows at once (decode). */
+const FEW_ROWS = 8;
+type RowBlock = 1 | 2 | 4 | 8;
+
+/** B [K, N] in floats: 16 lanes take neighbouring columns, slices of threads share the depth and are added up at the end. */
+function columnProgram(block: RowBlock, vectorised: boolean, withBias: boolean): Program {
+  const type = vectorised ? 'vec4<f32>' : 'f32';
+  const width = vectorised ? 4 : 1;
+  // 8 rows of 16 slices would need more workgroup memory than WebGPU promises (16 KiB).
+  const slices = block === 8 ? 8 : 16;
+  const threads = 16 * slices;
+  const each = Array.from({ length: block }, (_, r) => r);
+  return {
+    name: 'linear-f32-few-rows',
+    inputs: inputsOf(width, 1, withBias),
+    uniforms: UNIFORMS,
+    threads,
+    code: /* wgsl */ `
+      var<workgroup> parts : array<${type}, ${threads * block}>;
+      fn main() {
+        let lane = localIndex % 16u;
+        let slice = localIndex / 16u;
+        let column = (groupIndex() * 16u + lane) * ${width}u;
+        ${each.map((r) => `var sum${r} = ${type}();`).join(' ')}
+        if (column < uniforms.columns) {
+          for (var k = slice; k < uniforms.inner; k += ${slices}u) {
+            let b = weight[(k * uniforms.columns + column) / ${width}u];
+            ${each.map((r) => `sum${r} += x[min(${r}u, uniforms.rows - 1u) * uniforms.inner + k] * b;`).join('\n            ')}
+          }
+        }
+        ${each.map((r) => `parts[${r * threads}u + localIndex] = sum${r};`).join(' ')}
+        workgroupBarrier();
+        // Slice s now adds up row s.
+        let row = slice;
+        if (row >= min(${block}u, uniforms.rows) || column >= uniforms.columns) {
+          return;
+        }
+        var total = ${type}();
+        for (var s = 0u; s < ${slices}u; s++) {
+          total += parts[row * THREADS + s * 16u + lane];
+        }
+        for (var i = 0u; i < ${width}u; i++) {
+          result[row * uniforms.columns + column + i] = total${vectorised ? '[i]' : ''}${withBias ? ' + bias[column + i]' : ''};
+        }
+      }
+    `,
+  };
+}
+
+/** B in packed halves [N, words]: 16 lanes stride along one weight row, 4 weight rows a workgroup. */
+function rowProgram(block: RowBlock, vectorised: boolean, withBias: boolean): Program {
+  const each = Array.from({ length: block }, (_, r) => r);
+  const rowAt = (r: number) => `min(${r}u, uniforms.rows - 1u) * uniforms.inner`;
+  const body = vectorised
+    ? /* wgsl */ `
+          let words = uniforms.inner / 8u;
+          for (var w = lane; w < words; w += 16u) {
+            let packed = bitcast<vec4<u32>>(weight[column * words + w]);
+            let first = vec4<f32>(unpack2x16float(packed.x), unpack2x16float(packed.y));
+            let second = vec4<f32>(unpack2x16float(packed.z), unpack2x16float(packed.w));
+            ${each
+              .map((r) => `{ let at = ${rowAt(r)} / 4u + w * 2u; sum${r} += dot(x[at], first) + dot(x[at + 1u], second); }`)
+              .join('\n            ')}
+          }`
+    : /* wgsl */ `
+          let words = (uniforms.inner + 1u) / 2u;
+          for (var w = lane; w < words; w += 16u) {
+            let pair = ${halves('weight[column * words + w]')};
+            let last = w * 2u + 1u >= uniforms.inner;
+            ${each
+              .map((r) => `{ let at = ${rowAt(r)} + w * 2u; sum${r} += x[at] * pair.x; if (!last) { sum${r} += x[at + 1u] * pair.y; } }`)
+              .join('\n            ')}
+          }`;
+  return {
+    name: 'linear-f16-few-rows',
+    inputs: inputsOf(vectorised ? 4 : 1, vectorised ? 4 : 1, withBias),
+    uniforms: UNIFORMS,
+    threads: 64,
+    code: /* wgsl */ `
+      var<workgroup> parts : array<f32, ${64 * block}>;
+      fn main() {
+        let lane = localIndex % 16u;
+        let line = localIndex / 16u;
+        let column = groupIndex() * 4u + line;
+        ${each.map((r) => `var sum${r} = 0.0;`).join(' ')}
+        if (column < uniforms.columns) {
+          ${body}
+        }
+        ${each.map((r) => `parts[${r * 64}u + localIndex] = sum${r};`).join(' ')}
+        workgroupBarrier();
+        // Lane r now adds up row r.
+        let row = lane;
+        if (row >= min(${block}u, uniforms.rows) || column >= uniforms.columns) {
+          return;
+        }
+        var total = 0.0;
+        for (var l = 0u; l < 16u; l++) {
+          total += parts[row * 64u + line * 16u + l];
+        }
+        result[row * uniforms.columns + column] = total${withBias ? ' + bias[column]' : ''};
+      }
+    `,
+  };
+}
+
+// ---- choice -----------------------------------------------------------------------------------------------------------------
+
+const made = new Map<string, Program>();
+
+function once(key: string, make: () => Program): Program {
+  let program = made.get(key);
+  if (!program) made.set(key, (program = make()));
+  return program;
+}
+
+/** x [R, K] · B [K, N] (+ bias [N]) → [R, N], B laid out as `layout` says. */
+function product(x: TensorInfo, weight: TensorInfo, layout: Layout, columns: number, bias?: TensorInfo): TensorInfo {
+  const [rows = 0, inner = 0] = x.shape;
+  const withBias = bias !== undefined;
+  const call = {
+    inputs: bias ? [x, weight, bias] : [x, weight],
+    uniforms: { rows, inner, columns },
+    outputShape: [rows, columns],
+  };
+  if (rows <= FEW_ROWS && layout !== 'f16-rows') {
+    const block = ([1, 2, 4, 8] as const).find((n) => n >= rows)!;
+    const vectorised = layout === 'f32' ? columns % 4 === 0 : inner % 8 === 0;
+    const make = layout === 'f32' ? columnProgram : rowProgram;
+    const program = once(`${layout} few ${block} ${vectorised} ${withBias}`, () => make(block, vectorised, withBias));
+    const columnsPerGroup = layout === 'f32' ? (vectorised ? 64 : 16) : 4;
+    return runProgram(program, { ...call, groups: Math.ceil(columns / columnsPerGroup) });
+  }
+  const vectorised = layout === 'f32' && columns % 4 === 0;
+  const perThread = rows <= 16 ? 1 : rows <= 32 ? 2 : 4;
+  const program = once(`${layout} tiled ${perThread} ${vectorised} ${withBias}`, () =>
+    tiledProgram(layout, perThread, vectorised, withBias),
+  );
+  return runProgram(program, { ...call, groups: Math.ceil(rows / (16 * perThread)) * Math.ceil(columns / TILE_N) });
+}
+
+/** x [R, in] · weight [in, out] (+ bias). */
+export function linearF32Program(x: TensorInfo, weight: TensorInfo, bias?: TensorInfo): TensorInfo {
+  return product(x, weight, 'f32', weight.shape[1]!, bias);
+}
+
+/** x [R, in] · weightᵀ, weight packed [out, ceil(in / 2)] (+ bias). */
+export function linearF16Program(x: TensorInfo, packed: TensorInfo, bias?: TensorInfo): TensorInfo {
+  return product(x, packed, 'f16', packed.shape[0]!, bias);
+}
+
+/** dy [R, out] · weight, weight packed [out, ceil(in / 2)]: the gradient to x. */
+export function linearF16GradientProgram(dy: TensorInfo, packed: TensorInfo, inFeatures: number): TensorInfo {
+  return product(dy, packed, 'f16-rows', inFeatures);
+}
