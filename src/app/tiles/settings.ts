@@ -64,7 +64,7 @@ export function tileSizeFrom(text: string): number | null {
   return size !== null && size % TILE_SIZE_STEP === 0 ? size : null;
 }
 
-export function toInspectRequest(image: Uint8Array, settings: TilesSettings): InspectRequest {
+export function toInspectRequest(image: Uint8Array, settings: Omit<TilesSettings, 'view'>): InspectRequest {
   const request: InspectRequest = { image, model: settings.geometry };
   if (settings.maxTiles !== null) request.maxTiles = settings.maxTiles;
   if (settings.tileSize !== null) request.tileSize = settings.tileSize;

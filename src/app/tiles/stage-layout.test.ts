@@ -20,7 +20,7 @@ describe('stageLayout', () => {
     fc.assert(
       fc.property(grids, stages, images, (grid, stage, image) => {
         const thumbnail = grid.cols * grid.rows > 1;
-        const { tiles, tileSide } = stageLayout({ ...grid, ...stage, image, thumbnail, pull: 2 });
+        const { tiles, tileSide } = stageLayout({ ...grid, ...stage, image, thumbnail, letters: 8, pull: 2 });
         expect(tiles).toHaveLength(grid.cols * grid.rows + (thumbnail ? 1 : 0));
         for (const tile of tiles) {
           expect(tile.width).toBeCloseTo(tileSide);
@@ -34,8 +34,17 @@ describe('stageLayout', () => {
     );
   });
 
+  it('writes long tags on several lines, and none where tiles are too small', () => {
+    const base = { width: 560, height: 300, image: { width: 3, height: 2 }, cols: 3, rows: 2, thumbnail: true, pull: 2 };
+    const short = stageLayout({ ...base, letters: 8 });
+    const long = stageLayout({ ...base, letters: 30 });
+    expect(short.captions && long.captions).toBe(true);
+    expect(long.tileSide).toBeLessThan(short.tileSide);
+    expect(stageLayout({ ...base, cols: 12, rows: 1, letters: 8 }).captions).toBe(false);
+  });
+
   it('covers the picture with its tiles before they are cut', () => {
-    const base = { width: 600, height: 500, image: { width: 1600, height: 900 }, cols: 3, rows: 2, thumbnail: true };
+    const base = { width: 600, height: 500, image: { width: 1600, height: 900 }, cols: 3, rows: 2, thumbnail: true, letters: 8 };
     const own = stageLayout({ ...base, pull: 0 });
     expect(own.picture.width / own.picture.height).toBeCloseTo(16 / 9);
     const squashed = stageLayout({ ...base, pull: 1 });

@@ -14,6 +14,8 @@ export interface StageInput {
   rows: number;
   /** Is there a thumbnail beside the regular tiles? */
   thumbnail: boolean;
+  /** Letters of the longest tag below a regular tile. */
+  letters: number;
   /** 0 own proportions, 1 squashed onto the canvas, 2 pulled apart; anything between. */
   pull: number;
 }
@@ -29,25 +31,32 @@ export interface StageLayout {
   captions: boolean;
 }
 
-/** Room under each pulled-apart tile for its tag. */
+/** Room under each pulled-apart tile for its tag: of one line, and for each line more. */
 const CAPTION = 18;
+const CAPTION_LINE = 15;
+/** Of a tag's monospaced letters. */
+const LETTER = 6.7;
+const CAPTION_LINES = 3;
 const SMALLEST_CAPTIONED = 64;
 const LARGEST_GAP = 10;
+const MARGIN = 12;
 
 /** Where picture, tiles and thumbnail stand at a point of the way from picture to tiles. */
 export function stageLayout(input: StageInput): StageLayout {
-  const { width, height, image, cols, rows, pull } = input;
+  const { image, cols, rows, pull } = input;
+  const width = input.width - 2 * MARGIN;
+  const height = input.height - 2 * MARGIN;
   const squash = clamp01(pull);
   const apart = clamp01(pull - 1);
   const own = fit(width, height, image.width / image.height);
   const canvas = fit(width, height, cols / rows);
   const picture = mix(own, canvas, squash);
-  const pulled = pulledApart(input);
+  const pulled = pulledApart({ ...input, width, height });
   const tiles = pulled.tiles.map((end, index) => {
     const start = index < cols * rows ? cell(picture, cols, rows, index) : shrunk(end);
-    return mix(start, end, apart);
+    return inset(mix(start, end, apart));
   });
-  return { picture, tiles, tileSide: pulled.side, captions: pulled.captions };
+  return { picture: inset(picture), tiles, tileSide: pulled.side, captions: pulled.captions };
 }
 
 /** Largest rectangle of that aspect (width / height) in the middle of the stage; at least a pixel thick. */
@@ -65,9 +74,12 @@ function cell(whole: Rect, cols: number, rows: number, index: number): Rect {
 
 /** Tiles as squares with gaps; the thumbnail right of them or below, whichever leaves the squares larger. */
 function pulledApart(input: StageInput): { tiles: Rect[]; side: number; captions: boolean } {
-  const roomy = squares(input, CAPTION);
-  const captions = roomy.side >= SMALLEST_CAPTIONED;
-  return { ...(captions ? roomy : squares(input, 0)), captions };
+  for (let lines = 1; lines <= CAPTION_LINES; lines++) {
+    const roomy = squares(input, CAPTION + (lines - 1) * CAPTION_LINE);
+    const fits = Math.floor(roomy.side / LETTER) * lines >= input.letters;
+    if (fits && roomy.side >= SMALLEST_CAPTIONED) return { ...roomy, captions: true };
+  }
+  return { ...squares(input, 0), captions: false };
 }
 
 function squares({ width, height, cols, rows, thumbnail }: StageInput, caption: number): { tiles: Rect[]; side: number } {
@@ -91,6 +103,10 @@ function squares({ width, height, cols, rows, thumbnail }: StageInput, caption: 
   if (thumbnail && right) tiles.push({ x: left + totalWidth - side, y: (height - side - caption) / 2, width: side, height: side });
   if (thumbnail && !right) tiles.push({ x: (width - side) / 2, y: top + totalHeight - side - caption, width: side, height: side });
   return { tiles, side };
+}
+
+function inset(rect: Rect): Rect {
+  return { ...rect, x: rect.x + MARGIN, y: rect.y + MARGIN };
 }
 
 function shrunk(rect: Rect): Rect {

@@ -116,6 +116,8 @@ export const WORD_HEIGHT = 18;
 const WORD_GAP = 2;
 const BLOCK_GAP = 8;
 const TEXT_LINES = 4;
+const SHORT_TEXT = 120;
+const WIDE_TAG = 170;
 
 /**
  * Flows the groups of a lane into `width`, bottoms aligned. Visual runs are squares of `side` pixels; `measure` gives the width of a
@@ -158,7 +160,9 @@ function layoutBlock(
   const total = sized.reduce((sum, word) => sum + word.width + WORD_GAP, 0);
   const widest = Math.max(0, ...sized.map((word) => word.width));
   // A tag wraps over its tile; long text becomes a paragraph about as tall as a tile instead of one endless line.
-  const wrapAt = block.visual ? Math.max(side, widest) : hasVisual ? Math.max(widest, total / TEXT_LINES + widest / 2) : laneWidth;
+  const overTile = Math.max(side, widest, Math.min(total * 0.55, WIDE_TAG), total / TEXT_LINES);
+  const besideTiles = Math.max(Math.min(total, SHORT_TEXT), total / TEXT_LINES + widest / 2);
+  const wrapAt = block.visual ? overTile : hasVisual ? besideTiles : laneWidth;
   const words: WordBox[] = [];
   let x = 0;
   let y = 0;

@@ -1,0 +1,148 @@
+import { useEffect, useId, useState } from 'react';
+import type { PlainError } from '../../errors.ts';
+import { Problem } from '../components/Notice.tsx';
+import { Segmented } from '../components/Segmented.tsx';
+import styles from './Controls.module.css';
+import {
+  GEOMETRIES,
+  LARGEST_TILE_SIZE,
+  TAG_FORMATS,
+  TILE_SIZE_STEP,
+  tileSizeFrom,
+  type GeometryId,
+  type TilesSettings,
+} from './settings.ts';
+import type { TagFormat } from '../../tiling/types.ts';
+
+const GEOMETRY_TITLES: Record<GeometryId, string> = {
+  'nvlm-1.0-72b': 'NVLM-1.0 72B',
+  'nano-d': 'nano-d',
+  'nano-x': 'nano-x',
+  'nano-h': 'nano-h',
+};
+
+const TAG_TITLES: Record<TagFormat, { label: string; hint: string }> = {
+  '1d': { label: '1-D', hint: '<tile_1>, <tile_2> … (what NVLM uses)' },
+  '2d-grid': { label: '2-D grid', hint: '<tile_x0_y0>, <tile_x1_y0> …' },
+  '2d-bbox': { label: '2-D box', hint: '<box> (0, 0), (500, 333) </box> …' },
+  none: { label: 'None', hint: 'Tiles one after the other, without a word between them' },
+};
+
+const TILE_SIZES = [112, 224, 336, 448];
+
+interface Props {
+  settings: TilesSettings;
+  /** What holds where nothing was chosen. */
+  effective: { maxTiles: number; tileSize: number; tagFormat: TagFormat };
+  error: PlainError | null;
+  onChange: (patch: Partial<TilesSettings>) => void;
+}
+
+export function Controls({ settings, effective, error, onChange }: Props) {
+  const id = useId();
+  const maxTiles = settings.maxTiles ?? effective.maxTiles;
+  const tagFormat = settings.tagFormat ?? effective.tagFormat;
+  const hasTokenizer = settings.geometry !== 'nvlm-1.0-72b';
+  return (
+    <form className={styles.controls} aria-label="Tiling" onSubmit={(event) => event.preventDefault()}>
+      <div className={styles.field}>
+        <label htmlFor={`${id}-geometry`}>Model shape</label>
+        <select
+          id={`${id}-geometry`}
+          value={settings.geometry}
+          // Another shape brings its own tile size; one that was chosen for the last would make no sense in it.
+          onChange={(event) => onChange({ geometry: event.target.value as GeometryId, tileSize: null })}
+        >
+          {GEOMETRIES.map((name) => (
+            <option key={name} value={name}>
+              {GEOMETRY_TITLES[name]}
+            </option>
+          ))}
+        </select>
+      </div>
+      <div className={styles.field}>
+        <label htmlFor={`${id}-max`}>
+          Max tiles <output>{maxTiles}</output>
+        </label>
+        <input
+          id={`${id}-max`}
+          type="range"
+          min={1}
+          max={12}
+          step={1}
+          value={maxTiles}
+          onChange={(event) => onChange({ maxTiles: Number(event.target.value) })}
+        />
+      </div>
+      <TileSizeField size={settings.tileSize ?? effective.tileSize} onSize={(tileSize) => onChange({ tileSize })} />
+      <div className={styles.field} role="group" aria-label="Tile tags">
+        <span aria-hidden="true">Tile tags</span>
+        <Segmented
+          legend="Tile tags"
+          value={tagFormat}
+          options={TAG_FORMATS.map((value) => ({ value, ...TAG_TITLES[value] }))}
+          onChange={(value) => onChange({ tagFormat: value })}
+        />
+      </div>
+      {hasTokenizer && (
+        <div className={`${styles.field} ${styles.wide}`}>
+          <label htmlFor={`${id}-prompt`}>Prompt after the picture</label>
+          <input
+            id={`${id}-prompt`}
+            type="text"
+            value={settings.prompt}
+            maxLength={2000}
+            placeholder="Type a question to see its tokens"
+            onChange={(event) => onChange({ prompt: event.target.value })}
+          />
+        </div>
+      )}
+      {error && (
+        <div className={styles.wide}>
+          <Problem error={error} />
+        </div>
+      )}
+    </form>
+  );
+}
+
+function TileSizeField({ size, onSize }: { size: number; onSize: (size: number) => void }) {
+  const id = useId();
+  const [typed, setTyped] = useState(String(size));
+  useEffect(() => setTyped(String(size)), [size]);
+  const wrong = tileSizeFrom(typed) === null;
+  return (
+    <div className={styles.field}>
+      <label htmlFor={id}>Tile size (px)</label>
+      <div className={styles.sizes}>
+        <Segmented
+          legend="Tile size presets"
+          value={TILE_SIZES.includes(size) ? String(size) : null}
+          options={TILE_SIZES.map((preset) => ({ value: String(preset), label: String(preset) }))}
+          onChange={(value) => onSize(Number(value))}
+        />
+        <input
+          id={id}
+          type="number"
+          min={TILE_SIZE_STEP}
+          max={LARGEST_TILE_SIZE}
+          step={TILE_SIZE_STEP}
+          value={typed}
+          aria-invalid={wrong}
+          aria-describedby={wrong ? `${id}-wrong` : undefined}
+          onChange={(event) => {
+            setTyped(event.target.value);
+            const next = tileSizeFrom(event.target.value);
+            if (next !== null) onSize(next);
+          }}
+          onBlur={() => setTyped(String(size))}
+        />
+      </div>
+      {wrong && (
+        <p id={`${id}-wrong`} className={styles.wrong} role="alert">
+          A multiple of {TILE_SIZE_STEP}, up to {LARGEST_TILE_SIZE}.
+        </p>
+      )}
+    </div>
+  );
+}

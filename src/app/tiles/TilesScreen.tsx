@@ -1,0 +1,162 @@
+import { useState } from 'react';
+import { ExampleGallery } from '../chat/ExampleGallery.tsx';
+import { PictureSources } from '../chat/PictureSources.tsx';
+import { Problem } from '../components/Notice.tsx';
+import { Segmented } from '../components/Segmented.tsx';
+import { formatCount, plural } from '../format.ts';
+import { useApp, useSharedImage } from '../state/hooks.ts';
+import { ArchitectureRow } from './ArchitectureRow.tsx';
+import { CandidateChart } from './CandidateChart.tsx';
+import { Controls } from './Controls.tsx';
+import { ARCHITECTURE_IDS } from './focus-store.ts';
+import { MaskPicture } from './MaskPicture.tsx';
+import { ReadOut } from './ReadOut.tsx';
+import type { TilesSettings } from './settings.ts';
+import { Stage } from './Stage.tsx';
+import styles from './TilesScreen.module.css';
+import { useAddressSettings } from './use-address-settings.ts';
+import { useInspection, type Shown } from './use-inspection.ts';
+
+/** What a picture becomes before any model sees it: grid, tiles, tags, tokens and masks. Settings live in the address alone. */
+export default function TilesScreen() {
+  const [settings, change] = useAddressSettings();
+  const image = useSharedImage();
+  const { shown, pending, error } = useInspection(image, settings);
+  return (
+    <div className={styles.screen} aria-busy={pending}>
+      <h1 className="unseen">Tiles</h1>
+      <div className={styles.bar}>
+        <Controls
+          settings={settings}
+          effective={shown?.inspection.geometry ?? { maxTiles: 6, tileSize: 448, tagFormat: '1d' }}
+          error={error}
+          onChange={change}
+        />
+      </div>
+      {shown ? <Explained shown={shown} settings={settings} onChange={change} /> : <Empty waiting={image !== null} />}
+    </div>
+  );
+}
+
+interface ExplainedProps {
+  shown: Shown;
+  settings: TilesSettings;
+  onChange: (patch: Partial<TilesSettings>) => void;
+}
+
+function Explained({ shown, settings, onChange }: ExplainedProps) {
+  const [pictures, setPictures] = useState(false);
+  const words = cutInWords(shown);
+  return (
+    <div className={styles.columns}>
+      <div className={styles.picture}>
+        <section className={styles.card} aria-labelledby="tiles-picture">
+          <header className={styles.cardHeader}>
+            <div>
+              <h2 id="tiles-picture" data-testid="cut">
+                {words.cut}
+              </h2>
+              <p className={styles.note}>{words.tokens}</p>
+            </div>
+            <button type="button" className={styles.other} aria-expanded={pictures} onClick={() => setPictures(!pictures)}>
+              Other picture
+            </button>
+          </header>
+          {pictures && <OtherPicture />}
+          <ImageProblem />
+          <Stage shown={shown} view={settings.view} onView={(view) => onChange({ view })} />
+          <ReadOut shown={shown} />
+        </section>
+        <div className={styles.card}>
+          <CandidateChart key={shown.inspection.tiling.grid.candidates.length} grid={shown.inspection.tiling.grid} />
+        </div>
+      </div>
+      <Sequences shown={shown} />
+    </div>
+  );
+}
+
+type Zoom = '56' | '80' | '128' | '192';
+const ZOOMS: { value: Zoom; label: string }[] = [
+  { value: '56', label: 'S' },
+  { value: '80', label: 'M' },
+  { value: '128', label: 'L' },
+  { value: '192', label: 'XL' },
+];
+
+function Sequences({ shown }: { shown: Shown }) {
+  const [zoom, setZoom] = useState<Zoom>('56');
+  const masks = (['X', 'H'] as const).filter((id) => shown.inspection.plans[id].crossTiles.length > 0);
+  return (
+    <div className={styles.sequences}>
+      <header className={styles.sequencesHeader}>
+        <h2>What each model reads</h2>
+        <ul className={styles.legend} aria-label="Colours">
+          <li data-kind="text">text</li>
+          <li data-kind="tag">tile tag</li>
+          <li data-kind="visual">visual tokens</li>
+        </ul>
+        <Segmented<Zoom> legend="Size of the token grids" value={zoom} options={ZOOMS} onChange={setZoom} />
+      </header>
+      {ARCHITECTURE_IDS.map((id) => (
+        <ArchitectureRow key={id} shown={shown} architecture={id} side={Number(zoom)} />
+      ))}
+      {masks.map((id) => (
+        <section key={id} className={styles.card} aria-labelledby={`tiles-mask-${id}`}>
+          <h2 id={`tiles-mask-${id}`}>NVLM-{id}: who sees which tile</h2>
+          <p className={styles.note}>{MASK_WORDS[id]}</p>
+          <MaskPicture shown={shown} architecture={id} />
+        </section>
+      ))}
+      {masks.length < 2 && (
+        <p className={styles.note}>With one tile, NVLM-H has nothing to cross-attend: the tile stands in its sequence as the thumbnail.</p>
+      )}
+    </div>
+  );
+}
+
+const MASK_WORDS = {
+  X: 'A tag sees its own tile and no other; text after the picture sees all.',
+  H: 'Everything after the picture has begun sees every regular tile.',
+};
+
+function cutInWords({ inspection: { tiling, tokens } }: Shown): { cut: string; tokens: string } {
+  const { image, grid, options, tiles } = tiling;
+  const regular = grid.cols * grid.rows;
+  const cut = tiles.length > regular ? `${regular} tiles + thumbnail` : plural(regular, 'tile');
+  const size = `${formatCount(image.width)} × ${formatCount(image.height)}`;
+  return { cut: `${size} → ${cut}`, tokens: `${grid.cols} × ${grid.rows} of ${options.tileSize} px · ${formatCount(tokens.visual)} visual tokens` };
+}
+
+function OtherPicture() {
+  return (
+    <div className={styles.sources}>
+      <PictureSources />
+      <ExampleGallery />
+    </div>
+  );
+}
+
+function ImageProblem() {
+  const error = useApp((state) => state.imageError);
+  const dismiss = useApp((state) => state.dismissImageError);
+  return error && <Problem error={error} onDismiss={dismiss} />;
+}
+
+function Empty({ waiting }: { waiting: boolean }) {
+  const pending = useApp((state) => state.imagePending);
+  if (waiting || pending) {
+    return (
+      <p className={styles.empty} role="status">
+        Cutting {pending ?? 'the picture'}…
+      </p>
+    );
+  }
+  return (
+    <section className={styles.empty} aria-label="Choose a picture">
+      <p>Choose a picture, drop it or paste it: it stays in this tab. No model is needed.</p>
+      <ImageProblem />
+      <OtherPicture />
+    </section>
+  );
+}
