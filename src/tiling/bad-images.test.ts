@@ -34,8 +34,12 @@ function png(width: number, height: number, inflated: Uint8Array, colour = 2, de
   header.writeUInt32BE(height, 4);
   header[8] = depth;
   header[9] = colour;
-  return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), chunk('IHDR', header), chunk('IDAT', deflateSync(inflated)),
-    chunk('IEND', new Uint8Array(0))]);
+  return Buffer.concat([
+    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+    chunk('IHDR', header),
+    chunk('IDAT', deflateSync(inflated)),
+    chunk('IEND', new Uint8Array(0)),
+  ]);
 }
 
 /** The fixture with another size in its JPEG frame header. */
@@ -74,8 +78,18 @@ describe('decodeImage refuses', () => {
     expect(error.fix).toMatch(/PNG, JPEG or WebP/);
   });
 
-  it.each(['rgb.png', 'interlaced.png', 'animated.png', 'photo-420.jpg', 'photo-progressive.jpg', 'cmyk.jpg', 'lossy.webp', 'lossless.webp',
-    'lossy-alpha.webp', 'animated.webp'])('%s cut anywhere', async (name) => {
+  it.each([
+    'rgb.png',
+    'interlaced.png',
+    'animated.png',
+    'photo-420.jpg',
+    'photo-progressive.jpg',
+    'cmyk.jpg',
+    'lossy.webp',
+    'lossless.webp',
+    'lossy-alpha.webp',
+    'animated.webp',
+  ])('%s cut anywhere', async (name) => {
     const bytes = fixture(name);
     for (const part of [0.1, 0.3, 0.5, 0.7, 0.9, 0.98]) {
       expect((await refusal(bytes.subarray(0, Math.floor(bytes.length * part)))).code).toBe('bad-image');
@@ -106,7 +120,11 @@ describe('decodeImage refuses', () => {
     [60000, 60000, 'image-too-large', /3600\.0 megapixels/],
   ] as const)('%d×%d pixels, by the header alone, in every format', async (width, height, code, message) => {
     const start = performance.now();
-    for (const bytes of [png(width, height, new Uint8Array(100)), jpegOfSize(width, height), webpOfSize(width, height)]) {
+    for (const bytes of [
+      png(width, height, new Uint8Array(100)),
+      jpegOfSize(width, height),
+      webpOfSize(width, height),
+    ]) {
       const error = await refusal(bytes);
       expect(error.code).toBe(code);
       expect(error.message).toMatch(message);
@@ -116,7 +134,11 @@ describe('decodeImage refuses', () => {
   });
 
   it('no picture at the limits themselves', async () => {
-    for (const [width, height] of [[2, 2], [400, 2], [2, 400]] as const) {
+    for (const [width, height] of [
+      [2, 2],
+      [400, 2],
+      [2, 400],
+    ] as const) {
       const image = await decodeImage(await encodePng({ width, height, data: new Uint8Array(width * height * 3) }));
       expect([image.width, image.height]).toEqual([width, height]);
     }
@@ -139,7 +161,11 @@ describe('decodeImage refuses', () => {
 
   it('a PNG with too few rows, and one whose zlib stream is damaged', async () => {
     expect((await refusal(png(40, 40, new Uint8Array(121 * 39)))).message).toMatch(/incomplete/);
-    const bytes = png(40, 40, Uint8Array.from({ length: 121 * 40 }, (_, i) => (i % 121 ? (i * 7919) >> 3 : 0)));
+    const bytes = png(
+      40,
+      40,
+      Uint8Array.from({ length: 121 * 40 }, (_, i) => (i % 121 ? (i * 7919) >> 3 : 0)),
+    );
     const at = bytes.indexOf('IDAT', 0, 'latin1');
     const length = bytes.readUInt32BE(at - 4);
     bytes.fill(0xff, at + 20, at + 60);
@@ -160,21 +186,35 @@ describe('decodeImage refuses', () => {
     const bytes = fixture('photo-progressive.jpg');
     const scan = Buffer.from(bytes).lastIndexOf(Buffer.from([0xff, 0xda]));
     const last = bytes.subarray(scan, bytes.length - 2);
-    const endless = Buffer.concat([bytes.subarray(0, scan), ...new Array<Uint8Array>(200).fill(last), Buffer.from([0xff, 0xd9])]);
+    const endless = Buffer.concat([
+      bytes.subarray(0, scan),
+      ...new Array<Uint8Array>(200).fill(last),
+      Buffer.from([0xff, 0xd9]),
+    ]);
     expect((await refusal(endless)).message).toMatch(/100 scans/);
   });
 
   it('garbage behind every valid beginning, without any other error', async () => {
     let seed = 7;
     const random = () => (seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0) >>> 8;
-    for (const name of ['rgb.png', 'photo-420.jpg', 'photo-progressive.jpg', 'cmyk.jpg', 'lossy.webp', 'lossless.webp', 'animated.webp',
-      'exif-6.jpg']) {
+    for (const name of [
+      'rgb.png',
+      'photo-420.jpg',
+      'photo-progressive.jpg',
+      'cmyk.jpg',
+      'lossy.webp',
+      'lossless.webp',
+      'animated.webp',
+      'exif-6.jpg',
+    ]) {
       for (let round = 0; round < 25; round++) {
         const bytes = Buffer.from(fixture(name));
         for (let i = 0; i < 4; i++) bytes[random() % bytes.length] = random() & 255;
         const outcome = await decodeImage(bytes).catch((error: unknown) => error);
-        expect(outcome instanceof NvlmError || (outcome as { data: unknown }).data instanceof Uint8Array, `${name} ${round}: ${String(outcome)}`)
-          .toBe(true);
+        expect(
+          outcome instanceof NvlmError || (outcome as { data: unknown }).data instanceof Uint8Array,
+          `${name} ${round}: ${String(outcome)}`,
+        ).toBe(true);
       }
     }
   });

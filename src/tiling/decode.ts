@@ -7,25 +7,22 @@ import { sniffFormat } from './sniff.ts';
 import type { RgbImage } from './types.ts';
 import { decodeWebp } from './webp.ts';
 
-/** What each format's decoder hands over: pixels as stored, and how EXIF says to turn them. */
-export interface DecodedImage {
-  image: RgbImage;
-  /** EXIF orientation 1–8 */
-  orientation: number;
-}
-
 /**
- * Decodes a PNG, JPEG or WebP file to upright 8-bit RGB; the same pixels in Node, a page and a worker, since no platform
- * decoder is involved. EXIF orientation is applied, alpha composited on white, 16-bit samples cut to their high byte,
- * animations give their first frame. Colour profiles are ignored, as in Pillow, whose pixels these are (CMYK JPEG: within 3/255).
+ * Decodes a PNG, JPEG or WebP file to upright 8-bit RGB; the same pixels in Node, a page and a worker, since no
+ * platform decoder is involved. EXIF orientation is applied, alpha composited on white, 16-bit samples cut to their
+ * high byte, animations give their first frame. Colour profiles are ignored, as in Pillow, whose pixels these are (CMYK
+ * JPEG: within 3/255).
  * @param bytes the encoded file, at most 64 MiB; not modified
  * @throws NvlmError `bad-image` (not a picture, unknown format, truncated, damaged, under 2×2, beyond 200:1) or
  *   `image-too-large` (over 25 megapixels or 64 MiB); sizes are refused by the header, before pixels are allocated
  */
 export async function decodeImage(bytes: Uint8Array): Promise<RgbImage> {
   if (bytes.length > MAX_FILE_BYTES) {
-    throw new NvlmError('image-too-large', `The image file has ${(bytes.length / 2 ** 20).toFixed(0)} MiB.`,
-      `Save it smaller: at most ${MAX_FILE_BYTES / 2 ** 20} MiB.`);
+    throw new NvlmError(
+      'image-too-large',
+      `The image file has ${(bytes.length / 2 ** 20).toFixed(0)} MiB.`,
+      `Save it smaller: at most ${MAX_FILE_BYTES / 2 ** 20} MiB.`,
+    );
   }
   const format = sniffFormat(bytes);
   const decoders = { PNG: decodePng, JPEG: decodeJpeg, WebP: decodeWebp };

@@ -5,13 +5,21 @@ import { encodePng } from './encode-png.ts';
 
 describe('encodePng', () => {
   it('writes what decodeImage reads back', async () => {
-    const picture = fc.tuple(fc.integer({ min: 2, max: 20 }), fc.integer({ min: 2, max: 20 })).chain(([width, height]) => (
-      fc.uint8Array({ minLength: width * height * 3, maxLength: width * height * 3 }).map((data) => ({ width, height, data }))));
-    await fc.assert(fc.asyncProperty(picture, async (image) => {
-      const back = await decodeImage(await encodePng(image));
-      expect(back.width).toBe(image.width);
-      expect(Buffer.compare(back.data, image.data)).toBe(0);
-    }), { numRuns: 50 });
+    const picture = fc
+      .tuple(fc.integer({ min: 2, max: 20 }), fc.integer({ min: 2, max: 20 }))
+      .chain(([width, height]) =>
+        fc
+          .uint8Array({ minLength: width * height * 3, maxLength: width * height * 3 })
+          .map((data) => ({ width, height, data })),
+      );
+    await fc.assert(
+      fc.asyncProperty(picture, async (image) => {
+        const back = await decodeImage(await encodePng(image));
+        expect(back.width).toBe(image.width);
+        expect(Buffer.compare(back.data, image.data)).toBe(0);
+      }),
+      { numRuns: 50 },
+    );
   });
 
   it('is deterministic, and small for drawn pictures', async () => {

@@ -7,8 +7,8 @@ const NO_FILTER = 0;
 const UP = 2;
 
 /**
- * Encodes an 8-bit RGB PNG. The same picture gives the same bytes on the same runtime; the compressed bytes (never the pixels)
- * may differ between browsers and Node, whose zlib builds differ.
+ * Encodes an 8-bit RGB PNG. The same picture gives the same bytes on the same runtime; the compressed bytes (never the
+ * pixels) may differ between browsers and Node, whose zlib builds differ.
  */
 export async function encodePng(image: RgbImage): Promise<Uint8Array> {
   const header = new Uint8Array(13);
@@ -17,7 +17,12 @@ export async function encodePng(image: RgbImage): Promise<Uint8Array> {
   view.setUint32(4, image.height);
   header[8] = 8; // bits a sample
   header[9] = 2; // RGB
-  const parts = [SIGNATURE, chunk('IHDR', header), chunk('IDAT', await deflate(filterRows(image))), chunk('IEND', new Uint8Array(0))];
+  const parts = [
+    SIGNATURE,
+    chunk('IHDR', header),
+    chunk('IDAT', await deflate(filterRows(image))),
+    chunk('IEND', new Uint8Array(0)),
+  ];
   const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
@@ -27,7 +32,10 @@ export async function encodePng(image: RgbImage): Promise<Uint8Array> {
   return out;
 }
 
-/** Per row the filter (none or up) with the smaller sum of absolute values: cheap, and half the size on drawn and resized pictures. */
+/**
+ * Per row the filter (none or up) with the smaller sum of absolute values: cheap, and half the size on drawn and
+ * resized pictures.
+ */
 function filterRows({ width, height, data }: RgbImage): Uint8Array<ArrayBuffer> {
   const length = width * BYTES_PER_PIXEL;
   const out = new Uint8Array((length + 1) * height);
@@ -60,7 +68,10 @@ function chunk(type: string, body: Uint8Array): Uint8Array {
   const out = new Uint8Array(body.length + 12);
   const view = new DataView(out.buffer);
   view.setUint32(0, body.length);
-  out.set(Array.from(type, (char) => char.charCodeAt(0)), 4);
+  out.set(
+    Array.from(type, (char) => char.charCodeAt(0)),
+    4,
+  );
   out.set(body, 8);
   view.setUint32(8 + body.length, crc32(out.subarray(4, 8 + body.length)));
   return out;

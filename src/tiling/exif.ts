@@ -18,7 +18,8 @@ export function exifOrientation(block: Uint8Array): number {
   const count = view.getUint16(directory, little);
   for (let i = 0, at = directory + 2; i < count && at + 12 <= tiff.length; i++, at += 12) {
     if (view.getUint16(at, little) !== ORIENTATION) continue;
-    const value = view.getUint16(at + 2, little) === SHORT ? view.getUint16(at + 8, little) : view.getUint32(at + 8, little);
+    const value =
+      view.getUint16(at + 2, little) === SHORT ? view.getUint16(at + 8, little) : view.getUint32(at + 8, little);
     return value >= 1 && value <= 8 ? value : 1;
   }
   return 1;

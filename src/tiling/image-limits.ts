@@ -2,7 +2,10 @@ import { NvlmError } from '../errors.ts';
 
 /** Largest encoded file that is looked at. */
 export const MAX_FILE_BYTES = 64 * 1024 * 1024;
-/** 25 megapixels: 75 MB of RGB, the most a tab should have to hold for a picture that is then shrunk to at most 12 tiles. */
+/**
+ * 25 megapixels: 75 MB of RGB, the most a tab should have to hold for a picture that is then shrunk to at most 12
+ * tiles.
+ */
 export const MAX_PIXELS = 25_000_000;
 /** No grid of up to 12 tiles shows anything of a longer strip. */
 export const MAX_ASPECT = 200;
@@ -14,11 +17,18 @@ export function badImage(message: string, fix: string, cause?: unknown): NvlmErr
 }
 
 export function truncated(format: string): NvlmError {
-  return badImage(`The ${format} file is incomplete: it ends before the picture does.`, 'Download or copy the file again, then retry.');
+  return badImage(
+    `The ${format} file is incomplete: it ends before the picture does.`,
+    'Download or copy the file again, then retry.',
+  );
 }
 
 export function corrupt(format: string, detail: string, cause?: unknown): NvlmError {
-  return badImage(`The ${format} file is damaged: ${detail}.`, 'Open it in an image editor, save it as a new file, and use that one.', cause);
+  return badImage(
+    `The ${format} file is damaged: ${detail}.`,
+    'Open it in an image editor, save it as a new file, and use that one.',
+    cause,
+  );
 }
 
 /**
@@ -31,11 +41,16 @@ export function checkSize(width: number, height: number): void {
     throw badImage(`The picture is only ${size}.`, `Use a picture of at least ${MIN_SIDE}×${MIN_SIDE} pixels.`);
   }
   if (width > MAX_ASPECT * height || height > MAX_ASPECT * width) {
-    throw badImage(`The picture is ${size}, a strip beyond ${MAX_ASPECT}:1 in which nothing can be made out.`,
-      'Crop it to the part that you want to ask about.');
+    throw badImage(
+      `The picture is ${size}, a strip beyond ${MAX_ASPECT}:1 in which nothing can be made out.`,
+      'Crop it to the part that you want to ask about.',
+    );
   }
   if (width * height > MAX_PIXELS) {
-    throw new NvlmError('image-too-large', `The picture is ${size}, ${(width * height / 1e6).toFixed(1)} megapixels.`,
-      `Resize it to at most ${MAX_PIXELS / 1e6} megapixels; no detail is lost, since tiles are smaller than that.`);
+    throw new NvlmError(
+      'image-too-large',
+      `The picture is ${size}, ${((width * height) / 1e6).toFixed(1)} megapixels.`,
+      `Resize it to at most ${MAX_PIXELS / 1e6} megapixels; no detail is lost, since tiles are smaller than that.`,
+    );
   }
 }

@@ -1,4 +1,6 @@
-/** Input is handed over in small slices: a browser inflates a whole slice (up to 1032-fold) before anyone can stop it. */
+/**
+ * Input is handed over in small slices: a browser inflates a whole slice (up to 1032-fold) before anyone can stop it.
+ */
 const SLICE = 16 * 1024;
 
 /**
@@ -9,18 +11,21 @@ const SLICE = 16 * 1024;
 export async function* inflate(parts: readonly Uint8Array[]): AsyncGenerator<Uint8Array, void, undefined> {
   let part = 0;
   let at = 0;
-  const source = new ReadableStream<Uint8Array<ArrayBuffer>>({
-    pull(controller) {
-      const bytes = parts[part];
-      if (!bytes) return controller.close();
-      controller.enqueue(bytes.slice(at, at + SLICE));
-      at += SLICE;
-      if (at >= bytes.length) {
-        part++;
-        at = 0;
-      }
+  const source = new ReadableStream<Uint8Array<ArrayBuffer>>(
+    {
+      pull(controller) {
+        const bytes = parts[part];
+        if (!bytes) return controller.close();
+        controller.enqueue(bytes.slice(at, at + SLICE));
+        at += SLICE;
+        if (at >= bytes.length) {
+          part++;
+          at = 0;
+        }
+      },
     },
-  }, { highWaterMark: 0 });
+    { highWaterMark: 0 },
+  );
   const reader = source.pipeThrough(new DecompressionStream('deflate')).getReader();
   try {
     for (;;) {

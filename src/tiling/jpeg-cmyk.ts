@@ -6,8 +6,8 @@ import type { RgbImage } from './types.ts';
 const ADOBE_CMYK = Uint8Array.of(0xff, 0xee, 0, 14, 0x41, 0x64, 0x6f, 0x62, 0x65, 0, 100, 0, 0, 0, 0, 0);
 
 /**
- * Decodes a four-component JPEG (CMYK or YCCK, inverted as Adobe writes them; files without the marker are taken the same
- * way, as Pillow does). jpeg-js is loaded for these alone: the wasm decoder has no way from CMYK to RGB.
+ * Decodes a four-component JPEG (CMYK or YCCK, inverted as Adobe writes them; files without the marker are taken the
+ * same way, as Pillow does). jpeg-js is loaded for these alone: the wasm decoder has no way from CMYK to RGB.
  * @throws NvlmError `bad-image`
  */
 export async function decodeCmykJpeg(bytes: Uint8Array, header: JpegHeader): Promise<RgbImage> {
@@ -15,7 +15,11 @@ export async function decodeCmykJpeg(bytes: Uint8Array, header: JpegHeader): Pro
   const file = header.adobe ? bytes : withAdobeMarker(bytes);
   try {
     const { width, height, data } = decode(file, {
-      useTArray: true, formatAsRGBA: false, tolerantDecoding: false, maxResolutionInMP: 26, maxMemoryUsageInMB: 1024,
+      useTArray: true,
+      formatAsRGBA: false,
+      tolerantDecoding: false,
+      maxResolutionInMP: 26,
+      maxMemoryUsageInMB: 1024,
     });
     return { width, height, data };
   } catch (error) {

@@ -17,15 +17,15 @@ export interface JpegHeader {
 
 /**
  * Walks all of a JPEG's segments and scans (ITU T.81 annex B) without decoding.
- * @throws NvlmError by the declared size as soon as it is read; also for files without an end, with no picture, with too many
- *   scans, and for the kinds that nobody's browser shows either (lossless, arithmetic, 12-bit)
+ * @throws NvlmError by the declared size as soon as it is read; also for files without an end, with no picture, with
+ *   too many scans, and for the kinds that nobody's browser shows either (lossless, arithmetic, 12-bit)
  */
 export function readJpegHeader(bytes: Uint8Array): JpegHeader {
   let frame: { width: number; height: number; components: number } | null = null;
   let adobe = false;
   let orientation = 0;
   let scans = 0;
-  for (let at = 2; ; ) {
+  for (let at = 2; ;) {
     at = nextMarker(bytes, at);
     if (at < 0) throw truncated('JPEG');
     const marker = bytes[at + 1]!;
@@ -40,7 +40,8 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader {
     if (isFrame(marker)) {
       if (frame) throw corrupt('JPEG', 'it declares two pictures in one');
       frame = readFrame(marker, body);
-    } else if (marker === 0xe1 && orientation === 0 && startsWith(body, 'Exif\0\0')) orientation = exifOrientation(body);
+    } else if (marker === 0xe1 && orientation === 0 && startsWith(body, 'Exif\0\0'))
+      orientation = exifOrientation(body);
     else if (marker === 0xee && startsWith(body, 'Adobe') && body.length >= 12) adobe = true;
     else if (marker === 0xda && ++scans > MAX_SCANS) throw corrupt('JPEG', `it has more than ${MAX_SCANS} scans`);
     at += length;
@@ -49,7 +50,10 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader {
   return { ...frame, adobe, orientation: orientation || 1 };
 }
 
-/** Offset of the next marker at or after `at`, past coded data, stuffed bytes and restart markers; −1 at the end of the file. */
+/**
+ * Offset of the next marker at or after `at`, past coded data, stuffed bytes and restart markers; −1 at the end of the
+ * file.
+ */
 function nextMarker(bytes: Uint8Array, at: number): number {
   for (;;) {
     at = bytes.indexOf(0xff, at);
@@ -73,8 +77,12 @@ function readFrame(marker: number, body: Uint8Array): { width: number; height: n
   const components = body[5]!;
   checkSize(width, height);
   if (marker > 0xc2 || precision !== 8 || ![1, 3, 4].includes(components)) {
-    const kind = marker > 0xc2 ? 'lossless, hierarchical or arithmetic coding' : `${components} components of ${precision} bits`;
-    throw badImage(`The JPEG file uses ${kind}, which is not supported.`, 'Save it as an ordinary 8-bit JPEG or as PNG.');
+    const kind =
+      marker > 0xc2 ? 'lossless, hierarchical or arithmetic coding' : `${components} components of ${precision} bits`;
+    throw badImage(
+      `The JPEG file uses ${kind}, which is not supported.`,
+      'Save it as an ordinary 8-bit JPEG or as PNG.',
+    );
   }
   return { width, height, components };
 }

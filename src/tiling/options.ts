@@ -11,11 +11,18 @@ export const MAX_TILE_SIZE = 1792;
 /** @throws NvlmError `usage` */
 export function checkGridOptions(maxTiles: number, tileSize: number): void {
   if (!Number.isInteger(maxTiles) || maxTiles < MIN_TILES || maxTiles > MAX_TILES) {
-    throw new NvlmError('usage', `The maximum of tiles cannot be ${maxTiles}.`, `Give a whole number from ${MIN_TILES} to ${MAX_TILES}.`);
+    throw new NvlmError(
+      'usage',
+      `The maximum of tiles cannot be ${maxTiles}.`,
+      `Give a whole number from ${MIN_TILES} to ${MAX_TILES}.`,
+    );
   }
   if (!Number.isInteger(tileSize) || tileSize < TILE_STEP || tileSize > MAX_TILE_SIZE || tileSize % TILE_STEP !== 0) {
-    throw new NvlmError('usage', `The tile size cannot be ${tileSize} pixels.`,
-      `Give a multiple of ${TILE_STEP} from ${TILE_STEP} to ${MAX_TILE_SIZE}.`);
+    throw new NvlmError(
+      'usage',
+      `The tile size cannot be ${tileSize} pixels.`,
+      `Give a multiple of ${TILE_STEP} from ${TILE_STEP} to ${MAX_TILE_SIZE}.`,
+    );
   }
 }
 

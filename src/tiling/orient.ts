@@ -2,8 +2,8 @@ import type { RgbImage } from './types.ts';
 
 /**
  * Turns a stored picture upright.
- * @param orientation EXIF tag 0x0112: 1 as stored, 2 mirrored, 3 half turn, 4 flipped, 5 transposed, 6 quarter turn clockwise,
- *   7 transposed over the other diagonal, 8 quarter turn counter-clockwise; 5–8 swap width and height
+ * @param orientation EXIF tag 0x0112: 1 as stored, 2 mirrored, 3 half turn, 4 flipped, 5 transposed, 6 quarter turn
+ *   clockwise, 7 transposed over the other diagonal, 8 quarter turn counter-clockwise; 5–8 swap width and height
  */
 export function orient(image: RgbImage, orientation: number): RgbImage {
   if (orientation <= 1 || orientation > 8) return image;

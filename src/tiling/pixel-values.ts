@@ -5,11 +5,16 @@ export const MEAN = [0.485, 0.456, 0.406] as const;
 export const STD = [0.229, 0.224, 0.225] as const;
 
 /** (value/255 − mean)/std for every sample value, each step rounded to f32 as PyTorch does it: [channel][value]. */
-const NORMALISED = MEAN.map((mean, channel) => Float32Array.from({ length: 256 }, (_, value) => (
-  Math.fround(Math.fround(value / 255) - Math.fround(mean)) / Math.fround(STD[channel]!))));
+const NORMALISED = MEAN.map((mean, channel) =>
+  Float32Array.from(
+    { length: 256 },
+    (_, value) => Math.fround(Math.fround(value / 255) - Math.fround(mean)) / Math.fround(STD[channel]!),
+  ),
+);
 
 /**
- * What the vision encoder reads: f32 [tiles, 3, S, S], channels red, green, blue, ImageNet-normalised, bit for bit as the reference computes it.
+ * What the vision encoder reads: f32 [tiles, 3, S, S], channels red, green, blue, ImageNet-normalised, bit for bit as
+ * the reference computes it.
  * @param tiles square pictures of one size S, in sequence order
  */
 export function toPixelValues(tiles: readonly RgbImage[]): Float32Array {

@@ -7,7 +7,11 @@ export const COLOUR = { grey: 0, rgb: 2, palette: 3, greyAlpha: 4, rgba: 6 } as 
 
 const CHANNELS: Record<number, number> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 const DEPTHS: Record<number, readonly number[]> = {
-  0: [1, 2, 4, 8, 16], 2: [8, 16], 3: [1, 2, 4, 8], 4: [8, 16], 6: [8, 16],
+  0: [1, 2, 4, 8, 16],
+  2: [8, 16],
+  3: [1, 2, 4, 8],
+  4: [8, 16],
+  6: [8, 16],
 };
 
 /** A PNG taken apart, nothing inflated yet. */
@@ -37,7 +41,7 @@ export interface PngChunks {
 export function readPngChunks(bytes: Uint8Array): PngChunks {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let png: PngChunks | null = null;
-  for (let at = 8; ; ) {
+  for (let at = 8; ;) {
     if (at + 12 > bytes.length) throw truncated('PNG');
     const length = view.getUint32(at);
     if (length > bytes.length - at - 12) throw truncated('PNG');
@@ -65,14 +69,30 @@ function readHeader(body: Uint8Array): PngChunks {
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   const width = view.getUint32(0);
   const height = view.getUint32(4);
-  const [depth, colour, compression, filter, interlace] = body.subarray(8) as unknown as [number, number, number, number, number];
+  const [depth, colour, compression, filter, interlace] = body.subarray(8) as unknown as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   checkSize(width, height);
   if (!DEPTHS[colour]?.includes(depth) || compression !== 0 || filter !== 0 || interlace > 1) {
-    throw badImage(`The PNG file declares a pixel format that does not exist (colour type ${colour}, ${depth} bits).`,
-      'Open it in an image editor, save it as a new file, and use that one.');
+    throw badImage(
+      `The PNG file declares a pixel format that does not exist (colour type ${colour}, ${depth} bits).`,
+      'Open it in an image editor, save it as a new file, and use that one.',
+    );
   }
   return {
-    width, height, depth, colour, channels: CHANNELS[colour]!, interlaced: interlace === 1,
-    palette: new Uint8Array(0), transparency: null, data: [], orientation: 1,
+    width,
+    height,
+    depth,
+    colour,
+    channels: CHANNELS[colour]!,
+    interlaced: interlace === 1,
+    palette: new Uint8Array(0),
+    transparency: null,
+    data: [],
+    orientation: 1,
   };
 }

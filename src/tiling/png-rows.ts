@@ -12,11 +12,19 @@ interface Pass {
 }
 
 const ADAM7: readonly Pass[] = [
-  { x0: 0, y0: 0, dx: 8, dy: 8 }, { x0: 4, y0: 0, dx: 8, dy: 8 }, { x0: 0, y0: 4, dx: 4, dy: 8 }, { x0: 2, y0: 0, dx: 4, dy: 4 },
-  { x0: 0, y0: 2, dx: 2, dy: 4 }, { x0: 1, y0: 0, dx: 2, dy: 2 }, { x0: 0, y0: 1, dx: 1, dy: 2 },
+  { x0: 0, y0: 0, dx: 8, dy: 8 },
+  { x0: 4, y0: 0, dx: 8, dy: 8 },
+  { x0: 0, y0: 4, dx: 4, dy: 8 },
+  { x0: 2, y0: 0, dx: 4, dy: 4 },
+  { x0: 0, y0: 2, dx: 2, dy: 4 },
+  { x0: 1, y0: 0, dx: 2, dy: 2 },
+  { x0: 0, y0: 1, dx: 1, dy: 2 },
 ];
 
-/** Takes the inflated bytes of a PNG in any portions and holds two rows of them at a time; the rest is the RGB picture itself. */
+/**
+ * Takes the inflated bytes of a PNG in any portions and holds two rows of them at a time; the rest is the RGB picture
+ * itself.
+ */
 export class PngRows {
   readonly image: RgbImage;
   readonly #png: PngChunks;
@@ -33,7 +41,9 @@ export class PngRows {
   constructor(png: PngChunks) {
     const { width, height, depth, channels } = png;
     this.#png = png;
-    this.#passes = (png.interlaced ? ADAM7 : [{ x0: 0, y0: 0, dx: 1, dy: 1 }]).filter((p) => p.x0 < width && p.y0 < height);
+    this.#passes = (png.interlaced ? ADAM7 : [{ x0: 0, y0: 0, dx: 1, dy: 1 }]).filter(
+      (p) => p.x0 < width && p.y0 < height,
+    );
     this.#samples = depth === 16 ? new Uint16Array(width * channels) : new Uint8Array(width * channels);
     this.image = { width, height, data: new Uint8Array(width * height * 3) };
     this.#toRgb = converter(png, this.image.data);
@@ -46,7 +56,7 @@ export class PngRows {
 
   /** @throws NvlmError `bad-image` when more comes than the declared size holds, or a row's filter is unknown */
   push(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; ) {
+    for (let at = 0; at < bytes.length;) {
       if (this.complete) throw corrupt('PNG', 'it unpacks to more data than its declared size holds');
       const take = Math.min(bytes.length - at, this.#current.length - this.#filled);
       this.#current.set(bytes.subarray(at, at + take), this.#filled);
@@ -138,7 +148,10 @@ function unpack(row: Uint8Array, depth: number, samples: Uint8Array | Uint16Arra
 }
 
 /** Chooses, once a picture, how a row's samples become RGB on white at `out[to]`, `out[to + step]`, … */
-function converter(png: PngChunks, out: Uint8Array): (samples: Uint8Array | Uint16Array, count: number, to: number, step: number) => void {
+function converter(
+  png: PngChunks,
+  out: Uint8Array,
+): (samples: Uint8Array | Uint16Array, count: number, to: number, step: number) => void {
   const { depth, colour, channels, palette, transparency } = png;
   if (colour === COLOUR.palette) {
     const colours = new Uint8Array(256 * 3); // an index beyond the palette is black, as in Pillow
@@ -172,7 +185,11 @@ function converter(png: PngChunks, out: Uint8Array): (samples: Uint8Array | Uint
           g = onWhite(g, alpha);
           b = onWhite(b, alpha);
         }
-      } else if (key && samples[from] === key[0] && (!coloured || (samples[from + 1] === key[1] && samples[from + 2] === key[2]))) {
+      } else if (
+        key &&
+        samples[from] === key[0] &&
+        (!coloured || (samples[from + 1] === key[1] && samples[from + 2] === key[2]))
+      ) {
         r = g = b = 255;
       }
       out[to] = r;
@@ -183,5 +200,8 @@ function converter(png: PngChunks, out: Uint8Array): (samples: Uint8Array | Uint
 }
 
 function colourKey(transparency: Uint8Array): number[] {
-  return Array.from({ length: transparency.length >> 1 }, (_, i) => (transparency[2 * i]! << 8) | transparency[2 * i + 1]!);
+  return Array.from(
+    { length: transparency.length >> 1 },
+    (_, i) => (transparency[2 * i]! << 8) | transparency[2 * i + 1]!,
+  );
 }

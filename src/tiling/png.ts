@@ -1,14 +1,14 @@
 import { NvlmError } from '../errors.ts';
-import type { DecodedImage } from './decode.ts';
+import type { DecodedImage } from './decoded-image.ts';
 import { corrupt, truncated } from './image-limits.ts';
 import { inflate } from './inflate.ts';
 import { readPngChunks } from './png-chunks.ts';
 import { PngRows } from './png-rows.ts';
 
 /**
- * Decodes any PNG: 1–16 bits, grey, colour, palette, alpha or colour key, interlaced or not; an APNG gives its IDAT picture.
- * Written here because npm's PNG decoders inflate without a bound: this one inflates row by row on the platform's own
- * DecompressionStream and stops at the first byte beyond the declared size.
+ * Decodes any PNG: 1–16 bits, grey, colour, palette, alpha or colour key, interlaced or not; an APNG gives its IDAT
+ * picture. Written here because npm's PNG decoders inflate without a bound: this one inflates row by row on the
+ * platform's own DecompressionStream and stops at the first byte beyond the declared size.
  * @throws NvlmError `bad-image`, `image-too-large`
  */
 export async function decodePng(bytes: Uint8Array): Promise<DecodedImage> {

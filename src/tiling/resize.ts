@@ -21,9 +21,9 @@ interface Coefficients {
 }
 
 /**
- * Bicubic resize, bit for bit `Image.resize` of Pillow 12.3 (its default filter): a = −0.5, the kernel widened when shrinking, horizontal
- * pass first, rounding to 8 bits after each pass, fixed-point weights of 22 bits. Aspect ratio is not kept.
- * Pillow 13 takes the vertical pass first for more shapes; NVLM was trained with releases that never did.
+ * Bicubic resize, bit for bit `Image.resize` of Pillow 12.3 (its default filter): a = −0.5, the kernel widened when
+ * shrinking, horizontal pass first, rounding to 8 bits after each pass, fixed-point weights of 22 bits. Aspect ratio is
+ * not kept. Pillow 13 takes the vertical pass first for more shapes; NVLM was trained with releases that never did.
  * @param image not modified
  * @param width, height of the result in pixels, whole numbers ≥ 1
  * @returns a new picture, also when nothing changes in size
@@ -33,7 +33,8 @@ export function resizeBicubic(image: RgbImage, width: number, height: number): R
     throw new RangeError(`Cannot resize to ${width}×${height}.`);
   }
   if (image.width === width && image.height === height) return { width, height, data: image.data.slice() };
-  if (image.height > VERTICAL_FIRST_ASPECT * image.width && height < image.height) return resizeRows(resizeColumns(image, height), width);
+  if (image.height > VERTICAL_FIRST_ASPECT * image.width && height < image.height)
+    return resizeRows(resizeColumns(image, height), width);
   return resizeColumns(resizeRows(image, width), height);
 }
 

@@ -1,6 +1,9 @@
 import type { TagFormat } from './types.ts';
 
-/** The one tag that names the whole picture, whatever the format of the others (Megatron-LM; the paper: `<tile_global>`). */
+/**
+ * The one tag that names the whole picture, whatever the format of the others (Megatron-LM; the paper:
+ * `<tile_global>`).
+ */
 export const THUMBNAIL_TAG = '<tile_global_thumbnail>';
 
 /**
@@ -8,13 +11,13 @@ export const THUMBNAIL_TAG = '<tile_global_thumbnail>';
  *
  * - `1d` (the paper's choice): `<tile_1>` …, 1-based, not padded.
  * - `2d-grid`: `<tile_x0_y0>`, `<tile_x1_y0>` …, column first, 0-based as in the paper's examples.
- * - `2d-bbox`: `<box> (x0, y0), (x1, y1) </box>`, left-top and right-bottom corner in the whole picture as whole numbers 0–1000. The paper
- *   leaves the unit open; 0–1000 is how it writes grounding boxes elsewhere (figure 11), and it depends neither on the tile size
- *   nor on the original's.
+ * - `2d-bbox`: `<box> (x0, y0), (x1, y1) </box>`, left-top and right-bottom corner in the whole picture as whole
+ *   numbers 0–1000. The paper leaves the unit open; 0–1000 is how it writes grounding boxes elsewhere (figure 11), and
+ *   it depends neither on the tile size nor on the original's.
  * - `none`: empty strings.
  *
- * The thumbnail is `<tile_global_thumbnail>` in every format with tags: a box around everything would say nothing about it
- * being the small copy. A picture of one tile has only that tag.
+ * The thumbnail is `<tile_global_thumbnail>` in every format with tags: a box around everything would say nothing about
+ * it being the small copy. A picture of one tile has only that tag.
  * @param count tiles in the sequence, the thumbnail included when there is one: cols·rows or cols·rows + 1
  */
 export function tileTags(grid: { cols: number; rows: number }, count: number, format: TagFormat): string[] {
@@ -37,7 +40,9 @@ function tagOf(k: number, { cols, rows }: { cols: number; rows: number }, format
     case '2d-grid':
       return `<tile_x${col}_y${row}>`;
     case '2d-bbox': {
-      const [x0, y0, x1, y1] = [col / cols, row / rows, (col + 1) / cols, (row + 1) / rows].map((part) => Math.round(part * 1000));
+      const [x0, y0, x1, y1] = [col / cols, row / rows, (col + 1) / cols, (row + 1) / rows].map((part) =>
+        Math.round(part * 1000),
+      );
       return `<box> (${x0}, ${y0}), (${x1}, ${y1}) </box>`;
     }
   }

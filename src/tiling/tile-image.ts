@@ -5,9 +5,9 @@ import { tileTags } from './tags.ts';
 import type { Box, RgbImage, TagFormat, Tile, Tiling, TilingOptions } from './types.ts';
 
 /**
- * Cuts a picture as NVLM sees it (paper §4.1): the whole picture resized (aspect ratio not kept) to the chosen grid of tiles, cut row by row,
- * and, when there is more than one tile, the whole picture once more as a thumbnail, resized from the original.
- * A picture of one tile has no thumbnail; its tile bears the thumbnail's tag.
+ * Cuts a picture as NVLM sees it (paper §4.1): the whole picture resized (aspect ratio not kept) to the chosen grid of
+ * tiles, cut row by row, and, when there is more than one tile, the whole picture once more as a thumbnail, resized
+ * from the original. A picture of one tile has no thumbnail; its tile bears the thumbnail's tag.
  * @throws NvlmError `usage` for options out of range
  */
 export function tileImage(image: RgbImage, options: TilingOptions, tagFormat: TagFormat): Tiling {

@@ -11,7 +11,10 @@ type EmscriptenFactory<Module> = (options: {
 export interface WasmCodec<Module> {
   /** Path of the wasm file among the npm packages, for Node. */
   file: string;
-  /** The same file as the bundler serves it; must be written as a literal `new URL(…, import.meta.url)` for it to be seen. */
+  /**
+   * The same file as the bundler serves it; must be written as a literal `new URL(…, import.meta.url)` for it to be
+   * seen.
+   */
   url: () => URL;
   factory: EmscriptenFactory<Module>;
 }
@@ -19,8 +22,8 @@ export interface WasmCodec<Module> {
 const compiled = new Map<string, Promise<WebAssembly.Module>>();
 
 /**
- * A fresh instance of a codec; its code is compiled once. Fresh, because a codec's memory never shrinks (hundreds of MB after one large
- * picture) and an instance that met a fatal error is unusable.
+ * A fresh instance of a codec; its code is compiled once. Fresh, because a codec's memory never shrinks (hundreds of MB
+ * after one large picture) and an instance that met a fatal error is unusable.
  * @param log receives what the codec prints, line by line
  * @throws NvlmError `network` when the page cannot load the codec's file
  */
@@ -33,31 +36,44 @@ export async function instantiateCodec<Module>(codec: WasmCodec<Module>, log: (l
   }
   const module = await code;
   return new Promise((resolve, reject) => {
-    codec.factory({
-      noInitialRun: true,
-      instantiateWasm: (imports, done) => {
-        WebAssembly.instantiate(module, imports).then(done, reject);
-        return {};
-      },
-      print: log,
-      printErr: log,
-    }).then(resolve, reject);
+    codec
+      .factory({
+        noInitialRun: true,
+        instantiateWasm: (imports, done) => {
+          WebAssembly.instantiate(module, imports).then(done, reject);
+          return {};
+        },
+        print: log,
+        printErr: log,
+      })
+      .then(resolve, reject);
   });
 }
 
 async function compile(file: string, url: () => URL): Promise<WebAssembly.Module> {
-  // In Node the packages' own files are read. getBuiltinModule instead of an import: nothing of it enters the browser's bundle.
-  const node = (globalThis as { process?: { getBuiltinModule?: NodeJS.Process['getBuiltinModule'] } }).process?.getBuiltinModule;
+  // In Node the packages' own files are read. getBuiltinModule instead of an import: nothing of it enters the browser's
+  // bundle.
+  const node = (globalThis as { process?: { getBuiltinModule?: NodeJS.Process['getBuiltinModule'] } }).process
+    ?.getBuiltinModule;
   if (node) {
-    const path = node('node:module').createRequire(import.meta.url).resolve(file);
+    const path = node('node:module')
+      .createRequire(import.meta.url)
+      .resolve(file);
     return WebAssembly.compile(new Uint8Array(await node('node:fs/promises').readFile(path)));
   }
-  const response = await fetch(url(), { credentials: 'same-origin' }).catch((error: unknown) => { throw notLoaded(error); });
+  const response = await fetch(url(), { credentials: 'same-origin' }).catch((error: unknown) => {
+    throw notLoaded(error);
+  });
   if (!response.ok) throw notLoaded(new Error(`HTTP ${response.status} for ${response.url}`));
   // Not compileStreaming: that fails on servers which do not send application/wasm, and 200 kB gain nothing from it.
   return WebAssembly.compile(await response.arrayBuffer());
 }
 
 function notLoaded(cause: unknown): NvlmError {
-  return new NvlmError('network', 'The image decoder could not be loaded.', 'Check the connection and try again; PNG files need no download.', { cause });
+  return new NvlmError(
+    'network',
+    'The image decoder could not be loaded.',
+    'Check the connection and try again; PNG files need no download.',
+    { cause },
+  );
 }

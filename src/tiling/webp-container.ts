@@ -38,7 +38,8 @@ export function readWebp(bytes: Uint8Array): WebpPicture {
   if (!canvas || !(extended![0]! & ANIMATION)) {
     const { still, ...size } = stillOf(chunks);
     checkSize(size.width, size.height);
-    if (canvas && (canvas.width !== size.width || canvas.height !== size.height)) throw corrupt('WebP', 'it declares two sizes');
+    if (canvas && (canvas.width !== size.width || canvas.height !== size.height))
+      throw corrupt('WebP', 'it declares two sizes');
     return { canvas: size, frame: { x: 0, y: 0, ...size }, still, orientation };
   }
   const first = chunks.find((chunk) => chunk.type === 'ANMF')?.body;
@@ -53,10 +54,13 @@ export function readWebp(bytes: Uint8Array): WebpPicture {
 
 function readChunks(bytes: Uint8Array): Chunk[] {
   const chunks: Chunk[] = [];
-  for (let at = 0; at + 8 <= bytes.length; ) {
+  for (let at = 0; at + 8 <= bytes.length;) {
     const length = u32(bytes, at + 4);
     if (length > bytes.length - at - 8) throw truncated('WebP');
-    chunks.push({ type: String.fromCharCode(...bytes.subarray(at, at + 4)), body: bytes.subarray(at + 8, at + 8 + length) });
+    chunks.push({
+      type: String.fromCharCode(...bytes.subarray(at, at + 4)),
+      body: bytes.subarray(at + 8, at + 8 + length),
+    });
     at += 8 + length + (length & 1);
   }
   return chunks;
@@ -100,7 +104,11 @@ function wrap(chunks: readonly Chunk[]): Uint8Array {
   const size = chunks.reduce((sum, { body }) => sum + 8 + body.length + (body.length & 1), 12);
   const out = new Uint8Array(size);
   const view = new DataView(out.buffer);
-  const text = (at: number, value: string) => out.set(Array.from(value, (char) => char.charCodeAt(0)), at);
+  const text = (at: number, value: string) =>
+    out.set(
+      Array.from(value, (char) => char.charCodeAt(0)),
+      at,
+    );
   text(0, 'RIFF');
   view.setUint32(4, size - 8, true);
   text(8, 'WEBP');

@@ -1,5 +1,5 @@
 import libwebp from '@jsquash/webp/codec/dec/webp_dec.js';
-import type { DecodedImage } from './decode.ts';
+import type { DecodedImage } from './decoded-image.ts';
 import { corrupt } from './image-limits.ts';
 import { instantiateCodec, type WasmCodec } from './wasm-codec.ts';
 import { readWebp } from './webp-container.ts';
@@ -17,7 +17,8 @@ const CODEC: WasmCodec<LibwebpDecoder> = {
 };
 
 /**
- * Decodes a WebP: lossy, lossless, with alpha, or the first frame of an animation, where what the frame leaves free is white.
+ * Decodes a WebP: lossy, lossless, with alpha, or the first frame of an animation, where what the frame leaves free is
+ * white.
  * @throws NvlmError `bad-image`, `image-too-large`
  */
 export async function decodeWebp(bytes: Uint8Array): Promise<DecodedImage> {
@@ -29,6 +30,7 @@ export async function decodeWebp(bytes: Uint8Array): Promise<DecodedImage> {
   } catch (error) {
     throw corrupt('WebP', 'it cannot be decoded', error);
   }
-  if (!pixels || pixels.width !== frame.width || pixels.height !== frame.height) throw corrupt('WebP', 'it cannot be decoded');
+  if (!pixels || pixels.width !== frame.width || pixels.height !== frame.height)
+    throw corrupt('WebP', 'it cannot be decoded');
   return { image: compositeOnWhite(pixels.data, canvas.width, canvas.height, frame), orientation };
 }
