@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { goldenFolder } from '../../tests/goldens/golden-files.ts';
+import { NvlmError } from '../errors.ts';
+import { hasCrossAttention, parseConfig, tokensPerTile } from './config.ts';
+import { inverseFrequencies } from './rope.ts';
+
+type Json = Record<string, unknown>;
+
+function golden(name: string): Json {
+  return JSON.parse(readFileSync(join(goldenFolder(name), 'config.json'), 'utf8')) as Json;
+}
+
+describe('parseConfig', () => {
+  it('reads the family', () => {
+    const d = parseConfig(golden('nvlm-d'));
+    expect(d).toMatchObject({ architecture: 'NVLM_D', tileSize: 56, maxTiles: 6, tagFormat: '1d', imageTokenId: 3 });
+    expect(tokensPerTile(d)).toBe(4);
+    const h = parseConfig(golden('nvlm-h'));
+    expect([0, 1, 2, 3].map((layer) => hasCrossAttention(h, layer))).toEqual([false, true, false, true]);
+    expect([0, 1].some((layer) => hasCrossAttention(d, layer))).toBe(false);
+  });
+
+  it('reads NVLM-D-72B as it is', () => {
+    const config = parseConfig(golden('nvlm-d-72b-layout'));
+    expect(config).toMatchObject({ architecture: 'NVLM_D', pixelShuffle: 'v2', projector: { hiddenSize: 128, bias: false } });
+    expect(config.vision).toMatchObject({ normType: 'rms_norm', qkNormalization: true, qkvBias: false });
+    expect(config.llm.qkvBias).toBe(true);
+  });
+
+  it('reads plain text models', () => {
+    expect(parseConfig(golden('text/qwen3')).llm.qkNorm).toBe(true);
+    expect(parseConfig(golden('text/qwen2')).vision).toBeNull();
+    expect(parseConfig(golden('text/llama3-rope')).llm.ropeScaling.type).toBe('llama3');
+  });
+
+  it.each([
+    ['an unknown architecture', { ...golden('nvlm-d'), architecture: 'NVLM_Z' }, 'unsupported-model', /NVLM_Z/],
+    ['another model type', { model_type: 'gpt_neox' }, 'unsupported-model', /gpt_neox/],
+    ['a list', [], 'bad-model', /not a JSON object/],
+    ['null', null, 'bad-model', /not a JSON object/],
+    ['a missing size', { ...golden('nvlm-d'), llm_config: { model_type: 'qwen2' } }, 'bad-model', /hidden_size is missing/],
+    ['an absurd size', patch('llm_config', { hidden_size: 1e12 }), 'bad-model', /hidden_size/],
+    ['a size that is text', patch('llm_config', { vocab_size: '388' }), 'bad-model', /vocab_size/],
+    ['heads that do not divide', patch('vision_config', { num_attention_heads: 7 }), 'bad-model', /num_attention_heads/],
+    ['kv heads that do not divide', patch('llm_config', { num_key_value_heads: 3 }), 'bad-model', /num_key_value_heads/],
+    ['another activation', patch('llm_config', { hidden_act: 'gelu' }), 'bad-model', /hidden_act/],
+    ['another rope', patch('llm_config', { rope_scaling: { rope_type: 'yarn', factor: 4 } }), 'bad-model', /yarn/],
+    ['another tile size than the encoder', { ...golden('nvlm-d'), force_image_size: 112 }, 'unsupported-model', /force_image_size/],
+  ])('refuses %s and says what', (_, json, code, message) => {
+    expect(() => parseConfig(json)).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }));
+  });
+
+  it('answers any JSON with a config or a typed error', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.constantFrom('vision_config', 'llm_config', 'architecture', '__proto__'), (value, key) => {
+        try {
+          parseConfig({ ...golden('nvlm-d'), [key]: value });
+        } catch (error) {
+          expect(error).toBeInstanceOf(NvlmError);
+        }
+      }),
+    );
+  });
+});
+
+describe('inverseFrequencies', () => {
+  it('halves the speed of every pair under linear scaling', () => {
+    const { llm } = parseConfig(golden('text/qwen2'));
+    const plain = inverseFrequencies(llm);
+    const scaled = inverseFrequencies({ ...llm, ropeScaling: { type: 'linear', factor: 2 } });
+    expect(plain[0]).toBe(1);
+    scaled.forEach((frequency, i) => expect(frequency).toBeCloseTo(plain[i]! / 2, 6));
+  });
+});
+
+function patch(section: string, values: Json): Json {
+  const config = golden('nvlm-d');
+  return { ...config, [section]: { ...(config[section] as Json), ...values } };
+}
