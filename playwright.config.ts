@@ -13,6 +13,7 @@ export default defineConfig({
   workers: 1,
   forbidOnly: true,
   timeout: 120_000,
+  globalTimeout: 11 * 60_000,
   expect: { timeout: 20_000 },
   use: {
     baseURL: `http://localhost:${sitePort}/`,
@@ -21,9 +22,9 @@ export default defineConfig({
     trace: 'retain-on-failure',
   },
   webServer: [
-    { command: `npx vite preview --port ${sitePort} --strictPort`, url: `http://localhost:${sitePort}/` },
+    { command: `node node_modules/vite/bin/vite.js preview --port ${sitePort} --strictPort`, url: `http://localhost:${sitePort}/` },
     {
-      command: `npx vite preview --config tests/browser/harness/vite.config.ts --port ${harnessPort} --strictPort`,
+      command: `node node_modules/vite/bin/vite.js preview --config tests/browser/harness/vite.config.ts --port ${harnessPort} --strictPort`,
       url: `http://localhost:${harnessPort}/`,
     },
   ],

@@ -3,7 +3,8 @@ import { vulkanEnvironment } from './tests/support/software-vulkan.ts';
 
 export default defineConfig(async () => ({
   test: {
-    include: ['src/**/*.test.ts', 'tests/**/*.test.ts', 'bench/**/*.test.ts'],
+    include: ['{src,workers,tests,bench,build}/**/*.test.{ts,tsx}'],
+    allowOnly: false,
     // Workers must be processes: the dynamic linker reads the path of the Vulkan driver only when a process starts.
     pool: 'forks' as const,
     env: await vulkanEnvironment(),

@@ -1,0 +1,105 @@
+/**
+ * The folder tree is the architecture: app → engine → nvlm → ops → device, with weights, text and tiling below engine and
+ * nvlm. Checked by the test command.
+ */
+const room = (name) => `^src/${name}/`;
+const rooms = (...names) => `^src/(${names.join('|')})/`;
+
+/** Rooms that must run anywhere and know neither the compute library nor the page. */
+const plainRooms = ['weights', 'text', 'tiling', 'desk'];
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'no-orphans',
+      severity: 'error',
+      comment: 'A file that nothing imports is dead, unless it is where something starts.',
+      from: {
+        orphan: true,
+        pathNot: ['\\.test\\.ts$', '\\.spec\\.ts$', '\\.d\\.ts$', '^build/(register-)?service-worker\\.ts$', '^src/app/main\\.tsx$'],
+      },
+      to: {},
+    },
+    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'declared',
+      severity: 'error',
+      comment: 'What is imported must be in package.json.',
+      from: { path: '^(src|workers|build)/' },
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
+    },
+    {
+      name: 'product-needs-dependencies-only',
+      severity: 'error',
+      from: { path: '^(src|workers)/', pathNot: '\\.test\\.tsx?$' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+    },
+
+    { name: 'nothing-imports-app', severity: 'error', from: { path: '^(src|workers|bench)/', pathNot: room('app') }, to: { path: room('app') } },
+    {
+      name: 'app-computes-in-the-worker',
+      severity: 'error',
+      comment:
+        'The page knows the engine and the data it speaks of as types only, for they live in a worker. It runs itself: the desk ' +
+        'world, whose pictures it draws, the errors, and the JSON form of an inspection, which it shares with the command line.',
+      from: { path: room('app'), pathNot: '\\.test\\.tsx?$' },
+      to: {
+        path: '^(src|workers)/',
+        pathNot: [room('app'), room('desk'), '^src/errors\\.ts$', '^src/engine/inspection-json\\.ts$', '^workers/engine\\.worker\\.ts$'],
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
+      name: 'app-speaks-to-the-engine-alone',
+      severity: 'error',
+      comment: 'Even as types, nothing below the engine but the data types of its own interface.',
+      from: { path: room('app'), pathNot: '\\.test\\.tsx?$' },
+      to: { path: '^src/', pathNot: [rooms('app', 'engine', 'desk'), '^src/(text|tiling)/types\\.ts$', '^src/errors\\.ts$'] },
+    },
+    {
+      name: 'plain-rooms-stand-alone',
+      severity: 'error',
+      comment: 'weights, text, tiling and desk know nothing of each other or of any other room.',
+      from: { path: `^src/(${plainRooms.join('|')})/`, pathNot: '\\.test\\.ts$' },
+      to: { path: '^(src|workers)/', pathNot: ['^src/$1/', '^src/errors\\.ts$'] },
+    },
+    {
+      name: 'plain-rooms-without-frameworks',
+      severity: 'error',
+      from: { path: rooms(...plainRooms) },
+      to: { path: 'node_modules/(@tensorflow|react|react-dom|zustand|comlink)/' },
+    },
+    { name: 'device-is-the-bottom', severity: 'error', from: { path: room('device'), pathNot: '\\.test\\.ts$' }, to: { path: '^src/', pathNot: [room('device'), '^src/errors\\.ts$'] } },
+    { name: 'ops-above-device', severity: 'error', from: { path: room('ops'), pathNot: '\\.test\\.ts$' }, to: { path: '^src/', pathNot: [rooms('ops', 'device'), '^src/errors\\.ts$'] } },
+    {
+      name: 'models-above-ops',
+      severity: 'error',
+      from: { path: rooms('nvlm', 'training'), pathNot: '\\.test\\.ts$' },
+      to: { path: '^(src|workers)/', pathNot: [rooms('nvlm', 'training', 'ops', 'device', ...plainRooms), '^src/errors\\.ts$'] },
+    },
+    { name: 'engine-below-its-shells', severity: 'error', from: { path: room('engine'), pathNot: '\\.test\\.ts$' }, to: { path: ['^workers/', rooms('app', 'headless')] } },
+    {
+      name: 'shells-are-thin',
+      severity: 'error',
+      comment: 'The command line and the worker hold the engine; they do not reach past it into the model.',
+      from: { path: ['^src/headless/', '^workers/'], pathNot: '\\.test\\.ts$' },
+      to: { path: '^src/', pathNot: [rooms('headless', 'engine', 'desk', 'device', ...plainRooms), '^src/errors\\.ts$'] },
+    },
+    {
+      name: 'node-only-where-node-is',
+      severity: 'error',
+      from: { path: '^(src|workers)/', pathNot: ['^src/headless/', '/node[-.]', '-node\\.ts$', '\\.test\\.tsx?$'] },
+      to: { dependencyTypes: ['core'] },
+    },
+    { name: 'react-stays-in-the-page', severity: 'error', from: { path: '^(src|workers)/', pathNot: room('app') }, to: { path: 'node_modules/(react|react-dom|zustand)/' } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    // make-glyphs is run by hand, with a package of its own, when a font is added.
+    exclude: { path: ['^tests/fixtures/', '^dist/', '^src/desk/fonts/make-glyphs\\.mjs$'] },
+    tsPreCompilationDeps: 'specify',
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], extensions: ['.ts', '.tsx', '.js', '.json'], conditionNames: ['import', 'node', 'types', 'default'] },
+  },
+};
