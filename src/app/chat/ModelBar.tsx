@@ -47,7 +47,7 @@ export function ModelBar() {
           }))}
           onChange={(id) => void selectModel(id)}
         />
-        <p className={styles.architecture}>{entry && ARCHITECTURE_WORDS[entry.architecture]}</p>
+        <p className={`${styles.architecture} ${styles.words}`}>{entry && ARCHITECTURE_WORDS[entry.architecture]}</p>
         <Button icon="plus" variant="quiet" size="small" disabled={turns === 0} onClick={newChat}>
           New chat
         </Button>

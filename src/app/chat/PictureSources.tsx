@@ -36,16 +36,17 @@ export function PictureSources() {
 
   return (
     <div className={styles.sources}>
-      <Button icon="image" onClick={() => chooser.current?.click()}>
-        Choose picture
+      <Button icon="image" aria-label="Choose a picture" onClick={() => chooser.current?.click()}>
+        Choose
       </Button>
       {'clipboard' in navigator && 'read' in navigator.clipboard && (
-        <Button icon="paste" onClick={() => void paste()}>
+        <Button icon="paste" aria-label="Paste a picture" onClick={() => void paste()}>
           Paste
         </Button>
       )}
       <Button
         icon="camera"
+        aria-label="Take a photo"
         onClick={() => {
           // Phones have a camera app that beats any page; elsewhere the page shows what the camera sees.
           if (window.matchMedia('(pointer: coarse)').matches || !navigator.mediaDevices) photo.current?.click();

@@ -18,7 +18,7 @@ export function SettingsPanel() {
   return (
     <fieldset className={styles.panel}>
       <legend className="unseen">Settings of the answer</legend>
-      {range('temperature', 'Temperature', (value) => (value === 0 ? '0: always the likeliest' : value.toFixed(2)))}
+      {range('temperature', 'Temperature', (value) => (value === 0 ? '0, greedy' : value.toFixed(2)))}
       {range('maxNewTokens', 'Longest answer', (value) => `${value} tokens`)}
       <Check
         label="Send earlier turns along"

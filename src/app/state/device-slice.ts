@@ -59,23 +59,22 @@ export function createDeviceSlice({ set, get, engine, now }: SliceTools): Device
     loss: null,
     recovering: false,
     async openDevice(choice) {
-      const first = get().device === null;
-      if (get().switchingTo !== null) return;
-      get().stopAnswer();
+      const { device: before, backendChoice, switchingTo, stopAnswer } = get();
+      if (switchingTo !== null) return;
+      stopAnswer();
       set({ switchingTo: choice, deviceError: null });
       try {
-        const device = first ? await open(choice) : await engine.openDevice(choice);
+        const device = before === null ? await open(choice) : await engine.openDevice(choice);
         set({ device, backendChoice: choice });
-        if (!first) get().forgetLoadedModel();
       } catch (error) {
-        set({ deviceError: toPlainError(error) });
-        // A backend asked for by the address may not exist here: fall back to what does.
-        if (first) set({ device: await engine.device().catch(() => null) });
-      } finally {
-        set({ switchingTo: null });
+        // What the address or the visitor asked for does not exist here: back to what does.
+        set({ deviceError: toPlainError(error), device: await engine.openDevice(backendChoice).catch(() => null) });
       }
-      void get().refreshModels();
-      if (!first && get().device) await get().ensureModel().catch(() => undefined);
+      set({ switchingTo: null });
+      if (before === null) return;
+      get().forgetLoadedModel();
+      await get().refreshModels();
+      await get().ensureModel().catch(() => undefined);
     },
     noticeLoss(error) {
       if (error.code === 'device-lost') set({ loss: error });
