@@ -140,6 +140,7 @@ export class Session {
     checkSampling(request.sampling);
     checkNewTokens(request.maxNewTokens);
     assertPrompt(request.messages);
+    throwIfAborted(signal);
     const start = performance.now();
     const image = request.image ? await this.see(request.image, request.maxTiles, { signal, onEvent }) : null;
     const visionMs = image ? performance.now() - start : 0;
@@ -182,7 +183,7 @@ export class Session {
     } catch (error) {
       cache.dispose();
       // What was already said stays: a stopped answer is an answer.
-      if (!(error instanceof NvlmError && error.code === 'cancelled') || firstTokenAt === 0) throw this.device.explain(error);
+      if (!(error instanceof NvlmError && error.code === 'cancelled') || result.ids.length === 0) throw this.device.explain(error);
     }
     const rest = stream.flush();
     if (rest) {
