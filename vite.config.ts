@@ -2,16 +2,18 @@ import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 import { contentSecurityPolicy, contentSecurityPolicyPlugin } from './build/content-security-policy.ts';
 import { offlinePlugin } from './build/offline.ts';
+import { tfjsAlias } from './build/tfjs-alias.ts';
 
 export default defineConfig({
   // Relative, so the built site works from any path.
   base: './',
   plugins: [react(), contentSecurityPolicyPlugin(), offlinePlugin()],
+  resolve: { alias: [tfjsAlias] },
   worker: { format: 'es' },
   build: {
     target: 'es2022',
-    // tfjs alone is past the default limit, and it is loaded in the worker.
-    chunkSizeWarningLimit: 2500,
+    // The compute library alone is past the default limit, and it is loaded in the worker.
+    chunkSizeWarningLimit: 1500,
     // A data: URL is an inline resource, and the policy forbids those for all but images.
     assetsInlineLimit: 0,
   },

@@ -1,18 +1,20 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
 import { contentSecurityPolicyPlugin } from '../../../build/content-security-policy.ts';
+import { tfjsAlias } from '../../../build/tfjs-alias.ts';
 
 /** A page for tests alone, built as the real one is (bundled worker, same policy) and never shipped. */
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
   base: './',
   plugins: [contentSecurityPolicyPlugin()],
+  resolve: { alias: [tfjsAlias] },
   worker: { format: 'es' },
   build: {
     outDir: fileURLToPath(new URL('../../../.cache/harness', import.meta.url)),
     emptyOutDir: true,
     target: 'es2022',
-    chunkSizeWarningLimit: 2500,
+    chunkSizeWarningLimit: 1500,
     assetsInlineLimit: 0,
   },
   preview: { host: 'localhost' },

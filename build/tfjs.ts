@@ -1,0 +1,9 @@
+/**
+ * What the product uses of `@tensorflow/tfjs`, which the browser build takes in its place: the core with its gradients and the
+ * cpu backend. Layers, converters, data pipelines and WebGL would double the worker that everything waits for.
+ */
+import '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops';
+import '@tensorflow/tfjs-core/dist/register_all_gradients';
+import '@tensorflow/tfjs-backend-cpu';
+
+export * from '@tensorflow/tfjs-core';
