@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { chromium } from '@playwright/test';
 import { npmChromium } from './npm-chromium.ts';
 
@@ -49,7 +49,7 @@ export async function findChromium(): Promise<ChromiumLaunch> {
       env: {
         ...env,
         LD_LIBRARY_PATH: inherited ? `${inherited}:${npm.libraries}` : npm.libraries,
-        FONTCONFIG_PATH: join(dirname(npm.executable), 'fonts'),
+        FONTCONFIG_FILE: npm.fontConfig,
       },
       origin: 'npm',
     };

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -15,6 +15,8 @@ export interface NpmChromium {
   executable: string;
   /** Shared libraries that a bare Linux lacks (NSS, X11 …); to be put behind the system's own. */
   libraries: string;
+  /** A font configuration with fonts in it: without any, Chromium dies at the first `<select>`. */
+  fontConfig: string;
   /** SwiftShader, a Vulkan driver that runs on the CPU. */
   vulkanDriver: string;
 }
@@ -30,9 +32,12 @@ export async function npmChromium(): Promise<NpmChromium | null> {
   const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string };
   const folder = join(cacheRoot, `chromium-${version}`);
   if (!existsSync(folder)) await unpack(packageFile, folder);
+  const fontConfig = join(folder, 'fonts', 'local.conf');
+  if (!existsSync(fontConfig)) await writeFontConfig(fontConfig, join(folder, 'fonts', 'fonts'));
   return {
     executable: join(folder, 'chromium'),
     libraries: join(folder, 'al2023', 'lib'),
+    fontConfig,
     vulkanDriver: join(folder, 'libvk_swiftshader.so'),
   };
 }
@@ -63,4 +68,13 @@ async function unpack(packageFile: string, folder: string): Promise<void> {
     if (!existsSync(folder)) throw error;
     await rm(temporary, { recursive: true, force: true });
   }
+}
+
+/** The system's fonts where there are some, and the package's own; its own configuration names folders of a cloud function. */
+async function writeFontConfig(file: string, fonts: string): Promise<void> {
+  const folders = ['/usr/share/fonts', '/usr/local/share/fonts', fonts].map((folder) => `<dir>${folder}</dir>`);
+  const cache = `<cachedir>${join(dirname(file), 'cache')}</cachedir>`;
+  const temporary = `${file}.${process.pid}`;
+  await writeFile(temporary, `<?xml version="1.0"?>\n<fontconfig>${folders.join('')}${cache}</fontconfig>\n`);
+  await rename(temporary, file);
 }
