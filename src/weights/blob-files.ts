@@ -54,6 +54,7 @@ export function blobFiles(picked: readonly PickedFile[], id: string): ModelFiles
       return bytesOf(path, blob, signal);
     },
     finish: () => Promise.resolve(),
+    close: () => Promise.resolve(),
     isStored: () => false,
   };
 }

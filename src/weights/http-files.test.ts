@@ -118,6 +118,20 @@ describe('a server without Range', () => {
     await expect.poll(() => server.seen[0]!.aborted, { timeout: 1000 }).toBe(true);
   });
 
+  it('has one connection held at a time, however many shards were looked into', async () => {
+    let open = 0;
+    for (const i of [0, 1, 2, 3, 4, 5, 6, 7]) server.files.set(`shard-${i}`, data);
+    server.fault = ({ response, body }) => {
+      open++;
+      response.on('close', () => open--);
+      response.writeHead(200, { 'Content-Length': body.length });
+      response.write(body.subarray(0, 100_000));
+      return true;
+    };
+    for (const i of [0, 1, 2, 3, 4, 5, 6, 7]) await files.read(`shard-${i}`, 0, 8);
+    await expect.poll(() => open, { timeout: 1000 }).toBe(1);
+  });
+
   it('may cut the connection', async () => {
     let cuts = 0;
     server.fault = ({ response, body }) => {

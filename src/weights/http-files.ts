@@ -46,12 +46,14 @@ interface SinglePass {
   position: number;
   /** Received, not yet taken. */
   rest: Uint8Array;
+  /** A read is taking from it. */
+  busy: boolean;
   /** Signals that end this pass when they fire. */
   signals: WeakSet<AbortSignal>;
 }
 
 function beginPass(body: Body): SinglePass {
-  return { body, position: 0, rest: new Uint8Array(0), signals: new WeakSet() };
+  return { body, position: 0, rest: new Uint8Array(0), busy: false, signals: new WeakSet() };
 }
 
 /** A read under way, kept over all its attempts. */
@@ -299,6 +301,9 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
       file.pass = beginPass(body);
     }
     const { pass } = file;
+    pass.busy = true;
+    // Browsers allow a host few connections; passes over other shards that nobody reads from would use them up.
+    for (const other of known.values()) if (other !== file && !other.pass?.busy) endPass(other);
     if (signal && !pass.signals.has(signal)) {
       // Between two reads nobody watches the body; without this a reader that left would keep the connection.
       pass.signals.add(signal);
@@ -321,6 +326,8 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
     } catch (error) {
       endPass(file);
       throw error;
+    } finally {
+      pass.busy = false;
     }
   }
 
@@ -386,6 +393,10 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
     finish(path) {
       const file = known.get(path);
       if (file) endPass(file);
+      return Promise.resolve();
+    },
+    close() {
+      for (const file of known.values()) endPass(file);
       return Promise.resolve();
     },
     isStored: () => false,

@@ -108,6 +108,15 @@ async function readTensors(files: ModelFiles, signal?: AbortSignal): Promise<Pic
  * @throws NvlmError `not-found` (config.json or weights missing), `bad-model` (a broken file, by name), `network`, `cancelled`
  */
 export async function openModelFolder(files: ModelFiles, signal?: AbortSignal): Promise<ModelFolder> {
+  try {
+    return await readFolder(files, signal);
+  } catch (error) {
+    await files.close();
+    throw error;
+  }
+}
+
+async function readFolder(files: ModelFiles, signal?: AbortSignal): Promise<ModelFolder> {
   const config = await readJson(files, 'config.json', MAX_CONFIG_BYTES, signal);
   if (config === null) throw missingFile('config.json', files.id);
   const generationConfig = await readJson(files, 'generation_config.json', MAX_CONFIG_BYTES, signal);

@@ -1,5 +1,4 @@
 import { open, stat } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { throwIfAborted } from '../errors.ts';
 import { checkFilePath } from './file-path.ts';
@@ -8,43 +7,30 @@ import { checkSpan, fileTooLarge, missingFile, shortFile } from './source.ts';
 
 /** A model folder on disk, for Node. Reads go straight to the file at their offset; nothing is cached. */
 export function nodeFiles(folder: string, id = folder): ModelFiles {
-  const handles = new Map<string, Promise<FileHandle>>();
-
   async function size(path: string): Promise<number | null> {
     const info = await stat(join(folder, checkFilePath(path))).catch(() => null);
     return info?.isFile() ? info.size : null;
   }
 
-  function handleOf(path: string): Promise<FileHandle> {
-    let handle = handles.get(path);
-    if (!handle) {
-      handle = open(join(folder, checkFilePath(path)), 'r').catch((cause: unknown) => {
-        handles.delete(path);
-        throw Object.assign(missingFile(path, folder), { cause });
-      });
-      handles.set(path, handle);
-    }
-    return handle;
-  }
-
   async function read(path: string, start: number, end: number, signal?: AbortSignal): Promise<Uint8Array> {
     checkSpan(path, start, end);
     throwIfAborted(signal);
-    const handle = await handleOf(path);
-    const bytes = new Uint8Array(end - start);
-    for (let done = 0; done < bytes.length; ) {
-      const { bytesRead } = await handle.read(bytes, done, bytes.length - done, start + done);
-      throwIfAborted(signal);
-      if (bytesRead === 0) throw shortFile(path, end, start + done);
-      done += bytesRead;
+    // Opened for each read: next to reading megabytes it costs nothing, and no handle is left behind.
+    const handle = await open(join(folder, checkFilePath(path)), 'r').catch((cause: unknown) => {
+      throw Object.assign(missingFile(path, folder), { cause });
+    });
+    try {
+      const bytes = new Uint8Array(end - start);
+      for (let done = 0; done < bytes.length; ) {
+        const { bytesRead } = await handle.read(bytes, done, bytes.length - done, start + done);
+        throwIfAborted(signal);
+        if (bytesRead === 0) throw shortFile(path, end, start + done);
+        done += bytesRead;
+      }
+      return bytes;
+    } finally {
+      await handle.close();
     }
-    return bytes;
-  }
-
-  async function finish(path: string): Promise<void> {
-    const handle = handles.get(path);
-    handles.delete(path);
-    await (await handle)?.close();
   }
 
   return {
@@ -55,13 +41,10 @@ export function nodeFiles(folder: string, id = folder): ModelFiles {
       const bytes = await size(path);
       if (bytes === null) return null;
       if (bytes > maxBytes) throw fileTooLarge(path, maxBytes);
-      try {
-        return await read(path, 0, bytes, signal);
-      } finally {
-        await finish(path);
-      }
+      return read(path, 0, bytes, signal);
     },
-    finish,
+    finish: () => Promise.resolve(),
+    close: () => Promise.resolve(),
     isStored: () => false,
   };
 }

@@ -25,6 +25,11 @@ export interface ModelFiles {
   readAll(path: string, maxBytes: number, signal?: AbortSignal): Promise<Uint8Array | null>;
   /** The reader wants no more of this file: wrappers check its hash and commit it to storage here, servers are let go. */
   finish(path: string, signal?: AbortSignal): Promise<void>;
+  /**
+   * Lets go of everything that was begun and not finished: connections, half stored files and their locks. Never rejects; the
+   * files can be read again afterwards. For whoever opened a model and leaves it before its weights have been streamed.
+   */
+  close(): Promise<void>;
   /** True when the file's bytes come out of the browser's storage and not from where the model lives. */
   isStored(path: string): boolean;
 }

@@ -167,6 +167,8 @@ export function storedFiles(remote: ModelFiles, store: BlobStore, options: Store
       found.delete(path);
     },
 
+    close: tapped.close,
+
     isStored: (path) => fromStore.has(path),
   };
 }

@@ -148,6 +148,7 @@ export async function* streamTensors(
     });
   };
 
+  let complete = false;
   try {
     throwIfAborted(signal);
     let next = fetchChunk(0);
@@ -166,8 +167,10 @@ export async function* streamTensors(
       }
       report(planned.file);
     }
+    complete = true;
   } finally {
     stop.abort();
+    if (!complete) await files.close();
   }
 }
 

@@ -88,6 +88,11 @@ export function tapFiles(inner: ModelFiles, tapping: Tapping): ModelFiles {
     size: inner.size,
     isStored: inner.isStored,
 
+    async close() {
+      await Promise.all([...open].map(([path, file]) => discard(path, file)));
+      await inner.close();
+    },
+
     async read(path, start, end, signal) {
       if (closed.has(path) || !tapping.wants(path)) return inner.read(path, start, end, signal);
       const file = tappedOf(path, signal);
