@@ -52,7 +52,9 @@ function selfAttention(x: Tensor2D, layer: number, config: NvlmConfig, weights: 
     v: project(x, `${name}.v_proj`, weights).reshape<Tensor3D>([batch, length, kvHeads * headDim]),
   };
   const held = context.cache ? context.cache.write(layer, fresh.k, fresh.v, starts) : fresh;
-  const attended = attention(q, held.k, held.v, { heads, kvHeads, causal: true, starts, keyMask: null });
+  // One new token and no spare capacity, as when decoding off WebGPU: every key is in the past, so the mask is left out.
+  const allPast = batch === 1 && length === 1 && held.k.shape[1] === (context.cache?.lengths[0] ?? 0) + 1;
+  const attended = attention(q, held.k, held.v, { heads, kvHeads, causal: !allPast, starts, keyMask: null });
   return project(attended, `${name}.o_proj`, weights);
 }
 
