@@ -1,0 +1,93 @@
+import type { Command } from 'commander';
+import type { ChatEvent, ChatResult, LoadedModel, Sampling } from '../engine/api.ts';
+import { assertPrompt } from '../text/prompt-limits.ts';
+import type { ChatMessage } from '../text/types.ts';
+import { decodeImage } from '../tiling/decode.ts';
+import { MAX_TILES } from '../tiling/options.ts';
+import { number, required, withCommonOptions, wholeNumber, type CommonOptions, type Context, type Run } from './command.ts';
+import { readImageFile } from './input-files.ts';
+import { MODEL_HELP } from './model-source.ts';
+import { deviceName, openEngine } from './open-engine.ts';
+
+interface ChatOptions extends CommonOptions, Sampling {
+  model: string;
+  image?: string;
+  prompt?: string;
+  maxTiles?: number;
+  maxNewTokens: number;
+}
+
+const MOST_NEW_TOKENS = 1 << 20;
+
+export function addChat(program: Command, run: Run): void {
+  withCommonOptions(
+    program
+      .command('chat')
+      .description('Ask a question, about an image or without one.')
+      .option('--model <model>', MODEL_HELP, 'nano-d')
+      .option('--image <file>', 'PNG, JPEG or WebP file')
+      .option('--prompt <text>', 'the question (required); - reads it from standard input')
+      .option('--max-new-tokens <n>', 'length limit of the answer', wholeNumber(1, MOST_NEW_TOKENS), 256)
+      .option('--max-tiles <n>', `most regular tiles, 1 to ${MAX_TILES} (default: the model's own)`, wholeNumber(1, MAX_TILES))
+      .option('--temperature <t>', '0 is greedy: always the likeliest token', number(0, 10), 0)
+      .option('--top-k <k>', 'draw from the k likeliest tokens only; 0 keeps all', wholeNumber(0))
+      .option('--top-p <p>', 'draw from the likeliest tokens that make up this probability', number(0, 1, { above: true }))
+      .option('--repetition-penalty <r>', 'above 1: repeat less', number(0, 10, { above: true }))
+      .option('--seed <n>', 'equal seeds give equal answers', wholeNumber(0, 2 ** 32 - 1)),
+  ).action((options: ChatOptions) => run(options, (context) => chat(options, context)));
+}
+
+async function chat(options: ChatOptions, context: Context) {
+  const prompt = required(options.prompt, '--prompt');
+  const content = prompt === '-' ? await readStandardInput() : prompt;
+  const messages: ChatMessage[] = [{ role: 'user', content }];
+  const image = options.image === undefined ? null : await readImageFile(options.image);
+  // Complain before a large model has been loaded, not after.
+  assertPrompt(messages);
+  if (image) await decodeImage(image);
+
+  const { engine, loaded } = await openEngine(options.model, context);
+  const { temperature, topK, topP, repetitionPenalty, seed, maxTiles, maxNewTokens } = options;
+  const sampling: Sampling = { temperature, topK, topP, repetitionPenalty, seed };
+  const result = await engine.chat(
+    { messages, image, maxTiles, sampling, maxNewTokens },
+    { signal: context.signal, onEvent: (event) => show(event, context) },
+  );
+  if (!context.json) {
+    process.stdout.write('\n');
+    context.warn(summary(result, loaded));
+  }
+  return { document: documentOf(result), text: '', interrupted: result.finishReason === 'cancelled' };
+}
+
+async function readStandardInput(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8').trim();
+}
+
+function show(event: ChatEvent, { json, progress }: Context): void {
+  if (event.type === 'token') {
+    if (json) return;
+    progress.clear();
+    process.stdout.write(event.text);
+  } else if (event.stage === 'vision') {
+    progress.update('Seeing the image', event.done, event.total, 'tiles');
+  } else if (event.stage === 'prefill') {
+    progress.update('Reading the prompt', event.done, event.total, 'tokens');
+  }
+}
+
+function documentOf({ text, ids, finishReason, usage, timings, backend, adapter }: ChatResult): object {
+  const { loadMs, visionMs, prefillMs, decodeMs } = timings;
+  return { text, ids, finishReason, usage, timings: { loadMs, visionMs, prefillMs, decodeMs }, backend, adapter };
+}
+
+function summary(result: ChatResult, { entry }: LoadedModel): string {
+  const { usage, timings, finishReason } = result;
+  const steps = usage.completionTokens - 1;
+  const rate = steps > 0 ? `, ${((1000 * steps) / timings.decodeMs).toFixed(0)} tokens/s` : '';
+  const ended = { stop: '', length: ' (cut at the length limit)', cancelled: ' (stopped)' }[finishReason];
+  const first = (timings.firstTokenMs / 1000).toFixed(2);
+  return `${entry.title} on ${deviceName(result)}: ${usage.completionTokens} tokens${ended}${rate}, the first after ${first} s`;
+}

@@ -1,0 +1,92 @@
+import { stat, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { evaluate, shuffleImages, type EvalProblem, type EvalResult } from '../engine/eval.ts';
+import { parseConversations } from '../engine/conversation-data.ts';
+import { NvlmError } from '../errors.ts';
+import { required, withCommonOptions, wholeNumber, type CommonOptions, type Context, type Run } from './command.ts';
+import { formatPercent, formatTable } from './format.ts';
+import { readImageFile, readInput } from './input-files.ts';
+import { MODEL_HELP } from './model-source.ts';
+import { deviceName, openEngine } from './open-engine.ts';
+
+interface EvalOptions extends CommonOptions {
+  model?: string;
+  data?: string;
+  limit?: number;
+  shuffleImages?: boolean;
+  answers?: string;
+}
+
+const MOST_DATA_BYTES = 256 * 2 ** 20;
+/** Further ones are only counted. */
+const MOST_PROBLEMS_LISTED = 20;
+
+export function addEval(program: Command, run: Run): void {
+  withCommonOptions(
+    program
+      .command('eval')
+      .description(
+        'Exact match of whole greedy answers, by task. "chance" is the accuracy of always giving the most frequent answer of the task.',
+      )
+      .option('--model <model>', `required: ${MODEL_HELP}`)
+      .option('--data <folder>', 'required: folder with data.json or data.jsonl (LLaVA), or such a file')
+      .option('--limit <n>', 'ask the first n questions only', wholeNumber(1))
+      .option('--shuffle-images', 'ask the picture questions alone, each about another picture: what a model scores without seeing')
+      .option('--answers <file>', 'write every answer to this file as JSONL'),
+  ).action((options: EvalOptions) => run(options, (context) => evalModel(options, context)));
+}
+
+async function evalModel(options: EvalOptions, context: Context) {
+  const { limit, shuffleImages: shuffled, answers } = options;
+  const model = required(options.model, '--model');
+  const file = await dataFile(required(options.data, '--data'));
+  const text = new TextDecoder().decode(await readInput(file, MOST_DATA_BYTES));
+  const { questions, problems } = parseConversations(text);
+  const asked = (shuffled ? shuffleImages(questions) : questions).slice(0, limit);
+  if (asked.length === 0) {
+    warnOfProblems(problems, context);
+    throw new NvlmError('bad-data', `${file} holds no question that can be asked.`, 'Give LLaVA records: id, image, conversations.');
+  }
+  const { engine, device } = await openEngine(model, context);
+  const result = await evaluate(asked, (request, options) => engine.chat(request, options), {
+    signal: context.signal,
+    readImage: (path) => readImageFile(resolve(dirname(file), path)),
+    onProgress: (done) => context.progress.update(`Asking ${model}`, done, asked.length, 'questions'),
+  });
+  warnOfProblems([...problems, ...result.problems], context);
+  if (answers) await writeFile(answers, result.answers.map((answer) => `${JSON.stringify(answer)}\n`).join(''));
+  const { tasks, accuracy } = result;
+  return {
+    document: { tasks, accuracy, backend: device.backend },
+    text: `${describe(result)}\n${model} on ${deviceName(device)}`,
+  };
+}
+
+async function dataFile(data: string): Promise<string> {
+  const found = await stat(data).catch(() => null);
+  if (found?.isFile()) return data;
+  for (const name of found ? ['data.json', 'data.jsonl'] : []) {
+    const file = join(data, name);
+    if ((await stat(file).catch(() => null))?.isFile()) return file;
+  }
+  throw new NvlmError(
+    'not-found',
+    found ? `There is neither data.json nor data.jsonl in "${data}".` : `There is no folder "${data}".`,
+    'Name a folder that `nvlm data desk` made, or a LLaVA JSON or JSONL file.',
+  );
+}
+
+function warnOfProblems(problems: readonly EvalProblem[], { warn }: Context): void {
+  for (const { id, reason } of problems.slice(0, MOST_PROBLEMS_LISTED)) warn(`left out ${id}: ${reason}`);
+  const more = problems.length - MOST_PROBLEMS_LISTED;
+  if (more > 0) warn(`left out ${more} more`);
+}
+
+function describe({ tasks, accuracy, answers }: EvalResult): string {
+  const rows = Object.entries(tasks)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([task, { n, accuracy: share, chance }]) => [task, String(n), formatPercent(share), formatPercent(chance)]);
+  const all = ['all', String(answers.length), formatPercent(accuracy), ''];
+  return formatTable([['task', 'n', 'accuracy', 'chance'], ...rows, all]);
+}

@@ -1,0 +1,39 @@
+import type { DeviceInfo, Engine, LoadedModel, LoadProgress } from '../engine/api.ts';
+import type { Context } from './command.ts';
+import { modelSource } from './model-source.ts';
+import { nodeEnginePlatform } from './node-platform.ts';
+
+/** An engine on the chosen backend with the model loaded. tfjs comes with it, so it is imported only now. */
+export async function openEngine(
+  model: string,
+  context: Context,
+): Promise<{ engine: Engine; device: DeviceInfo; loaded: LoadedModel }> {
+  const source = await modelSource(model);
+  const { createEngine } = await import('../engine/engine.ts');
+  const engine = createEngine(nodeEnginePlatform());
+  const device = await engine.openDevice(context.backend);
+  warnOfSoftwareAdapter(device, context);
+  const onProgress = (progress: LoadProgress) => reportLoading(model, progress, context);
+  const loaded = await engine.load(source, { signal: context.signal, onProgress });
+  return { engine, device, loaded };
+}
+
+export function reportLoading(
+  model: string,
+  { loadedBytes, totalBytes }: Pick<LoadProgress, 'loadedBytes' | 'totalBytes'>,
+  { progress }: Context,
+): void {
+  progress.update(`Loading ${model}`, loadedBytes, totalBytes, 'B');
+}
+
+export function warnOfSoftwareAdapter({ adapter }: DeviceInfo, { warn }: Context): void {
+  if (!adapter?.software) return;
+  const name = adapter.description || adapter.device || adapter.vendor || 'unnamed';
+  warn(`WebGPU runs on a software adapter here (${name}), many times slower than --backend wasm.`);
+}
+
+/** How results name the device: `wasm`, or `webgpu (NVIDIA …)`. */
+export function deviceName({ backend, adapter }: Pick<DeviceInfo, 'backend' | 'adapter'>): string {
+  const name = adapter && (adapter.description || adapter.device || adapter.vendor);
+  return name ? `${backend} (${name})` : backend;
+}
