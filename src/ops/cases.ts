@@ -192,6 +192,8 @@ interface AttentionCase {
   dim: number;
   causal: boolean;
   starts?: number[];
+  /** Compare gradients too (default true); decode needs none. */
+  gradient?: boolean;
   /** Key s of entry b is visible. */
   mask?: (b: number, s: number) => boolean;
 }
@@ -221,7 +223,7 @@ function attentionCase(sizes: AttentionCase): OpCase {
         ),
       }),
     }),
-    differentiable: ['q', 'k', 'v'],
+    differentiable: sizes.gradient === false ? [] : ['q', 'k', 'v'],
     run: ({ q, k, v, starts, keyMask }) =>
       attention(q as tf.Tensor2D, k as tf.Tensor3D, v as tf.Tensor3D, {
         ...options,
@@ -250,7 +252,7 @@ function crossAttentionCase(sizes: Omit<AttentionCase, 'causal'> & { tiles: numb
       rowTiles.values.fill(0, 0, tiles);
       return { ...heads(sizes), rowTiles, keyTiles: randomIntegers([batch, keys], 17, -1, tiles) };
     },
-    differentiable: ['q', 'k', 'v'],
+    differentiable: sizes.gradient === false ? [] : ['q', 'k', 'v'],
     run: ({ q, k, v, rowTiles, keyTiles }) =>
       crossAttention(q as tf.Tensor2D, k as tf.Tensor3D, v as tf.Tensor3D, {
         ...options,
@@ -359,9 +361,10 @@ export const opCases: OpCase[] = [
   ...activationCases(1, 5),
   ...activationCases(3, 192),
   ...activationCases(17, 33),
-  attentionCase({ name: 'decode, one row', batch: 1, rows: 1, keys: 5, heads: 2, kvHeads: 2, dim: 8, causal: false }),
+  attentionCase({ name: 'decode, one row', batch: 1, rows: 1, keys: 5, heads: 2, kvHeads: 2, dim: 8, causal: false, gradient: false }),
   attentionCase({
     name: 'decode in a cache, batch, grouped heads',
+    gradient: false,
     batch: 2,
     rows: 1,
     keys: 70,
@@ -373,6 +376,7 @@ export const opCases: OpCase[] = [
   }),
   attentionCase({
     name: 'decode over split keys',
+    gradient: false,
     batch: 2,
     rows: 2,
     keys: 530,
@@ -384,7 +388,7 @@ export const opCases: OpCase[] = [
     mask: (b, s) => b === 0 || s % 5 > 0,
   }),
   attentionCase({ name: 'prefill, odd head', batch: 1, rows: 5, keys: 5, heads: 2, kvHeads: 1, dim: 6, causal: true }),
-  attentionCase({ name: 'decode, odd head', batch: 1, rows: 2, keys: 9, heads: 2, kvHeads: 2, dim: 5, causal: true }),
+  attentionCase({ name: 'decode, odd head', batch: 1, rows: 2, keys: 9, heads: 2, kvHeads: 2, dim: 5, causal: true, gradient: false }),
   attentionCase({ name: 'encoder, no mask', batch: 2, rows: 17, keys: 17, heads: 2, kvHeads: 2, dim: 32, causal: false }),
   attentionCase({ name: 'prefill', batch: 1, rows: 37, keys: 37, heads: 6, kvHeads: 2, dim: 8, causal: true }),
   attentionCase({
@@ -401,8 +405,8 @@ export const opCases: OpCase[] = [
     mask: (b, s) => b === 0 || s >= 12,
   }),
   attentionCase({ name: 'prefill, widest head', batch: 1, rows: 18, keys: 18, heads: 1, kvHeads: 1, dim: 256, causal: true }),
-  crossAttentionCase({ name: 'decode', batch: 1, rows: 1, keys: 9, heads: 2, kvHeads: 2, dim: 8, tiles: 2 }),
-  crossAttentionCase({ name: 'decode, batch', batch: 3, rows: 1, keys: 300, heads: 4, kvHeads: 2, dim: 32, tiles: 3 }),
+  crossAttentionCase({ name: 'decode', gradient: false, batch: 1, rows: 1, keys: 9, heads: 2, kvHeads: 2, dim: 8, tiles: 2 }),
+  crossAttentionCase({ name: 'decode, batch', batch: 3, rows: 1, keys: 300, heads: 4, kvHeads: 2, dim: 32, tiles: 3, gradient: false }),
   crossAttentionCase({ name: 'prefill, grouped heads', batch: 2, rows: 21, keys: 67, heads: 4, kvHeads: 2, dim: 32, tiles: 7 }),
   crossAttentionCase({ name: 'prefill, odd sizes', batch: 1, rows: 17, keys: 33, heads: 3, kvHeads: 3, dim: 10, tiles: 1 }),
   embedCase('f32', 1, 7, 5, 0),

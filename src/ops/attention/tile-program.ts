@@ -57,16 +57,11 @@ function accumulators(dim: number) {
   const lanes = Math.min(THREADS, Math.max(THREADS / OWNED, 2 ** Math.ceil(Math.log2(units))));
   const steps = Math.ceil(units / lanes);
   const perThread = (OWNED * lanes) / THREADS;
+  const ownedRow = (r: number) => `(localIndex / ${lanes}u * ${perThread}u + ${r}u)`;
   const all = range(perThread).flatMap((r) => range(steps).map((u) => ({ r, u, name: `acc${r}_${u}` })));
   return {
     declare: all.map(({ name }) => `var ${name} = V();`).join(' '),
-    /** Owned row of accumulator row r. */
-    row: (r: number) => `(localIndex / ${lanes}u * ${perThread}u + ${r}u)`,
-    scale: (factor: (row: string) => string) =>
-      range(perThread)
-        .map((r) => range(steps).map((u) => `acc${r}_${u} *= ${factor(`(localIndex / ${lanes}u * ${perThread}u + ${r}u)`)};`))
-        .flat()
-        .join(' '),
+    scale: (factor: (row: string) => string) => all.map(({ r, name }) => `${name} *= ${factor(ownedRow(r))};`).join(' '),
     /** Adds weight(row) · vectors[base + unit] for all accumulators. */
     add: (vectors: string, base: string, weight: (row: string) => string) =>
       range(steps)
@@ -75,7 +70,7 @@ function accumulators(dim: number) {
             if (localIndex % ${lanes}u + ${u * lanes}u < UNITS) {
               let vector = ${vectors}[${base} + localIndex % ${lanes}u + ${u * lanes}u];
               ${range(perThread)
-                .map((r) => `acc${r}_${u} += ${weight(`(localIndex / ${lanes}u * ${perThread}u + ${r}u)`)} * vector;`)
+                .map((r) => `acc${r}_${u} += ${weight(ownedRow(r))} * vector;`)
                 .join(' ')}
             }`,
         )
@@ -84,7 +79,7 @@ function accumulators(dim: number) {
     write: (valid: (row: string) => string, place: (row: string) => string, factor: (row: string) => string) =>
       all
         .map(({ r, u, name }) => {
-          const row = `(localIndex / ${lanes}u * ${perThread}u + ${r}u)`;
+          const row = ownedRow(r);
           const unit = `(localIndex % ${lanes}u + ${u * lanes}u)`;
           return `if (${unit} < UNITS && ${valid(row)}) { result[${place(row)} + ${unit}] = ${name} * ${factor(row)}; }`;
         })
@@ -126,13 +121,13 @@ function rowTile(kind: 'forward' | 'stats' | 'dq', dim: number): string {
             ? `w = exp(qk${i}${j} * SCALE - lse${i}) * (dyv${i}${j} - delta${i}) * SCALE;`
             : `w = qk${i}${j} * SCALE;`;
         const hidden = kind === 'dq' ? '0.0' : 'HIDDEN';
-        return `{ var w = ${hidden}; if (${visible}) { ${value} } weights[buffer + (${at}] = w; }`;
+        return `{ var w = ${hidden}; if (${visible}) { ${value} } weights[(${at}] = w; }`;
       }),
     )
     .join('\n          ');
   const softmax = /* wgsl */ `
           if (localIndex < ${OWNED}u) {
-            let base = buffer + localIndex * ${CHUNK}u;
+            let base = localIndex * ${CHUNK}u;
             let before = peaks[localIndex];
             var peak = before;
             for (var j = 0u; j < ${CHUNK}u; j++) {
@@ -151,15 +146,15 @@ function rowTile(kind: 'forward' | 'stats' | 'dq', dim: number): string {
             }
             peaks[localIndex] = peak;
             sums[localIndex] = sum;
-            factors[slot * ${OWNED}u + localIndex] = factor;
+            factors[localIndex] = factor;
           }
           workgroupBarrier();`;
   const accumulate = /* wgsl */ `
-          ${kind === 'forward' ? acc.scale((row) => `factors[slot * ${OWNED}u + ${row}]`) : ''}
+          ${kind === 'forward' ? acc.scale((row) => `factors[${row}]`) : ''}
           let walked = min(${CHUNK}u, limit - chunk);
           for (var j = 0u; j < walked; j++) {
             let at = keyHead(b, chunk + j, g) * UNITS;
-            ${acc.add(kind === 'forward' ? 'v' : 'k', 'at', (row) => `weights[buffer + ${row} * ${CHUNK}u + j]`)}
+            ${acc.add(kind === 'forward' ? 'v' : 'k', 'at', (row) => `weights[${row} * ${CHUNK}u + j]`)}
           }`;
   const valid = (row: string) => `(base + ${row} < uniforms.rows && b < uniforms.batch)`;
   const place = (row: string) => `rowHead(b, base + ${row}, h) * UNITS`;
@@ -182,9 +177,9 @@ function rowTile(kind: 'forward' | 'stats' | 'dq', dim: number): string {
         }`,
   }[kind];
   return /* wgsl */ `
-      // Two buffers in turn, so that a chunk's weights can be written while the last one's are still read.
-      var<workgroup> weights : array<f32, ${2 * OWNED * CHUNK}>;
-      var<workgroup> factors : array<f32, ${2 * OWNED}>;
+      // Small on purpose: software adapters take long to compile programs with much workgroup memory.
+      var<workgroup> weights : array<f32, ${OWNED * CHUNK}>;
+      var<workgroup> factors : array<f32, ${OWNED}>;
       var<workgroup> peaks : array<f32, ${OWNED}>;
       var<workgroup> sums : array<f32, ${OWNED}>;
       var<workgroup> sharedLimit : u32;
@@ -213,9 +208,7 @@ function rowTile(kind: 'forward' | 'stats' | 'dq', dim: number): string {
           .join('\n        ')}
         ${kind === 'dq' ? range(2).map((i) => `let lse${i} = stats[ownedRow${i} * 2u]; let delta${i} = stats[ownedRow${i} * 2u + 1u];`).join(' ') : ''}
         ${kind === 'stats' ? '' : acc.declare}
-        var slot = 0u;
         for (var chunk = 0u; chunk < limit; chunk += ${CHUNK}u) {
-          let buffer = slot * ${OWNED * CHUNK}u;
           ${range(4)
             .map((j) => `let s${j} = chunk + lane + ${8 * j}u; let walkedAt${j} = keyHead(b, min(s${j}, uniforms.keys - 1u), g) * UNITS;`)
             .join('\n          ')}
@@ -224,7 +217,7 @@ function rowTile(kind: 'forward' | 'stats' | 'dq', dim: number): string {
           workgroupBarrier();
           ${kind === 'dq' ? '' : softmax}
           ${kind === 'stats' ? '' : accumulate}
-          slot = 1u - slot;
+          workgroupBarrier();
         }
         ${finish}
       }
@@ -242,13 +235,13 @@ function keyTile(kind: 'dk' | 'dv', dim: number): string {
         const visible = `s${i} < uniforms.keys && t${j} < uniforms.rows && sees(b, t${j}, s${i})`;
         const weight = `exp(qk${i}${j} * SCALE - stats[walkedRow${j} * 2u])`;
         const value = kind === 'dk' ? `${weight} * (dyv${i}${j} - stats[walkedRow${j} * 2u + 1u]) * SCALE` : weight;
-        const at = `buffer + (ownedBase + ${i}u) * ${CHUNK}u + lane + ${8 * j}u`;
+        const at = `(ownedBase + ${i}u) * ${CHUNK}u + lane + ${8 * j}u`;
         return `{ var w = 0.0; if (${visible}) { w = ${value}; } weights[${at}] = w; }`;
       }),
     )
     .join('\n            ');
   return /* wgsl */ `
-      var<workgroup> weights : array<f32, ${2 * OWNED * CHUNK}>;
+      var<workgroup> weights : array<f32, ${OWNED * CHUNK}>;
       var<workgroup> sharedFirst : u32;
       fn main() {
         let tileCount = (uniforms.keys + ${OWNED - 1}u) / ${OWNED}u;
@@ -268,13 +261,11 @@ function keyTile(kind: 'dk' | 'dv', dim: number): string {
           .map((i) => `let s${i} = base + ownedBase + ${i}u; let ownedAt${i} = keyHead(min(b, uniforms.batch - 1u), min(s${i}, uniforms.keys - 1u), g) * UNITS;`)
           .join('\n        ')}
         ${acc.declare}
-        var slot = 0u;
         let group = uniforms.heads / uniforms.kvHeads;
         for (var member = 0u; member < group; member++) {
           let h = g * group + member;
           for (var chunk = first; chunk < uniforms.rows; chunk += ${CHUNK}u) {
-            let buffer = slot * ${OWNED * CHUNK}u;
-            ${range(4)
+              ${range(4)
               .map((j) => `let t${j} = chunk + lane + ${8 * j}u; let walkedRow${j} = rowHead(b, min(t${j}, uniforms.rows - 1u), h); let walkedAt${j} = walkedRow${j} * UNITS;`)
               .join('\n            ')}
             ${dots(products)}
@@ -283,9 +274,9 @@ function keyTile(kind: 'dk' | 'dv', dim: number): string {
             let walked = min(${CHUNK}u, uniforms.rows - chunk);
             for (var j = 0u; j < walked; j++) {
               let at = rowHead(b, chunk + j, h) * UNITS;
-              ${acc.add(kind === 'dk' ? 'q' : 'dy', 'at', (row) => `weights[buffer + ${row} * ${CHUNK}u + j]`)}
+              ${acc.add(kind === 'dk' ? 'q' : 'dy', 'at', (row) => `weights[${row} * ${CHUNK}u + j]`)}
             }
-            slot = 1u - slot;
+            workgroupBarrier();
           }
         }
         ${acc.write(

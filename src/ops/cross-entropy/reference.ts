@@ -14,7 +14,8 @@ export function rowLossesReference(logits: tf.Tensor2D, labels: tf.Tensor1D): tf
 export function rowLossesGradientReference(logits: tf.Tensor2D, labels: tf.Tensor1D, dy: tf.Tensor1D): tf.Tensor2D {
   const [rows, vocab] = logits.shape;
   const scale = tf.reshape(tf.mul(dy, counted(labels)), [rows, 1]);
-  const onehot = tf.oneHot(knownLabels(labels), vocab, 1, 0, 'float32');
+  // Cast afterwards: the wasm kernel writes integers whatever the type asked for.
+  const onehot = tf.cast(tf.oneHot(knownLabels(labels), vocab, 1, 0, 'int32'), 'float32');
   return tf.mul(tf.sub(tf.softmax(logits), onehot), scale) as tf.Tensor2D;
 }
 

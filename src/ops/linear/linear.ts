@@ -3,11 +3,35 @@ import * as tf from '@tensorflow/tfjs';
 import { checkShape, defineOp } from '../define-op.ts';
 import { timesTransposed, transposedTimes } from '../products.ts';
 import type { Bias, LinearWeight } from '../types.ts';
-import { linearF16GradientProgram, linearF16Program, linearF32Program } from './program.ts';
+import {
+  linearF16GradientProgram,
+  linearF16Program,
+  linearF32Program,
+  timesTransposedProgram,
+  transposedTimesProgram,
+} from './program.ts';
 import { linearReference, unpackWeight } from './reference.ts';
 
 type F32Inputs = { x: tf.Tensor2D; weight: tf.Tensor2D; bias?: tf.Tensor1D };
 type F16Inputs = { x: tf.Tensor2D; packed: tf.Tensor2D; bias?: tf.Tensor1D };
+
+type ProductInputs = { a: tf.Tensor2D; b: tf.Tensor2D };
+
+/** a · bᵀ */
+const rowsTimesRows = defineOp<ProductInputs, object>({
+  name: 'NvlmTimesTransposed',
+  required: ['a', 'b'],
+  reference: ({ a, b }) => timesTransposed(a, b),
+  program: ({ a, b }) => timesTransposedProgram(a, b),
+});
+
+/** aᵀ · b */
+const columnsTimesColumns = defineOp<ProductInputs, object>({
+  name: 'NvlmTransposedTimes',
+  required: ['a', 'b'],
+  reference: ({ a, b }) => transposedTimes(a, b),
+  program: ({ a, b }) => transposedTimesProgram(a, b),
+});
 
 const linearF32 = defineOp<F32Inputs, object>({
   name: 'NvlmLinear',
@@ -18,8 +42,8 @@ const linearF32 = defineOp<F32Inputs, object>({
   gradient: {
     save: ['x', 'weight'],
     of: (dy, { x, weight }) => ({
-      x: () => timesTransposed(dy as tf.Tensor2D, weight),
-      weight: () => transposedTimes(x, dy as tf.Tensor2D),
+      x: () => rowsTimesRows({ a: dy as tf.Tensor2D, b: weight }, {}),
+      weight: () => columnsTimesColumns({ a: x, b: dy as tf.Tensor2D }, {}),
       bias: () => tf.sum(dy, 0),
     }),
   },

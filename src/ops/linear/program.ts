@@ -5,10 +5,14 @@ import { type Program, runProgram } from '../webgpu-program.ts';
 /**
  * How the right-hand matrix B [K, N] lies in memory.
  * - `f32`: row-major floats
+ * - `f32-columns`: transposed floats [N, K]
  * - `f16`: transposed, packed halves [N, ceil(K / 2)] (a checkpoint's weight [out, in], for y = x · Wᵀ)
  * - `f16-rows`: row-major, packed halves [K, ceil(N / 2)] (the same weight, for dx = dy · W)
  */
-type Layout = 'f32' | 'f16' | 'f16-rows';
+type Layout = 'f32' | 'f32-columns' | 'f16' | 'f16-rows';
+
+/** How the left-hand matrix lies: `rows` [R, K], or `columns` [K, R], its transpose. */
+type LeftLayout = 'rows' | 'columns';
 
 const UNIFORMS: Program['uniforms'] = [
   { name: 'rows', type: 'u32' },
@@ -56,6 +60,18 @@ function loadB(layout: Layout, vectorised: boolean): string {
           tileB[at + 16u] = high;
         }`;
   }
+  if (layout === 'f32-columns') {
+    const read = (i: number) =>
+      `if (n + ${i}u < uniforms.columns && k < uniforms.inner) { b[${i}] = weight[(n + ${i}u) * uniforms.inner + k]; }`;
+    return /* wgsl */ `
+        {
+          let k = depth + localIndex % 16u;
+          let n = columnBase + localIndex / 16u * 4u;
+          var b = vec4<f32>();
+          ${[0, 1, 2, 3].map(read).join(' ')}
+          tileB[localIndex % 16u * 16u + localIndex / 16u] = b;
+        }`;
+  }
   let read: string;
   if (layout === 'f16-rows') {
     read = /* wgsl */ `
@@ -85,13 +101,13 @@ function loadB(layout: Layout, vectorised: boolean): string {
 }
 
 /** Each of 16 × 16 threads computes `perThread` rows × 4 columns; both operands pass through workgroup memory. */
-function tiledProgram(layout: Layout, perThread: 1 | 2 | 4, vectorised: boolean, withBias: boolean): Program {
+function tiledProgram(left: LeftLayout, layout: Layout, perThread: 1 | 2 | 4, vectorised: boolean, withBias: boolean): Program {
   const tileRows = 16 * perThread;
   // One more than the rows, so that threads which store along the depth meet different memory banks.
   const stride = tileRows + 1;
   const each = Array.from({ length: perThread }, (_, i) => i);
   return {
-    name: `linear-${layout}-tiled`,
+    name: `linear-${left}-${layout}-tiled`,
     inputs: inputsOf(layout === 'f32' && vectorised ? 4 : 1, 1, withBias),
     uniforms: UNIFORMS,
     threads: 256,
@@ -118,12 +134,13 @@ function tiledProgram(layout: Layout, perThread: 1 | 2 | 4, vectorised: boolean,
         ${each.map((i) => `var sum${i} = vec4<f32>();`).join(' ')}
         for (var depth = 0u; depth < uniforms.inner; depth += ${TILE_K}u) {
           for (var i = 0u; i < ${perThread}u; i++) {
-            let r = ty + i * 16u;
+            // Neighbouring threads read neighbouring places, whichever way the operand lies.
+            ${left === 'rows' ? 'let r = ty + i * 16u; let k = tx;' : `let r = (localIndex + i * 256u) % ${tileRows}u; let k = (localIndex + i * 256u) / ${tileRows}u;`}
             var a = 0.0;
-            if (rowBase + r < uniforms.rows && depth + tx < uniforms.inner) {
-              a = x[(rowBase + r) * uniforms.inner + depth + tx];
+            if (rowBase + r < uniforms.rows && depth + k < uniforms.inner) {
+              a = x[${left === 'rows' ? '(rowBase + r) * uniforms.inner + depth + k' : '(depth + k) * uniforms.rows + rowBase + r'}];
             }
-            tileA[tx * ${stride}u + r] = a;
+            tileA[k * ${stride}u + r] = a;
           }
           ${loadB(layout, vectorised)}
           workgroupBarrier();
@@ -146,46 +163,46 @@ function tiledProgram(layout: Layout, perThread: 1 | 2 | 4, vectorised: boolean,
 const FEW_ROWS = 8;
 type RowBlock = 1 | 2 | 4 | 8;
 
-/** B [K, N] in floats: 16 lanes take neighbouring columns, slices of threads share the depth and are added up at the end. */
+/** Threads that share the depth of a column in {@link columnProgram}. */
+const SLICES = 8;
+
+/** B [K, N] in floats: 16 lanes take neighbouring columns, 8 slices of threads share the depth and are added up row by row. */
 function columnProgram(block: RowBlock, vectorised: boolean, withBias: boolean): Program {
   const type = vectorised ? 'vec4<f32>' : 'f32';
   const width = vectorised ? 4 : 1;
-  // 8 rows of 16 slices would need more workgroup memory than WebGPU promises (16 KiB).
-  const slices = block === 8 ? 8 : 16;
-  const threads = 16 * slices;
   const each = Array.from({ length: block }, (_, r) => r);
+  const finishRow = (r: number) => /* wgsl */ `
+        parts[localIndex] = sum${r};
+        workgroupBarrier();
+        if (localIndex < 16u && ${r}u < uniforms.rows && column < uniforms.columns) {
+          var total = ${type}();
+          for (var s = 0u; s < ${SLICES}u; s++) {
+            total += parts[s * 16u + lane];
+          }
+          for (var i = 0u; i < ${width}u; i++) {
+            result[${r}u * uniforms.columns + column + i] = total${vectorised ? '[i]' : ''}${withBias ? ' + bias[column + i]' : ''};
+          }
+        }`;
   return {
     name: 'linear-f32-few-rows',
     inputs: inputsOf(width, 1, withBias),
     uniforms: UNIFORMS,
-    threads,
+    threads: 16 * SLICES,
     code: /* wgsl */ `
-      var<workgroup> parts : array<${type}, ${threads * block}>;
+      // Small on purpose: software adapters take long to compile programs with much workgroup memory.
+      var<workgroup> parts : array<${type}, THREADS>;
       fn main() {
         let lane = localIndex % 16u;
         let slice = localIndex / 16u;
         let column = (groupIndex() * 16u + lane) * ${width}u;
         ${each.map((r) => `var sum${r} = ${type}();`).join(' ')}
         if (column < uniforms.columns) {
-          for (var k = slice; k < uniforms.inner; k += ${slices}u) {
+          for (var k = slice; k < uniforms.inner; k += ${SLICES}u) {
             let b = weight[(k * uniforms.columns + column) / ${width}u];
             ${each.map((r) => `sum${r} += x[min(${r}u, uniforms.rows - 1u) * uniforms.inner + k] * b;`).join('\n            ')}
           }
         }
-        ${each.map((r) => `parts[${r * threads}u + localIndex] = sum${r};`).join(' ')}
-        workgroupBarrier();
-        // Slice s now adds up row s.
-        let row = slice;
-        if (row >= min(${block}u, uniforms.rows) || column >= uniforms.columns) {
-          return;
-        }
-        var total = ${type}();
-        for (var s = 0u; s < ${slices}u; s++) {
-          total += parts[row * THREADS + s * 16u + lane];
-        }
-        for (var i = 0u; i < ${width}u; i++) {
-          result[row * uniforms.columns + column + i] = total${vectorised ? '[i]' : ''}${withBias ? ' + bias[column + i]' : ''};
-        }
+        ${each.map(finishRow).join('\n        workgroupBarrier();')}
       }
     `,
   };
@@ -260,26 +277,44 @@ function once(key: string, make: () => Program): Program {
 /** x [R, K] · B [K, N] (+ bias [N]) → [R, N], B laid out as `layout` says. */
 function product(x: TensorInfo, weight: TensorInfo, layout: Layout, columns: number, bias?: TensorInfo): TensorInfo {
   const [rows = 0, inner = 0] = x.shape;
+  if (rows > FEW_ROWS || layout === 'f16-rows' || layout === 'f32-columns') {
+    return tiledProduct(x, 'rows', weight, layout, { rows, inner, columns }, bias);
+  }
+  const block = ([1, 2, 4, 8] as const).find((n) => n >= rows)!;
+  const vectorised = layout === 'f32' ? columns % 4 === 0 : inner % 8 === 0;
   const withBias = bias !== undefined;
-  const call = {
+  const make = layout === 'f32' ? columnProgram : rowProgram;
+  const program = once(`${layout} few ${block} ${vectorised} ${withBias}`, () => make(block, vectorised, withBias));
+  const columnsPerGroup = layout === 'f32' ? (vectorised ? 64 : 16) : 4;
+  return runProgram(program, {
     inputs: bias ? [x, weight, bias] : [x, weight],
     uniforms: { rows, inner, columns },
     outputShape: [rows, columns],
-  };
-  if (rows <= FEW_ROWS && layout !== 'f16-rows') {
-    const block = ([1, 2, 4, 8] as const).find((n) => n >= rows)!;
-    const vectorised = layout === 'f32' ? columns % 4 === 0 : inner % 8 === 0;
-    const make = layout === 'f32' ? columnProgram : rowProgram;
-    const program = once(`${layout} few ${block} ${vectorised} ${withBias}`, () => make(block, vectorised, withBias));
-    const columnsPerGroup = layout === 'f32' ? (vectorised ? 64 : 16) : 4;
-    return runProgram(program, { ...call, groups: Math.ceil(columns / columnsPerGroup) });
-  }
+    groups: Math.ceil(columns / columnsPerGroup),
+  });
+}
+
+function tiledProduct(
+  x: TensorInfo,
+  left: LeftLayout,
+  weight: TensorInfo,
+  layout: Layout,
+  sizes: { rows: number; inner: number; columns: number },
+  bias?: TensorInfo,
+): TensorInfo {
+  const { rows, columns } = sizes;
   const vectorised = layout === 'f32' && columns % 4 === 0;
+  const withBias = bias !== undefined;
   const perThread = rows <= 16 ? 1 : rows <= 32 ? 2 : 4;
-  const program = once(`${layout} tiled ${perThread} ${vectorised} ${withBias}`, () =>
-    tiledProgram(layout, perThread, vectorised, withBias),
+  const program = once(`${left} ${layout} tiled ${perThread} ${vectorised} ${withBias}`, () =>
+    tiledProgram(left, layout, perThread, vectorised, withBias),
   );
-  return runProgram(program, { ...call, groups: Math.ceil(rows / (16 * perThread)) * Math.ceil(columns / TILE_N) });
+  return runProgram(program, {
+    inputs: bias ? [x, weight, bias] : [x, weight],
+    uniforms: sizes,
+    outputShape: [rows, columns],
+    groups: Math.ceil(rows / (16 * perThread)) * Math.ceil(columns / TILE_N),
+  });
 }
 
 /** x [R, in] · weight [in, out] (+ bias). */
@@ -295,4 +330,15 @@ export function linearF16Program(x: TensorInfo, packed: TensorInfo, bias?: Tenso
 /** dy [R, out] · weight, weight packed [out, ceil(in / 2)]: the gradient to x. */
 export function linearF16GradientProgram(dy: TensorInfo, packed: TensorInfo, inFeatures: number): TensorInfo {
   return product(dy, packed, 'f16-rows', inFeatures);
+}
+
+/** a [m, k] · bᵀ, b [n, k]. */
+export function timesTransposedProgram(a: TensorInfo, b: TensorInfo): TensorInfo {
+  return product(a, b, 'f32-columns', b.shape[0]!);
+}
+
+/** aᵀ · b, a [k, m], b [k, n]. */
+export function transposedTimesProgram(a: TensorInfo, b: TensorInfo): TensorInfo {
+  const [inner = 0, rows = 0] = a.shape;
+  return tiledProduct(a, 'columns', b, 'f32', { rows, inner, columns: b.shape[1]! });
 }
