@@ -13,8 +13,8 @@ function mismatch(path: string, id: string): NvlmError {
 }
 
 /**
- * Holds every file to the manifest: sizes before anything is read, sha256 while it is streamed (the verdict falls in `finish`
- * and `readAll`). Files that the manifest does not list do not exist.
+ * Holds every file to the manifest: sizes before anything is read, sha256 while it is streamed (the verdict falls in
+ * `finish` and `readAll`). Files that the manifest does not list do not exist.
  */
 export function checkedFiles(inner: ModelFiles, manifest: Manifest): ModelFiles {
   const tapped = tapFiles(inner, {
@@ -36,7 +36,8 @@ export function checkedFiles(inner: ModelFiles, manifest: Manifest): ModelFiles 
     ...tapped,
     size: async (path) => manifest.get(path)?.size ?? null,
     async read(path, start, end, signal) {
-      if (!manifest.has(path)) throw new NvlmError('not-found', `${inner.id} has no ${path}.`, 'Check the name of the file.');
+      if (!manifest.has(path))
+        throw new NvlmError('not-found', `${inner.id} has no ${path}.`, 'Check the name of the file.');
       return tapped.read(path, start, end, signal);
     },
     async readAll(path, maxBytes, signal) {

@@ -24,8 +24,8 @@ export function isDType(name: unknown): name is DType {
 }
 
 /**
- * bytes as 16-bit words, little-endian as safetensors is. A view when the offset allows it, else a copy: tensors of a file may
- * start at any byte.
+ * bytes as 16-bit words, little-endian as safetensors is. A view when the offset allows it, else a copy: tensors of a
+ * file may start at any byte.
  */
 export function wordsOf(bytes: Uint8Array): Uint16Array {
   return bytes.byteOffset % 2 === 0
@@ -112,8 +112,8 @@ export function bf16ToF16(bits: Uint16Array, out = new Uint16Array(bits.length))
 }
 
 /**
- * A matrix of half bits [rows, columns] as 32-bit words [rows, ceil(columns / 2)], low half first; the last word of a row of odd
- * length has a zero high half. The layout of `LinearWeight` and `EmbeddingTable` of kind `f16`.
+ * A matrix of half bits [rows, columns] as 32-bit words [rows, ceil(columns / 2)], low half first; the last word of a
+ * row of odd length has a zero high half. The layout of `LinearWeight` and `EmbeddingTable` of kind `f16`.
  */
 export function packHalves(bits: Uint16Array, rows: number, columns: number): Int32Array {
   if (columns % 2 === 0) {
@@ -122,7 +122,8 @@ export function packHalves(bits: Uint16Array, rows: number, columns: number): In
   }
   const width = (columns + 1) >> 1;
   const halvesOut = new Uint16Array(rows * width * 2);
-  for (let row = 0; row < rows; row++) halvesOut.set(bits.subarray(row * columns, (row + 1) * columns), row * width * 2);
+  for (let row = 0; row < rows; row++)
+    halvesOut.set(bits.subarray(row * columns, (row + 1) * columns), row * width * 2);
   return new Int32Array(halvesOut.buffer);
 }
 

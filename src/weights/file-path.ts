@@ -3,8 +3,8 @@ import { NvlmError } from '../errors.ts';
 const SEGMENT = /^[\p{L}\p{N} ._+=@,()[\]-]{1,200}$/u;
 
 /**
- * A model's file names come from indexes and manifests that anybody can write, so they are held to plain relative paths: no `..`,
- * no absolute path, no backslash, colon, percent sign or control character. Returns the path unchanged.
+ * A model's file names come from indexes and manifests that anybody can write, so they are held to plain relative
+ * paths: no `..`, no absolute path, no backslash, colon, percent sign or control character. Returns the path unchanged.
  * @throws NvlmError `bad-model` for any other name.
  */
 export function checkFilePath(path: unknown): string {

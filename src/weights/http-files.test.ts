@@ -15,7 +15,11 @@ let server: FaultServer;
 let files: ModelFiles;
 
 beforeEach(async () => {
-  server = await startFaultServer({ [FILE]: data, 'config.json': new TextEncoder().encode('{"a":1}'), empty: new Uint8Array(0) });
+  server = await startFaultServer({
+    [FILE]: data,
+    'config.json': new TextEncoder().encode('{"a":1}'),
+    empty: new Uint8Array(0),
+  });
   files = httpFiles(server.url, { retry });
 });
 afterEach(() => server.close());
@@ -24,7 +28,14 @@ const same = (bytes: Uint8Array, start: number, end: number) => Buffer.compare(b
 
 /** Reads the file forwards in uneven parts, with a skip and a step back, and compares every byte. */
 async function readsRight(): Promise<void> {
-  const spans = [[0, 8], [8, 5000], [5000, 1_000_000], [1_200_000, 2_000_000], [100, 300], [2_000_000, SIZE]] as const;
+  const spans = [
+    [0, 8],
+    [8, 5000],
+    [5000, 1_000_000],
+    [1_200_000, 2_000_000],
+    [100, 300],
+    [2_000_000, SIZE],
+  ] as const;
   for (const [start, end] of spans) expect(same(await files.read(FILE, start, end), start, end)).toBe(true);
 }
 
@@ -61,7 +72,20 @@ describe('a sound server', () => {
   });
 
   it('is never asked for names outside the folder or for too much at once', async () => {
-    const names = ['../secret', 'a/../../b', '/etc/passwd', 'a\\b', '..', '', 'a//b', '%2e%2e/x', 'http://x/y', 'a\0b', './a', '~x'];
+    const names = [
+      '../secret',
+      'a/../../b',
+      '/etc/passwd',
+      'a\\b',
+      '..',
+      '',
+      'a//b',
+      '%2e%2e/x',
+      'http://x/y',
+      'a\0b',
+      './a',
+      '~x',
+    ];
     for (const path of names) {
       await expect(files.readAll(path, 10)).rejects.toMatchObject({ code: 'bad-model' });
       await expect(files.read(path, 0, 1)).rejects.toMatchObject({ code: 'bad-model' });
@@ -159,7 +183,10 @@ describe('faults', () => {
 
   it('a server that stays broken becomes a network error that names the file', async () => {
     server.fault = ({ response }) => (response.writeHead(500).end(), true);
-    await expect(files.read(FILE, 0, 8)).rejects.toMatchObject({ code: 'network', message: expect.stringContaining(FILE) as string });
+    await expect(files.read(FILE, 0, 8)).rejects.toMatchObject({
+      code: 'network',
+      message: expect.stringContaining(FILE) as string,
+    });
     expect(server.seen.length).toBe(retry.attempts);
   });
 
@@ -190,7 +217,8 @@ describe('faults', () => {
   });
 
   it('416 inside the file falls back to the whole file', async () => {
-    server.fault = ({ request, response }) => request.headers.range !== undefined && (response.writeHead(416).end(), true);
+    server.fault = ({ request, response }) =>
+      request.headers.range !== undefined && (response.writeHead(416).end(), true);
     await readsRight();
   });
 
@@ -206,7 +234,10 @@ describe('faults', () => {
     ['too short', -100],
   ])('a Content-Length that is %s does not change the bytes', async (_, error) => {
     server.fault = ({ request, response, body }) => {
-      const range = /(\d+)-(\d+)/.exec(request.headers.range ?? '')?.slice(1).map(Number);
+      const range = /(\d+)-(\d+)/
+        .exec(request.headers.range ?? '')
+        ?.slice(1)
+        .map(Number);
       if (!range || range[1]! - range[0]! < 5000) return false;
       const part = body.subarray(range[0]!, range[1]! + 1);
       const length = part.length + error;
@@ -220,7 +251,9 @@ describe('faults', () => {
 
   it('another part than asked for is refused', async () => {
     server.fault = ({ response, body }) => {
-      response.writeHead(206, { 'Content-Range': `bytes 0-99/${SIZE}`, 'Content-Length': 100 }).end(body.subarray(0, 100));
+      response
+        .writeHead(206, { 'Content-Range': `bytes 0-99/${SIZE}`, 'Content-Length': 100 })
+        .end(body.subarray(0, 100));
       return true;
     };
     await expect(files.read(FILE, 500, 600)).rejects.toMatchObject({ code: 'corrupt-file' });
@@ -233,7 +266,10 @@ describe('faults', () => {
 
   it('a file that changes on the way is refused', async () => {
     await files.read(FILE, 0, 8);
-    server.files.set(FILE, data.map((byte) => byte ^ 1));
+    server.files.set(
+      FILE,
+      data.map((byte) => byte ^ 1),
+    );
     await expect(files.read(FILE, 8, 100)).rejects.toMatchObject({ code: 'corrupt-file' });
   });
 
@@ -302,7 +338,9 @@ describe('cancelling', () => {
     expect(await latencyOf((signal) => files.read(FILE, 8, 1000, signal), 60)).toBeLessThan(100);
     first.abort();
     await blocked;
-    await expect.poll(() => server.seen.filter(({ aborted }) => !aborted).length, { timeout: 1000 }).toBeLessThanOrEqual(1);
+    await expect
+      .poll(() => server.seen.filter(({ aborted }) => !aborted).length, { timeout: 1000 })
+      .toBeLessThanOrEqual(1);
   });
 
   it('before the start asks for nothing', async () => {

@@ -33,7 +33,10 @@ interface Body {
 interface RemoteFile {
   size?: number | null;
   etag: string | null;
-  /** Whether the server answers Range requests; null until the first read. Without, the file is read in one forward pass. */
+  /**
+   * Whether the server answers Range requests; null until the first read. Without, the file is read in one forward
+   * pass.
+   */
   ranges: boolean | null;
   pass: SinglePass | null;
   /** Reads wait for each other until Range is known to work: the first finds out, and a single pass has one place. */
@@ -69,14 +72,18 @@ interface ReadJob {
 const OTHER_SOURCE = 'Try another mirror, or download the folder and open it from disk.';
 
 function pathOf(base: URL): string {
-  return `${base.host}${base.pathname}`.replace(/\/$/, '').replace(/[^A-Za-z0-9._/-]/g, '_').replace(/\/{2,}/g, '/');
+  return `${base.host}${base.pathname}`
+    .replace(/\/$/, '')
+    .replace(/[^A-Za-z0-9._/-]/g, '_')
+    .replace(/\/{2,}/g, '/');
 }
 
 /**
  * A model folder behind an address. Reads are Range requests; a server without Range is read in one forward pass a file
- * instead. Lost, stalled and cut connections, 408, 429 and 5xx are tried again with growing pauses, from the byte where they
- * broke off; a file whose ETag changes on the way is refused. Cancelling ends the request at once.
- * @param baseUrl the folder's address; a query (for signed addresses) is kept on every file's address and out of all messages
+ * instead. Lost, stalled and cut connections, 408, 429 and 5xx are tried again with growing pauses, from the byte where
+ * they broke off; a file whose ETag changes on the way is refused. Cancelling ends the request at once.
+ * @param baseUrl the folder's address; a query (for signed addresses) is kept on every file's address and out of all
+ * messages
  */
 export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {}): ModelFiles {
   const base = new URL(baseUrl);
@@ -98,7 +105,10 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
     return url;
   }
 
-  /** A promise that the signal, or silence for too long, rejects: for fetch and body reads that do not notice by themselves. */
+  /**
+   * A promise that the signal, or silence for too long, rejects: for fetch and body reads that do not notice by
+   * themselves.
+   */
   async function watched<T>(work: Promise<T>, stop: AbortController, signal?: AbortSignal): Promise<T> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let onAbort: (() => void) | undefined;
@@ -148,12 +158,19 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
     return new NvlmError(
       'network',
       `${base.host} refused ${path} (${status}).`,
-      locked ? 'The model is private or gated: use a copy that you may read.' : 'Check the address, or try another mirror.',
+      locked
+        ? 'The model is private or gated: use a copy that you may read.'
+        : 'Check the address, or try another mirror.',
     );
   }
 
   /** Repeats `attempt` until it succeeds or fails for good; progress (a growing `reached()`) refills the patience. */
-  async function patiently<T>(path: string, reached: () => number, signal: AbortSignal | undefined, attempt: () => Promise<T>): Promise<T> {
+  async function patiently<T>(
+    path: string,
+    reached: () => number,
+    signal: AbortSignal | undefined,
+    attempt: () => Promise<T>,
+  ): Promise<T> {
     let failures = 0;
     let best = reached();
     for (;;) {
@@ -195,7 +212,11 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
   function checkEtag(path: string, file: RemoteFile, response: Response): void {
     const etag = response.headers.get('ETag');
     if (file.etag !== null && etag !== null && etag !== file.etag) {
-      throw new NvlmError('corrupt-file', `${path} changed on ${base.host} while it was being read.`, 'Load the model again to get the new version.');
+      throw new NvlmError(
+        'corrupt-file',
+        `${path} changed on ${base.host} while it was being read.`,
+        'Load the model again to get the new version.',
+      );
     }
     file.etag ??= etag;
   }
@@ -225,12 +246,21 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
     if (probe.response.status === 416) return 0;
     const whole = probe.response.status === 200 ? statedLength(probe.response) : null;
     if (whole !== null) return whole;
-    throw new NvlmError('network', `${base.host} does not say how long ${path} is.`, 'Use a server that sends Content-Length, or download the folder and open it from disk.');
+    throw new NvlmError(
+      'network',
+      `${base.host} does not say how long ${path} is.`,
+      'Use a server that sends Content-Length, or download the folder and open it from disk.',
+    );
   }
 
   async function size(path: string, signal?: AbortSignal): Promise<number | null> {
     const file = remote(checkFilePath(path));
-    file.size ??= await patiently(path, () => 0, signal, () => askSize(path, file, signal));
+    file.size ??= await patiently(
+      path,
+      () => 0,
+      signal,
+      () => askSize(path, file, signal),
+    );
     return file.size;
   }
 
@@ -268,10 +298,15 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
         file.pass = beginPass(body);
         return false;
       }
-      // Content-Range is hidden from pages unless the server exposes it; where it is seen it must be what was asked for.
+      // Content-Range is hidden from pages unless the server exposes it; where it is seen it must be what was asked
+      // for.
       const begin = /^bytes (\d+)-/.exec(response.headers.get('Content-Range') ?? '')?.[1];
       if (begin !== undefined && Number(begin) !== from) {
-        throw new NvlmError('corrupt-file', `${base.host} sent another part of ${path} than was asked for.`, OTHER_SOURCE);
+        throw new NvlmError(
+          'corrupt-file',
+          `${base.host} sent another part of ${path} than was asked for.`,
+          OTHER_SOURCE,
+        );
       }
       file.ranges = true;
       await fill(body, job);
@@ -332,13 +367,18 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
   }
 
   async function runJob(file: RemoteFile, job: ReadJob): Promise<Uint8Array> {
-    await patiently(job.path, () => job.done, job.signal, async () => {
-      if (file.ranges !== false) {
-        if (await readRange(file, job)) return;
-        file.ranges = false;
-      }
-      await readOnePass(file, job);
-    });
+    await patiently(
+      job.path,
+      () => job.done,
+      job.signal,
+      async () => {
+        if (file.ranges !== false) {
+          if (await readRange(file, job)) return;
+          file.ranges = false;
+        }
+        await readOnePass(file, job);
+      },
+    );
     return job.out;
   }
 
@@ -389,7 +429,13 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
     id,
     size,
     read,
-    readAll: (path, maxBytes, signal) => patiently(path, () => 0, signal, () => readWhole(path, maxBytes, signal)),
+    readAll: (path, maxBytes, signal) =>
+      patiently(
+        path,
+        () => 0,
+        signal,
+        () => readWhole(path, maxBytes, signal),
+      ),
     finish(path) {
       const file = known.get(path);
       if (file) endPass(file);

@@ -19,7 +19,11 @@ export interface ManifestEntry {
 export type Manifest = ReadonlyMap<string, ManifestEntry>;
 
 function broken(id: string): never {
-  throw new NvlmError('bad-model', `${MANIFEST_FILE} of ${id} is not a list of files.`, 'Get the model again from its source; this copy is damaged.');
+  throw new NvlmError(
+    'bad-model',
+    `${MANIFEST_FILE} of ${id} is not a list of files.`,
+    'Get the model again from its source; this copy is damaged.',
+  );
 }
 
 /** @throws NvlmError `bad-model` */
@@ -29,7 +33,8 @@ export function parseManifest(bytes: Uint8Array, id: string): Manifest {
   const manifest = new Map<string, ManifestEntry>();
   for (const item of list) {
     const { path, size, sha256 } = (item ?? {}) as Partial<ManifestEntry>;
-    const sound = Number.isSafeInteger(size) && size! >= 0 && typeof sha256 === 'string' && /^[0-9a-f]{64}$/.test(sha256);
+    const sound =
+      Number.isSafeInteger(size) && size! >= 0 && typeof sha256 === 'string' && /^[0-9a-f]{64}$/.test(sha256);
     if (!sound || manifest.has(checkFilePath(path))) return broken(id);
     manifest.set(path!, { path: path!, size: size!, sha256: sha256! });
   }

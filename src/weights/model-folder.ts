@@ -21,7 +21,9 @@ export interface ModelFolder {
   generationConfig: JsonObject | null;
   /** tokenizer.json; null where there is none: `forward` needs no tokenizer, see {@link requireTokenizer}. */
   tokenizer: JsonObject | null;
-  /** tokenizer_config.json, with `chat_template` filled from chat_template.jinja when it stands in a file of its own. */
+  /**
+   * tokenizer_config.json, with `chat_template` filled from chat_template.jinja when it stands in a file of its own.
+   */
   tokenizerConfig: JsonObject | null;
   /** Every tensor of every shard. */
   tensors: ReadonlyMap<string, TensorEntry>;
@@ -30,27 +32,50 @@ export interface ModelFolder {
   tensorBytes: number;
 }
 
-async function readText(files: ModelFiles, path: string, maxBytes: number, signal?: AbortSignal): Promise<string | null> {
+async function readText(
+  files: ModelFiles,
+  path: string,
+  maxBytes: number,
+  signal?: AbortSignal,
+): Promise<string | null> {
   const bytes = await files.readAll(path, maxBytes, signal);
   if (bytes === null) return null;
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw new NvlmError('bad-model', `${path} of ${files.id} is not UTF-8 text.`, 'Get the file again from its source; this copy is damaged.');
+    throw new NvlmError(
+      'bad-model',
+      `${path} of ${files.id} is not UTF-8 text.`,
+      'Get the file again from its source; this copy is damaged.',
+    );
   }
 }
 
-async function readJson(files: ModelFiles, path: string, maxBytes: number, signal?: AbortSignal): Promise<JsonObject | null> {
+async function readJson(
+  files: ModelFiles,
+  path: string,
+  maxBytes: number,
+  signal?: AbortSignal,
+): Promise<JsonObject | null> {
   const text = await readText(files, path, maxBytes, signal);
   if (text === null) return null;
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new NvlmError('bad-model', `${path} of ${files.id} is not JSON: ${(cause as Error).message}.`, 'Get the file again from its source; this copy is damaged.', { cause });
+    throw new NvlmError(
+      'bad-model',
+      `${path} of ${files.id} is not JSON: ${(cause as Error).message}.`,
+      'Get the file again from its source; this copy is damaged.',
+      { cause },
+    );
   }
   if (!isJsonObject(value as JsonObject)) {
-    throw new NvlmError('bad-model', `${path} of ${files.id} is not a JSON object.`, 'Get the file again from its source; this is another file under its name.');
+    throw new NvlmError(
+      'bad-model',
+      `${path} of ${files.id} is not a JSON object.`,
+      'Get the file again from its source; this is another file under its name.',
+    );
   }
   return value as JsonObject;
 }
@@ -63,17 +88,28 @@ async function readIndex(files: ModelFiles, signal?: AbortSignal): Promise<Map<s
   const index = parseStrictJson(text, name);
   const map = isJsonObject(index) ? index.weight_map : undefined;
   if (!isJsonObject(map)) {
-    throw new NvlmError('bad-model', `${name} of ${files.id} has no weight_map.`, 'Get the file again from its source; this copy is damaged.');
+    throw new NvlmError(
+      'bad-model',
+      `${name} of ${files.id} has no weight_map.`,
+      'Get the file again from its source; this copy is damaged.',
+    );
   }
   const result = new Map(Object.entries(map).map(([tensor, file]) => [tensor, checkFilePath(file)] as const));
   if (new Set(result.values()).size > MAX_SHARDS) {
-    throw new NvlmError('bad-model', `${name} of ${files.id} names more than ${MAX_SHARDS} files.`, 'Use a checkpoint with larger shards.');
+    throw new NvlmError(
+      'bad-model',
+      `${name} of ${files.id} names more than ${MAX_SHARDS} files.`,
+      'Use a checkpoint with larger shards.',
+    );
   }
   return result;
 }
 
 /** Headers of all shards; every tensor of the index must stand in the file that the index names, and in no other. */
-async function readTensors(files: ModelFiles, signal?: AbortSignal): Promise<Pick<ModelFolder, 'tensors' | 'shards' | 'tensorBytes'>> {
+async function readTensors(
+  files: ModelFiles,
+  signal?: AbortSignal,
+): Promise<Pick<ModelFolder, 'tensors' | 'shards' | 'tensorBytes'>> {
   const index = await readIndex(files, signal);
   const paths = index ? [...new Set(index.values())] : ['model.safetensors'];
   const tensors = new Map<string, TensorEntry>();
@@ -86,7 +122,11 @@ async function readTensors(files: ModelFiles, signal?: AbortSignal): Promise<Pic
     shards.push({ file, bytes });
     for (const entry of header.tensors) {
       if (tensors.has(entry.name)) {
-        throw new NvlmError('bad-model', `Tensor "${entry.name}" stands in two files of ${files.id}.`, 'Get the model again from its source; its shards do not belong together.');
+        throw new NvlmError(
+          'bad-model',
+          `Tensor "${entry.name}" stands in two files of ${files.id}.`,
+          'Get the model again from its source; its shards do not belong together.',
+        );
       }
       tensors.set(entry.name, entry);
       tensorBytes += entry.end - entry.start;
@@ -94,18 +134,28 @@ async function readTensors(files: ModelFiles, signal?: AbortSignal): Promise<Pic
   }
   for (const [name, file] of index ?? []) {
     if (tensors.get(name)?.file !== file) {
-      throw new NvlmError('bad-model', `${file} of ${files.id} lacks the tensor "${name}" that the index promises.`, 'Get the model again from its source; index and shards do not belong together.');
+      throw new NvlmError(
+        'bad-model',
+        `${file} of ${files.id} lacks the tensor "${name}" that the index promises.`,
+        'Get the model again from its source; index and shards do not belong together.',
+      );
     }
   }
   if (tensors.size === 0) {
-    throw new NvlmError('bad-model', `The model ${files.id} holds no tensors.`, 'Check that its safetensors files are complete.');
+    throw new NvlmError(
+      'bad-model',
+      `The model ${files.id} holds no tensors.`,
+      'Check that its safetensors files are complete.',
+    );
   }
   return { tensors, shards, tensorBytes };
 }
 
 /**
- * Reads everything of a model but its weights: configuration, tokenizer, and the checked safetensors headers of all shards.
- * @throws NvlmError `not-found` (config.json or weights missing), `bad-model` (a broken file, by name), `network`, `cancelled`
+ * Reads everything of a model but its weights: configuration, tokenizer, and the checked safetensors headers of all
+ * shards.
+ * @throws NvlmError `not-found` (config.json or weights missing), `bad-model` (a broken file, by name), `network`,
+ * `cancelled`
  */
 export async function openModelFolder(files: ModelFiles, signal?: AbortSignal): Promise<ModelFolder> {
   try {

@@ -21,7 +21,7 @@ export function nodeFiles(folder: string, id = folder): ModelFiles {
     });
     try {
       const bytes = new Uint8Array(end - start);
-      for (let done = 0; done < bytes.length; ) {
+      for (let done = 0; done < bytes.length;) {
         const { bytesRead } = await handle.read(bytes, done, bytes.length - done, start + done);
         throwIfAborted(signal);
         if (bytesRead === 0) throw shortFile(path, end, start + done);

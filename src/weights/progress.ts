@@ -15,7 +15,10 @@ export function startRate(nowMs: number, bytes = 0): Rate {
   return { atMs: nowMs, bytes, bytesPerSecond: null };
 }
 
-/** The rate after `bytes` in all have come by `nowMs`: an exponential mean whose weight depends on time, not on event count. */
+/**
+ * The rate after `bytes` in all have come by `nowMs`: an exponential mean whose weight depends on time, not on event
+ * count.
+ */
 export function updateRate(rate: Rate, nowMs: number, bytes: number): Rate {
   const elapsed = nowMs - rate.atMs;
   if (elapsed < SHORTEST_STEP_MS) return rate;

@@ -27,7 +27,8 @@ function codeOf(action: () => unknown): string {
 
 describe('a header', () => {
   it('gives entries in file order with spans in the file', () => {
-    const text = '{"__metadata__":{"format":"pt"},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]},"a":{"dtype":"F16","shape":[1,2],"data_offsets":[0,4]}}';
+    const text =
+      '{"__metadata__":{"format":"pt"},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]},"a":{"dtype":"F16","shape":[1,2],"data_offsets":[0,4]}}';
     const { tensors, metadata, dataStart } = parse(text, 12);
     expect(dataStart).toBe(8 + text.length);
     expect(metadata.format).toBe('pt');
@@ -38,11 +39,17 @@ describe('a header', () => {
   });
 
   it('may have gaps, odd offsets, scalars and empty tensors', () => {
-    const text = '{"s":{"dtype":"F32","shape":[],"data_offsets":[3,7]},"e":{"dtype":"F32","shape":[0,9007199254740991],"data_offsets":[5,5]}}';
-    expect(parse(text, 20).tensors.map(({ name }) => name).sort()).toEqual(['e', 's']);
+    const text =
+      '{"s":{"dtype":"F32","shape":[],"data_offsets":[3,7]},"e":{"dtype":"F32","shape":[0,9007199254740991],"data_offsets":[5,5]}}';
+    expect(
+      parse(text, 20)
+        .tensors.map(({ name }) => name)
+        .sort(),
+    ).toEqual(['e', 's']);
   });
 
-  const tensor = (over: object) => JSON.stringify({ t: { dtype: 'F32', shape: [2, 2], data_offsets: [0, 16], ...over } });
+  const tensor = (over: object) =>
+    JSON.stringify({ t: { dtype: 'F32', shape: [2, 2], data_offsets: [0, 16], ...over } });
   it.each([
     ['nothing', ''],
     ['not JSON', '{"t":'],
@@ -62,13 +69,25 @@ describe('a header', () => {
     ['fractional offsets', tensor({ data_offsets: [0.5, 16.5] })],
     ['one offset', tensor({ data_offsets: [0] })],
     ['a span that does not fit the shape', tensor({ data_offsets: [0, 12] })],
-    ['a duplicate key', '{"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"t":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}'],
-    ['an escaped duplicate key', '{"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"\\u0074":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}'],
+    [
+      'a duplicate key',
+      '{"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"t":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}',
+    ],
+    [
+      'an escaped duplicate key',
+      '{"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"\\u0074":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}',
+    ],
     ['a duplicate inner key', '{"t":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}}'],
     ['a prototype key', '{"__proto__":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}'],
     ['a constructor key', '{"t":{"constructor":1,"dtype":"U8","shape":[1],"data_offsets":[0,1]}}'],
-    ['overlapping tensors', '{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[3,7]}}'],
-    ['a tensor inside another', '{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}}'],
+    [
+      'overlapping tensors',
+      '{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[3,7]}}',
+    ],
+    [
+      'a tensor inside another',
+      '{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}}',
+    ],
     ['metadata that is not text', '{"__metadata__":{"a":1}}'],
     ['metadata that is no object', '{"__metadata__":"a"}'],
     ['something behind it', '{}{}'],
@@ -80,7 +99,9 @@ describe('a header', () => {
 
   it('with an unknown element type says so', () => {
     expect(codeOf(() => parse('{"t":{"dtype":"F4","shape":[2],"data_offsets":[0,1]}}', 1))).toBe('unsupported-model');
-    expect(codeOf(() => parse('{"t":{"dtype":"toString","shape":[2],"data_offsets":[0,1]}}', 1))).toBe('unsupported-model');
+    expect(codeOf(() => parse('{"t":{"dtype":"toString","shape":[2],"data_offsets":[0,1]}}', 1))).toBe(
+      'unsupported-model',
+    );
   });
 
   it('that is not UTF-8 is refused', () => {
@@ -100,7 +121,10 @@ describe('a header', () => {
     new DataView(bytes.buffer).setBigUint64(0, 100_000_000n, true);
     const reads: number[] = [];
     const files = blobFiles([{ path: FILE, blob: new Blob([bytes]) }], 'x');
-    const watched = { ...files, read: (...args: Parameters<typeof files.read>) => (reads.push(args[2] - args[1]), files.read(...args)) };
+    const watched = {
+      ...files,
+      read: (...args: Parameters<typeof files.read>) => (reads.push(args[2] - args[1]), files.read(...args)),
+    };
     await expect(readHeader(watched, FILE)).rejects.toMatchObject({ code: 'bad-model' });
     expect(reads).toEqual([8]);
   });
@@ -133,26 +157,47 @@ describe('hostile headers', () => {
   );
   const entry = fc.record(
     {
-      dtype: fc.oneof({ weight: 6, arbitrary: fc.constantFrom('F32', 'F16', 'U8', 'I64', 'BOOL') }, { weight: 1, arbitrary: odd }),
-      shape: fc.oneof({ weight: 6, arbitrary: fc.array(fc.oneof({ weight: 8, arbitrary: fc.nat(3) }, { weight: 1, arbitrary: odd }), { maxLength: 3 }) }, { weight: 1, arbitrary: odd }),
-      data_offsets: fc.oneof({ weight: 6, arbitrary: fc.tuple(fc.nat(24), fc.nat(24)) }, { weight: 1, arbitrary: fc.array(odd, { maxLength: 3 }) }),
+      dtype: fc.oneof(
+        { weight: 6, arbitrary: fc.constantFrom('F32', 'F16', 'U8', 'I64', 'BOOL') },
+        { weight: 1, arbitrary: odd },
+      ),
+      shape: fc.oneof(
+        {
+          weight: 6,
+          arbitrary: fc.array(fc.oneof({ weight: 8, arbitrary: fc.nat(3) }, { weight: 1, arbitrary: odd }), {
+            maxLength: 3,
+          }),
+        },
+        { weight: 1, arbitrary: odd },
+      ),
+      data_offsets: fc.oneof(
+        { weight: 6, arbitrary: fc.tuple(fc.nat(24), fc.nat(24)) },
+        { weight: 1, arbitrary: fc.array(odd, { maxLength: 3 }) },
+      ),
     },
     { requiredKeys: ['shape'] },
   );
   /** Entries whose span fits their shape, so that many are accepted and overlap is what decides. */
-  const fitting = fc.record({ dtype: fc.constantFrom('F16', 'U8'), shape: fc.array(fc.nat(3), { maxLength: 2 }), from: fc.nat(24) }).map(({ dtype, shape, from }) => ({
-    dtype,
-    shape,
-    data_offsets: [from, from + shape.reduce((a, b) => a * b, dtype === 'F16' ? 2 : 1)],
-  }));
-  const name = fc.oneof(fc.constantFrom('a', 'b', 'c', '__metadata__', '__proto__', 'constructor', 'hasOwnProperty'), fc.string({ maxLength: 4 }));
+  const fitting = fc
+    .record({ dtype: fc.constantFrom('F16', 'U8'), shape: fc.array(fc.nat(3), { maxLength: 2 }), from: fc.nat(24) })
+    .map(({ dtype, shape, from }) => ({
+      dtype,
+      shape,
+      data_offsets: [from, from + shape.reduce((a, b) => a * b, dtype === 'F16' ? 2 : 1)],
+    }));
+  const name = fc.oneof(
+    fc.constantFrom('a', 'b', 'c', '__metadata__', '__proto__', 'constructor', 'hasOwnProperty'),
+    fc.string({ maxLength: 4 }),
+  );
   const pairs = fc.array(fc.tuple(name, fc.oneof(entry, fitting, fitting)), { maxLength: 4 });
 
   it('are refused with a reason, or satisfy every rule (5000 made-up headers)', () => {
     let accepted = 0;
     fc.assert(
       fc.property(pairs, fc.nat(32), (list, dataBytes) => {
-        const json = utf8(`{${list.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')}}`);
+        const json = utf8(
+          `{${list.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')}}`,
+        );
         const size = 8 + json.length + dataBytes;
         try {
           const header = parseHeader(json, size, FILE);

@@ -31,12 +31,17 @@ export interface SafetensorsHeader {
 }
 
 function broken(file: string, why: string): never {
-  throw new NvlmError('bad-model', `${file} is not a valid safetensors file: ${why}.`, 'Get the file again from its source; this copy is damaged.');
+  throw new NvlmError(
+    'bad-model',
+    `${file} is not a valid safetensors file: ${why}.`,
+    'Get the file again from its source; this copy is damaged.',
+  );
 }
 
 /**
  * Length of the JSON header from the file's first 8 bytes (u64, little-endian).
- * @throws NvlmError `bad-model` when it is longer than the format or the file allows, so that nothing is allocated for it.
+ * @throws NvlmError `bad-model` when it is longer than the format or the file allows, so that nothing is allocated for
+ * it.
  */
 export function headerLength(first8: Uint8Array, fileSize: number, file: string): number {
   if (first8.length < 8 || fileSize < 8) broken(file, `${fileSize} bytes are too few`);
@@ -64,8 +69,10 @@ function parseEntry(name: string, info: JsonValue, file: string, dataStart: numb
       `Use a checkpoint with one of ${Object.keys(DTYPE_BYTES).join(', ')}.`,
     );
   }
-  if (!Array.isArray(shape) || shape.length > MAX_RANK || !shape.every(isSize)) return broken(file, `${shown} has a bad shape`);
-  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) return broken(file, `${shown} has bad offsets`);
+  if (!Array.isArray(shape) || shape.length > MAX_RANK || !shape.every(isSize))
+    return broken(file, `${shown} has a bad shape`);
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize))
+    return broken(file, `${shown} has bad offsets`);
   let bytes: number = DTYPE_BYTES[dtype];
   // A zero dimension makes the whole product zero, however large the others are.
   if (shape.includes(0)) bytes = 0;
@@ -80,8 +87,8 @@ function parseEntry(name: string, info: JsonValue, file: string, dataStart: numb
 }
 
 /**
- * Checks a safetensors header from an untrusted source: known element types, sane shapes, spans that match them, lie in the file
- * and do not overlap; no key twice. Gaps and unaligned tensors are tolerated. Entries come in file order.
+ * Checks a safetensors header from an untrusted source: known element types, sane shapes, spans that match them, lie in
+ * the file and do not overlap; no key twice. Gaps and unaligned tensors are tolerated. Entries come in file order.
  * @param json the header's bytes, without the 8 length bytes
  * @throws NvlmError `bad-model` or `unsupported-model`, naming file and tensor
  */
@@ -145,7 +152,10 @@ export function parseSafetensors(data: Uint8Array, file: string): Map<string, Lo
   const length = headerLength(bytes.subarray(0, 8), bytes.length, file);
   const { tensors } = parseHeader(bytes.subarray(8, 8 + length), bytes.length, file);
   return new Map(
-    tensors.map(({ name, dtype, shape, start, end }) => [name, { name, dtype, shape, bytes: bytes.subarray(start, end) }]),
+    tensors.map(({ name, dtype, shape, start, end }) => [
+      name,
+      { name, dtype, shape, bytes: bytes.subarray(start, end) },
+    ]),
   );
 }
 
@@ -156,30 +166,35 @@ export interface TensorSpec {
 }
 
 export interface TensorData extends TensorSpec {
-  /** Elements of the stated type as raw bits (Uint16Array for F16 and BF16), or a Float32Array to be rounded to F16 or BF16. */
+  /**
+   * Elements of the stated type as raw bits (Uint16Array for F16 and BF16), or a Float32Array to be rounded to F16 or
+   * BF16.
+   */
   data: ArrayBufferView;
 }
 
 const WIDEST_FIRST = (Object.keys(DTYPE_BYTES) as DType[]).reverse();
 
 /**
- * The file's first bytes (length, JSON, padding to 8) for these tensors, and the order in which their data must follow: wider
- * types first, then by name, as the format's reference writer does, so every tensor is aligned. For writing file by file
- * without holding the data.
+ * The file's first bytes (length, JSON, padding to 8) for these tensors, and the order in which their data must follow:
+ * wider types first, then by name, as the format's reference writer does, so every tensor is aligned. For writing file
+ * by file without holding the data.
  */
 export function buildHeader<T extends TensorSpec>(
   tensors: readonly T[],
   metadata: Record<string, string> = {},
 ): { header: Uint8Array; order: T[]; totalBytes: number } {
   const order = [...tensors].sort(
-    (a, b) => WIDEST_FIRST.indexOf(a.dtype) - WIDEST_FIRST.indexOf(b.dtype) || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
+    (a, b) =>
+      WIDEST_FIRST.indexOf(a.dtype) - WIDEST_FIRST.indexOf(b.dtype) || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
   );
   const parts: string[] = [];
   if (Object.keys(metadata).length > 0) parts.push(`"__metadata__":${JSON.stringify(metadata)}`);
   const seen = new Set(['__metadata__']);
   let at = 0;
   for (const { name, dtype, shape } of order) {
-    if (seen.has(name)) throw new NvlmError('bad-data', `Two tensors are called "${name}".`, 'Give every tensor its own name.');
+    if (seen.has(name))
+      throw new NvlmError('bad-data', `Two tensors are called "${name}".`, 'Give every tensor its own name.');
     seen.add(name);
     const end = at + shape.reduce((product, size) => product * size, DTYPE_BYTES[dtype]);
     parts.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [at, end] })}`);
@@ -200,7 +215,7 @@ function rawBytes(tensor: TensorData): Uint8Array {
   if (data.byteLength !== wanted) {
     throw new NvlmError(
       'bad-data',
-      `Tensor "${tensor.name}" has ${data.byteLength} bytes where ${tensor.dtype} [${tensor.shape.join(', ')}] needs ${wanted}.`,
+      `Tensor "${tensor.name}" has ${data.byteLength} bytes where ${tensor.dtype} [${tensor.shape}] needs ${wanted}.`,
       'This is a bug in the playground: please report it.',
     );
   }

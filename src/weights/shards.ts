@@ -11,8 +11,8 @@ function bytesOf({ dtype, shape }: TensorSpec): number {
 }
 
 /**
- * Spreads tensors, in order, over files of at most `maxBytes` of data (a larger tensor gets a file of its own), with the names
- * and the index that the ecosystem expects. One shard is plain `model.safetensors` and has no index.
+ * Spreads tensors, in order, over files of at most `maxBytes` of data (a larger tensor gets a file of its own), with
+ * the names and the index that the ecosystem expects. One shard is plain `model.safetensors` and has no index.
  */
 export function planShards<T extends TensorSpec>(
   tensors: readonly T[],

@@ -6,9 +6,9 @@ export const MAX_READ_BYTES = 32 * 1024 * 1024;
 /**
  * A model's folder, wherever it lies: on a server, on disk, in a drop, in the browser's storage.
  *
- * Paths are relative with forward slashes and are refused (`bad-model`) when they could leave the folder. All calls reject with
- * the `cancelled` error when their signal fires. Implementations: `httpFiles`, `nodeFiles`, `blobFiles`; wrappers:
- * `checkedFiles` (sha256) and `storedFiles` (browser storage).
+ * Paths are relative with forward slashes and are refused (`bad-model`) when they could leave the folder. All calls
+ * reject with the `cancelled` error when their signal fires. Implementations: `httpFiles`, `nodeFiles`, `blobFiles`;
+ * wrappers: `checkedFiles` (sha256) and `storedFiles` (browser storage).
  */
 export interface ModelFiles {
   /** Names the model in storage and messages, e.g. `bundled/nano-d`; a safe relative path itself. */
@@ -23,11 +23,14 @@ export interface ModelFiles {
   read(path: string, start: number, end: number, signal?: AbortSignal): Promise<Uint8Array>;
   /** A whole small file, or null when there is none. @throws NvlmError `bad-model` when it is longer than maxBytes. */
   readAll(path: string, maxBytes: number, signal?: AbortSignal): Promise<Uint8Array | null>;
-  /** The reader wants no more of this file: wrappers check its hash and commit it to storage here, servers are let go. */
+  /**
+   * The reader wants no more of this file: wrappers check its hash and commit it to storage here, servers are let go.
+   */
   finish(path: string, signal?: AbortSignal): Promise<void>;
   /**
-   * Lets go of everything that was begun and not finished: connections, half stored files and their locks. Never rejects; the
-   * files can be read again afterwards. For whoever opened a model and leaves it before its weights have been streamed.
+   * Lets go of everything that was begun and not finished: connections, half stored files and their locks. Never
+   * rejects; the files can be read again afterwards. For whoever opened a model and leaves it before its weights have
+   * been streamed.
    */
   close(): Promise<void>;
   /** True when the file's bytes come out of the browser's storage and not from where the model lives. */
@@ -37,12 +40,20 @@ export interface ModelFiles {
 export function checkSpan(path: string, start: number, end: number): void {
   const ok = Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && end >= start;
   if (!ok || end - start > MAX_READ_BYTES) {
-    throw new NvlmError('internal', `Bad span ${start}–${end} of ${path}.`, 'This is a bug in the playground: please report it.');
+    throw new NvlmError(
+      'internal',
+      `Bad span ${start}–${end} of ${path}.`,
+      'This is a bug in the playground: please report it.',
+    );
   }
 }
 
 export function missingFile(path: string, where: string): NvlmError {
-  return new NvlmError('not-found', `${path} is missing in ${where}.`, 'Check the address or folder: a model needs config.json and safetensors files.');
+  return new NvlmError(
+    'not-found',
+    `${path} is missing in ${where}.`,
+    'Check the address or folder: a model needs config.json and safetensors files.',
+  );
 }
 
 export function fileTooLarge(path: string, maxBytes: number): NvlmError {

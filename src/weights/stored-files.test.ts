@@ -59,7 +59,8 @@ async function load(files: ModelFiles, signal?: AbortSignal): Promise<boolean> {
   return stored;
 }
 
-const weightRequests = () => server.seen.filter(({ path, method }) => method === 'GET' && path.endsWith('.safetensors'));
+const weightRequests = () =>
+  server.seen.filter(({ path, method }) => method === 'GET' && path.endsWith('.safetensors'));
 
 describe('a bundled model', () => {
   it('is fetched once, each byte once, and then comes from the store', async () => {
@@ -75,7 +76,11 @@ describe('a bundled model', () => {
     expect(await load(await bundled())).toBe(true);
     expect(server.seen.map(({ path }) => path)).toEqual(['manifest.json']);
     const usage = await store.usage();
-    expect(usage.map(({ path }) => path).sort()).toEqual(Object.keys(set).map((path) => `${ID}/${path}`).sort());
+    expect(usage.map(({ path }) => path).sort()).toEqual(
+      Object.keys(set)
+        .map((path) => `${ID}/${path}`)
+        .sort(),
+    );
     expect(warnings).toEqual([]);
   });
 
@@ -92,25 +97,31 @@ describe('a bundled model', () => {
     await expect(bundled()).rejects.toMatchObject({ code: 'network' });
   });
 
-  it.each(['corrupt weights', 'corrupt header', 'corrupt text', 'cut file'])('with %s is refused and not kept', async (damage) => {
-    const path = damage === 'corrupt text' ? 'config.json' : SECOND;
-    const bytes = set[path]!.slice();
-    if (damage === 'corrupt weights') bytes[bytes.length - 5]! ^= 1;
-    if (damage === 'corrupt header') bytes[20]! ^= 1;
-    if (damage === 'corrupt text') bytes[bytes.length - 3] = 65;
-    server.files.set(path, damage === 'cut file' ? bytes.slice(0, -1) : bytes);
-    const code = damage === 'corrupt header' ? /corrupt-file|bad-model/ : /corrupt-file/;
-    await expect(load(await bundled())).rejects.toMatchObject({ code: expect.stringMatching(code) as string });
-    expect(await store.get(`${ID}/${path}`)).toBeNull();
-    server.files.set(path, set[path]!);
-    await load(await bundled());
-    expect(await store.get(`${ID}/${path}`)).not.toBeNull();
-  });
+  it.each(['corrupt weights', 'corrupt header', 'corrupt text', 'cut file'])(
+    'with %s is refused and not kept',
+    async (damage) => {
+      const path = damage === 'corrupt text' ? 'config.json' : SECOND;
+      const bytes = set[path]!.slice();
+      if (damage === 'corrupt weights') bytes[bytes.length - 5]! ^= 1;
+      if (damage === 'corrupt header') bytes[20]! ^= 1;
+      if (damage === 'corrupt text') bytes[bytes.length - 3] = 65;
+      server.files.set(path, damage === 'cut file' ? bytes.slice(0, -1) : bytes);
+      const code = damage === 'corrupt header' ? /corrupt-file|bad-model/ : /corrupt-file/;
+      await expect(load(await bundled())).rejects.toMatchObject({ code: expect.stringMatching(code) as string });
+      expect(await store.get(`${ID}/${path}`)).toBeNull();
+      server.files.set(path, set[path]!);
+      await load(await bundled());
+      expect(await store.get(`${ID}/${path}`)).not.toBeNull();
+    },
+  );
 
   it.each(['truncated', 'unmarked', 'deleted'])('with a %s stored file fetches that file again', async (damage) => {
     await load(await bundled());
     if (damage === 'truncated') (await disk.file(`${ID}/${SECOND}`)).bytes = set[SECOND]!.slice(0, 1000);
-    if (damage === 'unmarked') await (await (await disk.getDirectoryHandle('bundled')).getDirectoryHandle('small')).removeEntry(`${SECOND}~committed`);
+    if (damage === 'unmarked')
+      await (
+        await (await disk.getDirectoryHandle('bundled')).getDirectoryHandle('small')
+      ).removeEntry(`${SECOND}~committed`);
     if (damage === 'deleted') await store.delete(`${ID}/${SECOND}`);
     server.seen.length = 0;
     await load(await bundled());
@@ -129,7 +140,8 @@ describe('a bundled model', () => {
     };
     disk.children.clear();
     let bytes = 0;
-    for await (const piece of streamTensors({ ...folder, files: await bundled() }, folder.tensors.keys())) bytes += piece.bytes.length;
+    for await (const piece of streamTensors({ ...folder, files: await bundled() }, folder.tensors.keys()))
+      bytes += piece.bytes.length;
     expect(bytes).toBe(folder.tensorBytes);
   });
 

@@ -45,9 +45,9 @@ function storingTap(writer: BlobWriter | null, warn: (error: unknown) => void): 
 }
 
 /**
- * The store first, else the remote folder, whose files are stored while they are read and committed when they are complete (and
- * have passed the remote's own checks). Stored files that are truncated, unreadable or of another version are dropped and
- * fetched again. Once a model has been read to the end it loads without the network.
+ * The store first, else the remote folder, whose files are stored while they are read and committed when they are
+ * complete (and have passed the remote's own checks). Stored files that are truncated, unreadable or of another version
+ * are dropped and fetched again. Once a model has been read to the end it loads without the network.
  */
 export function storedFiles(remote: ModelFiles, store: BlobStore, options: StoredFilesOptions = {}): ModelFiles {
   const { id } = remote;
@@ -112,7 +112,9 @@ export function storedFiles(remote: ModelFiles, store: BlobStore, options: Store
     async open(path, size) {
       if (!asked) await askPersistence();
       asked = true;
-      const writer = await store.writer(nameOf(path), size, versionOf(path)).catch((error: unknown) => (warn(error), null));
+      const writer = await store
+        .writer(nameOf(path), size, versionOf(path))
+        .catch((error: unknown) => (warn(error), null));
       return storingTap(writer, warn);
     },
   });
@@ -177,8 +179,8 @@ export function storedFiles(remote: ModelFiles, store: BlobStore, options: Store
 const MANIFEST_PATIENCE_MS = 2000;
 
 /**
- * The manifest decides what is current, so unlike all else it comes from the network first. With a stored one at hand the network
- * gets little time, and none while the browser says that it is offline.
+ * The manifest decides what is current, so unlike all else it comes from the network first. With a stored one at hand
+ * the network gets little time, and none while the browser says that it is offline.
  */
 async function currentManifest(
   remote: ModelFiles,
@@ -217,11 +219,15 @@ export interface BundledOptions {
 }
 
 /**
- * A bundled model: its manifest from the server (from the store when the network is away), every file checked against it and
- * kept in the store.
+ * A bundled model: its manifest from the server (from the store when the network is away), every file checked against
+ * it and kept in the store.
  * @throws NvlmError `not-found`, `bad-model`, `network`, `cancelled`
  */
-export async function bundledFiles(remote: ModelFiles, store: BlobStore, options: BundledOptions = {}): Promise<ModelFiles> {
+export async function bundledFiles(
+  remote: ModelFiles,
+  store: BlobStore,
+  options: BundledOptions = {},
+): Promise<ModelFiles> {
   const manifest = await currentManifest(remote, store, options);
   return storedFiles(checkedFiles(remote, manifest), store, { manifest, onWarning: options.onWarning });
 }

@@ -12,12 +12,18 @@ import type { StreamProgress } from './stream.ts';
 import { planReads, readTensor, streamTensors } from './stream.ts';
 
 function blobs(): ModelFiles {
-  const picked = Object.entries(smallModel()).map(([path, bytes]) => ({ path, blob: new Blob([bytes as Uint8Array<ArrayBuffer>]) }));
+  const picked = Object.entries(smallModel()).map(([path, bytes]) => ({
+    path,
+    blob: new Blob([bytes as Uint8Array<ArrayBuffer>]),
+  }));
   return blobFiles(picked, 'small');
 }
 
 /** The folder, with every read noted while it is open. */
-async function watchedFolder(): Promise<{ folder: ModelFolder; log: { bytes: number; most: number; open: number; finished: string[]; signals: (AbortSignal | undefined)[] } }> {
+async function watchedFolder(): Promise<{
+  folder: ModelFolder;
+  log: { bytes: number; most: number; open: number; finished: string[]; signals: (AbortSignal | undefined)[] };
+}> {
   const files = blobs();
   const log = { bytes: 0, most: 0, open: 0, finished: [] as string[], signals: [] as (AbortSignal | undefined)[] };
   const watched: ModelFiles = {
@@ -39,7 +45,15 @@ async function watchedFolder(): Promise<{ folder: ModelFolder; log: { bytes: num
 }
 
 describe('the plan of reads', () => {
-  const layout = fc.array(fc.record({ gap: fc.oneof(fc.nat(4), fc.integer({ min: 1000, max: 70_000 })), rows: fc.nat(12), columns: fc.nat(60), file: fc.nat(2) }), { maxLength: 8 });
+  const layout = fc.array(
+    fc.record({
+      gap: fc.oneof(fc.nat(4), fc.integer({ min: 1000, max: 70_000 })),
+      rows: fc.nat(12),
+      columns: fc.nat(60),
+      file: fc.nat(2),
+    }),
+    { maxLength: 8 },
+  );
 
   it('covers every tensor once, within the bound, in whole rows, forwards in each file (2000 layouts)', () => {
     fc.assert(
@@ -81,8 +95,18 @@ describe('the plan of reads', () => {
   });
 
   it('joins neighbours', () => {
-    const entries: TensorEntry[] = [0, 1, 2, 3].map((i) => ({ name: `${i}`, dtype: 'U8', shape: [10], file: 'f', start: i * 10, end: i * 10 + 10 }));
-    expect(planReads(entries, 20).map(({ start, end }) => [start, end])).toEqual([[0, 20], [20, 40]]);
+    const entries: TensorEntry[] = [0, 1, 2, 3].map((i) => ({
+      name: `${i}`,
+      dtype: 'U8',
+      shape: [10],
+      file: 'f',
+      start: i * 10,
+      end: i * 10 + 10,
+    }));
+    expect(planReads(entries, 20).map(({ start, end }) => [start, end])).toEqual([
+      [0, 20],
+      [20, 40],
+    ]);
     expect(planReads(entries, 1000).length).toBe(1);
   });
 });
@@ -108,13 +132,19 @@ describe('streamed tensors', () => {
     expect(log.finished).toEqual(folder.shards.map(({ file }) => file));
     const loaded = progress.map((event) => event.loadedBytes);
     expect(loaded).toEqual([...loaded].sort((a, b) => a - b));
-    expect(progress.at(-1)).toMatchObject({ loadedBytes: folder.tensorBytes, totalBytes: folder.tensorBytes, etaSeconds: 0, fromStorage: false });
+    expect(progress.at(-1)).toMatchObject({
+      loadedBytes: folder.tensorBytes,
+      totalBytes: folder.tensorBytes,
+      etaSeconds: 0,
+      fromStorage: false,
+    });
   });
 
   it('are read in bounded chunks, two at most at a time, the next while this one is worked on', async () => {
     const { folder, log } = await watchedFolder();
     let ahead = 0;
-    for await (const _ of streamTensors(folder, folder.tensors.keys(), { chunkBytes: 20_000 })) ahead = Math.max(ahead, log.open);
+    for await (const _ of streamTensors(folder, folder.tensors.keys(), { chunkBytes: 20_000 }))
+      ahead = Math.max(ahead, log.open);
     expect(ahead).toBe(1);
     expect(log.most).toBeLessThanOrEqual(2);
     expect(log.bytes).toBeLessThanOrEqual(20_000);
@@ -123,7 +153,8 @@ describe('streamed tensors', () => {
   it('can be a few, wherever they lie; unknown names are refused before reading', async () => {
     const { folder, log } = await watchedFolder();
     const names: string[] = [];
-    for await (const { entry } of streamTensors(folder, ['layers.1.up', 'layers.0.up', 'layers.1.up'])) names.push(entry.name);
+    for await (const { entry } of streamTensors(folder, ['layers.1.up', 'layers.0.up', 'layers.1.up']))
+      names.push(entry.name);
     expect(names).toEqual(['layers.1.up', 'layers.0.up']);
     const reads = log.signals.length;
     await expect(streamTensors(folder, ['embed', 'ghost']).next()).rejects.toMatchObject({ code: 'bad-model' });
@@ -138,7 +169,10 @@ describe('streamed tensors', () => {
     const controller = new AbortController();
     const seen: string[] = [];
     const run = (async () => {
-      for await (const { entry } of streamTensors(folder, folder.tensors.keys(), { chunkBytes: 10_000, signal: controller.signal })) {
+      for await (const { entry } of streamTensors(folder, folder.tensors.keys(), {
+        chunkBytes: 10_000,
+        signal: controller.signal,
+      })) {
         seen.push(entry.name);
         controller.abort();
       }

@@ -14,7 +14,10 @@ export interface TensorPiece {
   entry: TensorEntry;
   /** Where `bytes` begins inside the tensor, in bytes; 0 for a tensor in one piece. */
   offset: number;
-  /** A view into the chunk, little-endian, possibly unaligned, valid until the next piece is asked for: copy what must stay. */
+  /**
+   * A view into the chunk, little-endian, possibly unaligned, valid until the next piece is asked for: copy what must
+   * stay.
+   */
   bytes: Uint8Array;
   /** This piece completes the tensor. */
   last: boolean;
@@ -65,8 +68,8 @@ function* piecesOf(entry: TensorEntry, chunkBytes: number): Generator<PlannedPie
 }
 
 /**
- * One forward pass through each file: reads of at most `chunkBytes` (a single element aside), neighbours together, files in the
- * order in which the given entries first want them.
+ * One forward pass through each file: reads of at most `chunkBytes` (a single element aside), neighbours together,
+ * files in the order in which the given entries first want them.
  */
 export function planReads(entries: readonly TensorEntry[], chunkBytes: number): PlannedRead[] {
   const byFile = new Map<string, TensorEntry[]>();
@@ -99,19 +102,24 @@ function entriesOf(folder: ModelFolder, names: Iterable<string>): TensorEntry[] 
   return [...new Set(names)].map((name) => {
     const entry = folder.tensors.get(name);
     if (entry) return entry;
-    throw new NvlmError('bad-model', `The model ${folder.files.id} has no tensor "${name}".`, 'Use a checkpoint whose config.json and weights belong together.');
+    throw new NvlmError(
+      'bad-model',
+      `The model ${folder.files.id} has no tensor "${name}".`,
+      'Use a checkpoint whose config.json and weights belong together.',
+    );
   });
 }
 
 /**
  * The named tensors, each exactly once, chunk by chunk; the next chunk is fetched while the consumer works on this one.
  *
- * They come in file order, not in the order of `names` (which decides the order of the files): one pass through a file is what
- * servers without Range, hashing and storing while streaming need. Where the order matters (layer by layer), call this once
- * for each group.
+ * They come in file order, not in the order of `names` (which decides the order of the files): one pass through a file
+ * is what servers without Range, hashing and storing while streaming need. Where the order matters (layer by layer),
+ * call this once for each group.
  *
- * Before the last chunk of a file is handed out the file is finished: its hash is checked and it is committed to storage. A
- * corrupt file is noticed there, after most of its tensors; count the model as loaded only when the iteration has ended.
+ * Before the last chunk of a file is handed out the file is finished: its hash is checked and it is committed to
+ * storage. A corrupt file is noticed there, after most of its tensors; count the model as loaded only when the
+ * iteration has ended.
  * @throws NvlmError `bad-model` (unknown name), `network`, `corrupt-file`, `cancelled`
  */
 export async function* streamTensors(

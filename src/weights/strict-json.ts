@@ -15,15 +15,19 @@ const WORDS: [string, JsonValue][] = [
 ];
 
 /**
- * JSON for files in which two readers must not disagree: unlike `JSON.parse` it refuses duplicate keys (of which parsers keep
- * different ones) and the keys that name prototypes, and it bounds nesting. Objects have no prototype.
+ * JSON for files in which two readers must not disagree: unlike `JSON.parse` it refuses duplicate keys (of which
+ * parsers keep different ones) and the keys that name prototypes, and it bounds nesting. Objects have no prototype.
  * @throws NvlmError `bad-model` that starts with `what`.
  */
 export function parseStrictJson(text: string, what: string): JsonValue {
   let at = 0;
 
   const fail = (why: string): never => {
-    throw new NvlmError('bad-model', `${what} is not valid: ${why} at character ${at}.`, 'Get the model again from its source; this file is damaged.');
+    throw new NvlmError(
+      'bad-model',
+      `${what} is not valid: ${why} at character ${at}.`,
+      'Get the model again from its source; this file is damaged.',
+    );
   };
 
   function space(): void {
@@ -56,7 +60,7 @@ export function parseStrictJson(text: string, what: string): JsonValue {
     const result = Object.create(null) as JsonObject;
     at++;
     space();
-    if (text[at] === '}') return at++, result;
+    if (text[at] === '}') return (at++, result);
     for (;;) {
       space();
       if (text[at] !== '"') fail('a key was expected');
@@ -78,7 +82,7 @@ export function parseStrictJson(text: string, what: string): JsonValue {
     const result: JsonValue[] = [];
     at++;
     space();
-    if (text[at] === ']') return at++, result;
+    if (text[at] === ']') return (at++, result);
     for (;;) {
       result.push(value(depth + 1));
       space();

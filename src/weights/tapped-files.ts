@@ -29,9 +29,9 @@ interface Tapped {
 const GAP_READ_BYTES = 4 * 1024 * 1024;
 
 /**
- * Passes reads through and shows each file, byte after byte, to a tap: what the reader skips is fetched for it, what it reads
- * twice is shown once, and reads side by side reach the tap in file order. A failed read aborts the tap; the next read begins
- * the file anew. After {@link ModelFiles.finish} has closed the tap, reads pass through.
+ * Passes reads through and shows each file, byte after byte, to a tap: what the reader skips is fetched for it, what it
+ * reads twice is shown once, and reads side by side reach the tap in file order. A failed read aborts the tap; the next
+ * read begins the file anew. After {@link ModelFiles.finish} has closed the tap, reads pass through.
  */
 export function tapFiles(inner: ModelFiles, tapping: Tapping): ModelFiles {
   const open = new Map<string, Tapped>();
@@ -59,7 +59,10 @@ export function tapFiles(inner: ModelFiles, tapping: Tapping): ModelFiles {
     await tap?.abort();
   }
 
-  /** Plans the bytes up to `end` and reads [start, end) for the caller. Planning is synchronous, so calls keep their order. */
+  /**
+   * Plans the bytes up to `end` and reads [start, end) for the caller. Planning is synchronous, so calls keep their
+   * order.
+   */
   function advance(path: string, file: Tapped, start: number, end: number, signal?: AbortSignal): Promise<Uint8Array> {
     const from = file.planned;
     file.planned = end;

@@ -14,7 +14,8 @@ interface Mark {
 }
 
 /**
- * Files in the Cache API, for browsers without OPFS. A file is a row of pieces and a mark with its length, written last.
+ * Files in the Cache API, for browsers without OPFS. A file is a row of pieces and a mark with its length, written
+ * last.
  */
 export function cacheStore(cache: Cache, lock: Lock): BlobStore {
   const base = (path: string) => ORIGIN + path.split('/').map(encodeURIComponent).join('/');
@@ -63,7 +64,7 @@ export function cacheStore(cache: Cache, lock: Lock): BlobStore {
         async read(start, end) {
           if (end > size) throw new RangeError(`${end} is past the end of ${path}`);
           const out = new Uint8Array(end - start);
-          for (let at = start; at < end; ) {
+          for (let at = start; at < end;) {
             const index = Math.floor(at / PIECE_BYTES);
             const from = index * PIECE_BYTES;
             const piece = await readPiece(path, index, Math.min(PIECE_BYTES, size - from));
@@ -99,7 +100,7 @@ export function cacheStore(cache: Cache, lock: Lock): BlobStore {
       const written = () => index * PIECE_BYTES + filled;
       return {
         async append(bytes) {
-          for (let at = 0; at < bytes.length; ) {
+          for (let at = 0; at < bytes.length;) {
             const part = bytes.subarray(at, at + piece.length - filled);
             if (part.length === 0) throw wrongLength(path, size, size + bytes.length - at);
             piece.set(part, filled);

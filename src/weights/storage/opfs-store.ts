@@ -53,8 +53,8 @@ function isMissing(error: unknown): boolean {
 }
 
 /**
- * Files in the origin private file system. Beside each file lies a mark with its length, written after the file has been
- * flushed; a file without a mark, or of another length (a tab that died, a disk that filled up), does not count.
+ * Files in the origin private file system. Beside each file lies a mark with its length, written after the file has
+ * been flushed; a file without a mark, or of another length (a tab that died, a disk that filled up), does not count.
  */
 export function opfsStore(root: FileSystemDirectoryHandle, lock: Lock): BlobStore {
   async function folderOf(path: string, create: boolean): Promise<[FileSystemDirectoryHandle, string]> {

@@ -32,8 +32,8 @@ async function put(store: BlobStore, path: string, bytes: Uint8Array, version: s
 }
 
 /**
- * What every {@link BlobStore} must do, exercised under the folder `contract` and cleaned up. It needs no test framework, so a
- * page or a worker can run it on the real storage of a browser. @throws Error naming the broken rule
+ * What every {@link BlobStore} must do, exercised under the folder `contract` and cleaned up. It needs no test
+ * framework, so a page or a worker can run it on the real storage of a browser. @throws Error naming the broken rule
  */
 export async function checkStoreContract(store: BlobStore): Promise<void> {
   await store.delete('contract');
@@ -45,10 +45,19 @@ export async function checkStoreContract(store: BlobStore): Promise<void> {
     await put(store, path, bytes, 'v1');
     const blob = await store.get(path);
     check(blob?.size === bytes.length && blob.version === 'v1', 'size and version come back');
-    for (const [start, end] of [[0, 8], [4_194_300, 4_194_310], [1, 8_999_999], [0, 0], [8_999_990, 9_000_000]] as const) {
+    for (const [start, end] of [
+      [0, 8],
+      [4_194_300, 4_194_310],
+      [1, 8_999_999],
+      [0, 0],
+      [8_999_990, 9_000_000],
+    ] as const) {
       const part = await blob.read(start, end);
       check(part.length === end - start, `[${start}, ${end}) has its length`);
-      check(part.every((byte, i) => byte === bytes[start + i]), `[${start}, ${end}) has its bytes`);
+      check(
+        part.every((byte, i) => byte === bytes[start + i]),
+        `[${start}, ${end}) has its bytes`,
+      );
     }
     const mine = await blob.read(0, 4);
     mine.fill(255);

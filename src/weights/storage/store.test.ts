@@ -123,7 +123,8 @@ describe('memory', () => {
 });
 
 describe('quota', () => {
-  const manager = (quota: number, usage: number) => ({ estimate: async () => ({ quota, usage }) }) as unknown as StorageManager;
+  const manager = (quota: number, usage: number) =>
+    ({ estimate: async () => ({ quota, usage }) }) as unknown as StorageManager;
 
   it('is asked before writing', async () => {
     expect(await freeQuota(manager(100e6, 40e6))).toBe(60e6);
@@ -151,7 +152,9 @@ describe('openStore', () => {
     vi.stubGlobal('navigator', { storage: opfs() });
     vi.stubGlobal('caches', caches);
     expect((await openStore()).kind).toBe('opfs');
-    vi.stubGlobal('navigator', { storage: { getDirectory: () => Promise.reject(new DOMException('no', 'SecurityError')) } });
+    vi.stubGlobal('navigator', {
+      storage: { getDirectory: () => Promise.reject(new DOMException('no', 'SecurityError')) },
+    });
     expect((await openStore()).kind).toBe('cache');
     vi.stubGlobal('navigator', {});
     vi.stubGlobal('caches', undefined);

@@ -27,8 +27,8 @@ export interface StoredUsage {
 }
 
 /**
- * Files in the browser's storage. Several tabs may use one store: a file has one writer at a time, readers see only files that
- * were written to the end, and a file whose length is not what was committed does not exist.
+ * Files in the browser's storage. Several tabs may use one store: a file has one writer at a time, readers see only
+ * files that were written to the end, and a file whose length is not what was committed does not exist.
  */
 export interface BlobStore {
   readonly kind: StoreKind;
@@ -38,13 +38,17 @@ export interface BlobStore {
    * @throws NvlmError `storage-full` (not enough quota left), `busy` (another tab is writing this file)
    */
   writer(path: string, size: number, version: string): Promise<BlobWriter>;
-  /** Deletes the file of this name, or everything in the folder of this name; unfinished files too. @throws NvlmError `busy` */
+  /**
+   * Deletes the file of this name, or everything in the folder of this name; unfinished files too. @throws NvlmError
+   * `busy`
+   */
   delete(prefix: string): Promise<void>;
   /** All committed files. */
   usage(): Promise<StoredUsage[]>;
 }
 
-const FREE_SPACE = 'Delete a stored model on the Models screen or free disk space; the model works without being stored.';
+const FREE_SPACE =
+  'Delete a stored model on the Models screen or free disk space; the model works without being stored.';
 
 /** What a browser throws while writing, as an error a user can act on. */
 export function storageError(cause: unknown): NvlmError {
@@ -58,16 +62,26 @@ export function storageError(cause: unknown): NvlmError {
 }
 
 export function storeBusy(cause?: unknown): NvlmError {
-  return new NvlmError('busy', 'Another tab is writing this model.', 'Wait until the other tab has loaded it.', { cause });
+  return new NvlmError('busy', 'Another tab is writing this model.', 'Wait until the other tab has loaded it.', {
+    cause,
+  });
 }
 
 export function notEnoughRoom(needed: number, free: number): NvlmError {
   const mb = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
-  return new NvlmError('storage-full', `Storing needs ${mb(needed)} and the browser allows ${mb(Math.max(0, free))} more.`, FREE_SPACE);
+  return new NvlmError(
+    'storage-full',
+    `Storing needs ${mb(needed)} and the browser allows ${mb(Math.max(0, free))} more.`,
+    FREE_SPACE,
+  );
 }
 
 export function wrongLength(path: string, size: number, got: number): NvlmError {
-  return new NvlmError('internal', `${got} bytes of ${path} were written, ${size} announced.`, 'This is a bug in the playground: please report it.');
+  return new NvlmError(
+    'internal',
+    `${got} bytes of ${path} were written, ${size} announced.`,
+    'This is a bug in the playground: please report it.',
+  );
 }
 
 /** True for the file `prefix` itself and for everything in the folder `prefix`. */
