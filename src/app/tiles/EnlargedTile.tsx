@@ -27,7 +27,7 @@ export function EnlargedTile({ shown, index }: { shown: Shown; index: number }) 
     const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across, Home: -Infinity, End: Infinity }[event.key];
     if (step === undefined) return;
     event.preventDefault();
-    const next = cell === null ? 0 : cell + step;
+    const next = cell === null && step === 1 ? 0 : (cell ?? 0) + step;
     focusTile(index, Math.min(across * across - 1, Math.max(0, next)));
   };
 

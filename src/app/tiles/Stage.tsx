@@ -17,6 +17,7 @@ interface Props {
   onView: (view: ViewStop) => void;
 }
 
+const SEEN_WHOLE_MS = 450;
 const STOP_TITLES: Record<ViewStop, string> = { original: 'Original', resized: 'Resized', tiles: 'Tiles' };
 
 /** The picture on its way from its own proportions, over the canvas it is resized to, to separate tiles. */
@@ -25,9 +26,18 @@ export function Stage({ shown, view, onView }: Props) {
   const stop = VIEW_STOPS.indexOf(view);
   const [pull, setPull] = useState(stop);
   const [dragging, setDragging] = useState(false);
+  const latestStop = useRef(stop);
+  latestStop.current = stop;
   const enlarged = useFocus((state) => state.enlarged);
   const preview = useFocus((state) => state.preview);
   useEffect(() => setPull(stop), [stop]);
+  const { id } = shown.image;
+  useEffect(() => {
+    // A new picture is first seen whole, then taken to where the view stands.
+    setPull(0);
+    const timer = setTimeout(() => setPull(latestStop.current), SEEN_WHOLE_MS);
+    return () => clearTimeout(timer);
+  }, [id]);
 
   const { tiling } = shown.inspection;
   const { cols, rows } = tiling.grid;

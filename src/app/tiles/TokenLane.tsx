@@ -30,6 +30,8 @@ interface Props {
 }
 
 const MARGIN = 3;
+/** Tokens a side up to which their mean colours would show nothing, so the patches themselves are drawn. */
+const COARSEST_MOSAIC = 8;
 
 /** One run of tokens, drawn: words as chips, visual tokens as the mosaic of their tile. A slider walks it token by token. */
 export function TokenLane({ shown, architecture, lane, label, blocks, side }: Props) {
@@ -187,8 +189,9 @@ function drawMosaic(context: CanvasRenderingContext2D, box: BlockBox, shown: Sho
   const { tile } = box.block;
   const picture = tile === null ? undefined : shown.pictures[tile];
   if (!visual || tile === null || !picture) return;
-  context.imageSmoothingEnabled = false;
-  context.drawImage(picture.mosaic, visual.x, visual.y, visual.width, visual.height);
+  const coarse = shown.across <= COARSEST_MOSAIC;
+  context.imageSmoothingEnabled = coarse;
+  context.drawImage(coarse ? picture.pixels : picture.mosaic, visual.x, visual.y, visual.width, visual.height);
   const unit = visual.width / shown.across;
   if (unit >= 4) {
     context.strokeStyle = ink.surface;
