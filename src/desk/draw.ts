@@ -1,6 +1,6 @@
 import { FONT_OUTLINES } from './glyphs.ts';
 import { MASK, glyphMask, shapeMask } from './masks.ts';
-import type { Mask } from './outline.ts';
+import type { Mask } from './masks.ts';
 import type { Random } from './random.ts';
 import type { Scene } from './scene.ts';
 import { CELL, COLOUR_RGB } from './vocabulary.ts';
@@ -112,9 +112,9 @@ class Canvas {
   /** Lays `colour` through the mask, whose middle is the middle of the cell with corner (x, y); cut at the picture's edges. */
   blend(mask: Mask, x: number, y: number, colour: Rgb): void {
     const [left, top] = [x - (MASK - CELL) / 2, y - (MASK - CELL) / 2];
-    for (let my = Math.max(0, -top); my < mask.height && top + my < this.height; my++) {
-      for (let mx = Math.max(0, -left); mx < mask.width && left + mx < this.width; mx++) {
-        const alpha = mask.coverage[my * mask.width + mx] ?? 0;
+    for (let my = Math.max(0, -top); my < MASK && top + my < this.height; my++) {
+      for (let mx = Math.max(0, -left); mx < MASK && left + mx < this.width; mx++) {
+        const alpha = (mask[my * MASK + mx] ?? 0) / 255;
         if (alpha === 0) continue;
         const at = ((top + my) * this.width + left + mx) * 3;
         for (let k = 0; k < 3; k++) {

@@ -1,6 +1,6 @@
 import { FONT_OUTLINES, UNITS_PER_EM } from './glyphs.ts';
 import { circleContour, rasterise, readOutline } from './outline.ts';
-import type { Contour, Mask } from './outline.ts';
+import type { Contour } from './outline.ts';
 import { CELL, CHARACTERS } from './vocabulary.ts';
 import type { ShapeKind } from './vocabulary.ts';
 
@@ -10,11 +10,18 @@ export const MASK = 2 * CELL;
 /** Baseline under the middle of the cell, in pixels. */
 const BASELINE = 9;
 
+/** MASK × MASK bytes, row-major, 255 = covered. */
+export type Mask = Uint8Array;
+
+/** Every font, size and character there is makes ten thousand masks of 3 kB. */
 const cache = new Map<string, Mask>();
 
-function cached(key: string, make: () => Mask): Mask {
+function cached(key: string, outline: () => readonly Contour[]): Mask {
   let mask = cache.get(key);
-  if (!mask) cache.set(key, (mask = make()));
+  if (!mask) {
+    mask = Uint8Array.from(rasterise(outline(), MASK, MASK), (coverage) => Math.floor(coverage * 255 + 0.5));
+    cache.set(key, mask);
+  }
   return mask;
 }
 
@@ -43,8 +50,7 @@ export function glyphMask(font: number, size: number, character: string): Mask {
     const head = Math.abs(top - capHeight) < OVERSHOOT ? Math.round(capHeight * scale) : top * scale;
     const foot = Math.abs(bottom) < OVERSHOOT ? 0 : bottom * scale;
     const stretch = (head - foot) / (top - bottom);
-    const contours = readOutline(glyph, { x: left, y: CELL + BASELINE - foot + bottom * stretch, scaleX: scale, scaleY: stretch });
-    return rasterise(contours, MASK, MASK);
+    return readOutline(glyph, { x: left, y: CELL + BASELINE - foot + bottom * stretch, scaleX: scale, scaleY: stretch });
   });
 }
 
@@ -82,5 +88,5 @@ const SHAPE_CONTOURS: Record<ShapeKind, (c: number, r: number) => Contour[]> = {
 
 /** A shape `size` pixels across in the middle of a MASK × MASK square. */
 export function shapeMask(kind: ShapeKind, size: number): Mask {
-  return cached(`${kind} ${size}`, () => rasterise(SHAPE_CONTOURS[kind](CELL, size / 2), MASK, MASK));
+  return cached(`${kind} ${size}`, () => SHAPE_CONTOURS[kind](CELL, size / 2));
 }

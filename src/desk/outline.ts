@@ -3,13 +3,6 @@
 /** Closed polygon as x, y, x, y …; the last point joins the first. */
 export type Contour = readonly number[];
 
-export interface Mask {
-  width: number;
-  height: number;
-  /** Covered part of each pixel, 0–1, row-major. */
-  coverage: Float64Array;
-}
-
 /** Where an outline's origin goes, in pixels, and pixels a unit. */
 export interface Placement {
   x: number;
@@ -83,9 +76,11 @@ function addCubic(out: number[], [x0, y0, x1, y1, x2, y2, x3, y3]: EightNumbers)
 /**
  * Exact-area coverage, as FreeType's smooth rasteriser computes it: every edge adds, in the pixels it passes, the height
  * it covers and the area to its right; a running sum along the row turns that into winding × coverage. Contours of one
- * direction unite, holes run the other way. What lies outside the mask is cut off.
+ * direction unite, holes run the other way. What lies outside is cut off.
+ *
+ * @returns covered part of each pixel, 0–1, `width · height`, row-major
  */
-export function rasterise(contours: readonly Contour[], width: number, height: number): Mask {
+export function rasterise(contours: readonly Contour[], width: number, height: number): Float64Array {
   // One column more: an edge in the last pixel still hands on what lies to its right.
   const stride = width + 2;
   const deltas = new Float64Array(stride * height);
@@ -103,7 +98,7 @@ export function rasterise(contours: readonly Contour[], width: number, height: n
       coverage[row * width + col] = Math.min(1, Math.abs(sum));
     }
   }
-  return { width, height, coverage };
+  return coverage;
 }
 
 function addEdge(
@@ -126,7 +121,7 @@ function addSpan(deltas: Float64Array, start: number, width: number, x0: number,
   const clamp = (x: number) => Math.min(width, Math.max(0, x));
   const [left, right] = [clamp(Math.min(x0, x1)), clamp(Math.max(x0, x1))];
   const whole = Math.abs(x1 - x0);
-  // Parts left or right of the mask act as an upright edge at its border.
+  // Parts left or right of the picture act as an upright edge at its border.
   const outsideLeft = whole > 0 ? (left - Math.min(x0, x1)) / whole : 0;
   const outsideRight = whole > 0 ? (Math.max(x0, x1) - right) / whole : 0;
   if (outsideLeft > 0) addUpright(deltas, start, 0, cover * Math.min(1, outsideLeft));
