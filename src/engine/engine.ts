@@ -111,20 +111,25 @@ export function createEngine(platform: EnginePlatform): Engine {
       onProgress?.({ stage, loadedBytes: 0, totalBytes: 0, bytesPerSecond: 0, etaSeconds: null, fromStorage: false, ...progress });
     const device = await usableDevice();
     report('config');
-    const folder = await openModelFolder(await platform.openFiles(source, { signal }), signal);
-    // The new model is only given up for when it is there: until then the old one stays usable.
-    report('weights', { totalBytes: folder.tensorBytes });
+    const files = await platform.openFiles(source, { signal });
     let latest: Partial<LoadProgress> = {};
-    const session = await Session.open(folder, device, {
-      signal,
-      onProgress: (progress) => report('weights', (latest = progress)),
-    }).catch((error: unknown) => {
+    try {
+      const folder = await openModelFolder(files, signal);
+      report('weights', { totalBytes: folder.tensorBytes });
+      const session = await Session.open(folder, device, {
+        signal,
+        onProgress: (progress) => report('weights', (latest = progress)),
+      });
+      // The old model stays usable until the new one is there.
+      unloadNow();
+      loaded = { session, source, entry: await describe(source, folder, session) };
+    } catch (error) {
       throw device.explain(error);
-    });
-    unloadNow();
-    const entry = await describe(source, folder, session);
-    loaded = { session, source, entry };
+    } finally {
+      files.close();
+    }
     report('ready', latest);
+    const { session, entry } = loaded;
     const { config } = session;
     return {
       entry,
@@ -158,8 +163,12 @@ export function createEngine(platform: EnginePlatform): Engine {
 
   async function readGeometry(id: string, { signal }: CallOptions): Promise<Geometry> {
     const source: ModelSource = isBundled(id) ? { kind: 'bundled', id } : { kind: 'folder', path: id };
-    const folder = await openModelFolder(await platform.openFiles(source, { signal }), signal);
-    return geometryOfModel({ id, title: id, ...openTextSide(folder) });
+    const files = await platform.openFiles(source, { signal });
+    try {
+      return geometryOfModel({ id, title: id, ...openTextSide(await openModelFolder(files, signal)) });
+    } finally {
+      files.close();
+    }
   }
 
   return {
