@@ -32,7 +32,8 @@ export async function runOpCases(ops?: string[]): Promise<OpCaseResult[]> {
   return results;
 }
 
-async function runOpCase(opCase: OpCase): Promise<OpCaseResult> {
+/** One case of {@link runOpCases}. */
+export async function runOpCase(opCase: OpCase): Promise<OpCaseResult> {
   const backend = tf.getBackend();
   const got = await evaluate(opCase, opCase.run);
   let expected: Values;

@@ -101,7 +101,7 @@ function loadB(layout: Layout, vectorised: boolean): string {
 }
 
 /** Each of 16 × 16 threads computes `perThread` rows × 4 columns; both operands pass through workgroup memory. */
-function tiledProgram(left: LeftLayout, layout: Layout, perThread: 1 | 2 | 4, vectorised: boolean, withBias: boolean): Program {
+function tiledProgram(left: LeftLayout, layout: Layout, perThread: 1 | 4, vectorised: boolean, withBias: boolean): Program {
   const tileRows = 16 * perThread;
   // One more than the rows, so that threads which store along the depth meet different memory banks.
   const stride = tileRows + 1;
@@ -305,7 +305,7 @@ function tiledProduct(
   const { rows, columns } = sizes;
   const vectorised = layout === 'f32' && columns % 4 === 0;
   const withBias = bias !== undefined;
-  const perThread = rows <= 16 ? 1 : rows <= 32 ? 2 : 4;
+  const perThread = rows <= 16 ? 1 : 4;
   const program = once(`${left} ${layout} tiled ${perThread} ${vectorised} ${withBias}`, () =>
     tiledProgram(left, layout, perThread, vectorised, withBias),
   );

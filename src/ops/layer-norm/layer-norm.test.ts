@@ -1,0 +1,3 @@
+import { testOpCases } from '../../../tests/support/op-cases.ts';
+
+testOpCases('layerNorm');
