@@ -3,10 +3,6 @@ import type { ModelEntry } from './api.ts';
 /** A model that ships with the page, in `public/models/<id>`. */
 export type BundledModel = Pick<ModelEntry, 'id' | 'title' | 'architecture' | 'parameters' | 'bytes' | 'note'>;
 
-const WORLD =
-  'It knows one drawn world: capital letters, digits and the point, one a 28-pixel cell, six shapes in six colours, and bars. ' +
-  'Anything else, a photograph too, gets a confident wrong answer.';
-
 /** The nano models, best first. `bytes` adds up each manifest; a test holds both figures to the files. */
 export const BUNDLED_MODELS: readonly BundledModel[] = [
   {
@@ -15,7 +11,7 @@ export const BUNDLED_MODELS: readonly BundledModel[] = [
     architecture: 'NVLM_D',
     parameters: 3_049_344,
     bytes: 6_156_302,
-    note: `Reads notes, receipts, bar charts and shapes on one to six tiles: the one to start with. ${WORLD}`,
+    note: 'Reads notes, receipts, bar charts and shapes on one to six tiles: the one to start with.',
   },
   {
     id: 'nano-x',
@@ -23,7 +19,7 @@ export const BUNDLED_MODELS: readonly BundledModel[] = [
     architecture: 'NVLM_X',
     parameters: 3_467_908,
     bytes: 6_981_982,
-    note: `Answers text questions but hardly sees yet: on pictures it does little better than guessing. ${WORLD}`,
+    note: 'Answers text questions but hardly sees yet: on pictures it does little better than guessing.',
   },
   {
     id: 'nano-h',
@@ -31,7 +27,7 @@ export const BUNDLED_MODELS: readonly BundledModel[] = [
     architecture: 'NVLM_H',
     parameters: 3_639_940,
     bytes: 7_342_707,
-    note: `Reads a picture of one tile well and several tiles poorly. ${WORLD}`,
+    note: 'Reads a picture of one tile well and several tiles poorly.',
   },
 ];
 
