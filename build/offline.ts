@@ -8,7 +8,7 @@ const workerName = 'service-worker';
 /**
  * Makes the built site work without a network after the first visit: builds `service-worker.ts` into `service-worker.js` beside
  * the page, tells it every file to keep, and has the page register it. Weights are not among the files: the engine stores
- * those itself, when a model is loaded.
+ * those of the models that were loaded.
  */
 export function offlinePlugin(): Plugin {
   let config: ResolvedConfig;

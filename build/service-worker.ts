@@ -25,6 +25,7 @@ declare const __PRECACHE_VERSION__: string;
 const scope = self as unknown as ServiceWorkerScope;
 const addressOf = (file: string) => new URL(file, scope.registration.scope).href;
 const page = addressOf('index.html');
+const models = addressOf('models/');
 // The cache storage is one an origin, and another copy of the site may live under another path.
 const prefix = `nvlm-playground ${scope.registration.scope} `;
 const cacheName = prefix + __PRECACHE_VERSION__;
@@ -36,8 +37,27 @@ scope.addEventListener('fetch', (event) => {
   const { request } = event;
   if (request.method !== 'GET') return;
   if (request.mode === 'navigate') event.respondWith(answer(page, request));
-  else if (kept.has(request.url)) event.respondWith(answer(request.url, request));
+  else if (!kept.has(request.url)) return;
+  else if (request.url.startsWith(models)) event.respondWith(newestDescription(request));
+  else event.respondWith(answer(request.url, request));
 });
+
+/**
+ * Configuration, tokenizer and manifest of a bundled model: from the network, so that they fit the weights, which the engine
+ * fetches and stores itself; without a network, as they were last seen.
+ */
+async function newestDescription(request: Request): Promise<Response> {
+  const cache = await caches.open(cacheName);
+  try {
+    const response = await fetch(request);
+    if (response.ok) await cache.put(request.url, response.clone());
+    return response;
+  } catch (error) {
+    const last = await cache.match(request.url);
+    if (last) return last;
+    throw error;
+  }
+}
 
 async function fill(): Promise<void> {
   const cache = await caches.open(cacheName);

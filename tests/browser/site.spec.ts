@@ -1,0 +1,51 @@
+import type { Page } from '@playwright/test';
+import { contentSecurityPolicy } from '../../build/content-security-policy.ts';
+import { expect, test } from './fixtures.ts';
+import { serveSite } from './static-server.ts';
+
+async function modelAnswers(page: Page): Promise<void> {
+  await expect(page.getByRole('heading', { name: 'Ask about the picture' })).toBeVisible();
+  await page.getByRole('button', { name: 'Read everything.' }).click();
+  const answer = page.getByRole('article').last();
+  await expect(answer.getByRole('button', { name: 'Retry' })).toBeVisible();
+  await expect(answer).toContainText('PLATFORM');
+}
+
+test('the site works from any path on a host that sends no headers', async ({ page }) => {
+  const site = await serveSite('/some/where/');
+  await page.goto(site.url);
+  expect(await page.evaluate(() => globalThis.crossOriginIsolated)).toBe(false);
+  await modelAnswers(page);
+  await site.stop();
+});
+
+test('after the first visit the site works without a network', async ({ page, pageErrors }) => {
+  const site = await serveSite('/some/where/');
+  await page.goto(site.url);
+  await modelAnswers(page);
+  await expect
+    .poll(() => page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.active?.state))
+    .toBe('activated');
+
+  await site.stop();
+  await page.reload();
+  await modelAnswers(page);
+  await page.getByRole('link', { name: 'Tiles' }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+  // Chromium logs each request that found no network.
+  pageErrors.splice(0, Infinity, ...pageErrors.filter((text) => !text.includes('ERR_CONNECTION_REFUSED')));
+});
+
+test('the policy is in the page itself and stops foreign scripts', async ({ page, pageErrors }) => {
+  await page.goto('./');
+  await expect(page.locator('meta[http-equiv="Content-Security-Policy"]')).toHaveAttribute('content', contentSecurityPolicy);
+  const ran = await page.evaluate(() => {
+    const script = document.createElement('script');
+    script.textContent = 'globalThis.injected = true';
+    document.body.append(script);
+    return 'injected' in globalThis;
+  });
+  expect(ran).toBe(false);
+  expect(pageErrors.join()).toContain('Content Security Policy');
+  pageErrors.length = 0;
+});
