@@ -1,6 +1,7 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { createEngineClient } from './engine-client.ts';
+import { convertToPng } from './picture-conversion.ts';
 import { createPreferences } from './preferences.ts';
 import { App } from './shell/App.tsx';
 import { startApp } from './start.ts';
@@ -10,7 +11,12 @@ import './theme.css';
 
 // The worker starts before anything is drawn: the model is on its way while the page builds itself.
 const engine = createEngineClient();
-const store = createAppStore({ engine, preferences: createPreferences(), now: () => performance.now() });
+const store = createAppStore({
+  engine,
+  preferences: createPreferences(),
+  convertPicture: convertToPng,
+  now: () => performance.now(),
+});
 startApp(store);
 
 createRoot(document.getElementById('root')!).render(

@@ -170,8 +170,15 @@ test.describe('pictures of one’s own', () => {
     }
   });
 
+  test('may come in a format that only the browser knows', async ({ page }) => {
+    await open(page);
+    const gif = Buffer.from('R0lGODdhKAAUAIAAAAAAAAAAACwAAAAAKAAUAEAIMAABCBxIsKDBgwgTKlzIsKHDhxAjSpxIsaLFixgzatzIsaPHjyBDihxJsqTJkxQDAgA7', 'base64');
+    await page.getByTestId('choose-picture').setInputFiles({ name: 'flat.gif', mimeType: 'image/gif', buffer: gif });
+    await expect(page.getByRole('figure')).toContainText('40 × 20 px · 2 tiles + thumbnail · 48 visual tokens');
+  });
+
   for (const [what, name, make, words] of [
-    ['a text file', 'notes.txt', async () => Buffer.from('Hello'), 'is not a PNG, JPEG or WebP picture'],
+    ['a text file', 'notes.txt', async () => Buffer.from('Hello'), 'is not a picture that can be read here'],
     ['a truncated picture', 'cut.png', async () => (await png(300, 200)).subarray(0, 200), /./],
     ['a picture of a billion pixels', 'bomb.png', async () => hugePng(), /./],
   ] as const) {

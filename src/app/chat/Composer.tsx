@@ -27,11 +27,16 @@ export function Composer() {
   useShortcut('/', () => field.current?.focus());
   useStopKey(answering, stopAnswer);
 
+  function send(): void {
+    setSettingsOpen(false);
+    void ask(draft);
+  }
+
   function onKeyDown(event: KeyboardEvent<HTMLTextAreaElement>): void {
     // Enter that ends the composition of a character is not meant for the question.
     if (event.key === 'Enter' && !event.shiftKey && !event.nativeEvent.isComposing) {
       event.preventDefault();
-      void ask(draft);
+      send();
     } else if (event.key === 'ArrowUp' && draft === '' && last) {
       event.preventDefault();
       setDraft(last.question);
@@ -61,7 +66,7 @@ export function Composer() {
         className={styles.form}
         onSubmit={(event) => {
           event.preventDefault();
-          void ask(draft);
+          send();
         }}
       >
         <textarea

@@ -19,7 +19,7 @@ export function Conversation() {
     const box = ref.current;
     if (!box || !follow.current || !last) return;
     if (box.scrollHeight > box.clientHeight) box.scrollTop = box.scrollHeight;
-    else box.lastElementChild?.lastElementChild?.scrollIntoView({ block: 'nearest' });
+    else box.querySelector('li:last-child article')?.scrollIntoView({ block: 'nearest' });
   }, [last]);
 
   return (

@@ -8,10 +8,12 @@ export function ModelNote() {
   return (
     <div className={styles.note}>
       <p>
-        <strong>{selected} is very small.</strong> It reads capitals, digits and the point, one a 28-pixel cell; it knows six shapes, six
-        colours and bar charts. Anything else, a photograph too, gets a confident wrong answer.
+        <strong>{selected} is very small.</strong> {note}
       </p>
-      {note && <p>{note}</p>}
+      <p>
+        It knows one drawn world: capital letters, digits and the point, one a 28-pixel cell, six shapes in six colours, and bars. Anything
+        else, a photograph too, gets a confident wrong answer.
+      </p>
     </div>
   );
 }

@@ -44,7 +44,14 @@ function Preview({ image, pending }: { image: SharedImage | null; pending: strin
   return (
     <figure className={styles.preview} aria-busy={pending !== null}>
       <div className={styles.frame}>
-        {image && url ? <img src={url} alt={image.description ?? `The picture in question: ${image.name}`} /> : <p>{pending ? '' : 'No picture yet'}</p>}
+        {image && url ? (
+          <>
+            <img src={url} alt={image.description ?? `The picture in question: ${image.name}`} />
+            <TileLines image={image} />
+          </>
+        ) : (
+          <p>{pending ? '' : 'No picture yet'}</p>
+        )}
         {pending && (
           <p className={styles.pending} role="status">
             Decoding {pending}…
@@ -61,6 +68,21 @@ function Preview({ image, pending }: { image: SharedImage | null; pending: strin
         </figcaption>
       )}
     </figure>
+  );
+}
+
+/** Where the picture is cut: drawn in the same box and fitted in the same way, so the lines lie where they belong. */
+function TileLines({ image: { width, height, tiles } }: { image: SharedImage }) {
+  const inner = (count: number) => Array.from({ length: count - 1 }, (_, i) => (i + 1) / count);
+  const path = [
+    ...inner(tiles.cols).map((part) => `M${part * width} 0V${height}`),
+    ...inner(tiles.rows).map((part) => `M0 ${part * height}H${width}`),
+  ].join('');
+  return (
+    <svg className={styles.lines} viewBox={`0 0 ${width} ${height}`} aria-hidden="true">
+      <path d={path} />
+      <path d={path} />
+    </svg>
   );
 }
 

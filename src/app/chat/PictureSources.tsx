@@ -5,7 +5,7 @@ import { useApp } from '../state/hooks.ts';
 import { CameraDialog } from './CameraDialog.tsx';
 import styles from './PictureSources.module.css';
 
-const ACCEPTED = 'image/png,image/jpeg,image/webp';
+const ACCEPTED = 'image/*';
 
 /** Ways to one's own picture. Dropping and pasting work on the whole page, see DropTarget. */
 export function PictureSources() {

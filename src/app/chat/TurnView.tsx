@@ -61,7 +61,12 @@ function TurnFacts({ turn }: { turn: Turn }) {
   const cut = turn.result?.finishReason === 'length';
   return (
     <ul className={styles.facts}>
-      {turn.model && <li className={styles.model}>{turn.model.id}</li>}
+      {turn.model && (
+        <li title={turn.result?.adapter?.description}>
+          <span className={styles.model}>{turn.model.id}</span>
+          {turn.result && ` on ${turn.result.backend === 'webgpu' ? 'WebGPU' : turn.result.backend}`}
+        </li>
+      )}
       {turn.status === 'done' && turn.expected !== null && <Verdict right={turn.answer.trim() === turn.expected} expected={turn.expected} />}
       {turn.status === 'stopped' && <li>stopped</li>}
       {cut && <li title="Raise it in the settings beside the question">cut at the longest length</li>}

@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import type { ModelEntry } from '../../engine/api.ts';
 import { Button } from '../components/Button.tsx';
 import { Dialog } from '../components/Dialog.tsx';
@@ -21,15 +21,24 @@ const STORAGE_WORDS: Record<NonNullable<ModelEntry['storage']>, string> = {
   files: 'files',
 };
 
+const REFRESH_MS = 2000;
+
 export function ModelsScreen() {
   const models = useApp((state) => state.models);
+  const refreshModels = useApp((state) => state.refreshModels);
+  // Files are written behind a load, and other tabs load and delete too.
+  useEffect(() => {
+    void refreshModels();
+    const timer = setInterval(() => void refreshModels(), REFRESH_MS);
+    return () => clearInterval(timer);
+  }, [refreshModels]);
   return (
     <div className={styles.screen}>
       <header>
         <h1>Models</h1>
         <p className={styles.lead}>
-          The same tiny vision encoder and decoder in three architectures, made for this playground. They read capitals, digits and the point, one a
-          28-pixel cell; they know six shapes, six colours and bar charts. A photograph gets a confident wrong answer.
+          The same tiny vision encoder and decoder in the three architectures of the family, made for this playground. They know one drawn world:
+          capital letters, digits and the point, one a 28-pixel cell, six shapes in six colours, and bars. A photograph gets a confident wrong answer.
         </p>
       </header>
       {models === null ? (

@@ -16,6 +16,8 @@ export type AppState = ChatSlice & ComposeSlice & DeviceSlice & ImageSlice & Mod
 export interface AppServices {
   engine: EngineClient;
   preferences: Preferences;
+  /** A PNG file of a picture that only the browser can decode; null when it cannot either. */
+  convertPicture(file: Blob): Promise<Uint8Array | null>;
   now(): number;
 }
 

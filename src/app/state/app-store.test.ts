@@ -12,13 +12,16 @@ let engine: FakeEngine;
 let store: AppStore;
 let stored: Map<string, string>;
 
+/** Knows one format more than the engine. */
+const convertPicture = async (file: Blob) => ((await file.text()).startsWith('GIF') ? Uint8Array.from(PNG) : null);
+
 function makeStore(): AppStore {
   const preferences = createPreferences({
     getItem: (name) => stored.get(name) ?? null,
     setItem: (name, value) => void stored.set(name, value),
   });
   let clock = 0;
-  return createAppStore({ engine, preferences, now: () => (clock += 1) });
+  return createAppStore({ engine, preferences, convertPicture, now: () => (clock += 1) });
 }
 
 beforeEach(() => {
@@ -165,6 +168,13 @@ describe('picture', () => {
     expect(await first).toBe(false);
     expect(state().image?.name).toBe('quick.png');
     expect(state().imageError).toBeNull();
+  });
+
+  it('is converted when only the browser can read it', async () => {
+    expect(await state().offerFile(new Blob(['GIF89a'], { type: 'image/gif' }), { kind: 'paste' })).toBe(true);
+    expect(state().image?.type).toBe('image/png');
+    expect(await state().offerFile(new Blob(['<svg/>'], { type: 'image/svg+xml' }), { kind: 'paste' })).toBe(false);
+    expect(state().imageError?.code).toBe('bad-image');
   });
 
   it('refuses a huge file before reading it', async () => {

@@ -45,7 +45,7 @@ export interface ImageSlice {
   dismissImageError(): void;
 }
 
-export function createImageSlice({ set, get, engine }: SliceTools): ImageSlice {
+export function createImageSlice({ set, get, engine, convertPicture }: SliceTools): ImageSlice {
   let lastId = 0;
   let pending: AbortController | null = null;
 
@@ -101,7 +101,9 @@ export function createImageSlice({ set, get, engine }: SliceTools): ImageSlice {
       const name = file.name || 'picture';
       return decode(claim(name), async () => {
         if (file.size > MAX_FILE_BYTES) throw fileTooLarge(name, file.size);
-        return { name, bytes: new Uint8Array(await file.arrayBuffer()), origin };
+        const bytes = new Uint8Array(await file.arrayBuffer());
+        if (sniffImageType(bytes) !== null || !file.type.startsWith('image/')) return { name, bytes, origin };
+        return { name, bytes: (await convertPicture(file)) ?? bytes, origin };
       });
     },
     reportImageError: (error) => set({ imageError: toPlainError(error) }),
@@ -119,7 +121,7 @@ export function sniffImageType(bytes: Uint8Array): ImageType | null {
 }
 
 function notAnImage(name: string): NvlmError {
-  return new NvlmError('bad-image', `“${name}” is not a PNG, JPEG or WebP picture.`, 'Choose a picture in one of these formats, or paste it.');
+  return new NvlmError('bad-image', `“${name}” is not a picture that can be read here.`, 'Choose a PNG, JPEG or WebP file, or paste a picture.');
 }
 
 function fileTooLarge(name: string, bytes: number): NvlmError {
