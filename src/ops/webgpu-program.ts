@@ -87,7 +87,7 @@ function prepare(program: Program): Omit<TfjsProgram, 'dispatch' | 'outputShape'
 export function runProgram(program: Program, { inputs, uniforms, outputShape, groups, output }: ProgramCall): tf.TensorInfo {
   const backend = tf.backend() as WebGPUBackend;
   const size = tf.util.sizeFromShape(outputShape);
-  const across = Math.ceil(groups / Math.ceil(groups / MAX_GROUPS));
+  const across = Math.ceil(groups / Math.ceil(groups / MAX_GROUPS)) || 1;
   const tfjsProgram: TfjsProgram = {
     ...prepare(program),
     dispatch: [across, Math.ceil(groups / across), 1],

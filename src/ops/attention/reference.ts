@@ -100,7 +100,8 @@ function headWeights(
   hidden: tf.Tensor2D | null,
 ): tf.Tensor2D {
   const group = heads / kvHeads;
-  const scores = tf.mul(tf.matMul(q, kTransposed), 1 / Math.sqrt(dim));
+  // Scaling q rather than the scores touches D instead of S numbers a row.
+  const scores = tf.matMul(tf.mul<tf.Tensor2D>(q, 1 / Math.sqrt(dim)), kTransposed);
   if (!visible || !hidden) return tf.softmax(scores) as tf.Tensor2D;
   const masked = tf.add(tf.reshape(scores, [group, rows, keys]), hidden);
   // Multiplying by the mask makes rows that see nothing zero, where softmax alone would make them uniform.

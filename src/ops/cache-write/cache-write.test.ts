@@ -10,11 +10,13 @@ forEachBackend((_, device) => {
     const cache = tf.zeros<tf.Rank.R3>([1, 3, 2]);
     const row = tf.tensor3d([5, 6], [1, 1, 2]);
     const starts = tf.tensor1d([1], 'int32');
-    await device().read(cache);
     expect(cacheWrite(cache, row, starts, [1])).toBe(cache);
     expect([...(await device().read(cache))]).toEqual([0, 0, 5, 6, 0, 0]);
+    const [again, at] = [tf.tensor3d([7, 8], [1, 1, 2]), tf.tensor1d([2], 'int32')];
+    cacheWrite(cache, again, at, [2]);
+    expect([...(await device().read(cache))]).toEqual([0, 0, 5, 6, 7, 8]);
     expect(() => cacheWrite(cache, row, starts, [3])).toThrow('1 rows at 3 in a cache of 3 rows');
-    tf.dispose([cache, row, starts]);
+    tf.dispose([cache, row, starts, again, at]);
   });
 }, ['webgpu']);
 
