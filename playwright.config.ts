@@ -12,7 +12,7 @@ export default defineConfig({
   // A software device uses every core: tests beside each other only time out.
   workers: 1,
   forbidOnly: true,
-  timeout: 120_000,
+  timeout: 240_000,
   globalTimeout: 11 * 60_000,
   expect: { timeout: 20_000 },
   use: {

@@ -3,6 +3,7 @@ import { browserPlatform } from '../../../src/device/browser.ts';
 import { openDevice } from '../../../src/device/open-device.ts';
 import type { BackendChoice, DeviceInfo } from '../../../src/device/types.ts';
 import { toPlainError, type PlainError } from '../../../src/errors.ts';
+import { runOpCases, type OpCaseResult } from '../../../src/ops/verify.ts';
 
 /** What a spec can have done in the page or in a worker; arguments and answers are plain data. */
 export const jobs = {
@@ -14,6 +15,17 @@ export const jobs = {
     product.dispose();
     await device.dispose();
     return { info: device.info, values };
+  },
+
+  /** Op cases (those of `ops`, or all) on the device against the reference. */
+  async verifyOps(choice: BackendChoice, ops?: string[]): Promise<OpCaseResult[]> {
+    const device = await openDevice(choice, browserPlatform());
+    // Else tfjs computes small inputs on the CPU.
+    if (choice === 'webgpu') tf.env().set('WEBGPU_CPU_FORWARD', false);
+    const results = await runOpCases(ops);
+    await device.check();
+    await device.dispose();
+    return results;
   },
 
   /** Loses the device under a running computation, then opens it again: the error, and values of the new device (50). */
