@@ -60,7 +60,10 @@ function readNote(scene: Scene, question: string): string | undefined {
       // By rows, then from left to right; two codes may touch in one row.
       const order = (p: string) => lines.findIndex(({ row, text }) => inHalf(p, row) && text.includes(part(p)));
       const inHalf = (p: string, row: number) => p.startsWith('top') === row < scene.height / 2;
-      return [...filled].sort((a, b) => order(a) - order(b) || Number(a.endsWith('right')) - Number(b.endsWith('right'))).map(part).join('\n');
+      return [...filled]
+        .sort((a, b) => order(a) - order(b) || Number(a.endsWith('right')) - Number(b.endsWith('right')))
+        .map(part)
+        .join('\n');
     }
   }
   return undefined;
@@ -110,7 +113,8 @@ function readShapes(scene: Scene, question: string): string | undefined {
   const counted = /^How many (\w+)( shapes)? are there\?$/.exec(question);
   if (question === 'How many shapes are there?') return String(shapes.length);
   if (counted?.[2]) return String(shapes.filter(({ colour }) => colour === counted[1]).length);
-  if (counted) return String(shapes.filter(({ shape }) => counted[1] === (shape === 'cross' ? 'crosses' : `${shape}s`)).length);
+  if (counted)
+    return String(shapes.filter(({ shape }) => counted[1] === (shape === 'cross' ? 'crosses' : `${shape}s`)).length);
   const about = /^(What colour|How big|Where) is the (\w+)\?$/.exec(question);
   if (about) {
     const kind = about[2]!;
@@ -138,7 +142,9 @@ function readShapes(scene: Scene, question: string): string | undefined {
     return holds[relation[3] as keyof typeof holds] ? 'yes' : 'no';
   }
   if (question === 'Describe the image.' || question === 'What can you see?') {
-    return shapes.map(({ big, colour, shape }) => `a ${big ? 'big' : 'small'} ${colour} ${shape}`).join(', ') || 'nothing';
+    return (
+      shapes.map(({ big, colour, shape }) => `a ${big ? 'big' : 'small'} ${colour} ${shape}`).join(', ') || 'nothing'
+    );
   }
   return undefined;
 }
@@ -167,7 +173,11 @@ function readChart(scene: Scene, question: string): string | undefined {
   const higher = /^Is bar (\w) higher than bar (\w)\?$/.exec(question);
   if (higher) {
     const height = (name: string) => bars.find(({ label }) => label === name)!.height;
-    return height(higher[1]!) === height(higher[2]!) ? undefined : height(higher[1]!) > height(higher[2]!) ? 'yes' : 'no';
+    return height(higher[1]!) === height(higher[2]!)
+      ? undefined
+      : height(higher[1]!) > height(higher[2]!)
+        ? 'yes'
+        : 'no';
   }
   const which = /^Which bar is (\S+?)( highest| lowest)?\?$/.exec(question);
   if (which) {
@@ -197,19 +207,51 @@ describe('answers', () => {
     for (let seed = 0; seed < 3000; seed++) {
       const scene = makeScene(new Random(seed));
       for (const { task, question, answer } of scene.questions) {
-        const found = question === 'What kind of picture is this?' ? KIND[scene.kind] : READERS[scene.kind](scene, question);
+        const found =
+          question === 'What kind of picture is this?' ? KIND[scene.kind] : READERS[scene.kind](scene, question);
         if (found !== answer) wrong.push(`seed ${seed}: ${question} ${answer}, found ${found}`);
         tasks.add(task);
       }
     }
     expect(wrong).toEqual([]);
     expect([...tasks].sort()).toEqual([
-      'chart: absent', 'chart: all', 'chart: bar colour', 'chart: count', 'chart: height', 'chart: highest', 'chart: relation',
-      'chart: what', 'note: absent', 'note: all', 'note: count', 'note: line', 'note: place', 'note: read', 'note: what',
-      'note: where', 'note: which line', 'receipt: absent', 'receipt: all', 'receipt: count', 'receipt: is there',
-      'receipt: item', 'receipt: price', 'receipt: total', 'receipt: what', 'shapes: absent', 'shapes: all', 'shapes: colour',
-      'shapes: count', 'shapes: count colour', 'shapes: count kind', 'shapes: is there', 'shapes: kind', 'shapes: relation',
-      'shapes: size', 'shapes: what', 'shapes: where',
+      'chart: absent',
+      'chart: all',
+      'chart: bar colour',
+      'chart: count',
+      'chart: height',
+      'chart: highest',
+      'chart: relation',
+      'chart: what',
+      'note: absent',
+      'note: all',
+      'note: count',
+      'note: line',
+      'note: place',
+      'note: read',
+      'note: what',
+      'note: where',
+      'note: which line',
+      'receipt: absent',
+      'receipt: all',
+      'receipt: count',
+      'receipt: is there',
+      'receipt: item',
+      'receipt: price',
+      'receipt: total',
+      'receipt: what',
+      'shapes: absent',
+      'shapes: all',
+      'shapes: colour',
+      'shapes: count',
+      'shapes: count colour',
+      'shapes: count kind',
+      'shapes: is there',
+      'shapes: kind',
+      'shapes: relation',
+      'shapes: size',
+      'shapes: what',
+      'shapes: where',
     ]);
   });
 
@@ -218,7 +260,9 @@ describe('answers', () => {
     for (let seed = 0; seed < 3000; seed++) {
       const { task, question, answer } = makeTextQuestion(new Random(seed));
       const [, first = '', second = ''] =
-        /^(?:Repeat|Write|Sort|What comes after|How many characters are in|What is|Is|If) (.+?)(?: backwards| in (\w+))?[.?]$/.exec(question) ?? [];
+        /^(?:Repeat|Write|Sort|What comes after|How many characters are in|What is|Is|If) (.+?)(?: backwards| in (\w+))?[.?]$/.exec(
+          question,
+        ) ?? [];
       const expected: Record<string, () => string | undefined> = {
         'text: repeat': () => first,
         'text: reverse': () => first.split('').reverse().join(''),

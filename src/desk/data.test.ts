@@ -22,7 +22,8 @@ describe('deskDataset', () => {
   it('has picture k, its questions and its text whatever the count', () => {
     const few = deskDataset({ count: 4, seed: 3 });
     const many = deskDataset({ count: 9, seed: 3 });
-    const ofPicture = (k: number, set: typeof few) => set.records.filter(({ image }) => image === set.pictures[k]?.path);
+    const ofPicture = (k: number, set: typeof few) =>
+      set.records.filter(({ image }) => image === set.pictures[k]?.path);
     expect(ofPicture(3, many)).toEqual(ofPicture(3, few));
     expect(Buffer.compare(many.pictures[3]!.draw().data, few.pictures[3]!.draw().data)).toBe(0);
     expect(many.records.find(({ id }) => id === 'text-005')).toEqual(few.records.find(({ id }) => id === 'text-005'));
@@ -33,7 +34,11 @@ describe('deskDataset', () => {
     expect(pictures).toHaveLength(100);
     const withImage = records.filter(({ image }) => image !== undefined);
     expect(withImage).toHaveLength(500);
-    expect(records.slice(500).every(({ image, tiles, id }) => image === undefined && tiles === undefined && /^text-\d{3}$/.test(id))).toBe(true);
+    expect(
+      records
+        .slice(500)
+        .every(({ image, tiles, id }) => image === undefined && tiles === undefined && /^text-\d{3}$/.test(id)),
+    ).toBe(true);
     expect(records).toHaveLength(650);
     expect(new Set(records.map(({ id }) => id)).size).toBe(650);
     for (const { image, tiles, task, conversations } of withImage) {
@@ -56,11 +61,20 @@ describe('deskDataset', () => {
     };
     // Of pictures of the kind, both sets that the models were measured on (50 to 70 pictures a kind).
     const expected: [string, number][] = [
-      ['chart: bar colour', 0.88], ['chart: count', 0.84], ['chart: absent', 0.16], ['chart: what', 0.04], ['note: count', 1],
-      ['note: line', 0.74], ['receipt: total', 0.47], ['receipt: price', 0.9], ['shapes: count colour', 0.7], ['shapes: size', 0.28],
+      ['chart: bar colour', 0.88],
+      ['chart: count', 0.84],
+      ['chart: absent', 0.16],
+      ['chart: what', 0.04],
+      ['note: count', 1],
+      ['note: line', 0.74],
+      ['receipt: total', 0.47],
+      ['receipt: price', 0.9],
+      ['shapes: count colour', 0.7],
+      ['shapes: size', 0.28],
       ['shapes: absent', 0.08],
     ];
-    for (const [task, theirs] of expected) expect(Math.abs(share(task) - theirs), `${task} ${share(task)}`).toBeLessThan(0.15);
+    for (const [task, theirs] of expected)
+      expect(Math.abs(share(task) - theirs), `${task} ${share(task)}`).toBeLessThan(0.15);
   });
 
   it('refuses what it cannot make', () => {

@@ -43,8 +43,8 @@ const TEXT_A_PICTURE = 1.5;
 const MOST = 100_000;
 
 /**
- * A data set of the desk world in LLaVA's form: pictures in the world's proportions with five questions each, and text-only
- * questions in the proportion of the nano models' evaluation set (150 beside 100 pictures).
+ * A data set of the desk world in LLaVA's form: pictures in the world's proportions with five questions each, and
+ * text-only questions in the proportion of the nano models' evaluation set (150 beside 100 pictures).
  *
  * @throws NvlmError `usage` when count or seed is out of range
  */
@@ -130,7 +130,10 @@ export function pickQuestions(questions: readonly Question[], count: number, rng
   while (picked.length < count && left.size > 0) {
     const tasks = [...left.keys()];
     const weight = (task: string) => (RARE_TASK.test(task) ? RARE_WEIGHT : (TASK_WEIGHTS[task] ?? 1));
-    const task = rng.weighted(tasks, tasks.map((t) => (taken.has(t) ? REPEATED_WEIGHT : weight(t))));
+    const task = rng.weighted(
+      tasks,
+      tasks.map((t) => (taken.has(t) ? REPEATED_WEIGHT : weight(t))),
+    );
     const group = left.get(task) ?? [];
     const question = group.shift();
     if (question) picked.push(question);

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PLAIN_STYLE, drawScene, randomStyle } from './draw.ts';
 import type { Style } from './draw.ts';
+import { FONT_OUTLINES } from './glyphs.ts';
 import { makeScene } from './make-scene.ts';
 import { Random } from './random.ts';
 import { blankScene, putCell } from './scene.ts';
@@ -74,6 +75,24 @@ describe('drawScene', () => {
     );
   });
 
+  it('cuts off at the edge what is wider than its cell', () => {
+    const scene = blankScene('note', { cols: 1, rows: 1 });
+    const empty = drawScene(scene, PLAIN_STYLE, new Random(0)).data;
+    putCell(scene, 1, 3, { kind: 'character', character: 'W' });
+    let cut = 0;
+    for (const font of FONT_OUTLINES.keys()) {
+      const { data, width } = drawScene(
+        scene,
+        { ...PLAIN_STYLE, font, size: 27, shift: { x: 3, y: 0 } },
+        new Random(0),
+      );
+      const changed = [...data.keys()].filter((at) => data[at] !== empty[at]).map((at) => Math.floor(at / 3) % width);
+      expect(Math.min(...changed)).toBeGreaterThan(width / 2);
+      if (changed.includes(width - 1)) cut++;
+    }
+    expect(cut).toBeGreaterThan(3);
+  });
+
   it('draws bars 20 px wide in their colour', () => {
     const scene = blankScene('chart', { cols: 1, rows: 1 });
     putCell(scene, 1, 2, { kind: 'bar', colour: 'red' });
@@ -81,7 +100,13 @@ describe('drawScene', () => {
     const at = (x: number, y: number) => [...data.subarray((y * width + x) * 3, (y * width + x) * 3 + 3)];
     expect(at(60, 28)).toEqual([214, 40, 40]);
     expect(at(79, 55)).toEqual([214, 40, 40]);
-    for (const [x, y] of [[59, 30], [80, 30], [70, 27], [70, 56]] as const) expect(at(x, y)).toEqual([...PLAIN_STYLE.background]);
+    for (const [x, y] of [
+      [59, 30],
+      [80, 30],
+      [70, 27],
+      [70, 56],
+    ] as const)
+      expect(at(x, y)).toEqual([...PLAIN_STYLE.background]);
   });
 
   it('adds grain of the style’s deviation, grey and centred', () => {

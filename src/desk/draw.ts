@@ -34,7 +34,11 @@ export interface Style {
 /** The training pictures' looks: 12 % light on dark, 40 % with several fonts, three of four grainy. */
 export function randomStyle(rng: Random): Style {
   const dark = rng.random() < 0.12;
-  const colour = (low: number, high: number): Rgb => [rng.randint(low, high), rng.randint(low, high), rng.randint(low, high)];
+  const colour = (low: number, high: number): Rgb => [
+    rng.randint(low, high),
+    rng.randint(low, high),
+    rng.randint(low, high),
+  ];
   return {
     background: dark ? colour(0, 50) : colour(228, 255),
     ink: dark ? colour(190, 255) : colour(0, 90),
@@ -109,7 +113,7 @@ class Canvas {
     }
   }
 
-  /** Lays `colour` through the mask, whose middle is the middle of the cell with corner (x, y); cut at the picture's edges. */
+  /** Lays `colour` through the mask, centred on the cell with corner (x, y); cut at the picture's edges. */
   blend(mask: Mask, x: number, y: number, colour: Rgb): void {
     const [left, top] = [x - (MASK - CELL) / 2, y - (MASK - CELL) / 2];
     for (let my = Math.max(0, -top); my < MASK && top + my < this.height; my++) {

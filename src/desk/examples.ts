@@ -37,45 +37,68 @@ const RECIPES: readonly Recipe[] = [
     id: 'sign',
     title: 'A sign',
     seed: 11,
-    make: () => noteOfLines({ cols: 1, rows: 1 }, [{ row: 0, text: 'OPEN' }, { row: 2, text: '724' }]),
+    make: () =>
+      noteOfLines({ cols: 1, rows: 1 }, [
+        { row: 0, text: 'OPEN' },
+        { row: 2, text: '724' },
+      ]),
   },
   {
     id: 'first-shapes',
     title: 'Three shapes',
     seed: 5,
     make: (rng) =>
-      shapesAt({ cols: 1, rows: 1 }, [
-        { row: 0, col: 1, shape: 'star', colour: 'red', big: true },
-        { row: 1, col: 3, shape: 'circle', colour: 'blue', big: false },
-        { row: 3, col: 0, shape: 'square', colour: 'green', big: true },
-      ], rng),
+      shapesAt(
+        { cols: 1, rows: 1 },
+        [
+          { row: 0, col: 1, shape: 'star', colour: 'red', big: true },
+          { row: 1, col: 3, shape: 'circle', colour: 'blue', big: false },
+          { row: 3, col: 0, shape: 'square', colour: 'green', big: true },
+        ],
+        rng,
+      ),
   },
   {
     id: 'platform',
     title: 'To the train',
     seed: 38,
     make: () =>
-      noteOfLines({ cols: 2, rows: 1 }, [{ row: 0, text: 'PLATFORM' }, { row: 1, text: '7' }, { row: 3, text: 'TRAIN' }]),
+      noteOfLines({ cols: 2, rows: 1 }, [
+        { row: 0, text: 'PLATFORM' },
+        { row: 1, text: '7' },
+        { row: 3, text: 'TRAIN' },
+      ]),
   },
   {
     id: 'tall-bars',
     title: 'Two bars',
     seed: 8,
     make: (rng) =>
-      chartOfBars({ cols: 1, rows: 2 }, [
-        { label: 'A', height: 3, colour: 'red' },
-        { label: 'K', height: 6, colour: 'blue' },
-      ], 1, 2, rng),
+      chartOfBars(
+        { cols: 1, rows: 2 },
+        [
+          { label: 'A', height: 3, colour: 'red' },
+          { label: 'K', height: 6, colour: 'blue' },
+        ],
+        1,
+        2,
+        rng,
+      ),
   },
   {
     id: 'breakfast',
     title: 'A breakfast bill',
     seed: 3,
     make: (rng) =>
-      receiptOfItems({ cols: 3, rows: 1 }, [
-        { row: 0, name: 'TOAST', price: '4.05' },
-        { row: 1, name: 'COFFEE', price: '1.50' },
-      ], true, rng),
+      receiptOfItems(
+        { cols: 3, rows: 1 },
+        [
+          { row: 0, name: 'TOAST', price: '4.05' },
+          { row: 1, name: 'COFFEE', price: '1.50' },
+        ],
+        true,
+        rng,
+      ),
   },
   {
     id: 'bookmark',
@@ -83,7 +106,10 @@ const RECIPES: readonly Recipe[] = [
     seed: 21,
     make: () =>
       noteOfLines({ cols: 1, rows: 3 }, [
-        { row: 1, text: 'ROOM' }, { row: 4, text: 'K2X' }, { row: 6, text: 'LAMP' }, { row: 9, text: '45' },
+        { row: 1, text: 'ROOM' },
+        { row: 4, text: 'K2X' },
+        { row: 6, text: 'LAMP' },
+        { row: 9, text: '45' },
       ]),
   },
   {
@@ -102,36 +128,51 @@ const RECIPES: readonly Recipe[] = [
     title: 'A lunch bill',
     seed: 26,
     make: (rng) =>
-      receiptOfItems({ cols: 2, rows: 2 }, [
-        { row: 0, name: 'HAM', price: '2.40' },
-        { row: 2, name: 'EGG', price: '4.50' },
-        { row: 3, name: 'TEA', price: '1.05' },
-      ], true, rng),
+      receiptOfItems(
+        { cols: 2, rows: 2 },
+        [
+          { row: 0, name: 'HAM', price: '2.40' },
+          { row: 2, name: 'EGG', price: '4.50' },
+          { row: 3, name: 'TEA', price: '1.05' },
+        ],
+        true,
+        rng,
+      ),
   },
   {
     id: 'six-tile-shapes',
     title: 'Shapes on six tiles',
     seed: 17,
     make: (rng) =>
-      shapesAt({ cols: 3, rows: 2 }, [
-        { row: 1, col: 2, shape: 'triangle', colour: 'purple', big: true },
-        { row: 2, col: 9, shape: 'cross', colour: 'red', big: true },
-        { row: 5, col: 5, shape: 'diamond', colour: 'orange', big: true },
-        { row: 6, col: 1, shape: 'circle', colour: 'yellow', big: true },
-      ], rng),
+      shapesAt(
+        { cols: 3, rows: 2 },
+        [
+          { row: 1, col: 2, shape: 'triangle', colour: 'purple', big: true },
+          { row: 2, col: 9, shape: 'cross', colour: 'red', big: true },
+          { row: 5, col: 5, shape: 'diamond', colour: 'orange', big: true },
+          { row: 6, col: 1, shape: 'circle', colour: 'yellow', big: true },
+        ],
+        rng,
+      ),
   },
   {
     id: 'six-tile-bars',
     title: 'Bars on six tiles',
     seed: 30,
     make: (rng) =>
-      chartOfBars({ cols: 3, rows: 2 }, [
-        { label: 'E', height: 4, colour: 'green' },
-        { label: 'R', height: 2, colour: 'purple' },
-        { label: 'T', height: 7, colour: 'orange' },
-        { label: 'W', height: 5, colour: 'red' },
-        { label: 'Z', height: 1, colour: 'blue' },
-      ], 1, 2, rng),
+      chartOfBars(
+        { cols: 3, rows: 2 },
+        [
+          { label: 'E', height: 4, colour: 'green' },
+          { label: 'R', height: 2, colour: 'purple' },
+          { label: 'T', height: 7, colour: 'orange' },
+          { label: 'W', height: 5, colour: 'red' },
+          { label: 'Z', height: 1, colour: 'blue' },
+        ],
+        1,
+        2,
+        rng,
+      ),
   },
 ];
 
@@ -139,7 +180,9 @@ const RECIPES: readonly Recipe[] = [
 export function deskExamples(): DeskExample[] {
   return RECIPES.map(({ id, title, seed, make }) => {
     const scene = make(new Random(seed, 0));
-    const all = scene.questions.find((question) => question.task === `${scene.kind}: all` && !question.question.includes('labels'));
+    const all = scene.questions.find(
+      (question) => question.task === `${scene.kind}: all` && !question.question.includes('labels'),
+    );
     return {
       id,
       title,

@@ -35,7 +35,11 @@ function difference(mask: Mask, pillow: PillowMask): number {
 
 function draw({ font, character, shape, size }: PillowMask): Mask {
   if (shape) return shapeMask(shape, size);
-  return glyphMask(FONT_OUTLINES.findIndex(({ id }) => id === font), size, character ?? '');
+  return glyphMask(
+    FONT_OUTLINES.findIndex(({ id }) => id === font),
+    size,
+    character ?? '',
+  );
 }
 
 describe('masks', () => {
@@ -50,7 +54,8 @@ describe('masks', () => {
   it('draws shapes as Pillow does', () => {
     const shapes = fixture.filter((entry) => entry.shape);
     expect(shapes.length).toBe(12);
-    for (const entry of shapes) expect(difference(draw(entry), entry), `${entry.shape} ${entry.size}`).toBeLessThan(0.1);
+    for (const entry of shapes)
+      expect(difference(draw(entry), entry), `${entry.shape} ${entry.size}`).toBeLessThan(0.1);
   });
 
   it('has every character in every font, big enough to read and inside the mask', () => {
@@ -59,9 +64,14 @@ describe('masks', () => {
       for (const character of CHARACTERS) {
         const mask = glyphMask(font, 27, character);
         const ink = mask.reduce((sum, c) => sum + c, 0) / 255;
-        const edge = mask.filter((_, i) => i % MASK === 0 || i % MASK === MASK - 1 || i < MASK || i >= MASK * (MASK - 1));
+        const edge = mask.filter(
+          (_, i) => i % MASK === 0 || i % MASK === MASK - 1 || i < MASK || i >= MASK * (MASK - 1),
+        );
         expect(ink, `${id} ${character}`).toBeGreaterThan(character === '.' ? 4 : 40);
-        expect(edge.every((c) => c === 0), `${id} ${character} touches the edge`).toBe(true);
+        expect(
+          edge.every((c) => c === 0),
+          `${id} ${character} touches the edge`,
+        ).toBe(true);
       }
     }
   });

@@ -30,7 +30,7 @@ const OVERSHOOT = 30;
 
 /**
  * A character in the middle of a MASK × MASK square. Its foot stands on the baseline and its head at the cap height
- * rounded to whole pixels, as hinting puts them: the pictures that the nano models learnt from were drawn with hinted fonts.
+ * rounded to whole pixels, as hinting puts them: the nano models learnt from pictures drawn with hinted fonts.
  *
  * @param font index into FONT_OUTLINES
  * @param size em in pixels, whole
@@ -50,7 +50,12 @@ export function glyphMask(font: number, size: number, character: string): Mask {
     const head = Math.abs(top - capHeight) < OVERSHOOT ? Math.round(capHeight * scale) : top * scale;
     const foot = Math.abs(bottom) < OVERSHOOT ? 0 : bottom * scale;
     const stretch = (head - foot) / (top - bottom);
-    return readOutline(glyph, { x: left, y: CELL + BASELINE - foot + bottom * stretch, scaleX: scale, scaleY: stretch });
+    return readOutline(glyph, {
+      x: left,
+      y: CELL + BASELINE - foot + bottom * stretch,
+      scaleX: scale,
+      scaleY: stretch,
+    });
   });
 }
 

@@ -26,7 +26,8 @@ export function noteOfLines(grid: Grid, lines: readonly NoteLine[], indent = 0):
   for (const [i, text] of texts.entries()) {
     ask(scene, 'line', `Read line ${i + 1}.`, text);
     ask(scene, 'line', `What does line ${i + 1} say?`, text);
-    if (lines.length > 1 && countOf(texts, text) === 1) ask(scene, 'which line', `Which line says ${text}?`, String(i + 1));
+    if (lines.length > 1 && countOf(texts, text) === 1)
+      ask(scene, 'which line', `Which line says ${text}?`, String(i + 1));
   }
   const [first, last] = [texts[0], texts.at(-1)];
   if (texts.length > 1 && first !== undefined && last !== undefined) {
@@ -81,7 +82,11 @@ function randomLines(rng: Random, grid: Grid): Scene {
   const count = rng.randint(1, Math.min(height, 7));
   const rows = rng.sample(range(0, height), count).sort((a, b) => a - b);
   const indent = rng.choice([0, 0, 1]);
-  return noteOfLines(grid, rows.map((row) => ({ row, text: randomToken(rng, width - indent) })), indent);
+  return noteOfLines(
+    grid,
+    rows.map((row) => ({ row, text: randomToken(rng, width - indent) })),
+    indent,
+  );
 }
 
 /** A word, a number or a code of at most `most` characters. */

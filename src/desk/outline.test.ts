@@ -18,11 +18,17 @@ describe('rasterise', () => {
   it('never throws, and stays between 0 and 1, for any polygon, outside the mask too', () => {
     const at = fc.double({ min: -60, max: 60, noNaN: true });
     fc.assert(
-      fc.property(fc.array(fc.array(at, { maxLength: 14 }).map((a) => a.slice(0, a.length - (a.length % 2))), { maxLength: 3 }), (contours) => {
-        const coverage = rasterise(contours, 12, 9);
-        expect(coverage.length).toBe(108);
-        expect(coverage.every((c) => c >= 0 && c <= 1)).toBe(true);
-      }),
+      fc.property(
+        fc.array(
+          fc.array(at, { maxLength: 14 }).map((a) => a.slice(0, a.length - (a.length % 2))),
+          { maxLength: 3 },
+        ),
+        (contours) => {
+          const coverage = rasterise(contours, 12, 9);
+          expect(coverage.length).toBe(108);
+          expect(coverage.every((c) => c >= 0 && c <= 1)).toBe(true);
+        },
+      ),
       { numRuns: 500 },
     );
   });
@@ -37,7 +43,8 @@ describe('rasterise', () => {
     for (let row = 0; row < 10; row++) {
       for (let col = 0; col < 10; col++) {
         let hits = 0;
-        for (let k = 0; k < 400; k++) hits += Number(inside(col + ((k % 20) + 0.5) / 20, row + (Math.floor(k / 20) + 0.5) / 20));
+        for (let k = 0; k < 400; k++)
+          hits += Number(inside(col + ((k % 20) + 0.5) / 20, row + (Math.floor(k / 20) + 0.5) / 20));
         expect(Math.abs(coverage[row * 10 + col]! - hits / 400), `${row}, ${col}`).toBeLessThan(0.03);
       }
     }

@@ -23,7 +23,9 @@ export function readOutline(path: string, to: Placement): Contour[] {
   let current: number[] = [];
   let [x, y] = [0, 0];
   for (const [, command, text] of path.matchAll(/([MLQCZ])([^MLQCZ]*)/g)) {
-    const p = (text ?? '').split(' ').map((n, i) => (i % 2 === 0 ? to.x + Number(n) * to.scaleX : to.y - Number(n) * to.scaleY));
+    const p = (text ?? '')
+      .split(' ')
+      .map((n, i) => (i % 2 === 0 ? to.x + Number(n) * to.scaleX : to.y - Number(n) * to.scaleY));
     const [x1 = 0, y1 = 0, x2 = 0, y2 = 0, x3 = 0, y3 = 0] = p;
     if (command === 'M') {
       current = [x1, y1];
@@ -87,7 +89,16 @@ export function rasterise(contours: readonly Contour[], width: number, height: n
   for (const contour of contours) {
     for (let i = 0; i < contour.length; i += 2) {
       const j = (i + 2) % contour.length;
-      addEdge(deltas, stride, width, height, contour[i] ?? 0, contour[i + 1] ?? 0, contour[j] ?? 0, contour[j + 1] ?? 0);
+      addEdge(
+        deltas,
+        stride,
+        width,
+        height,
+        contour[i] ?? 0,
+        contour[i + 1] ?? 0,
+        contour[j] ?? 0,
+        contour[j + 1] ?? 0,
+      );
     }
   }
   const coverage = new Float64Array(width * height);
@@ -102,7 +113,14 @@ export function rasterise(contours: readonly Contour[], width: number, height: n
 }
 
 function addEdge(
-  deltas: Float64Array, stride: number, width: number, height: number, xa: number, ya: number, xb: number, yb: number,
+  deltas: Float64Array,
+  stride: number,
+  width: number,
+  height: number,
+  xa: number,
+  ya: number,
+  xb: number,
+  yb: number,
 ): void {
   if (ya === yb) return;
   const sign = ya < yb ? 1 : -1;
@@ -116,7 +134,7 @@ function addEdge(
   }
 }
 
-/** The part of an edge inside one row: from x0 to x1, covering `cover` of the row's height, shared out to the pixels it passes. */
+/** The part of an edge inside one row, from x0 to x1 over `cover` of its height, shared out to the pixels it passes. */
 function addSpan(deltas: Float64Array, start: number, width: number, x0: number, x1: number, cover: number): void {
   const clamp = (x: number) => Math.min(width, Math.max(0, x));
   const [left, right] = [clamp(Math.min(x0, x1)), clamp(Math.max(x0, x1))];
@@ -130,7 +148,7 @@ function addSpan(deltas: Float64Array, start: number, width: number, x0: number,
     if (outsideLeft === 0 && outsideRight === 0) addUpright(deltas, start, left, cover);
     return;
   }
-  for (let x = left; x < right; ) {
+  for (let x = left; x < right;) {
     const end = Math.min(Math.floor(x) + 1, right);
     addUpright(deltas, start, (x + end) / 2, (cover * (end - x)) / whole);
     x = end;

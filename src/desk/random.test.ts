@@ -34,7 +34,10 @@ describe('Random', () => {
   it('samples without repeating', () => {
     fc.assert(
       fc.property(fc.integer(), fc.integer({ min: 0, max: 20 }), (seed, count) => {
-        const sample = new Random(seed).sample(Array.from({ length: 20 }, (_, i) => i), count);
+        const sample = new Random(seed).sample(
+          Array.from({ length: 20 }, (_, i) => i),
+          count,
+        );
         expect(new Set(sample).size).toBe(count);
         expect(sample.every((n) => n >= 0 && n < 20)).toBe(true);
       }),

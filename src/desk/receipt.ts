@@ -74,7 +74,12 @@ export function randomReceipt(rng: Random, asked: Grid): Scene {
   const total = rng.random() < 0.6;
   const free = height - (total ? 1 : 0);
   const count = rng.randint(total ? 2 : 1, Math.min(free, 6));
-  const rows = rng.sample(Array.from({ length: free }, (_, i) => i), count).sort((a, b) => a - b);
+  const rows = rng
+    .sample(
+      Array.from({ length: free }, (_, i) => i),
+      count,
+    )
+    .sort((a, b) => a - b);
   const names = differing(count, () => randomName(rng, most));
   const prices = differing(count, () => randomPrice(rng));
   const items = rows.map((row, i) => ({ row, name: names[i] ?? '', price: prices[i] ?? '' }));

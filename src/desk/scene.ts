@@ -40,7 +40,14 @@ const KIND_NAMES: Record<SceneKind, string> = {
 export function blankScene(kind: SceneKind, grid: Grid): Scene {
   const width = grid.cols * CELLS_PER_TILE;
   const height = grid.rows * CELLS_PER_TILE;
-  return { kind, grid: { ...grid }, width, height, cells: new Array<Cell | null>(width * height).fill(null), questions: [] };
+  return {
+    kind,
+    grid: { ...grid },
+    width,
+    height,
+    cells: new Array<Cell | null>(width * height).fill(null),
+    questions: [],
+  };
 }
 
 /** Throws RangeError outside the grid: a layout that does not fit is a bug of the layout. */

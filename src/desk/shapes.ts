@@ -16,7 +16,8 @@ export interface PlacedShape {
 export function shapesAt(grid: Grid, placed: readonly PlacedShape[], rng: Random): Scene {
   const scene = blankScene('shapes', grid);
   const shapes = [...placed].sort((a, b) => a.row - b.row || a.col - b.col);
-  for (const { row, col, shape, colour, big } of shapes) putCell(scene, row, col, { kind: 'shape', shape, colour, big });
+  for (const { row, col, shape, colour, big } of shapes)
+    putCell(scene, row, col, { kind: 'shape', shape, colour, big });
   const count = (is: (s: PlacedShape) => boolean) => shapes.filter(is).length;
 
   ask(scene, 'count', 'How many shapes are there?', String(shapes.length));
@@ -75,7 +76,12 @@ export function shapesAt(grid: Grid, placed: readonly PlacedShape[], rng: Random
 export function randomShapes(rng: Random, grid: Grid): Scene {
   const { width, height } = blankScene('shapes', grid);
   const count = rng.random() < 0.9 ? rng.randint(0, 6) : rng.randint(4, 8);
-  const cells = rng.sample(Array.from({ length: width * height }, (_, i) => i), count).sort((a, b) => a - b);
+  const cells = rng
+    .sample(
+      Array.from({ length: width * height }, (_, i) => i),
+      count,
+    )
+    .sort((a, b) => a - b);
   const shapes: PlacedShape[] = [];
   for (const cell of cells) {
     let [shape, colour] = [rng.choice(SHAPE_KINDS), rng.choice(COLOURS)];

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { drawScene, randomStyle } from './draw.ts';
-import type { Picture } from './draw.ts';
+import type { Picture, Style } from './draw.ts';
+import { FONT_OUTLINES } from './glyphs.ts';
 import { makeScene } from './make-scene.ts';
 import { Random } from './random.ts';
 import type { Scene } from './scene.ts';
@@ -39,6 +40,7 @@ function measureScene(scene: Scene): Metrics {
     const letter = cell.kind === 'character' ? cell.character : '';
     const group = letter === '.' ? 'points' : /\d/.test(letter) ? 'digits' : letter ? 'letters' : `${cell.kind}s`;
     add(m, `${scene.kind}: ${group}`);
+    if ((i + 1) % scene.width !== 0 && scene.cells[i + 1]) add(m, `${scene.kind}: ${group}, touching`);
     add(m, `${scene.kind}: ${group}, sum of rows`, Math.floor(i / scene.width));
     add(m, `${scene.kind}: ${group}, sum of columns`, i % scene.width);
     if (cell.kind === 'shape') {
@@ -72,7 +74,8 @@ function measureLook({ width, height, data }: Picture): Metrics {
   const grain = median(steps);
   return {
     dark: Number(dark),
-    [dark ? 'dark background' : 'light background']: (median(channels[0]) + median(channels[1]) + median(channels[2])) / 3,
+    [dark ? 'dark background' : 'light background']:
+      (median(channels[0]) + median(channels[1]) + median(channels[2])) / 3,
     grain,
     smooth: Number(grain < 0.5),
     coarse: Number(grain > 6),
@@ -84,7 +87,10 @@ function median(values: number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }
 
-/** Names of the metrics whose means are further apart than chance allows (5 standard errors), with both means. */
+/**
+ * Names of the metrics whose means are further apart than chance allows, with both means. 4.5 standard errors: one seed
+ * in a thousand would fail by chance.
+ */
 function differing(expected: Statistics, samples: Metrics[]): string[] {
   const names = new Set([...Object.keys(expected.metrics), ...samples.flatMap(Object.keys)]);
   return [...names].flatMap((name) => {
@@ -93,14 +99,19 @@ function differing(expected: Statistics, samples: Metrics[]): string[] {
     const ours = values.reduce((sum, v) => sum + v, 0) / values.length;
     const spread = values.reduce((sum, v) => sum + (v - ours) ** 2, 0) / values.length;
     const error = Math.sqrt(deviation ** 2 / expected.n + spread / values.length);
-    return Math.abs(ours - theirs) > 5 * error + 1e-4 ? [`${name}: ${ours.toFixed(4)} instead of ${theirs}`] : [];
+    return Math.abs(ours - theirs) > 4.5 * error + 1e-4 ? [`${name}: ${ours.toFixed(4)} instead of ${theirs}`] : [];
   });
 }
 
 describe('the world has the proportions of the one that the models learnt from', () => {
   it('in scenes and their questions', () => {
     const rng = new Random(99);
-    expect(differing(world.scenes, Array.from({ length: 10_000 }, () => measureScene(makeScene(rng))))).toEqual([]);
+    expect(
+      differing(
+        world.scenes,
+        Array.from({ length: 20_000 }, () => measureScene(makeScene(rng))),
+      ),
+    ).toEqual([]);
   });
 
   it('in text questions', () => {
@@ -108,11 +119,42 @@ describe('the world has the proportions of the one that the models learnt from',
     const samples = Array.from({ length: 10_000 }, () => {
       const { task, question, answer } = makeTextQuestion(rng);
       const name = task.slice('text: '.length);
-      const m: Metrics = { [name]: 1, [`${name}, answer length`]: answer.length, [`${name}, question length`]: question.length };
+      const m: Metrics = {
+        [name]: 1,
+        [`${name}, answer length`]: answer.length,
+        [`${name}, question length`]: question.length,
+      };
       if (answer === 'yes') m[`${name}, yes`] = 1;
       return m;
     });
     expect(differing(world.texts, samples)).toEqual([]);
+  });
+
+  it('in styles', () => {
+    const rng = new Random(96);
+    const styles = Array.from({ length: 20_000 }, () => randomStyle(rng));
+    const share = (is: (style: Style) => boolean) => styles.filter(is).length / styles.length;
+    const dark = ({ background }: Style) => background[0] < 128;
+    expect(share(dark)).toBeCloseTo(0.12, 1.7);
+    expect(share(({ mixed }) => mixed)).toBeCloseTo(0.4, 1.7);
+    for (const noise of [0, 2, 5, 8]) expect(share((style) => style.noise === noise)).toBeCloseTo(0.25, 1.7);
+    for (let size = 19; size <= 27; size++) expect(share((style) => style.size === size)).toBeCloseTo(1 / 9, 1.7);
+    for (const font of FONT_OUTLINES.keys()) expect(share((style) => style.font === font)).toBeGreaterThan(0);
+    const within = (values: readonly number[], low: number, high: number) => values.every((v) => v >= low && v <= high);
+    for (const style of styles) {
+      const [background, ink] = dark(style)
+        ? [
+            [0, 50],
+            [190, 255],
+          ]
+        : [
+            [228, 255],
+            [0, 90],
+          ];
+      const fits = within(style.background, background[0]!, background[1]!) && within(style.ink, ink[0]!, ink[1]!);
+      if (!fits || !within([style.shift.x, style.shift.y], -2, 2))
+        throw new Error(`out of range: ${JSON.stringify(style)}`);
+    }
   });
 
   it('in looks', () => {

@@ -13,7 +13,10 @@ import { composeShapes } from './shapes.ts';
 function written(scene: Scene): string[] {
   const rows = Array.from({ length: scene.height }, (_, row) => {
     const cells = Array.from({ length: scene.width }, (_, col) => cellAt(scene, row, col));
-    return cells.map((cell) => (cell?.kind === 'character' ? cell.character : ' ')).join('').trimEnd();
+    return cells
+      .map((cell) => (cell?.kind === 'character' ? cell.character : ' '))
+      .join('')
+      .trimEnd();
   });
   return rows.filter((row) => row !== '');
 }
@@ -59,7 +62,9 @@ describe('composeNote', () => {
       'Line 3: “日”, “本” left out: there are only A–Z, 0–9 and the point.',
     ]);
     expect(composeNote(' \n ').problems).toEqual(['Type at least one letter or digit.']);
-    expect(composeNote('A\nB\nC\nD\nE\nF\nG\nH').problems).toEqual(['Only the first 7 lines are drawn: more do not fit.']);
+    expect(composeNote('A\nB\nC\nD\nE\nF\nG\nH').problems).toEqual([
+      'Only the first 7 lines are drawn: more do not fit.',
+    ]);
   });
 
   it('warns of O and I where the models do not expect them', () => {
@@ -70,7 +75,13 @@ describe('composeNote', () => {
 
 describe('composeReceipt', () => {
   it('lays out items, prices and the total', () => {
-    const receipt = composeReceipt([{ name: 'tea', price: '2.4' }, { name: 'Pie', price: '4,50' }], true);
+    const receipt = composeReceipt(
+      [
+        { name: 'tea', price: '2.4' },
+        { name: 'Pie', price: '4,50' },
+      ],
+      true,
+    );
     expect(written(receipt.scene)).toEqual(['TEA 2.40', 'PIE 4.50', 'SUM 6.90']);
     expect(receipt.scene.grid).toEqual({ cols: 2, rows: 1 });
     expect(receipt.problems).toEqual([]);
@@ -104,14 +115,23 @@ describe('composeReceipt', () => {
   });
 
   it('asks what costs a price only if one item does', () => {
-    const receipt = composeReceipt([{ name: 'TEA', price: '2' }, { name: 'JAM', price: '2' }], false);
+    const receipt = composeReceipt(
+      [
+        { name: 'TEA', price: '2' },
+        { name: 'JAM', price: '2' },
+      ],
+      false,
+    );
     expect(answerTo(receipt, 'What costs 2.00?')).toBeUndefined();
   });
 });
 
 describe('composeChart', () => {
   it('draws bars from the ground up over their labels', () => {
-    const chart = composeChart([{ label: 'a', height: 2, colour: 'red' }, { label: 'B', height: 3, colour: 'blue' }]);
+    const chart = composeChart([
+      { label: 'a', height: 2, colour: 'red' },
+      { label: 'B', height: 3, colour: 'blue' },
+    ]);
     expect(chart.problems).toEqual([]);
     expect(chart.scene.grid).toEqual({ cols: 1, rows: 1 });
     expect(answerTo(chart, 'Describe the image.')).toBe('red bar A 2, blue bar B 3');
@@ -162,7 +182,9 @@ describe('composeShapes', () => {
     );
     expect(scene.cells.filter((cell) => cell !== null)).toHaveLength(1);
     expect(problems).toHaveLength(5);
-    expect(composeShapes([{ ...star, row: 9, col: 9 }]).problems).toEqual(['Shape 1: left out: its cell is outside the picture.']);
+    expect(composeShapes([{ ...star, row: 9, col: 9 }]).problems).toEqual([
+      'Shape 1: left out: its cell is outside the picture.',
+    ]);
     expect(composeShapes([], { grid: { cols: 9, rows: 9 } }).problems).toHaveLength(1);
   });
 });
@@ -185,26 +207,41 @@ describe('whatever is typed', () => {
   const runs = { numRuns: 60 };
 
   it('a note comes out', () => {
-    fc.assert(fc.property(text, style, (typed, look) => expectSound(composeNote(typed, look))), runs);
+    fc.assert(
+      fc.property(text, style, (typed, look) => expectSound(composeNote(typed, look))),
+      runs,
+    );
   });
 
   it('a receipt comes out', () => {
     const item = fc.record({ name: text, price: fc.oneof(text, fc.constantFrom('1', '2.5', '9,99')) });
-    fc.assert(fc.property(fc.array(item), fc.boolean(), style, (items, total, look) => expectSound(composeReceipt(items, total, look))), runs);
+    fc.assert(
+      fc.property(fc.array(item), fc.boolean(), style, (items, total, look) =>
+        expectSound(composeReceipt(items, total, look)),
+      ),
+      runs,
+    );
   });
 
   it('a chart comes out', () => {
     const label = fc.oneof(text, fc.constantFrom(...'ABCO'));
     const bar = fc.record({ label, height: number, colour });
-    fc.assert(fc.property(fc.array(bar), style, (bars, look) => expectSound(composeChart(bars, look))), runs);
+    fc.assert(
+      fc.property(fc.array(bar), style, (bars, look) => expectSound(composeChart(bars, look))),
+      runs,
+    );
   });
 
   it('a picture of shapes comes out', () => {
     const kind = fc.oneof(fc.constantFrom(...SHAPE_KINDS), text as fc.Arbitrary<ShapeKind>);
     const shape = fc.record({ row: number, col: number, shape: kind, colour, big: fc.boolean() });
-    const grid = fc.option(fc.oneof(fc.constantFrom(...GRIDS), fc.record({ cols: number, rows: number })), { nil: undefined });
+    const grid = fc.option(fc.oneof(fc.constantFrom(...GRIDS), fc.record({ cols: number, rows: number })), {
+      nil: undefined,
+    });
     fc.assert(
-      fc.property(fc.array(shape), style, grid, (shapes, look, size) => expectSound(composeShapes(shapes, { ...look, ...(size && { grid: size }) }))),
+      fc.property(fc.array(shape), style, grid, (shapes, look, size) =>
+        expectSound(composeShapes(shapes, { ...look, ...(size && { grid: size }) })),
+      ),
       runs,
     );
   });

@@ -11,7 +11,7 @@ export interface Composition {
   picture: Picture;
   /** Up to six questions of different kinds with their answers. */
   suggestedQuestions: Question[];
-  /** What was changed or left out, one sentence each, to stand beside the form; empty when everything was drawn as given. */
+  /** What was changed or left out, one sentence each; empty when everything was drawn as given. */
   problems: string[];
   /** What is drawn as given but may be misread by the nano models. */
   hints: string[];
@@ -25,7 +25,12 @@ export interface ComposeStyle {
 }
 
 /** Draws the scene that `make` lays out and picks its starter questions. */
-export function compose(style: ComposeStyle, make: (rng: Random) => Scene, problems: string[], hints: string[] = []): Composition {
+export function compose(
+  style: ComposeStyle,
+  make: (rng: Random) => Scene,
+  problems: string[],
+  hints: string[] = [],
+): Composition {
   const { seed = 1, plain = false } = style;
   const known = Number.isSafeInteger(seed);
   if (!known) problems.push('The seed is not a whole number: 1 is used.');
@@ -35,7 +40,7 @@ export function compose(style: ComposeStyle, make: (rng: Random) => Scene, probl
   return { scene, picture, suggestedQuestions: starterQuestions(scene), problems, hints };
 }
 
-/** What a newcomer need not ask first: things that are not there, the kind of picture, and what the nano models are weak at. */
+/** Not the first thing to ask: what is not there, the kind of picture, and what the nano models are weak at. */
 const LAST = /: (absent|what|item)$|^shapes: relation$/;
 
 /** The first question of every task, up to `most`. */
@@ -53,7 +58,7 @@ export function smallestGrid(width: number, height: number, leastCols = 1): Grid
     .find(({ cols, rows }) => cols >= leastCols && cols * CELLS_PER_TILE >= width && rows * CELLS_PER_TILE >= height);
 }
 
-/** `raw` in capitals, cut into what stands in `allowed` and, each once, what does not. Looks at the first 200 characters. */
+/** `raw` in capitals, cut into what stands in `allowed` and, each once, what does not. Reads 200 characters at most. */
 export function keepCharacters(raw: string, allowed: string): { text: string; dropped: string[] } {
   let text = '';
   const dropped = new Set<string>();

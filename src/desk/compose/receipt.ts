@@ -13,7 +13,7 @@ export const MOST_ITEMS = 6;
 const LONGEST_NAME = 7;
 const NAME_CHARACTERS = CHARACTERS.replace('.', '');
 
-/** A receipt from typed items, with a SUM line when `total` is set; items that cannot be drawn are left out and reported. */
+/** A receipt from typed items, with a SUM line when `total`; items that cannot be drawn are left out and reported. */
 export function composeReceipt(items: readonly TypedItem[], total: boolean, style: ComposeStyle = {}): Composition {
   const problems: string[] = [];
   const hints: string[] = [];

@@ -49,7 +49,9 @@ const fonts = FONTS.map(([id, file]) => {
   return { id, glyphs: [...CHARACTERS].map((ch) => outline(font.charToGlyph(ch), scale)) };
 });
 
-const rows = fonts.map((f) => `  {\n    id: '${f.id}',\n    glyphs: [\n${f.glyphs.map((g) => `      '${g}',`).join('\n')}\n    ],\n  },`);
+const rows = fonts.map(
+  (f) => `  {\n    id: '${f.id}',\n    glyphs: [\n${f.glyphs.map((g) => `      '${g}',`).join('\n')}\n    ],\n  },`,
+);
 writeFileSync(
   fileURLToPath(new URL('../glyphs.ts', import.meta.url)),
   `// Made by fonts/make-glyphs.mjs from the fonts named in fonts/LICENSE.md: do not edit.
