@@ -4,6 +4,8 @@ import { openDevice } from '../../../src/device/open-device.ts';
 import type { BackendChoice, DeviceInfo } from '../../../src/device/types.ts';
 import { toPlainError, type PlainError } from '../../../src/errors.ts';
 import { runOpCases, type OpCaseResult } from '../../../src/ops/verify.ts';
+import { httpFiles } from '../../../src/weights/http-files.ts';
+import { answerChats, forwardErrors, type GoldenChat, type GoldenError } from '../../goldens/check.ts';
 
 /** What a spec can have done in the page or in a worker; arguments and answers are plain data. */
 export const jobs = {
@@ -26,6 +28,24 @@ export const jobs = {
     await device.check();
     await device.dispose();
     return results;
+  },
+
+  /** `forward` on records of a golden model: errors against the reference. */
+  async goldenForward(choice: BackendChoice, model: string, records: number[]): Promise<GoldenError[]> {
+    const device = await openDevice(choice, browserPlatform());
+    const errors = await forwardErrors(httpFiles(goldenUrl(model)), device, records);
+    await device.dispose();
+    return errors;
+  },
+
+  /** The first chats of a golden model beside the reference's answers. */
+  async goldenChats(choice: BackendChoice, model: string, most: number): Promise<{ got: Pick<GoldenChat, 'ids' | 'text'>; expected: GoldenChat }[]> {
+    const device = await openDevice(choice, browserPlatform());
+    const folder = goldenUrl(model);
+    const readImage = async (path: string) => new Uint8Array(await (await fetch(new URL(path, folder))).arrayBuffer());
+    const answers = await answerChats(httpFiles(folder), device, readImage, most);
+    await device.dispose();
+    return answers;
   },
 
   /** Loses the device under a running computation, then opens it again: the error, and values of the new device (50). */
@@ -66,5 +86,10 @@ export const jobs = {
     return error;
   },
 };
+
+/** The goldens lie beside the harness's page; this runs there or in a worker in `assets/`. */
+function goldenUrl(model: string): URL {
+  return new URL(`/${model}/`, location.origin);
+}
 
 export type Jobs = typeof jobs;

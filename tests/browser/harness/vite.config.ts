@@ -7,6 +7,7 @@ import { tfjsAlias } from '../../../build/tfjs-alias.ts';
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
   base: './',
+  publicDir: fileURLToPath(new URL('../../fixtures/goldens', import.meta.url)),
   plugins: [contentSecurityPolicyPlugin()],
   resolve: { alias: [tfjsAlias] },
   worker: { format: 'es' },

@@ -1,0 +1,27 @@
+import { expect, test } from './fixtures.ts';
+
+// The reference implementations' numbers and answers once more, where they count: in a browser's worker.
+for (const backend of ['webgpu', 'wasm'] as const) {
+  for (const model of ['nvlm-d', 'nvlm-x', 'nvlm-h']) {
+    test(`${model} computes what the reference computes on ${backend}`, async ({ harness }) => {
+      const records = [0, 2, 5];
+      const errors = await harness.evaluate(
+        ([choice, name, list]) => window.harness.worker.goldenForward(choice, name, list),
+        [backend, model, records] as const satisfies [typeof backend, string, number[]],
+      );
+      expect(errors.length).toBeGreaterThan(records.length);
+      expect(errors.filter(({ error }) => !(error < 1e-3))).toEqual([]);
+    });
+
+    test(`${model} answers as the reference does on ${backend}`, async ({ harness }) => {
+      // A software adapter takes its time: two answers there, all of them on wasm.
+      const most = backend === 'webgpu' ? 2 : 100;
+      const answers = await harness.evaluate(
+        ([choice, name, count]) => window.harness.worker.goldenChats(choice, name, count),
+        [backend, model, most] as const,
+      );
+      expect(answers.length).toBeGreaterThan(1);
+      for (const { got, expected } of answers) expect(got).toEqual({ ids: expected.ids, text: expected.text });
+    });
+  }
+}
