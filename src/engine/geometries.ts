@@ -33,8 +33,8 @@ export interface Geometry {
 export const NVLM_72B = 'nvlm-1.0-72b';
 
 /**
- * NVLM-1.0 72B as published (paper §4, table 11; Qwen2-72B-Instruct's config.json): 448-pixel tiles, up to 6, tags in Qwen2's own tokens,
- * 80 decoder layers with 8 key-value heads of 128, in X and H gated cross-attention in every 8th.
+ * NVLM-1.0 72B as published (paper §4, table 11; Qwen2-72B-Instruct's config.json): 448-pixel tiles, up to 6, tags in
+ * Qwen2's own tokens, 80 decoder layers with 8 key-value heads of 128, in X and H gated cross-attention in every 8th.
  */
 export function nvlm72bGeometry(): Geometry {
   const tokenizer = createQwen2TagTokenizer();
@@ -71,15 +71,26 @@ export interface GeometrySource {
 }
 
 /**
- * The geometry of a model folder. Its D, X and H are compared at the same decoder shape, so a D's X and H take cross-attention as often
- * as its configuration says or, when that is silent, in every layer (as the nano models do).
+ * The geometry of a model folder. Its D, X and H are compared at the same decoder shape, so a D's X and H take
+ * cross-attention as often as its configuration says or, when that is silent, in every layer (as the nano models do).
  *
  * @throws NvlmError `unsupported-model` for a text model; `bad-model` when no token stands for image positions
  */
-export function geometryOfModel({ id, title, config, tokenizer, chatTemplate, imageTokenId }: GeometrySource): Geometry {
+export function geometryOfModel({
+  id,
+  title,
+  config,
+  tokenizer,
+  chatTemplate,
+  imageTokenId,
+}: GeometrySource): Geometry {
   const { vision, llm } = config;
   if (!vision) {
-    throw new NvlmError('unsupported-model', `${title} is a text model: it takes no pictures.`, 'Choose an NVLM or InternVL model.');
+    throw new NvlmError(
+      'unsupported-model',
+      `${title} is a text model: it takes no pictures.`,
+      'Choose an NVLM or InternVL model.',
+    );
   }
   if (imageTokenId === null) {
     throw new NvlmError(

@@ -23,7 +23,11 @@ describe('inspect, NVLM-1.0 72B', () => {
     expect(tokens).toEqual({ perTile: 256, visual: 1792, tags: 35 });
     // `<Image>` is two tokens and `</Image>` three; a layer keeps 2 · 8 · 128 values of two bytes a token: 4096 bytes.
     expect(costs.D).toEqual({ decoderTokens: 2 + 7 * 261 + 3, crossAttentionTokens: 0, kvBytes: 1832 * 80 * 4096 });
-    expect(costs.X).toEqual({ decoderTokens: 2 + 35 + 3, crossAttentionTokens: 1792, kvBytes: (40 * 80 + 1792 * 10) * 4096 });
+    expect(costs.X).toEqual({
+      decoderTokens: 2 + 35 + 3,
+      crossAttentionTokens: 1792,
+      kvBytes: (40 * 80 + 1792 * 10) * 4096,
+    });
     expect(costs.H).toEqual({
       decoderTokens: 2 + 261 + 3,
       crossAttentionTokens: 6 * 261,
@@ -41,14 +45,24 @@ describe('inspect, NVLM-1.0 72B', () => {
   });
 
   it('follows its options', () => {
-    const { tokens, tiling, geometry: used } = inspectPicture(picture(300, 200), geometry, {
+    const {
+      tokens,
+      tiling,
+      geometry: used,
+    } = inspectPicture(picture(300, 200), geometry, {
       tileSize: 112,
       maxTiles: 12,
       tagFormat: 'none',
     });
     expect(tiling.canvas).toMatchObject({ width: 3 * 112, height: 2 * 112 });
     expect(tokens).toEqual({ perTile: 16, visual: 7 * 16, tags: 0 });
-    expect(used).toEqual({ model: 'nvlm-1.0-72b', title: 'NVLM-1.0 72B', tileSize: 112, maxTiles: 12, tagFormat: 'none' });
+    expect(used).toEqual({
+      model: 'nvlm-1.0-72b',
+      title: 'NVLM-1.0 72B',
+      tileSize: 112,
+      maxTiles: 12,
+      tagFormat: 'none',
+    });
   });
 
   it('can spell every token that it shows', () => {
@@ -104,7 +118,11 @@ describe('inspection JSON', () => {
     const json = inspectionJson(await inspectImage(bytes, geometry, { tileSize: 28 }));
     expect(JSON.parse(JSON.stringify(json))).toEqual(json);
     expect(Object.keys(json)).toEqual(['image', 'grid', 'candidates', 'canvas', 'tiles', 'tokens', 'architectures']);
-    expect(json).toMatchObject({ image: { width: 90, height: 60 }, grid: { cols: 3, rows: 2 }, canvas: { width: 84, height: 56 } });
+    expect(json).toMatchObject({
+      image: { width: 90, height: 60 },
+      grid: { cols: 3, rows: 2 },
+      canvas: { width: 84, height: 56 },
+    });
     expect(json.candidates).toHaveLength(14);
     expect(json.candidates.filter(({ chosen }) => chosen)).toEqual([{ cols: 3, rows: 2, difference: 0, chosen: true }]);
     expect(json.tiles[4]).toEqual({

@@ -50,13 +50,23 @@ export function inspectPicture(picture: RgbImage, geometry: Geometry, options: I
 function tokensPerTile(tileSize: number, patchSize: number): number {
   if (tileSize % (2 * patchSize) !== 0) {
     const step = 2 * patchSize;
-    throw new NvlmError('usage', `The tile size cannot be ${tileSize} pixels.`, `Give a multiple of ${step}: two patches of ${patchSize} pixels.`);
+    throw new NvlmError(
+      'usage',
+      `The tile size cannot be ${tileSize} pixels.`,
+      `Give a multiple of ${step}: two patches of ${patchSize} pixels.`,
+    );
   }
   return (tileSize / patchSize / 2) ** 2;
 }
 
 /** The whole prompt when there is one and the geometry can write it, else the image from `<Image>` to `</Image>`. */
-function planFor(architecture: Architecture, geometry: Geometry, tiling: Tiling, perTile: number, prompt: string): TokenPlan {
+function planFor(
+  architecture: Architecture,
+  geometry: Geometry,
+  tiling: Tiling,
+  perTile: number,
+  prompt: string,
+): TokenPlan {
   const { tokenizer, imageTokenId, wrapper, joinTags, conversation } = geometry;
   const tags = tiling.tiles.map((tile) => tile.tag);
   const block = { architecture, tokenizer, tags, tokensPerTile: perTile, imageTokenId, wrapper, joinTags };
@@ -69,8 +79,9 @@ function planFor(architecture: Architecture, geometry: Geometry, tiling: Tiling,
 const BYTES_PER_VALUE = 2;
 
 /**
- * What a plan costs in a decoder of this shape. `kvBytes` counts keys and values, two bytes (f16) an element: self-attention's for every
- * position of the sequence in every layer, and cross-attention's for every image key in every cross-attention layer:
+ * What a plan costs in a decoder of this shape. `kvBytes` counts keys and values, two bytes (f16) an element:
+ * self-attention's for every position of the sequence in every layer, and cross-attention's for every image key in
+ * every cross-attention layer:
  * `2 · 2 · kvHeads · headDim · (decoderTokens · layers + crossAttentionTokens · crossAttentionLayers)`.
  */
 export function costOf(

@@ -21,7 +21,14 @@ export function inspectionJson({ tiling, tokens, costs }: Inspection): Inspectio
     grid: { cols: grid.cols, rows: grid.rows },
     candidates: grid.candidates.map(({ cols, rows, difference, chosen }) => ({ cols, rows, difference, chosen })),
     canvas: { width: canvas.width, height: canvas.height },
-    tiles: tiles.map(({ index, tag, col, row, box, thumbnail }) => ({ index, tag, col, row, box: { ...box }, thumbnail })),
+    tiles: tiles.map(({ index, tag, col, row, box, thumbnail }) => ({
+      index,
+      tag,
+      col,
+      row,
+      box: { ...box },
+      thumbnail,
+    })),
     tokens: { ...tokens },
     architectures: { D: { ...costs.D }, X: { ...costs.X }, H: { ...costs.H } },
   };

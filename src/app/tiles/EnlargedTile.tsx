@@ -24,7 +24,9 @@ export function EnlargedTile({ shown, index }: { shown: Shown; index: number }) 
     if (col >= 0 && row >= 0 && col < across && row < across) focusTile(index, row * across + col);
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across, Home: -Infinity, End: Infinity }[event.key];
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across, Home: -Infinity, End: Infinity }[
+      event.key
+    ];
     if (step === undefined) return;
     event.preventDefault();
     const next = cell === null && step === 1 ? 0 : (cell ?? 0) + step;
@@ -72,7 +74,12 @@ export function EnlargedTile({ shown, index }: { shown: Shown; index: number }) 
         <Button size="small" aria-label="Previous tile" disabled={index === 0} onClick={() => enlargeTile(index - 1)}>
           ‹
         </Button>
-        <Button size="small" aria-label="Next tile" disabled={index === tiles.length - 1} onClick={() => enlargeTile(index + 1)}>
+        <Button
+          size="small"
+          aria-label="Next tile"
+          disabled={index === tiles.length - 1}
+          onClick={() => enlargeTile(index + 1)}
+        >
           ›
         </Button>
         <Button

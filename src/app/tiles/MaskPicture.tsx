@@ -17,7 +17,9 @@ const SHORTEST_WORDS = 12;
 const NARROWEST = 7;
 const WIDEST = 26;
 
-/** Which rows of the decoder see which tile through cross-attention: the sequence runs to the right, a tile is a line. */
+/**
+ * Which rows of the decoder see which tile through cross-attention: the sequence runs to the right, a tile is a line.
+ */
 export function MaskPicture({ shown, architecture }: { shown: Shown; architecture: 'X' | 'H' }) {
   const [box, size] = useSize<HTMLDivElement>();
   const base = useRef<HTMLCanvasElement>(null);
@@ -46,7 +48,8 @@ export function MaskPicture({ shown, architecture }: { shown: Shown; architectur
   useEffect(() => {
     if (!overlay.current || size.width === 0) return;
     const context = prepareCanvas(overlay.current, width, height);
-    const column = at?.column ?? columns.findIndex(({ start, end }) => fromRow !== null && start <= fromRow && fromRow < end);
+    const column =
+      at?.column ?? columns.findIndex(({ start, end }) => fromRow !== null && start <= fromRow && fromRow < end);
     context.strokeStyle = ink.focus;
     context.lineWidth = 2;
     if (column >= 0) context.strokeRect(LABELS + column * pitch, 1, pitch, height - 2);
@@ -82,6 +85,7 @@ export function MaskPicture({ shown, architecture }: { shown: Shown; architectur
   };
 
   const column = at ? columns[at.column] : undefined;
+  const counts = `${columns.length} rows, ${plan.crossTiles.length} tiles`;
   const said = column ? sentence(column, plan.crossTiles, name) : '';
   return (
     <div className={styles.mask}>
@@ -91,7 +95,7 @@ export function MaskPicture({ shown, architecture }: { shown: Shown; architectur
         role="slider"
         tabIndex={0}
         data-mask={architecture}
-        aria-label={`NVLM-${architecture}, which rows see which tile: ${columns.length} rows, ${plan.crossTiles.length} tiles`}
+        aria-label={`NVLM-${architecture}, which rows see which tile: ${counts}`}
         aria-valuemin={0}
         aria-valuemax={Math.max(0, columns.length - 1)}
         aria-valuenow={at?.column ?? 0}
@@ -117,7 +121,8 @@ export function MaskPicture({ shown, architecture }: { shown: Shown; architectur
 function sentence(column: MaskColumn, crossTiles: number[], name: (tile: number) => string): string {
   const sight = describeSight(column, crossTiles, name);
   if (column.kind === 'visual' && column.tile !== null) {
-    return `Rows ${column.start}–${column.end - 1}, visual tokens of ${name(column.tile)}: ${sight.replace(/^sees/, 'see')}`;
+    const rows = `Rows ${column.start}–${column.end - 1}`;
+    return `${rows}, visual tokens of ${name(column.tile)}: ${sight.replace(/^sees/, 'see')}`;
   }
   const owner = column.kind === 'tag' && column.tile !== null ? `, tag of ${name(column.tile)},` : '';
   return `Row ${column.start} “${visibleText(column.text)}”${owner} ${sight}`;
@@ -127,7 +132,8 @@ function sentence(column: MaskColumn, crossTiles: number[], name: (tile: number)
 function summary(columns: MaskColumn[], crossTiles: number[], name: (tile: number) => string): string {
   const parts: string[] = [];
   for (const column of columns) {
-    const subject = column.kind === 'text' ? 'text' : `${column.kind} of ${column.tile === null ? 'the image' : name(column.tile)}`;
+    const subject =
+      column.kind === 'text' ? 'text' : `${column.kind} of ${column.tile === null ? 'the image' : name(column.tile)}`;
     const part = `${subject} ${describeSight(column, crossTiles, name)}`;
     if (parts.at(-1) !== part) parts.push(part);
   }

@@ -11,10 +11,11 @@ export function ReadOut({ shown }: { shown: Shown }) {
   const token = useFocus((state) => state.token);
   const cell = useFocus((state) => state.cell);
   const { tiles } = shown.inspection.tiling;
+  const { perTile } = shown.inspection.tokens;
   const words = token
     ? `NVLM-${token.architecture} · ${describeToken(token, shown.across, (index) => tileName(tiles, index))}`
     : tile !== null
-      ? `${describeTile(tiles, tile)}${cell === null ? '' : ` · its token ${cell + 1} of ${shown.inspection.tokens.perTile}`}`
+      ? `${describeTile(tiles, tile)}${cell === null ? '' : ` · its token ${cell + 1} of ${perTile}`}`
       : 'Point at a token or at a tile: the other lights up.';
   const picture = tile === null ? undefined : shown.pictures[tile];
   const unit = 100 / shown.across;
@@ -23,7 +24,12 @@ export function ReadOut({ shown }: { shown: Shown }) {
       <span className={styles.picture}>
         {picture && <TilePixels source={picture.pixels} shownAt={36} />}
         {picture && cell !== null && (
-          <span style={{ left: `${((cell % shown.across) + 0.5) * unit}%`, top: `${(Math.floor(cell / shown.across) + 0.5) * unit}%` }} />
+          <span
+            style={{
+              left: `${((cell % shown.across) + 0.5) * unit}%`,
+              top: `${(Math.floor(cell / shown.across) + 0.5) * unit}%`,
+            }}
+          />
         )}
       </span>
       <span className={styles.words} data-testid="read-out">

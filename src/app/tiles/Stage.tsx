@@ -97,7 +97,13 @@ export function Stage({ shown, view, onView }: Props) {
           <>
             <Original shown={shown} rect={layout.picture} opacity={pull >= 1 ? 0 : 1 - pull} />
             {visibleTiles.map(({ index }) => (
-              <StageTile key={index} shown={shown} index={index} rect={layout.tiles[index]!} opacity={Math.min(1, pull)} />
+              <StageTile
+                key={index}
+                shown={shown}
+                index={index}
+                rect={layout.tiles[index]!}
+                opacity={Math.min(1, pull)}
+              />
             ))}
             {preview && <Preview shown={shown} {...preview} rect={stageLayout({ ...placed, pull: 0 }).picture} />}
           </>
@@ -173,7 +179,8 @@ function StageTile({ shown, index, rect, opacity }: StageTileProps) {
 
 function cellUnder(event: { clientX: number; clientY: number; currentTarget: HTMLElement }, across: number): number {
   const rect = event.currentTarget.getBoundingClientRect();
-  const at = (value: number, length: number) => Math.min(across - 1, Math.max(0, Math.floor((value / length) * across)));
+  const at = (value: number, length: number) =>
+    Math.min(across - 1, Math.max(0, Math.floor((value / length) * across)));
   return at(event.clientY - rect.top, rect.height) * across + at(event.clientX - rect.left, rect.width);
 }
 
@@ -192,7 +199,11 @@ function CellMark({ cell, across }: { cell: number; across: number }) {
 /** Another grid, tried on the picture as it came. */
 function Preview({ shown, cols, rows, rect }: { shown: Shown; cols: number; rows: number; rect: Rect }) {
   const cells = Array.from({ length: cols * rows }, (_, index) => <span key={index} />);
-  const style = { ...place(rect), gridTemplateColumns: `repeat(${cols}, 1fr)`, gridTemplateRows: `repeat(${rows}, 1fr)` };
+  const style = {
+    ...place(rect),
+    gridTemplateColumns: `repeat(${cols}, 1fr)`,
+    gridTemplateRows: `repeat(${rows}, 1fr)`,
+  };
   const whole = shown.original ?? shown.pictures.at(-1)!.pixels;
   return (
     <div className={styles.preview} aria-hidden="true">

@@ -17,7 +17,10 @@ import styles from './TilesScreen.module.css';
 import { useAddressSettings } from './use-address-settings.ts';
 import { useInspection, type Shown } from './use-inspection.ts';
 
-/** What a picture becomes before any model sees it: grid, tiles, tags, tokens and masks. Settings live in the address alone. */
+/**
+ * What a picture becomes before any model sees it: grid, tiles, tags, tokens and masks. Settings live in the address
+ * alone.
+ */
 export default function TilesScreen() {
   const [settings, change] = useAddressSettings();
   const image = useSharedImage();
@@ -58,7 +61,12 @@ function Explained({ shown, settings, onChange }: ExplainedProps) {
               </h2>
               <p className={styles.note}>{words.tokens}</p>
             </div>
-            <button type="button" className={styles.other} aria-expanded={pictures} onClick={() => setPictures(!pictures)}>
+            <button
+              type="button"
+              className={styles.other}
+              aria-expanded={pictures}
+              onClick={() => setPictures(!pictures)}
+            >
               Other picture
             </button>
           </header>
@@ -109,7 +117,9 @@ function Sequences({ shown }: { shown: Shown }) {
         </section>
       ))}
       {masks.length < 2 && (
-        <p className={styles.note}>With one tile, NVLM-H has nothing to cross-attend: the tile stands in its sequence as the thumbnail.</p>
+        <p className={styles.note}>
+          With one tile, NVLM-H has nothing to cross-attend: the tile stands in its sequence as the thumbnail.
+        </p>
       )}
     </div>
   );
@@ -125,7 +135,10 @@ function cutInWords({ inspection: { tiling, tokens } }: Shown): { cut: string; t
   const regular = grid.cols * grid.rows;
   const cut = tiles.length > regular ? `${regular} tiles + thumbnail` : plural(regular, 'tile');
   const size = `${formatCount(image.width)} × ${formatCount(image.height)}`;
-  return { cut: `${size} → ${cut}`, tokens: `${grid.cols} × ${grid.rows} of ${options.tileSize} px · ${formatCount(tokens.visual)} visual tokens` };
+  return {
+    cut: `${size} → ${cut}`,
+    tokens: `${grid.cols} × ${grid.rows} of ${options.tileSize} px · ${formatCount(tokens.visual)} visual tokens`,
+  };
 }
 
 function OtherPicture() {

@@ -33,7 +33,10 @@ const MARGIN = 3;
 /** Tokens a side up to which their mean colours would show nothing, so the patches themselves are drawn. */
 const COARSEST_MOSAIC = 8;
 
-/** One run of tokens, drawn: words as chips, visual tokens as the mosaic of their tile. A slider walks it token by token. */
+/**
+ * One run of tokens, drawn: words as chips, visual tokens as the mosaic of their tile. A slider walks it token by
+ * token.
+ */
 export function TokenLane({ shown, architecture, lane, label, blocks, side }: Props) {
   const [box, size] = useSize<HTMLDivElement>();
   const base = useRef<HTMLCanvasElement>(null);
@@ -85,7 +88,8 @@ export function TokenLane({ shown, architecture, lane, label, blocks, side }: Pr
 
   const onPointer = (event: PointerEvent<HTMLDivElement>) => {
     const rect = event.currentTarget.getBoundingClientRect();
-    const token = layout && tokenUnder(lane, layout, event.clientX - rect.left - MARGIN, event.clientY - rect.top - MARGIN);
+    const token =
+      layout && tokenUnder(lane, layout, event.clientX - rect.left - MARGIN, event.clientY - rect.top - MARGIN);
     if (token) focusToken(architecture, token);
     else clearFocus();
   };
@@ -94,7 +98,14 @@ export function TokenLane({ shown, architecture, lane, label, blocks, side }: Pr
     if (token) focusToken(architecture, token);
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    const target = keyTarget(event.key, current, total, shown.across, currentToken?.kind === 'visual', jumpPositions(blocks));
+    const target = keyTarget(
+      event.key,
+      current,
+      total,
+      shown.across,
+      currentToken?.kind === 'visual',
+      jumpPositions(blocks),
+    );
     if (target === null) return;
     event.preventDefault();
     goTo(target);

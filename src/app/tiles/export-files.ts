@@ -19,7 +19,14 @@ export function encodeCanvas(canvas: HTMLCanvasElement): Promise<Blob> {
   return new Promise((resolve, reject) => {
     canvas.toBlob((blob) => {
       if (blob) resolve(blob);
-      else reject(new NvlmError('out-of-memory', 'The browser could not write the PNG.', 'Choose a smaller tile size, or save single tiles.'));
+      else
+        reject(
+          new NvlmError(
+            'out-of-memory',
+            'The browser could not write the PNG.',
+            'Choose a smaller tile size, or save single tiles.',
+          ),
+        );
     }, 'image/png');
   });
 }
@@ -29,7 +36,10 @@ const MARGIN = 24;
 /** No browser draws much larger canvases everywhere. */
 const LARGEST_SHEET = 8192;
 
-/** All tiles pulled apart on one sheet, as large as they are, each with its number and tag; the thumbnail stands last, by itself. */
+/**
+ * All tiles pulled apart on one sheet, as large as they are, each with its number and tag; the thumbnail stands last,
+ * by itself.
+ */
 export function contactSheet(shown: Shown): HTMLCanvasElement {
   const { tiles, grid, image, options } = shown.inspection.tiling;
   const side = options.tileSize;
@@ -79,6 +89,9 @@ export function saveBlob(blob: Blob, name: string): void {
 
 /** `photo.jpg` → `photo` + suffix. */
 export function exportName(source: string, suffix: string): string {
-  const stem = source.replace(/\.[a-z0-9]{1,5}$/i, '').replace(/[^\p{L}\p{N}._-]+/gu, '-').replace(/^[-.]+|-+$/g, '');
+  const stem = source
+    .replace(/\.[a-z0-9]{1,5}$/i, '')
+    .replace(/[^\p{L}\p{N}._-]+/gu, '-')
+    .replace(/^[-.]+|-+$/g, '');
   return `${stem || 'picture'}-${suffix}`;
 }

@@ -1,6 +1,8 @@
 import type { SegmentKind, TokenPlan } from '../../text/types.ts';
 
-/** Text rows of the cross-attention mask that belong together: one token, or a run of visual tokens that see the same. */
+/**
+ * Text rows of the cross-attention mask that belong together: one token, or a run of visual tokens that see the same.
+ */
 export interface MaskColumn {
   start: number;
   end: number;
@@ -11,7 +13,9 @@ export interface MaskColumn {
   sees: boolean[];
 }
 
-/** The mask in reading order. Visual tokens in the sequence (H's thumbnail) are folded while they see the same tiles. */
+/**
+ * The mask in reading order. Visual tokens in the sequence (H's thumbnail) are folded while they see the same tiles.
+ */
 export function maskColumns(plan: TokenPlan, tokenTexts: Record<number, string>): MaskColumn[] {
   const tiles = plan.crossTiles.length;
   const columns: MaskColumn[] = [];
@@ -19,7 +23,8 @@ export function maskColumns(plan: TokenPlan, tokenTexts: Record<number, string>)
     for (let row = segment.start; row < segment.end; row++) {
       const sees = Array.from(plan.crossMask.subarray(row * tiles, (row + 1) * tiles), (bit) => bit === 1);
       const previous = columns.at(-1);
-      const folds = segment.kind === 'visual' && row > segment.start && previous?.sees.every((bit, tile) => bit === sees[tile]);
+      const folds =
+        segment.kind === 'visual' && row > segment.start && previous?.sees.every((bit, tile) => bit === sees[tile]);
       if (folds && previous) {
         previous.end = row + 1;
         continue;

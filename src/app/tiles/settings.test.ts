@@ -49,7 +49,15 @@ describe('settings in the address', () => {
 describe('tile size', () => {
   it('is a multiple of 28 from 28 to 896', () => {
     expect([' 448 ', '28', '896', '0', '14', '450', '924', 'x', ''].map(tileSizeFrom)).toEqual([
-      448, 28, 896, null, null, null, null, null, null,
+      448,
+      28,
+      896,
+      null,
+      null,
+      null,
+      null,
+      null,
+      null,
     ]);
   });
 });

@@ -11,7 +11,10 @@ const images = fc.record({ width: fc.integer({ min: 1, max: 20000 }), height: fc
 function overlap(a: Rect, b: Rect): boolean {
   const slack = 1e-6;
   return (
-    a.x + a.width > b.x + slack && b.x + b.width > a.x + slack && a.y + a.height > b.y + slack && b.y + b.height > a.y + slack
+    a.x + a.width > b.x + slack &&
+    b.x + b.width > a.x + slack &&
+    a.y + a.height > b.y + slack &&
+    b.y + b.height > a.y + slack
   );
 }
 
@@ -29,13 +32,22 @@ describe('stageLayout', () => {
           expect(tile.x + tile.width).toBeLessThanOrEqual(stage.width + 1e-6);
           expect(tile.y + tile.height).toBeLessThanOrEqual(stage.height + 1e-6);
         }
-        for (const [index, a] of tiles.entries()) for (const b of tiles.slice(index + 1)) expect(overlap(a, b)).toBe(false);
+        for (const [index, a] of tiles.entries())
+          for (const b of tiles.slice(index + 1)) expect(overlap(a, b)).toBe(false);
       }),
     );
   });
 
   it('writes long tags on several lines, and none where tiles are too small', () => {
-    const base = { width: 560, height: 300, image: { width: 3, height: 2 }, cols: 3, rows: 2, thumbnail: true, pull: 2 };
+    const base = {
+      width: 560,
+      height: 300,
+      image: { width: 3, height: 2 },
+      cols: 3,
+      rows: 2,
+      thumbnail: true,
+      pull: 2,
+    };
     const short = stageLayout({ ...base, letters: 8 });
     const long = stageLayout({ ...base, letters: 30 });
     expect(short.captions && long.captions).toBe(true);
@@ -44,7 +56,15 @@ describe('stageLayout', () => {
   });
 
   it('covers the picture with its tiles before they are cut', () => {
-    const base = { width: 600, height: 500, image: { width: 1600, height: 900 }, cols: 3, rows: 2, thumbnail: true, letters: 8 };
+    const base = {
+      width: 600,
+      height: 500,
+      image: { width: 1600, height: 900 },
+      cols: 3,
+      rows: 2,
+      thumbnail: true,
+      letters: 8,
+    };
     const own = stageLayout({ ...base, pull: 0 });
     expect(own.picture.width / own.picture.height).toBeCloseTo(16 / 9);
     const squashed = stageLayout({ ...base, pull: 1 });

@@ -10,8 +10,11 @@ export function tileName(tiles: readonly Pick<TileLayout, 'thumbnail' | 'index'>
 export function describeTile(tiles: readonly TileLayout[], index: number): string {
   const tile = tiles[index];
   if (!tile) return '';
-  const name = tileName(tiles, index).replace(/^the /, '').replace(/^./, (first) => first.toUpperCase());
-  const place = tile.thumbnail || tiles.length === 1 ? 'the whole picture' : `column ${tile.col + 1}, row ${tile.row + 1}`;
+  const name = tileName(tiles, index)
+    .replace(/^the /, '')
+    .replace(/^./, (first) => first.toUpperCase());
+  const place =
+    tile.thumbnail || tiles.length === 1 ? 'the whole picture' : `column ${tile.col + 1}, row ${tile.row + 1}`;
   return `${name}, ${place}${tile.tag ? `, ${tile.tag}` : ''}`;
 }
 

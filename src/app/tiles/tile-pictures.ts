@@ -51,7 +51,11 @@ async function paint(image: RgbImage, signal: AbortSignal): Promise<HTMLCanvasEl
 }
 
 /** The file as the browser shows it (first frame, upright), no larger than a screen; null when it cannot read it. */
-export async function decodeForDisplay(bytes: Uint8Array, type: string, largestSide: number): Promise<ImageBitmap | null> {
+export async function decodeForDisplay(
+  bytes: Uint8Array,
+  type: string,
+  largestSide: number,
+): Promise<ImageBitmap | null> {
   try {
     const full = await createImageBitmap(new Blob([new Uint8Array(bytes)], { type }));
     const scale = largestSide / Math.max(full.width, full.height);

@@ -1,9 +1,26 @@
 import { describe, expect, it } from 'vitest';
 import type { TokenPlan } from '../../text/types.ts';
 import { describeSight, maskColumns } from './mask-columns.ts';
-import { crossBlocks, decoderBlocks, describeToken, jumpPositions, laneLength, layoutLane, tokenAt, tokenUnder } from './token-lane.ts';
+import {
+  crossBlocks,
+  decoderBlocks,
+  describeToken,
+  jumpPositions,
+  laneLength,
+  layoutLane,
+  tokenAt,
+  tokenUnder,
+} from './token-lane.ts';
 
-const texts: Record<number, string> = { 1: '<Image', 2: '>', 3: '<tile_1>', 4: '<tile_2>', 5: '<tile_global>', 6: '\n', 9: 'hi there' };
+const texts: Record<number, string> = {
+  1: '<Image',
+  2: '>',
+  3: '<tile_1>',
+  4: '<tile_2>',
+  5: '<tile_global>',
+  6: '\n',
+  9: 'hi there',
+};
 const PAD = 100;
 
 /** Three tiles of four tokens each, one tag token a tile. */
@@ -80,7 +97,8 @@ describe('lanes', () => {
     expect(new Set(layout.boxes.map((box) => box.frame.y + box.frame.height)).size).toBeGreaterThan(1);
     for (const box of layout.boxes) {
       expect(box.frame.x + box.frame.width).toBeLessThanOrEqual(200);
-      for (const word of box.words) expect(tokenUnder('decoder', layout, word.x + 1, word.y + 1)?.position).toBe(word.position);
+      for (const word of box.words)
+        expect(tokenUnder('decoder', layout, word.x + 1, word.y + 1)?.position).toBe(word.position);
       if (!box.visual || !box.block.visual) continue;
       const { x, y, width } = box.visual;
       const found = tokenUnder('decoder', layout, x + width * 0.75, y + width * 0.75);
@@ -101,7 +119,13 @@ describe('lanes', () => {
 describe('mask columns', () => {
   it('fold a run of visual rows that see the same, and no others', () => {
     const columns = maskColumns(planH(), texts);
-    expect(columns.map(({ start, end }) => [start, end])).toEqual([[0, 1], [1, 2], [2, 3], [3, 7], [7, 8]]);
+    expect(columns.map(({ start, end }) => [start, end])).toEqual([
+      [0, 1],
+      [1, 2],
+      [2, 3],
+      [3, 7],
+      [7, 8],
+    ]);
     const h = planH();
     h.crossMask[8] = 0;
     expect(maskColumns(h, texts).filter(({ kind }) => kind === 'visual')).toHaveLength(3);

@@ -53,7 +53,10 @@ export function crossBlocks(plan: TokenPlan, tokenTexts: Record<number, string>)
   let position = 0;
   return plan.crossTiles.map((tile, index) => {
     const tagIds = plan.crossTagIds[index] ?? new Int32Array(0);
-    const words = Array.from(tagIds, (id, offset) => ({ position: position + offset, text: tokenTexts[id] ?? `#${id}` }));
+    const words = Array.from(tagIds, (id, offset) => ({
+      position: position + offset,
+      text: tokenTexts[id] ?? `#${id}`,
+    }));
     const start = position + words.length;
     position = start + plan.tokensPerTile;
     return { kind: words.length > 0 ? 'tag' : 'visual', tile, words, visual: { start, count: plan.tokensPerTile } };
@@ -83,7 +86,10 @@ export function tokenAt(lane: Lane, blocks: TokenBlock[], position: number): Tok
 
 /** First positions of words and visual runs: where the keyboard jumps. */
 export function jumpPositions(blocks: TokenBlock[]): number[] {
-  return blocks.flatMap(({ words, visual }) => [...(words[0] ? [words[0].position] : []), ...(visual ? [visual.start] : [])]);
+  return blocks.flatMap(({ words, visual }) => [
+    ...(words[0] ? [words[0].position] : []),
+    ...(visual ? [visual.start] : []),
+  ]);
 }
 
 function wordRef(lane: Lane, block: TokenBlock, word: { position: number; text: string }): TokenRef {
@@ -120,10 +126,15 @@ const SHORT_TEXT = 120;
 const WIDE_TAG = 170;
 
 /**
- * Flows the groups of a lane into `width`, bottoms aligned. Visual runs are squares of `side` pixels; `measure` gives the width of a
- * word with its padding.
+ * Flows the groups of a lane into `width`, bottoms aligned. Visual runs are squares of `side` pixels; `measure` gives
+ * the width of a word with its padding.
  */
-export function layoutLane(blocks: TokenBlock[], width: number, side: number, measure: (shown: string) => number): LaneLayout {
+export function layoutLane(
+  blocks: TokenBlock[],
+  width: number,
+  side: number,
+  measure: (shown: string) => number,
+): LaneLayout {
   const hasVisual = blocks.some((block) => block.visual);
   const placed = blocks.map((block) => layoutBlock(block, width, side, hasVisual, measure));
   const boxes: BlockBox[] = [];
@@ -189,7 +200,12 @@ function layoutBlock(
 
 function shift(box: BlockBox, dx: number, dy: number): BlockBox {
   const move = <T extends Rect>(rect: T): T => ({ ...rect, x: rect.x + dx, y: rect.y + dy });
-  return { block: box.block, frame: move(box.frame), words: box.words.map(move), visual: box.visual && move(box.visual) };
+  return {
+    block: box.block,
+    frame: move(box.frame),
+    words: box.words.map(move),
+    visual: box.visual && move(box.visual),
+  };
 }
 
 /** The token under a point of the drawn lane. */

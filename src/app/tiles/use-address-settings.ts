@@ -5,7 +5,10 @@ import { paramsFromSettings, settingsFromParams, type TilesSettings } from './se
 /** Browsers allow some hundred address changes in half a minute; a slider makes that many in seconds. */
 const WRITE_AFTER_MS = 150;
 
-/** The settings that the address holds. Changes show at once and are written when they come to rest; a changed address is followed. */
+/**
+ * The settings that the address holds. Changes show at once and are written when they come to rest; a changed address
+ * is followed.
+ */
 export function useAddressSettings(): [TilesSettings, (patch: Partial<TilesSettings>) => void] {
   const { params } = useRoute();
   const [settings, setSettings] = useState(() => settingsFromParams(params));

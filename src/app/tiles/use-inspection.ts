@@ -28,7 +28,10 @@ const LARGEST_DISPLAY_SIDE = 1600;
 /** A slider sends many values a second; the worker is asked for the last of them. */
 const SETTLE_MS = 40;
 
-/** Inspects `image` in the worker whenever it or a setting changes. Until the answer is drawn, and after an error, the view before stays. */
+/**
+ * Inspects `image` in the worker whenever it or a setting changes. Until the answer is drawn, and after an error, the
+ * view before stays.
+ */
 export function useInspection(image: SharedImage | null, settings: TilesSettings): InspectionState {
   const engine = useEngine();
   const [state, setState] = useState<InspectionState>({ shown: null, pending: false, error: null });
