@@ -17,7 +17,7 @@ module.exports = {
       comment: 'A file that nothing imports is dead, unless it is where something starts.',
       from: {
         orphan: true,
-        pathNot: ['\\.test\\.ts$', '\\.spec\\.ts$', '\\.d\\.ts$', '^build/(register-)?service-worker\\.ts$', '^build/tfjs\\.ts$', '^src/app/main\\.tsx$'],
+        pathNot: ['\\.test\\.ts$', '\\.spec\\.ts$', '\\.d\\.ts$', '^build/(register-)?service-worker\\.ts$', '^build/tfjs\\.ts$', '^build/start\\.ts$', '^src/app/main\\.tsx$'],
       },
       to: {},
     },
