@@ -24,8 +24,9 @@ export interface DataProblem {
 const NO_TASK = 'all';
 
 /**
- * Reads LLaVA records, as a JSON array or as JSONL: `{id, image?, task?, conversations: [{from: "human" | "gpt", value}]}`. Rows
- * that break the form are set aside with the reason.
+ * Reads LLaVA records, as a JSON array or as JSONL:
+ * `{id, image?, task?, conversations: [{from: "human" | "gpt", value}]}`.
+ * Rows that break the form are set aside with the reason.
  *
  * @throws NvlmError `bad-data` when the text as a whole is neither
  */
@@ -47,7 +48,12 @@ function rowsOf(text: string, problems: DataProblem[]): { row: string; value: un
     try {
       records = JSON.parse(body);
     } catch (cause) {
-      throw new NvlmError('bad-data', `The data is not JSON: ${(cause as Error).message}.`, 'Correct the file, or make it again.', { cause });
+      throw new NvlmError(
+        'bad-data',
+        `The data is not JSON: ${(cause as Error).message}.`,
+        'Correct the file, or make it again.',
+        { cause },
+      );
     }
     return (records as unknown[]).map((value, i) => ({ row: `record ${i + 1}`, value }));
   }
@@ -64,25 +70,30 @@ function rowsOf(text: string, problems: DataProblem[]): { row: string; value: un
 }
 
 function readRecord(value: unknown, row: string): DataQuestion[] | DataProblem {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { id: row, reason: 'it is not an object' };
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return { id: row, reason: 'it is not an object' };
   const { id: given, image: path, task = NO_TASK, conversations } = value as Record<string, unknown>;
   const id = typeof given === 'string' || typeof given === 'number' ? String(given) : row;
   const bad = (reason: string): DataProblem => ({ id, reason });
   const image = path ?? null;
   if (image !== null && (typeof image !== 'string' || image === '')) return bad('"image" is not a path');
-  if (image !== null && /^[a-z][a-z+.-]+:/i.test(image)) return bad('"image" is an address; only files beside the data are read');
+  if (image !== null && /^[a-z][a-z+.-]+:/i.test(image))
+    return bad('"image" is an address; only files beside the data are read');
   if (typeof task !== 'string') return bad('"task" is not text');
   if (!Array.isArray(conversations)) return bad('"conversations" is not a list');
-  if (conversations.length === 0 || conversations.length % 2 !== 0) return bad('its turns are not pairs of human and gpt');
+  if (conversations.length === 0 || conversations.length % 2 !== 0)
+    return bad('its turns are not pairs of human and gpt');
 
   const questions: DataQuestion[] = [];
   const messages: ChatMessage[] = [];
   for (const [i, turn] of (conversations as unknown[]).entries()) {
     const { from, value: said } = (turn ?? {}) as Record<string, unknown>;
     const expected = i % 2 === 0 ? 'human' : 'gpt';
-    if (from !== expected || typeof said !== 'string') return bad(`turn ${i + 1} is not {"from": "${expected}", "value": text}`);
+    if (from !== expected || typeof said !== 'string')
+      return bad(`turn ${i + 1} is not {"from": "${expected}", "value": text}`);
     if (expected === 'human') {
-      if (image === null && said.includes(IMAGE_PLACEHOLDER)) return bad(`it says ${IMAGE_PLACEHOLDER} and names no "image"`);
+      if (image === null && said.includes(IMAGE_PLACEHOLDER))
+        return bad(`it says ${IMAGE_PLACEHOLDER} and names no "image"`);
       messages.push({ role: 'user', content: said });
       continue;
     }

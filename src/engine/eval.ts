@@ -41,15 +41,25 @@ export interface EvalOptions extends CallOptions {
 const MAX_NEW_TOKENS = 96;
 
 /** What can be wrong with one question alone. */
-const QUESTION_ERRORS: ReadonlySet<ErrorCode> = new Set(['bad-image', 'image-too-large', 'empty-prompt', 'prompt-too-long']);
+const QUESTION_ERRORS: ReadonlySet<ErrorCode> = new Set([
+  'bad-image',
+  'image-too-large',
+  'empty-prompt',
+  'prompt-too-long',
+]);
 
 /**
  * Asks every question greedily and compares whole answers, white space at the ends aside.
  *
  * @param chat of an engine with a model loaded
- * @throws NvlmError `bad-data` when not one question could be asked, and what `chat` throws for reasons beyond one question
+ * @throws NvlmError `bad-data` when not one question could be asked, and what `chat` throws for other reasons than one
+ *   question's
  */
-export async function evaluate(questions: readonly DataQuestion[], chat: Engine['chat'], options: EvalOptions): Promise<EvalResult> {
+export async function evaluate(
+  questions: readonly DataQuestion[],
+  chat: Engine['chat'],
+  options: EvalOptions,
+): Promise<EvalResult> {
   const { signal, readImage, onProgress } = options;
   const answers: (EvalAnswer | null)[] = questions.map(() => null);
   const problems: EvalProblem[] = [];
@@ -75,7 +85,11 @@ export async function evaluate(questions: readonly DataQuestion[], chat: Engine[
   const asked = answers.filter((answer) => answer !== null);
   if (asked.length === 0) {
     const why = problems[0] ? ` The first, ${problems[0].id}: ${problems[0].reason}` : '';
-    throw new NvlmError('bad-data', `No question could be asked.${why}`, 'Check the pictures: their paths are relative to the data file.');
+    throw new NvlmError(
+      'bad-data',
+      `No question could be asked.${why}`,
+      'Check the pictures: their paths are relative to the data file.',
+    );
   }
   return { tasks: scoresOf(asked), accuracy: shareCorrect(asked), answers: asked, problems };
 }
@@ -125,7 +139,7 @@ function shareCorrect(answers: readonly EvalAnswer[]): number {
 }
 
 /**
- * The picture questions alone, each about another picture than its own: a model that scores more than habit here was never
+ * The picture questions alone, each about another picture than its own: what a model scores here it scores without
  * looking. Every picture's questions move together by half the number of pictures, so the result is always the same.
  *
  * @throws NvlmError `bad-data` with fewer than two pictures
@@ -134,7 +148,11 @@ export function shuffleImages(questions: readonly DataQuestion[]): DataQuestion[
   const seeing = questions.filter(({ image }) => image !== null);
   const images = [...new Set(seeing.map(({ image }) => image))];
   if (images.length < 2) {
-    throw new NvlmError('bad-data', 'There are no two pictures to exchange.', 'Leave --shuffle-images out, or give more pictures.');
+    throw new NvlmError(
+      'bad-data',
+      'There are no two pictures to exchange.',
+      'Leave --shuffle-images out, or give more pictures.',
+    );
   }
   const shift = Math.floor(images.length / 2);
   const other = new Map(images.map((image, i) => [image, images[(i + shift) % images.length]!]));

@@ -4,7 +4,15 @@ import { assertPrompt } from '../text/prompt-limits.ts';
 import type { ChatMessage } from '../text/types.ts';
 import { decodeImage } from '../tiling/decode.ts';
 import { MAX_TILES } from '../tiling/options.ts';
-import { number, required, withCommonOptions, wholeNumber, type CommonOptions, type Context, type Run } from './command.ts';
+import {
+  number,
+  required,
+  withCommonOptions,
+  wholeNumber,
+  type CommonOptions,
+  type Context,
+  type Run,
+} from './command.ts';
 import { readImageFile } from './input-files.ts';
 import { MODEL_HELP } from './model-source.ts';
 import { deviceName, openEngine } from './open-engine.ts';
@@ -28,10 +36,18 @@ export function addChat(program: Command, run: Run): void {
       .option('--image <file>', 'PNG, JPEG or WebP file')
       .option('--prompt <text>', 'the question (required); - reads it from standard input')
       .option('--max-new-tokens <n>', 'length limit of the answer', wholeNumber(1, MOST_NEW_TOKENS), 256)
-      .option('--max-tiles <n>', `most regular tiles, 1 to ${MAX_TILES} (default: the model's own)`, wholeNumber(1, MAX_TILES))
+      .option(
+        '--max-tiles <n>',
+        `most regular tiles, 1 to ${MAX_TILES} (default: the model's own)`,
+        wholeNumber(1, MAX_TILES),
+      )
       .option('--temperature <t>', '0 is greedy: always the likeliest token', number(0, 10), 0)
       .option('--top-k <k>', 'draw from the k likeliest tokens only; 0 keeps all', wholeNumber(0))
-      .option('--top-p <p>', 'draw from the likeliest tokens that make up this probability', number(0, 1, { above: true }))
+      .option(
+        '--top-p <p>',
+        'draw from the likeliest tokens that make up this probability',
+        number(0, 1, { above: true }),
+      )
       .option('--repetition-penalty <r>', 'above 1: repeat less', number(0, 10, { above: true }))
       .option('--seed <n>', 'equal seeds give equal answers', wholeNumber(0, 2 ** 32 - 1)),
   ).action((options: ChatOptions) => run(options, (context) => chat(options, context)));
@@ -89,5 +105,6 @@ function summary(result: ChatResult, { entry }: LoadedModel): string {
   const rate = steps > 0 ? `, ${((1000 * steps) / timings.decodeMs).toFixed(0)} tokens/s` : '';
   const ended = { stop: '', length: ' (cut at the length limit)', cancelled: ' (stopped)' }[finishReason];
   const first = (timings.firstTokenMs / 1000).toFixed(2);
-  return `${entry.title} on ${deviceName(result)}: ${usage.completionTokens} tokens${ended}${rate}, the first after ${first} s`;
+  const said = `${usage.completionTokens} tokens${ended}${rate}, the first after ${first} s`;
+  return `${entry.title} on ${deviceName(result)}: ${said}`;
 }

@@ -3,9 +3,8 @@ import type { BackendChoice } from '../device/types.ts';
 import { NvlmError } from '../errors.ts';
 import type { Progress } from './progress.ts';
 
-/** What every command takes. */
+/** What every command takes, besides `--json`, which may also stand before the command and is main's affair. */
 export interface CommonOptions {
-  json?: boolean;
   backend: BackendChoice;
 }
 
@@ -39,13 +38,21 @@ const BACKENDS: readonly BackendChoice[] = ['auto', 'webgpu', 'wasm', 'cpu'];
 
 export function withCommonOptions(command: Command): Command {
   return command
-    .addOption(new Option('--backend <name>', 'what computes; auto never takes a software WebGPU adapter').choices(BACKENDS).default('auto'))
-    .option('--json', 'one JSON document on standard output, nothing else');
+    .addOption(
+      new Option('--backend <name>', 'what computes; auto never takes a software WebGPU adapter')
+        .choices(BACKENDS)
+        .default('auto'),
+    )
+    .addOption(jsonOption());
+}
+
+export function jsonOption(): Option {
+  return new Option('--json', 'one JSON document on standard output, nothing else');
 }
 
 /**
- * The value of an option that a command cannot do without. Commander's own check would come before the one for unknown flags,
- * and a mistyped flag would be reported as missing.
+ * The value of an option that a command cannot do without. Commander's own check would come before the one for unknown
+ * flags, and a mistyped flag would be reported as missing.
  * @throws NvlmError `usage`
  */
 export function required<T>(value: T | undefined, flag: string): T {

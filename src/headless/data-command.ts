@@ -18,8 +18,14 @@ export function addData(program: Command, run: Run): void {
   withCommonOptions(
     data
       .command('desk')
-      .description('Draw pictures of the world that the nano models read (notes, receipts, bar charts, shapes) with questions and answers.')
-      .option('--count <n>', 'pictures (required); five questions each, and three text-only ones for every two', wholeNumber(1, MOST_PICTURES))
+      .description(
+        'Draw notes, receipts, bar charts and shapes, the world that the nano models read, with questions and answers.',
+      )
+      .option(
+        '--count <n>',
+        'pictures (required); five questions each, and three text-only ones for every two',
+        wholeNumber(1, MOST_PICTURES),
+      )
       .option('--seed <n>', 'equal seeds draw equal data', wholeNumber(0), 1)
       .option('--out <folder>', 'required: where data.json (LLaVA) and images/ go')
       .option('--force', 'write into a folder that is not empty'),
@@ -32,13 +38,22 @@ async function drawDesk(options: DeskOptions, { signal, progress }: Context) {
   const out = required(options.out, '--out');
   const present = await readdir(out).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
-    throw new NvlmError('usage', `"${out}" is not a folder that can be written to.`, 'Name another with --out.', { cause: error });
+    throw new NvlmError('usage', `"${out}" is not a folder that can be written to.`, 'Name another with --out.', {
+      cause: error,
+    });
   });
   if (present.length > 0 && !force) {
-    throw new NvlmError('usage', `The folder "${out}" is not empty.`, 'Name another with --out, or add --force to write into it.');
+    throw new NvlmError(
+      'usage',
+      `The folder "${out}" is not empty.`,
+      'Name another with --out, or add --force to write into it.',
+    );
   }
   // The glyphs are large, so only now.
-  const [{ deskDataset }, { encodePng }] = await Promise.all([import('../desk/data.ts'), import('../tiling/encode-png.ts')]);
+  const [{ deskDataset }, { encodePng }] = await Promise.all([
+    import('../desk/data.ts'),
+    import('../tiling/encode-png.ts'),
+  ]);
   const { records, pictures } = deskDataset({ count, seed });
   await mkdir(join(out, dirname(pictures[0]?.path ?? '.')), { recursive: true });
   for (const [i, picture] of pictures.entries()) {

@@ -27,12 +27,15 @@ export function addEval(program: Command, run: Run): void {
     program
       .command('eval')
       .description(
-        'Exact match of whole greedy answers, by task. "chance" is the accuracy of always giving the most frequent answer of the task.',
+        'Exact match of whole greedy answers, by task. "chance" is what always giving the most frequent answer scores.',
       )
       .option('--model <model>', `required: ${MODEL_HELP}`)
       .option('--data <folder>', 'required: folder with data.json or data.jsonl (LLaVA), or such a file')
       .option('--limit <n>', 'ask the first n questions only', wholeNumber(1))
-      .option('--shuffle-images', 'ask the picture questions alone, each about another picture: what a model scores without seeing')
+      .option(
+        '--shuffle-images',
+        'ask the picture questions alone, each about another picture: what a model scores without seeing',
+      )
       .option('--answers <file>', 'write every answer to this file as JSONL'),
   ).action((options: EvalOptions) => run(options, (context) => evalModel(options, context)));
 }
@@ -46,7 +49,11 @@ async function evalModel(options: EvalOptions, context: Context) {
   const asked = (shuffled ? shuffleImages(questions) : questions).slice(0, limit);
   if (asked.length === 0) {
     warnOfProblems(problems, context);
-    throw new NvlmError('bad-data', `${file} holds no question that can be asked.`, 'Give LLaVA records: id, image, conversations.');
+    throw new NvlmError(
+      'bad-data',
+      `${file} holds no question that can be asked.`,
+      'Give LLaVA records: id, image, conversations.',
+    );
   }
   const { engine, device } = await openEngine(model, context);
   const result = await evaluate(asked, (request, options) => engine.chat(request, options), {

@@ -33,13 +33,22 @@ export function addInspect(program: Command, run: Run): void {
   withCommonOptions(
     program
       .command('inspect')
-      .description('Show how an image is cut into tiles and tagged, and what it costs each architecture. Nothing is computed.')
+      .description(
+        'Show how an image is cut into tiles and tagged, and what it costs each architecture. Nothing is computed.',
+      )
       .argument('<image>', 'PNG, JPEG or WebP file')
-      .option('--model <model>', `whose tokenizer and sizes count; default NVLM-1.0 72B (448-pixel tiles, at most 6): ${MODEL_HELP}`)
-      .addOption(new Option('--arch <letter>', 'the architecture to print; --json holds all three').choices(['D', 'X', 'H']))
+      .option(
+        '--model <model>',
+        `whose tokenizer and sizes count; default NVLM-1.0 72B (448-pixel tiles, at most 6): ${MODEL_HELP}`,
+      )
+      .addOption(
+        new Option('--arch <letter>', 'the architecture to print; --json holds all three').choices(['D', 'X', 'H']),
+      )
       .option('--max-tiles <n>', `most regular tiles, 1 to ${MAX_TILES}`, wholeNumber(1, MAX_TILES))
       .option('--tile-size <pixels>', 'side of a tile, a multiple of 28', wholeNumber(1))
-      .addOption(new Option('--tags <format>', 'how tiles are named in the text').choices(['1d', '2d-grid', '2d-bbox', 'none']))
+      .addOption(
+        new Option('--tags <format>', 'how tiles are named in the text').choices(['1d', '2d-grid', '2d-bbox', 'none']),
+      )
       .option('--prompt <text>', 'count a whole prompt with this question instead of the image alone (needs --model)')
       .option('--dump-tiles <folder>', 'write the tiles as PNG, as the model sees them before normalisation'),
   ).action((image: string, options: InspectOptions) => run(options, (context) => inspect(image, options, context)));
@@ -86,8 +95,8 @@ function describe({ tiling, tokens, costs, geometry }: Inspection, only: Archite
   ]);
   return [
     `${image.width} × ${image.height} pixels, ${geometry.title}`,
-    `Grid ${grid.cols} × ${grid.rows}, resized to ${canvas.width} × ${canvas.height}: ${grid.reason}`,
-    `${tiles.length} ${tiles.length === 1 ? 'tile' : 'tiles'} of ${geometry.tileSize} pixels (left, top in the resized picture):`,
+    `Grid ${grid.cols} × ${grid.rows}, canvas ${canvas.width} × ${canvas.height}: ${grid.reason}`,
+    `${tiles.length} ${tiles.length === 1 ? 'tile' : 'tiles'} of ${geometry.tileSize} pixels (left, top on the canvas):`,
     formatTable(tileRows),
     `${tokens.perTile} tokens a tile, ${tokens.visual} visual tokens, ${tokens.tags} of tags`,
     '',

@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { NvlmError, toPlainError, type PlainError } from '../errors.ts';
 import { addChat } from './chat-command.ts';
-import type { CommonOptions, Outcome, Run } from './command.ts';
+import { jsonOption, type Outcome, type Run } from './command.ts';
 import { addData } from './data-command.ts';
 import { addEval } from './eval-command.ts';
 import { addForward } from './forward-command.ts';
@@ -26,7 +26,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   const progress = new Progress(process.stderr);
   let exitCode: number;
   try {
-    exitCode = await parse(argv, progress);
+    exitCode = await parse(argv, json, progress);
   } catch (error) {
     progress.clear();
     exitCode = fail(error, argv, json);
@@ -35,11 +35,11 @@ export async function main(argv: readonly string[]): Promise<void> {
   process.stdout.write('', () => process.exit(exitCode));
 }
 
-async function parse(argv: readonly string[], progress: Progress): Promise<number> {
+async function parse(argv: readonly string[], json: boolean, progress: Progress): Promise<number> {
   let exitCode: number = EXIT.ok;
   const run: Run = async (options, work) => {
     const outcome = await work({
-      json: options.json === true,
+      json,
       backend: options.backend,
       signal: abortOnInterrupt(),
       progress,
@@ -49,12 +49,13 @@ async function parse(argv: readonly string[], progress: Progress): Promise<numbe
       },
     });
     progress.clear();
-    print(outcome, options);
+    print(outcome, json);
     exitCode = outcome.interrupted ? EXIT.interrupted : outcome.failed ? EXIT.failed : EXIT.ok;
   };
   const program = new Command('nvlm')
     .description('Chat with images and look into NVLM-D, NVLM-X and NVLM-H from the command line.')
     .version(packageJson.version)
+    .addOption(jsonOption().hideHelp())
     .exitOverride()
     .configureOutput({ outputError: () => undefined });
   for (const add of [addInspect, addChat, addForward, addData, addEval, addVerify]) add(program, run);
@@ -62,7 +63,7 @@ async function parse(argv: readonly string[], progress: Progress): Promise<numbe
   return exitCode;
 }
 
-function print({ document, text }: Outcome, { json }: CommonOptions): void {
+function print({ document, text }: Outcome, json: boolean): void {
   if (json) process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
   else if (text) process.stdout.write(`${text}\n`);
 }

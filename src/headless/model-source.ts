@@ -16,8 +16,8 @@ function hub(): URL {
 }
 
 /**
- * What `--model` names. A bundled id comes before a folder of the same name (`./nano-d` is the folder), a folder before a
- * Hugging Face id.
+ * What `--model` names. A bundled id comes before a folder of the same name (`./nano-d` is the folder), a folder before
+ * a Hugging Face id.
  * @throws NvlmError `not-found`
  */
 export async function modelSource(name: string): Promise<ModelSource> {
@@ -31,7 +31,7 @@ export async function modelSource(name: string): Promise<ModelSource> {
   throw new NvlmError(
     'not-found',
     found ? `"${name}" is a file, not a model folder.` : `There is no model "${name}".`,
-    `Give a bundled model (${bundled}), a folder with config.json, an address, or a Hugging Face id such as nvidia/NVLM-D-72B.`,
+    `Give a bundled model (${bundled}), a folder, an address, or a Hugging Face id such as nvidia/NVLM-D-72B.`,
   );
 }
 
@@ -41,7 +41,8 @@ function hubFolder(repository: string, revision: string): string {
 
 /** The address of a model's page on Hugging Face stands for its files. */
 function addressOf(name: string): string {
-  if (!URL.canParse(name)) throw new NvlmError('usage', `"${name}" is not an address.`, 'Give it as https://host/folder.');
+  if (!URL.canParse(name))
+    throw new NvlmError('usage', `"${name}" is not an address.`, 'Give it as https://host/folder.');
   const url = new URL(name);
   const page = /^\/([^/]+\/[^/]+)(?:\/tree\/([^/]+))?\/?$/.exec(url.pathname);
   return page && url.origin === hub().origin ? hubFolder(page[1]!, decodeURIComponent(page[2] ?? 'main')) : name;

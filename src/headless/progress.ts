@@ -9,8 +9,8 @@ const TERMINAL_EVERY_MS = 100;
 const LOG_EVERY_MS = 5000;
 
 /**
- * How far the work is, on standard error: a line that rewrites itself on a terminal, else a line every few seconds; nothing in
- * the first second of a piece of work.
+ * How far the work is, on standard error: a line that rewrites itself on a terminal, else a line every few seconds;
+ * nothing in the first second of a piece of work.
  */
 export class Progress {
   private label = '';

@@ -11,7 +11,10 @@ export function addVerify(program: Command, run: Run): void {
 }
 
 async function verify(context: Context) {
-  const [{ openDevice }, { verifyOps }] = await Promise.all([import('../device/open-device.ts'), import('../engine/verify.ts')]);
+  const [{ openDevice }, { verifyOps }] = await Promise.all([
+    import('../device/open-device.ts'),
+    import('../engine/verify.ts'),
+  ]);
   const device = await openDevice(context.backend, nodePlatform());
   warnOfSoftwareAdapter(device.info, context);
   const ops = await verifyOps(device, {
@@ -28,10 +31,13 @@ async function verify(context: Context) {
     figure(result.bound),
     result.ok ? 'ok' : 'FAILED',
   ]);
-  const verdict = ok ? `All ${ops.length} cases agree` : `${ops.filter((result) => !result.ok).length} of ${ops.length} cases fail`;
+  const verdict = ok
+    ? `All ${ops.length} cases agree`
+    : `${ops.filter((result) => !result.ok).length} of ${ops.length} cases fail`;
+  const table = formatTable([['op', 'case', 'forward', 'gradient', 'bound', ''], ...rows]);
   return {
     document: { ops, ok, adapter: device.info.adapter },
-    text: `${formatTable([['op', 'case', 'forward', 'gradient', 'bound', ''], ...rows])}\n${verdict} on ${deviceName(device.info)}`,
+    text: `${table}\n${verdict} on ${deviceName(device.info)}`,
     failed: !ok,
   };
 }
