@@ -12,6 +12,7 @@ export default defineConfig({
   worker: { format: 'es' },
   build: {
     target: 'es2022',
+    rolldownOptions: { checks: { pluginTimings: false } },
     // The compute library alone is past the default limit, and it is loaded in the worker.
     chunkSizeWarningLimit: 1500,
     // A data: URL is an inline resource, and the policy forbids those for all but images.

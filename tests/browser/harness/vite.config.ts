@@ -15,6 +15,7 @@ export default defineConfig({
     outDir: fileURLToPath(new URL('../../../.cache/harness', import.meta.url)),
     emptyOutDir: true,
     target: 'es2022',
+    rolldownOptions: { checks: { pluginTimings: false } },
     chunkSizeWarningLimit: 1500,
     assetsInlineLimit: 0,
   },
