@@ -69,9 +69,10 @@ export function makeReport({ name, adapter, backend, unit, samples, runtime }: M
   };
 }
 
-/** One JSON document on stdout, nothing else. */
-export function printReport(measurement: Measurement): void {
-  process.stdout.write(`${JSON.stringify(makeReport(measurement), null, 2)}\n`);
+/** One JSON document on stdout, nothing else: a report, or a list of them when one run measures several things. */
+export function printReport(...measurements: Measurement[]): void {
+  const reports = measurements.map(makeReport);
+  process.stdout.write(`${JSON.stringify(reports.length === 1 ? reports[0] : reports, null, 2)}\n`);
 }
 
 function currentCommit(): string | null {
