@@ -49,7 +49,7 @@ export interface OpCase {
   reference: (inputs: Tensors) => tf.Tensor;
 }
 
-// ---- deterministic inputs ---------------------------------------------------------------------------------------------------
+// ---- deterministic inputs -------------------------------------------------------------------------------------------
 
 /** Uniform numbers in [0, 1) from a seed (mulberry32). */
 export function seededNumbers(seed: number): () => number {
@@ -86,9 +86,15 @@ function halves(rows: number, columns: number, seed: number): HostTensor {
   return integers([rows, Math.ceil(columns / 2)], packHalves(floats([rows, columns], seed).values, rows, columns));
 }
 
-// ---- cases ------------------------------------------------------------------------------------------------------------------
+// ---- cases ----------------------------------------------------------------------------------------------------------
 
-function linearCase(kind: 'f32' | 'f16', rows: number, inFeatures: number, outFeatures: number, withBias: boolean): OpCase {
+function linearCase(
+  kind: 'f32' | 'f16',
+  rows: number,
+  inFeatures: number,
+  outFeatures: number,
+  withBias: boolean,
+): OpCase {
   return {
     op: 'linear',
     case: `${kind} [${rows}, ${inFeatures}] × [${inFeatures}, ${outFeatures}]${withBias ? ' + bias' : ''}`,
@@ -198,7 +204,14 @@ interface AttentionCase {
   mask?: (b: number, s: number) => boolean;
 }
 
-function heads({ batch, rows, keys, heads, kvHeads, dim }: Omit<AttentionCase, 'name' | 'causal'>): Record<string, HostTensor> {
+function heads({
+  batch,
+  rows,
+  keys,
+  heads,
+  kvHeads,
+  dim,
+}: Omit<AttentionCase, 'name' | 'causal'>): Record<string, HostTensor> {
   return {
     q: floats([batch * rows, heads * dim], 13, 2),
     k: floats([batch, keys, kvHeads * dim], 14, 2),
@@ -233,7 +246,12 @@ function attentionCase(sizes: AttentionCase): OpCase {
       }),
     reference: ({ q, k, v, starts, keyMask }) => {
       const full = attentionSizes('attention', q!, k!, v!, options);
-      const visible = maskVisibility(full, causal, starts as tf.Tensor1D | undefined, keyMask as tf.Tensor2D | undefined);
+      const visible = maskVisibility(
+        full,
+        causal,
+        starts as tf.Tensor1D | undefined,
+        keyMask as tf.Tensor2D | undefined,
+      );
       return attendReference(q as tf.Tensor2D, k as tf.Tensor3D, v as tf.Tensor3D, full, visible);
     },
   };
@@ -324,7 +342,9 @@ function cacheWriteCase(batch: number, rows: number, width: number, starts: numb
     inputs: () => {
       const cache = floats([batch, capacity, width], 24);
       // Off WebGPU what lies behind the new rows is zeros, not the old contents.
-      starts.forEach((start, b) => cache.values.fill(0, (b * capacity + start + rows) * width, (b + 1) * capacity * width));
+      starts.forEach((start, b) =>
+        cache.values.fill(0, (b * capacity + start + rows) * width, (b + 1) * capacity * width),
+      );
       return { cache, rows: floats([batch, rows, width], 25), starts: integers([batch], starts) };
     },
     differentiable: [],
@@ -361,7 +381,17 @@ export const opCases: OpCase[] = [
   ...activationCases(1, 5),
   ...activationCases(3, 192),
   ...activationCases(17, 33),
-  attentionCase({ name: 'decode, one row', batch: 1, rows: 1, keys: 5, heads: 2, kvHeads: 2, dim: 8, causal: false, gradient: false }),
+  attentionCase({
+    name: 'decode, one row',
+    batch: 1,
+    rows: 1,
+    keys: 5,
+    heads: 2,
+    kvHeads: 2,
+    dim: 8,
+    causal: false,
+    gradient: false,
+  }),
   attentionCase({
     name: 'decode in a cache, batch, grouped heads',
     gradient: false,
@@ -388,8 +418,27 @@ export const opCases: OpCase[] = [
     mask: (b, s) => b === 0 || s % 5 > 0,
   }),
   attentionCase({ name: 'prefill, odd head', batch: 1, rows: 5, keys: 5, heads: 2, kvHeads: 1, dim: 6, causal: true }),
-  attentionCase({ name: 'decode, odd head', batch: 1, rows: 2, keys: 9, heads: 2, kvHeads: 2, dim: 5, causal: true, gradient: false }),
-  attentionCase({ name: 'encoder, no mask', batch: 2, rows: 17, keys: 17, heads: 2, kvHeads: 2, dim: 32, causal: false }),
+  attentionCase({
+    name: 'decode, odd head',
+    batch: 1,
+    rows: 2,
+    keys: 9,
+    heads: 2,
+    kvHeads: 2,
+    dim: 5,
+    causal: true,
+    gradient: false,
+  }),
+  attentionCase({
+    name: 'encoder, no mask',
+    batch: 2,
+    rows: 17,
+    keys: 17,
+    heads: 2,
+    kvHeads: 2,
+    dim: 32,
+    causal: false,
+  }),
   attentionCase({ name: 'prefill', batch: 1, rows: 37, keys: 37, heads: 6, kvHeads: 2, dim: 8, causal: true }),
   attentionCase({
     name: 'prefill into a longer cache, batch, key mask',
@@ -404,11 +453,58 @@ export const opCases: OpCase[] = [
     // Entry 1 is padded on the left; its first rows see nothing but what the cache holds.
     mask: (b, s) => b === 0 || s >= 12,
   }),
-  attentionCase({ name: 'prefill, widest head', batch: 1, rows: 18, keys: 18, heads: 1, kvHeads: 1, dim: 256, causal: true }),
-  crossAttentionCase({ name: 'decode', gradient: false, batch: 1, rows: 1, keys: 9, heads: 2, kvHeads: 2, dim: 8, tiles: 2 }),
-  crossAttentionCase({ name: 'decode, batch', batch: 3, rows: 1, keys: 300, heads: 4, kvHeads: 2, dim: 32, tiles: 3, gradient: false }),
-  crossAttentionCase({ name: 'prefill, grouped heads', batch: 2, rows: 21, keys: 67, heads: 4, kvHeads: 2, dim: 32, tiles: 7 }),
-  crossAttentionCase({ name: 'prefill, odd sizes', batch: 1, rows: 17, keys: 33, heads: 3, kvHeads: 3, dim: 10, tiles: 1 }),
+  attentionCase({
+    name: 'prefill, widest head',
+    batch: 1,
+    rows: 18,
+    keys: 18,
+    heads: 1,
+    kvHeads: 1,
+    dim: 256,
+    causal: true,
+  }),
+  crossAttentionCase({
+    name: 'decode',
+    gradient: false,
+    batch: 1,
+    rows: 1,
+    keys: 9,
+    heads: 2,
+    kvHeads: 2,
+    dim: 8,
+    tiles: 2,
+  }),
+  crossAttentionCase({
+    name: 'decode, batch',
+    batch: 3,
+    rows: 1,
+    keys: 300,
+    heads: 4,
+    kvHeads: 2,
+    dim: 32,
+    tiles: 3,
+    gradient: false,
+  }),
+  crossAttentionCase({
+    name: 'prefill, grouped heads',
+    batch: 2,
+    rows: 21,
+    keys: 67,
+    heads: 4,
+    kvHeads: 2,
+    dim: 32,
+    tiles: 7,
+  }),
+  crossAttentionCase({
+    name: 'prefill, odd sizes',
+    batch: 1,
+    rows: 17,
+    keys: 33,
+    heads: 3,
+    kvHeads: 3,
+    dim: 10,
+    tiles: 1,
+  }),
   embedCase('f32', 1, 7, 5, 0),
   embedCase('f32', 17, 9, 33, 0),
   embedCase('f32', 70, 40, 192, 12),

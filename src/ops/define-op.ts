@@ -30,13 +30,17 @@ export interface OpDefinition<I extends OpInputs, A extends object> {
 const REFERENCE_BACKENDS = ['cpu', 'wasm'];
 
 /**
- * Registers an op as a tfjs kernel on every backend of the ladder, with its gradient, and returns the function that runs it.
+ * Registers an op as a tfjs kernel on every backend of the ladder, with its gradient, and returns the function that
+ * runs it.
  *
- * A registered kernel is used rather than `tf.customGrad` because customGrad computes the gradients of all inputs at once, while
- * registered gradients are functions that tfjs calls only for inputs that lead to a trained variable: a frozen weight costs nothing.
- * tfjs saves inputs by a fixed list of names, so each combination of optional inputs is a kernel of its own.
+ * A registered kernel is used rather than `tf.customGrad` because customGrad computes the gradients of all inputs at
+ * once, while registered gradients are functions that tfjs calls only for inputs that lead to a trained variable: a
+ * frozen weight costs nothing. tfjs saves inputs by a fixed list of names, so each combination of optional inputs is a
+ * kernel of its own.
  */
-export function defineOp<I extends OpInputs, A extends object>(op: OpDefinition<I, A>): (inputs: I, attrs: A) => tf.Tensor {
+export function defineOp<I extends OpInputs, A extends object>(
+  op: OpDefinition<I, A>,
+): (inputs: I, attrs: A) => tf.Tensor {
   const optional = op.optional ?? [];
   const kernelName = (present: string[]) => [op.name, ...present].join('+');
 
@@ -73,7 +77,9 @@ export function defineOp<I extends OpInputs, A extends object>(op: OpDefinition<
 
   return (inputs, attrs) => {
     const present = optional.filter((name) => inputs[name] !== undefined);
-    const given = Object.fromEntries([...op.required, ...present].map((name) => [name, inputs[name]])) as tf.NamedTensorMap;
+    const given = Object.fromEntries(
+      [...op.required, ...present].map((name) => [name, inputs[name]]),
+    ) as tf.NamedTensorMap;
     return tf.engine().runKernel(kernelName(present), given, attrs as unknown as tf.NamedAttrMap);
   };
 }

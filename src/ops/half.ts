@@ -32,7 +32,10 @@ export function halfToFloat(half: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-/** Row-major [rows, columns] floats → [rows, ceil(columns / 2)] words, low half first; an odd row's last high half is zero. */
+/**
+ * Row-major [rows, columns] floats → [rows, ceil(columns / 2)] words, low half first; an odd row's last high half is
+ * zero.
+ */
 export function packHalves(values: ArrayLike<number>, rows: number, columns: number): Int32Array {
   const words = Math.ceil(columns / 2);
   const packed = new Int32Array(rows * words);

@@ -3,9 +3,9 @@ import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 /**
  * A matrix applied to rows from the right: y = x · W (+ bias).
  *
- * `f32` is held input-major, [in, out], the one orientation in which every backend multiplies fast (wasm is several times slower
- * with a transposed operand). `f16` is the checkpoint's own orientation, output-major, two halves a 32-bit word in an int32
- * tensor [out, ceil(in / 2)], low half first; only the WebGPU backend computes with it.
+ * `f32` is held input-major, [in, out], the one orientation in which every backend multiplies fast (wasm is several
+ * times slower with a transposed operand). `f16` is the checkpoint's own orientation, output-major, two halves a 32-bit
+ * word in an int32 tensor [out, ceil(in / 2)], low half first; only the WebGPU backend computes with it.
  */
 export type LinearWeight =
   | { kind: 'f32'; inFeatures: number; outFeatures: number; data: Tensor2D }

@@ -19,8 +19,8 @@ interface Values {
 }
 
 /**
- * Runs every op case on the current backend, forward and gradient, and compares it with the reference differentiated by tfjs on
- * the cpu backend. The current backend is the same before and after; nothing stays allocated.
+ * Runs every op case on the current backend, forward and gradient, and compares it with the reference differentiated by
+ * tfjs on the cpu backend. The current backend is the same before and after; nothing stays allocated.
  *
  * @param ops names of ops to run, default all
  */
@@ -47,7 +47,14 @@ export async function runOpCase(opCase: OpCase): Promise<OpCaseResult> {
   const errors = got.gradients.map((gradient, i) => relativeError(gradient, expected.gradients[i]!));
   const gradientError = errors.length > 0 ? Math.max(...errors) : null;
   const { op, case: name, bound } = opCase;
-  return { op, case: name, forwardError, gradientError, bound, ok: Math.max(forwardError, gradientError ?? 0) <= bound };
+  return {
+    op,
+    case: name,
+    forwardError,
+    gradientError,
+    bound,
+    ok: Math.max(forwardError, gradientError ?? 0) <= bound,
+  };
 }
 
 /** Result, and gradients of its sum under fixed uneven weights, so that rows and columns do not cancel. */

@@ -18,25 +18,31 @@ function run(program: Program): tf.Tensor {
   });
 }
 
-forEachBackend((_, device) => {
-  test('programs of the same name and different code do not share a pipeline', async () => {
-    const results = [run(constant('same', '1.0')), run(constant('same', '2.0'))];
-    expect([...(await device().read(results[0]!))]).toEqual([2, 2, 2]);
-    expect([...(await device().read(results[1]!))]).toEqual([3, 3, 3]);
-    tf.dispose(results);
-  });
-
-  test('bad WGSL is an error that names the program, not zeros', async () => {
-    const result = run(constant('broken-op', 'nonsense'));
-    await expect(device().read(result)).rejects.toMatchObject({ code: 'shader-failed', message: expect.stringContaining('broken-op') });
-    result.dispose();
-  });
-
-  test('a missing uniform is an error', () => {
-    const program = constant('complete', '1.0');
-    tf.tidy(() => {
-      const call = { inputs: [tf.ones([3])], uniforms: {}, outputShape: [3], groups: 1 };
-      expect(() => runProgram(program, call)).toThrow('uniform count is missing');
+forEachBackend(
+  (_, device) => {
+    test('programs of the same name and different code do not share a pipeline', async () => {
+      const results = [run(constant('same', '1.0')), run(constant('same', '2.0'))];
+      expect([...(await device().read(results[0]!))]).toEqual([2, 2, 2]);
+      expect([...(await device().read(results[1]!))]).toEqual([3, 3, 3]);
+      tf.dispose(results);
     });
-  });
-}, ['webgpu']);
+
+    test('bad WGSL is an error that names the program, not zeros', async () => {
+      const result = run(constant('broken-op', 'nonsense'));
+      await expect(device().read(result)).rejects.toMatchObject({
+        code: 'shader-failed',
+        message: expect.stringContaining('broken-op'),
+      });
+      result.dispose();
+    });
+
+    test('a missing uniform is an error', () => {
+      const program = constant('complete', '1.0');
+      tf.tidy(() => {
+        const call = { inputs: [tf.ones([3])], uniforms: {}, outputShape: [3], groups: 1 };
+        expect(() => runProgram(program, call)).toThrow('uniform count is missing');
+      });
+    });
+  },
+  ['webgpu'],
+);

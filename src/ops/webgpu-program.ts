@@ -37,9 +37,18 @@ const MAX_GROUPS = 65535;
 
 const keys = new Map<string, string>();
 
-/** Equal source ⇒ equal key and different source ⇒ different key, whatever the name: tfjs reuses a pipeline by key alone. */
+/**
+ * Equal source ⇒ equal key and different source ⇒ different key, whatever the name: tfjs reuses a pipeline by key
+ * alone.
+ */
 function shaderKey(program: Program): string {
-  const source = JSON.stringify([program.inputs, program.uniforms, program.outputComponents, program.threads, program.code]);
+  const source = JSON.stringify([
+    program.inputs,
+    program.uniforms,
+    program.outputComponents,
+    program.threads,
+    program.code,
+  ]);
   let key = keys.get(source);
   if (!key) {
     key = `nvlm-${program.name}-${keys.size}`;
@@ -78,13 +87,16 @@ function prepare(program: Program): Omit<TfjsProgram, 'dispatch' | 'outputShape'
 }
 
 /**
- * Dispatches a program on the current backend, which must be the WebGPU one. Shader errors surface through the device room, which
- * watches the device's shader and pipeline creation.
+ * Dispatches a program on the current backend, which must be the WebGPU one. Shader errors surface through the device
+ * room, which watches the device's shader and pipeline creation.
  *
- * tfjs compiles shapes' ranks and accidental equalities into its key. Handing over every input as [1, n] and the output as [m]
- * makes that part constant, so the same source is compiled once.
+ * tfjs compiles shapes' ranks and accidental equalities into its key. Handing over every input as [1, n] and the output
+ * as [m] makes that part constant, so the same source is compiled once.
  */
-export function runProgram(program: Program, { inputs, uniforms, outputShape, groups, output }: ProgramCall): tf.TensorInfo {
+export function runProgram(
+  program: Program,
+  { inputs, uniforms, outputShape, groups, output }: ProgramCall,
+): tf.TensorInfo {
   const backend = tf.backend() as WebGPUBackend;
   const size = tf.util.sizeFromShape(outputShape);
   const across = Math.ceil(groups / Math.ceil(groups / MAX_GROUPS)) || 1;
@@ -122,8 +134,8 @@ export function forgetHostCopy(tensor: tf.TensorInfo): void {
 }
 
 /**
- * WGSL `reduce<Name>(value: f32) -> f32` over a workgroup of side² threads, the result in every thread. Two barriers a reduction:
- * on software adapters barriers cost more than arithmetic.
+ * WGSL `reduce<Name>(value: f32) -> f32` over a workgroup of side² threads, the result in every thread. Two barriers a
+ * reduction: on software adapters barriers cost more than arithmetic.
  */
 export function workgroupReduction(name: 'Sum' | 'Max', side: 8 | 16): string {
   const combine = name === 'Sum' ? 'total + part' : 'max(total, part)';

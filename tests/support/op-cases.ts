@@ -17,7 +17,10 @@ export function forEachBackend(body: (name: string, device: () => Device) => voi
   });
 }
 
-/** Declares, for every case of the op: equal to the reference on every backend, and gradients equal to finite differences. */
+/**
+ * Declares, for every case of the op: equal to the reference on every backend, and gradients equal to finite
+ * differences.
+ */
 export function testOpCases(op: string): void {
   const cases = opCases.filter((opCase) => opCase.op === op);
   expect(cases.length, `cases of ${op}`).toBeGreaterThan(0);
@@ -51,7 +54,10 @@ export function testOpCases(op: string): void {
   });
 }
 
-/** Slope of the weighted sum of the result along one random direction of an input: from the gradient, and by differences. */
+/**
+ * Slope of the weighted sum of the result along one random direction of an input: from the gradient, and by
+ * differences.
+ */
 function slopes(opCase: OpCase, name: string): { analytic: number; numeric: number; noise: number } {
   const step = 4e-3;
   const next = seededNumbers(7);
@@ -61,7 +67,10 @@ function slopes(opCase: OpCase, name: string): { analytic: number; numeric: numb
       Object.entries(host).map(([key, { values, shape, dtype }]) => [key, tf.tensor(values, shape, dtype)]),
     );
     const input = inputs[name]!;
-    const direction = tf.tensor(Float32Array.from(input.dataSync(), () => (next() < 0.5 ? -1 : 1)), input.shape);
+    const direction = tf.tensor(
+      Float32Array.from(input.dataSync(), () => (next() < 0.5 ? -1 : 1)),
+      input.shape,
+    );
     const weights = Float32Array.from(opCase.run(inputs).dataSync(), () => next() * 2 - 1);
     // Summed in double precision: in single, the sum's own rounding would hide the difference.
     const value = (x: tf.Tensor) => {

@@ -62,7 +62,9 @@ forEachBackend((name, device) => {
   });
 
   test('no keys at all give zeros', async () => {
-    const output = tf.tidy(() => attention(query(2), tf.zeros([1, 0, 8]), tf.zeros([1, 0, 8]), { ...plain, causal: false }));
+    const output = tf.tidy(() =>
+      attention(query(2), tf.zeros([1, 0, 8]), tf.zeros([1, 0, 8]), { ...plain, causal: false }),
+    );
     expect([...(await device().read(output))]).toEqual(new Array(32).fill(0));
     output.dispose();
   });
@@ -71,9 +73,16 @@ forEachBackend((name, device) => {
     test('one pipeline serves every length', async () => {
       const gpu = (tf.backend() as unknown as { device: GPUDevice }).device;
       const compiled = vi.spyOn(gpu, 'createComputePipeline');
-      const lengths = [[5, 5], [8, 8], [16, 16], [31, 70]] as const;
+      const lengths = [
+        [5, 5],
+        [8, 8],
+        [16, 16],
+        [31, 70],
+      ] as const;
       for (const [rows, keys] of lengths) {
-        await device().read(tf.tidy(() => attention(query(rows), cache(keys, 2), cache(keys, 3), { ...plain, causal: false })));
+        await device().read(
+          tf.tidy(() => attention(query(rows), cache(keys, 2), cache(keys, 3), { ...plain, causal: false })),
+        );
         if (rows === 5) compiled.mockClear();
       }
       expect(compiled).not.toHaveBeenCalled();
@@ -87,7 +96,9 @@ describe('shapes that disagree', () => {
     test('are an error that names them', () => {
       tf.tidy(() => {
         expect(() => attention(query(2), cache(3, 2), cache(4, 3), plain)).toThrow('attention: v is [1,4,8]');
-        expect(() => attention(query(2), cache(3, 2), cache(3, 3), { ...plain, heads: 3, kvHeads: 2 })).toThrow('3 heads over 2');
+        expect(() => attention(query(2), cache(3, 2), cache(3, 3), { ...plain, heads: 3, kvHeads: 2 })).toThrow(
+          '3 heads over 2',
+        );
         const wide = tf.zeros<tf.Rank.R3>([1, 3, 257]);
         expect(() => attention(tf.zeros([2, 257]), wide, wide, { ...plain, heads: 1 })).toThrow('head width 257');
       });

@@ -27,10 +27,21 @@ const run = defineOp<Inputs, Attrs>({
     of: (dy, { q, k, v, starts, keyMask }, attrs, output) => {
       const sizes = attentionSizes('attention', q, k, v, attrs);
       if (tf.getBackend() === WEBGPU_BACKEND) {
-        return attendGradientPrograms({ dy, output: output!, q, k, v }, sizes, { causal: attrs.causal, starts, keyMask });
+        return attendGradientPrograms({ dy, output: output!, q, k, v }, sizes, {
+          causal: attrs.causal,
+          starts,
+          keyMask,
+        });
       }
       const gradients = tf.tidy(() =>
-        attendGradientReference(dy as tf.Tensor2D, q, k, v, sizes, maskVisibility(sizes, attrs.causal, starts, keyMask)),
+        attendGradientReference(
+          dy as tf.Tensor2D,
+          q,
+          k,
+          v,
+          sizes,
+          maskVisibility(sizes, attrs.causal, starts, keyMask),
+        ),
       );
       return { q: () => gradients.q, k: () => gradients.k, v: () => gradients.v };
     },
@@ -52,9 +63,9 @@ export interface AttentionOptions {
 /**
  * Scaled dot-product attention with grouped heads (Vaswani et al. 2017; Ainslie et al. 2023), scale 1/√D.
  *
- * Query row t of entry b stands at position starts[b] + t and, when causal, sees key s iff s ≤ starts[b] + t. S may be a cache's
- * capacity: keys beyond the valid ones do not influence the result (their contents must be finite). Rows that see nothing give
- * exact zeros, in gradients as well.
+ * Query row t of entry b stands at position starts[b] + t and, when causal, sees key s iff s ≤ starts[b] + t. S may be
+ * a cache's capacity: keys beyond the valid ones do not influence the result (their contents must be finite). Rows that
+ * see nothing give exact zeros, in gradients as well.
  *
  * @param q f32 [B·T, H·D], D ≤ 256
  * @param k f32 [B, S, Hkv·D]

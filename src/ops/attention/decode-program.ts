@@ -1,3 +1,4 @@
+import { unroll } from '../unroll.ts';
 import { type Program, workgroupReduction } from '../webgpu-program.ts';
 import { maskInputs, type MaskTensors } from './mask-wgsl.ts';
 import { common, componentsOf, inputList, UNIFORMS } from './wgsl.ts';
@@ -5,9 +6,9 @@ import { common, componentsOf, inputList, UNIFORMS } from './wgsl.ts';
 const THREADS = 64;
 
 /**
- * Attention of single rows, for decode: a workgroup takes one row and head and one of `splits` runs of the keys, 64 at a time.
- * With one split it writes the result; with several, each writes its weighted sum, weight sum and maximum, [.., splits, D + 2],
- * for {@link combineProgram} ("flash decoding": one row alone would leave a GPU idle).
+ * Attention of single rows, for decode: a workgroup takes one row and head and one of `splits` runs of the keys, 64 at
+ * a time. With one split it writes the result; with several, each writes its weighted sum, weight sum and maximum, [..,
+ * splits, D + 2], for {@link combineProgram} ("flash decoding": one row alone would leave a GPU idle).
  */
 export function decodeProgram(dim: number, mask: MaskTensors, split: boolean): Program {
   const components = componentsOf(dim);
@@ -15,12 +16,29 @@ export function decodeProgram(dim: number, mask: MaskTensors, split: boolean): P
   // Threads side by side along the head; the rest of the 64 share the keys.
   const lanes = Math.min(THREADS, 2 ** Math.ceil(Math.log2(units)));
   const shares = THREADS / lanes;
-  const steps = Array.from({ length: Math.ceil(units / lanes) }, (_, i) => i);
+  const steps = Math.ceil(units / lanes);
   const write = (u: number) => {
     if (!split) return `result[rowHead(b, t, h) * UNITS + unit] = total${u} * select(0.0, 1.0 / sum, sum > 0.0);`;
     const at = `part * ${dim + 2}u + unit * ${components}u`;
-    return components === 4 ? `for (var c = 0u; c < 4u; c++) { result[${at} + c] = total${u}[c]; }` : `result[${at}] = total${u};`;
+    return components === 4
+      ? `for (var c = 0u; c < 4u; c++) { result[${at} + c] = total${u}[c]; }`
+      : `result[${at}] = total${u};`;
   };
+  const writeStats = /* wgsl */ `
+        if (localIndex == 0u) {
+          result[part * ${dim + 2}u + ${dim}u] = sum;
+          result[part * ${dim + 2}u + ${dim + 1}u] = peak;
+        }`;
+  const joinShares = (u: number) => /* wgsl */ `
+        workgroupBarrier();
+        shareSums[localIndex] = acc${u};
+        workgroupBarrier();
+        var total${u} = V();
+        for (var i = 0u; i < ${shares}u; i++) {
+          total${u} += shareSums[i * ${lanes}u + lane];
+        }`;
+  const accumulate = (u: number) =>
+    `if (lane + ${u * lanes}u < UNITS) { acc${u} += weights[j] * v[at + ${u * lanes}u]; }`;
   return {
     name: split ? 'attention-decode-split' : 'attention-decode',
     inputs: inputList(
@@ -58,7 +76,7 @@ export function decodeProgram(dim: number, mask: MaskTensors, split: boolean): P
         let share = localIndex / ${lanes}u;
         var peak = HIDDEN;
         var ownSum = 0.0;
-        ${steps.map((u) => `var acc${u} = V();`).join(' ')}
+        ${unroll(steps, (u) => `var acc${u} = V();`)}
         for (var step = 0u; step < each; step += ${THREADS}u) {
           let chunk = run * each + step;
           let s = chunk + localIndex;
@@ -82,31 +100,20 @@ export function decodeProgram(dim: number, mask: MaskTensors, split: boolean): P
           weights[localIndex] = weight;
           ownSum = ownSum * factor + weight;
           workgroupBarrier();
-          ${steps.map((u) => `acc${u} *= factor;`).join(' ')}
+          ${unroll(steps, (u) => `acc${u} *= factor;`)}
           let count = min(${THREADS}u, limit - min(limit, chunk));
           for (var j = share; j < count; j += ${shares}u) {
             let at = keyHead(b, chunk + j, g) * UNITS + lane;
-            ${steps.map((u) => `if (lane + ${u * lanes}u < UNITS) { acc${u} += weights[j] * v[at + ${u * lanes}u]; }`).join(' ')}
+            ${unroll(steps, accumulate)}
           }
         }
         let sum = reduceSum(ownSum);
-        ${steps
-          .map(
-            (u) => /* wgsl */ `
-        workgroupBarrier();
-        shareSums[localIndex] = acc${u};
-        workgroupBarrier();
-        var total${u} = V();
-        for (var i = 0u; i < ${shares}u; i++) {
-          total${u} += shareSums[i * ${lanes}u + lane];
-        }`,
-          )
-          .join('')}
+        ${unroll(steps, joinShares)}
         if (!inside || share > 0u) {
           return;
         }
-        ${steps.map((u) => `{ let unit = lane + ${u * lanes}u; if (unit < UNITS) { ${write(u)} } }`).join('\n        ')}
-        ${split ? `if (localIndex == 0u) { result[part * ${dim + 2}u + ${dim}u] = sum; result[part * ${dim + 2}u + ${dim + 1}u] = peak; }` : ''}
+        ${unroll(steps, (u) => `{ let unit = lane + ${u * lanes}u; if (unit < UNITS) { ${write(u)} } }`)}
+        ${split ? writeStats : ''}
       }
     `,
   };

@@ -52,7 +52,9 @@ export function attendProgram(
   return output;
 }
 
-/** Gradients of {@link attendProgram}; the row statistics they share are computed at once, each gradient when called. */
+/**
+ * Gradients of {@link attendProgram}; the row statistics they share are computed at once, each gradient when called.
+ */
 export function attendGradientPrograms(
   tensors: { dy: tf.Tensor; output: tf.Tensor; q: tf.Tensor; k: tf.Tensor; v: tf.Tensor },
   sizes: AttentionSizes,

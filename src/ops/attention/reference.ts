@@ -21,7 +21,10 @@ export interface AttentionSizes {
 /** f32 [T, S] of batch entry b, 1 = the row sees the key; null when every row sees every key. */
 export type Visibility = (b: number) => tf.Tensor2D | null;
 
-/** Below this many rows, decode, one product for all heads beats a loop over heads: few tiny kernels and no transposed cache. */
+/**
+ * Below this many rows, decode, one product for all heads beats a loop over heads: few tiny kernels and no transposed
+ * cache.
+ */
 const FEW_ROWS = 4;
 
 const HIDDEN = -1e30;
@@ -49,7 +52,10 @@ export function maskVisibility(
   };
 }
 
-/** softmax(q · kᵀ / √D) · v per head with hidden keys left out; rows that see nothing give zeros. q [B·T, H·D], k, v [B, S, Hkv·D]. */
+/**
+ * softmax(q · kᵀ / √D) · v per head with hidden keys left out; rows that see nothing give zeros. q [B·T, H·D], k, v [B,
+ * S, Hkv·D].
+ */
 export function attendReference(
   q: tf.Tensor2D,
   k: tf.Tensor3D,
@@ -109,8 +115,8 @@ function headWeights(
 }
 
 /**
- * Decode: all heads in one 2-D product by setting each query head into the columns of its kv head, zeros elsewhere. Keys and
- * values are read as they lie in the cache, without transposing it at every token.
+ * Decode: all heads in one 2-D product by setting each query head into the columns of its kv head, zeros elsewhere.
+ * Keys and values are read as they lie in the cache, without transposing it at every token.
  */
 function attendFewRows(
   q: tf.Tensor2D,

@@ -1,10 +1,11 @@
+import { unroll } from '../unroll.ts';
 import type { Program } from '../webgpu-program.ts';
 import { maskInputs, type MaskTensors } from './mask-wgsl.ts';
 import { common, componentsOf, inputList, UNIFORMS } from './wgsl.ts';
 
 /**
- * What a tile program computes. A workgroup owns 16 rows (or, for `dk` and `dv`, 16 keys) of one head and walks over the other
- * side in chunks of 32; nothing of size rows × keys is stored (FlashAttention, Dao et al. 2022).
+ * What a tile program computes. A workgroup owns 16 rows (or, for `dk` and `dv`, 16 keys) of one head and walks over
+ * the other side in chunks of 32; nothing of size rows × keys is stored (FlashAttention, Dao et al. 2022).
  * - `forward`: softmax(q · kᵀ) · v with a running maximum
  * - `stats`: log-sum-exp of each row's scores and dy · output, [B·T, H, 2], for the gradients
  * - `dq`, `dk`, `dv`: the gradients, from weights computed again as exp(score − log-sum-exp)
@@ -49,8 +50,8 @@ export function tileProgram(kind: TileKind, dim: number, mask: MaskTensors): Pro
 const range = (n: number) => Array.from({ length: n }, (_, i) => i);
 
 /**
- * Who accumulates what: of the 16 owned rows × UNITS vector steps, a thread holds `perThread` rows of `steps` vector steps, so
- * that each vector it reads serves several rows.
+ * Who accumulates what: of the 16 owned rows × UNITS vector steps, a thread holds `perThread` rows of `steps` vector
+ * steps, so that each vector it reads serves several rows.
  */
 function accumulators(dim: number) {
   const units = dim / componentsOf(dim);
@@ -61,7 +62,8 @@ function accumulators(dim: number) {
   const all = range(perThread).flatMap((r) => range(steps).map((u) => ({ r, u, name: `acc${r}_${u}` })));
   return {
     declare: all.map(({ name }) => `var ${name} = V();`).join(' '),
-    scale: (factor: (row: string) => string) => all.map(({ r, name }) => `${name} *= ${factor(ownedRow(r))};`).join(' '),
+    scale: (factor: (row: string) => string) =>
+      all.map(({ r, name }) => `${name} *= ${factor(ownedRow(r))};`).join(' '),
     /** Adds weight(row) · vectors[base + unit] for all accumulators. */
     add: (vectors: string, base: string, weight: (row: string) => string) =>
       range(steps)
@@ -81,29 +83,51 @@ function accumulators(dim: number) {
         .map(({ r, u, name }) => {
           const row = ownedRow(r);
           const unit = `(localIndex % ${lanes}u + ${u * lanes}u)`;
-          return `if (${unit} < UNITS && ${valid(row)}) { result[${place(row)} + ${unit}] = ${name} * ${factor(row)}; }`;
+          const value = `${name} * ${factor(row)}`;
+          return `if (${unit} < UNITS && ${valid(row)}) { result[${place(row)} + ${unit}] = ${value}; }`;
         })
         .join('\n        '),
   };
 }
 
-/** 2 owned × 4 walked dot products of one thread; `pairs` of [name, owned vectors, walked vectors]. */
+/** Rows or keys of the owned side, and of the walked side, whose products one thread takes. */
+const OWN = 2;
+const WALK = 4;
+
+/** The owned × walked dot products of one thread, in variables `<name><i><j>`. */
 function dots(products: { name: string; owned: string; walked: string }[]): string {
-  const load = [...new Set(products.flatMap(({ owned }) => range(2).map((i) => `let ${owned}_o${i} = ${owned}[ownedAt${i} + u];`)))];
-  const loadWalked = [
-    ...new Set(products.flatMap(({ walked }) => range(4).map((j) => `let ${walked}_w${j} = ${walked}[walkedAt${j} + u];`))),
-  ];
-  const each = range(2).flatMap((i) => range(4).map((j) => ({ i, j })));
+  const each = (statement: (i: number, j: number) => string) =>
+    unroll(OWN, (i) => unroll(WALK, (j) => statement(i, j)));
+  const declare = products.map(({ name }) => each((i, j) => `var ${name}${i}${j} = 0.0;`));
+  const load = products.flatMap(({ owned, walked }) => [
+    unroll(OWN, (i) => `let ${owned}Own${i} = ${owned}[ownedAt${i} + u];`),
+    unroll(WALK, (j) => `let ${walked}Walk${j} = ${walked}[walkedAt${j} + u];`),
+  ]);
+  const add = products.map(({ name, owned, walked }) =>
+    each((i, j) => `${name}${i}${j} += inner(${owned}Own${i}, ${walked}Walk${j});`),
+  );
   return /* wgsl */ `
-          ${products.map(({ name }) => each.map(({ i, j }) => `var ${name}${i}${j} = 0.0;`).join(' ')).join('\n          ')}
+          ${declare.join('\n')}
           for (var u = 0u; u < UNITS; u++) {
-            ${[...load, ...loadWalked].join(' ')}
-            ${products
-              .map(({ name, owned, walked }) =>
-                each.map(({ i, j }) => `${name}${i}${j} += inner(${owned}_o${i}, ${walked}_w${j});`).join(' '),
-              )
-              .join('\n            ')}
+            ${[...load, ...add].join('\n')}
           }`;
+}
+
+/** Writes the weight of each owned × walked pair to workgroup memory: `value`, or `hidden` where not `visible`. */
+function storeWeights(
+  visible: (i: number, j: number) => string,
+  value: (i: number, j: number) => string,
+  hidden: string,
+): string {
+  const store = (i: number, j: number) => /* wgsl */ `
+          {
+            var w = ${hidden};
+            if (${visible(i, j)}) {
+              w = ${value(i, j)};
+            }
+            weights[(ownedBase + ${i}u) * ${CHUNK}u + lane + ${8 * j}u] = w;
+          }`;
+  return unroll(OWN, (i) => unroll(WALK, (j) => store(i, j)));
 }
 
 /** Programs whose workgroup owns query rows and walks over keys. */
@@ -111,20 +135,19 @@ function rowTile(kind: 'forward' | 'stats' | 'dq', dim: number): string {
   const acc = accumulators(dim);
   const products = [{ name: 'qk', owned: 'q', walked: 'k' }];
   if (kind === 'dq') products.push({ name: 'dyv', owned: 'dy', walked: 'v' });
-  const store = range(2)
-    .flatMap((i) =>
-      range(4).map((j) => {
-        const at = `${i}u + ownedBase) * ${CHUNK}u + lane + ${8 * j}u`;
-        const visible = `t${i} < uniforms.rows && s${j} < limit && sees(b, t${i}, s${j})`;
-        const value =
-          kind === 'dq'
-            ? `w = exp(qk${i}${j} * SCALE - lse${i}) * (dyv${i}${j} - delta${i}) * SCALE;`
-            : `w = qk${i}${j} * SCALE;`;
-        const hidden = kind === 'dq' ? '0.0' : 'HIDDEN';
-        return `{ var w = ${hidden}; if (${visible}) { ${value} } weights[(${at}] = w; }`;
-      }),
-    )
-    .join('\n          ');
+  const visible = (i: number, j: number) => `t${i} < uniforms.rows && s${j} < limit && sees(b, t${i}, s${j})`;
+  const store =
+    kind === 'dq'
+      ? storeWeights(visible, (i, j) => `exp(qk${i}${j} * SCALE - lse${i}) * (dyv${i}${j} - delta${i}) * SCALE`, '0.0')
+      : storeWeights(visible, (i, j) => `qk${i}${j} * SCALE`, 'HIDDEN');
+  const ownedRow = (i: number) => /* wgsl */ `
+        let t${i} = base + ownedBase + ${i}u;
+        let row${i} = rowHeadInside(b, t${i}, h);
+        let ownedAt${i} = row${i} * UNITS;`;
+  const rowStats = (i: number) => `let lse${i} = stats[row${i} * 2u]; let delta${i} = stats[row${i} * 2u + 1u];`;
+  const walkedKey = (j: number) => /* wgsl */ `
+          let s${j} = chunk + lane + ${8 * j}u;
+          let walkedAt${j} = keyHeadInside(b, s${j}, g) * UNITS;`;
   const softmax = /* wgsl */ `
           if (localIndex < ${OWNED}u) {
             let base = localIndex * ${CHUNK}u;
@@ -203,15 +226,11 @@ function rowTile(kind: 'forward' | 'stats' | 'dq', dim: number): string {
         let limit = workgroupUniformLoad(&sharedLimit);
         let ownedBase = localIndex / 8u * 2u;
         let lane = localIndex % 8u;
-        ${range(2)
-          .map((i) => `let t${i} = base + ownedBase + ${i}u; let ownedRow${i} = rowHead(min(b, uniforms.batch - 1u), min(t${i}, uniforms.rows - 1u), h); let ownedAt${i} = ownedRow${i} * UNITS;`)
-          .join('\n        ')}
-        ${kind === 'dq' ? range(2).map((i) => `let lse${i} = stats[ownedRow${i} * 2u]; let delta${i} = stats[ownedRow${i} * 2u + 1u];`).join(' ') : ''}
+        ${unroll(OWN, ownedRow)}
+        ${kind === 'dq' ? unroll(OWN, rowStats) : ''}
         ${kind === 'stats' ? '' : acc.declare}
         for (var chunk = 0u; chunk < limit; chunk += ${CHUNK}u) {
-          ${range(4)
-            .map((j) => `let s${j} = chunk + lane + ${8 * j}u; let walkedAt${j} = keyHead(b, min(s${j}, uniforms.keys - 1u), g) * UNITS;`)
-            .join('\n          ')}
+          ${unroll(WALK, walkedKey)}
           ${dots(products)}
           ${store}
           workgroupBarrier();
@@ -229,17 +248,21 @@ function keyTile(kind: 'dk' | 'dv', dim: number): string {
   const acc = accumulators(dim);
   const products = [{ name: 'qk', owned: 'k', walked: 'q' }];
   if (kind === 'dk') products.push({ name: 'dyv', owned: 'v', walked: 'dy' });
-  const store = range(2)
-    .flatMap((i) =>
-      range(4).map((j) => {
-        const visible = `s${i} < uniforms.keys && t${j} < uniforms.rows && sees(b, t${j}, s${i})`;
-        const weight = `exp(qk${i}${j} * SCALE - stats[walkedRow${j} * 2u])`;
-        const value = kind === 'dk' ? `${weight} * (dyv${i}${j} - stats[walkedRow${j} * 2u + 1u]) * SCALE` : weight;
-        const at = `(ownedBase + ${i}u) * ${CHUNK}u + lane + ${8 * j}u`;
-        return `{ var w = 0.0; if (${visible}) { w = ${value}; } weights[${at}] = w; }`;
-      }),
-    )
-    .join('\n            ');
+  const store = storeWeights(
+    (i, j) => `s${i} < uniforms.keys && t${j} < uniforms.rows && sees(b, t${j}, s${i})`,
+    (i, j) => {
+      const weight = `exp(qk${i}${j} * SCALE - stats[row${j} * 2u])`;
+      return kind === 'dk' ? `${weight} * (dyv${i}${j} - stats[row${j} * 2u + 1u]) * SCALE` : weight;
+    },
+    '0.0',
+  );
+  const ownedKey = (i: number) => /* wgsl */ `
+        let s${i} = base + ownedBase + ${i}u;
+        let ownedAt${i} = keyHeadInside(b, s${i}, g) * UNITS;`;
+  const walkedRow = (j: number) => /* wgsl */ `
+            let t${j} = chunk + lane + ${8 * j}u;
+            let row${j} = rowHeadInside(b, t${j}, h);
+            let walkedAt${j} = row${j} * UNITS;`;
   return /* wgsl */ `
       var<workgroup> weights : array<f32, ${OWNED * CHUNK}>;
       var<workgroup> sharedFirst : u32;
@@ -257,17 +280,13 @@ function keyTile(kind: 'dk' | 'dv', dim: number): string {
         let first = workgroupUniformLoad(&sharedFirst);
         let ownedBase = localIndex / 8u * 2u;
         let lane = localIndex % 8u;
-        ${range(2)
-          .map((i) => `let s${i} = base + ownedBase + ${i}u; let ownedAt${i} = keyHead(min(b, uniforms.batch - 1u), min(s${i}, uniforms.keys - 1u), g) * UNITS;`)
-          .join('\n        ')}
+        ${unroll(OWN, ownedKey)}
         ${acc.declare}
         let group = uniforms.heads / uniforms.kvHeads;
         for (var member = 0u; member < group; member++) {
           let h = g * group + member;
           for (var chunk = first; chunk < uniforms.rows; chunk += ${CHUNK}u) {
-              ${range(4)
-              .map((j) => `let t${j} = chunk + lane + ${8 * j}u; let walkedRow${j} = rowHead(b, min(t${j}, uniforms.rows - 1u), h); let walkedAt${j} = walkedRow${j} * UNITS;`)
-              .join('\n            ')}
+            ${unroll(WALK, walkedRow)}
             ${dots(products)}
             ${store}
             workgroupBarrier();

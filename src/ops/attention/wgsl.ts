@@ -7,9 +7,9 @@ import type { AttentionSizes } from './reference.ts';
 /** Scores at or below this are hidden keys; finite, because WGSL does not promise what infinities do. */
 const HIDDEN = '-1e30';
 
-export const UNIFORMS: Program['uniforms'] = (['batch', 'rows', 'keys', 'heads', 'kvHeads', 'tiles', 'splits'] as const).map(
-  (name) => ({ name, type: 'u32' }),
-);
+export const UNIFORMS: Program['uniforms'] = (
+  ['batch', 'rows', 'keys', 'heads', 'kvHeads', 'tiles', 'splits'] as const
+).map((name) => ({ name, type: 'u32' }));
 
 export function uniformsOf(sizes: AttentionSizes, mask: MaskTensors, splits = 1): Record<string, number> {
   const { batch, rows, keys, heads, kvHeads } = sizes;
@@ -46,6 +46,15 @@ export function common(dim: number, mask: MaskTensors): string {
     }
     fn keyHead(b : u32, s : u32, g : u32) -> u32 {
       return (b * uniforms.keys + s) * uniforms.kvHeads + g;
+    }
+    /**
+     * The same with rows and keys past the end as the last one, so that the threads of a ragged tile read something.
+     */
+    fn rowHeadInside(b : u32, t : u32, h : u32) -> u32 {
+      return rowHead(min(b, uniforms.batch - 1u), min(t, uniforms.rows - 1u), h);
+    }
+    fn keyHeadInside(b : u32, s : u32, g : u32) -> u32 {
+      return keyHead(min(b, uniforms.batch - 1u), min(s, uniforms.keys - 1u), g);
     }
     ${maskCode(mask)}
   `;

@@ -8,8 +8,9 @@ import { cacheWriteReference } from './reference.ts';
 /**
  * Puts new rows into a KV cache: rows[b, t] to cache[b, starts[b] + t]. Inference only, no gradient.
  *
- * On WebGPU the cache is a buffer of full capacity, written in place and returned as the same object. The other backends have no
- * write in place: they return a new tensor just as long as needed, and the caller disposes the old cache when another comes back.
+ * On WebGPU the cache is a buffer of full capacity, written in place and returned as the same object. The other
+ * backends have no write in place: they return a new tensor just as long as needed, and the caller disposes the old
+ * cache when another comes back.
  *
  * @param cache f32 [B, capacity, W] (off WebGPU: any length ≥ the starts)
  * @param rows f32 [B, T, W]
@@ -17,11 +18,17 @@ import { cacheWriteReference } from './reference.ts';
  * @param startsOnHost the same numbers, for checking bounds and for backends that need them on the host
  * @throws RangeError when shapes disagree or the rows pass the capacity
  */
-export function cacheWrite(cache: tf.Tensor3D, rows: tf.Tensor3D, starts: tf.Tensor1D, startsOnHost: number[]): tf.Tensor3D {
+export function cacheWrite(
+  cache: tf.Tensor3D,
+  rows: tf.Tensor3D,
+  starts: tf.Tensor1D,
+  startsOnHost: number[],
+): tf.Tensor3D {
   const [batch] = rows.shape;
   checkShape('cacheWrite', 'cache', cache, [batch, null, rows.shape[2]]);
   checkShape('cacheWrite', 'starts', starts, [batch]);
-  if (startsOnHost.length !== batch) throw new RangeError(`cacheWrite: ${startsOnHost.length} starts for a batch of ${batch}`);
+  if (startsOnHost.length !== batch)
+    throw new RangeError(`cacheWrite: ${startsOnHost.length} starts for a batch of ${batch}`);
   const last = Math.max(...startsOnHost);
   if (Math.min(...startsOnHost) < 0 || last > cache.shape[1]) {
     throw new RangeError(`cacheWrite: starts ${startsOnHost} in a cache of ${cache.shape[1]} rows`);

@@ -13,7 +13,14 @@ forEachBackend((_, device) => {
       // Tile 0 is all ones, tile 1 all twos, padding all nines.
       const v = tf.tensor3d([1, 1, 2, 2, 1, 1, 9, 9], [1, 4, 2]);
       const k = tf.tensor3d(floats([1, 4, 2], 1).values, [1, 4, 2]);
-      const sees = [[0, 1], [1, 0], [0, 0], [1, 1], [0, 1], [1, 0]].slice(0, rows);
+      const sees = [
+        [0, 1],
+        [1, 0],
+        [0, 0],
+        [1, 1],
+        [0, 1],
+        [1, 0],
+      ].slice(0, rows);
       return crossAttention(tf.tensor2d(floats([rows, 2], 2).values, [rows, 2]), k, v, {
         heads: 1,
         kvHeads: 1,

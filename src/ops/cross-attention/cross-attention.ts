@@ -49,9 +49,9 @@ export interface CrossAttentionOptions {
 }
 
 /**
- * Attention of text rows over image tokens with a mask by tile, the inside of gated cross-attention (NVLM paper §4.3): row r of
- * entry b sees key s iff keyTiles[b, s] ≥ 0 and rowTiles[r, keyTiles[b, s]] = 1. No causal order, scale 1/√D. A row that sees
- * nothing gives exact zeros, in gradients as well.
+ * Attention of text rows over image tokens with a mask by tile, the inside of gated cross-attention (NVLM paper §4.3):
+ * row r of entry b sees key s iff keyTiles[b, s] ≥ 0 and rowTiles[r, keyTiles[b, s]] = 1. No causal order, scale 1/√D.
+ * A row that sees nothing gives exact zeros, in gradients as well.
  *
  * @param q f32 [B·T, H·D], D ≤ 256
  * @param k f32 [B, S, Hkv·D]
@@ -59,7 +59,12 @@ export interface CrossAttentionOptions {
  * @returns f32 [B·T, H·D]; gradients to q, k and v, computed together
  * @throws RangeError when shapes disagree
  */
-export function crossAttention(q: tf.Tensor2D, k: tf.Tensor3D, v: tf.Tensor3D, options: CrossAttentionOptions): tf.Tensor2D {
+export function crossAttention(
+  q: tf.Tensor2D,
+  k: tf.Tensor3D,
+  v: tf.Tensor3D,
+  options: CrossAttentionOptions,
+): tf.Tensor2D {
   const { heads, kvHeads, rowTiles, keyTiles } = options;
   const { batch, keys } = attentionSizes('crossAttention', q, k, v, options);
   checkShape('crossAttention', 'rowTiles', rowTiles, [q.shape[0], null]);

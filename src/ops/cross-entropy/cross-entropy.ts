@@ -33,11 +33,13 @@ export interface CrossEntropy {
 }
 
 /**
- * Cross-entropy of next-token logits against labels, by the log-sum-exp of the shifted row, so large logits do not overflow.
+ * Cross-entropy of next-token logits against labels, by the log-sum-exp of the shifted row, so large logits do not
+ * overflow.
  *
  * @param logits f32 [R, V]
  * @param labels i32 [R], each in [0, V) or −100: not in the loss
- * @returns see {@link CrossEntropy}; gradient softmax − onehot to logits. The caller disposes both (or runs inside a tidy).
+ * @returns see {@link CrossEntropy}; gradient softmax − onehot to logits. The caller disposes both (or runs inside a
+ * tidy).
  * @throws RangeError when shapes disagree
  */
 export function crossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D): CrossEntropy {

@@ -74,7 +74,12 @@ const gradient: Program = {
 
 export function rowLossesProgram(logits: TensorInfo, labels: TensorInfo): TensorInfo {
   const [rows = 0, vocab = 0] = logits.shape;
-  return runProgram(forward, { inputs: [logits, labels], uniforms: { rows, vocab }, outputShape: [rows], groups: rows });
+  return runProgram(forward, {
+    inputs: [logits, labels],
+    uniforms: { rows, vocab },
+    outputShape: [rows],
+    groups: rows,
+  });
 }
 
 export function rowLossesGradientProgram(logits: TensorInfo, labels: TensorInfo, dy: TensorInfo): TensorInfo {

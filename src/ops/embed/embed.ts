@@ -30,7 +30,8 @@ const embedF32 = defineOp<Inputs, { vocab: number; width: number; visualRows: nu
   gradient: {
     save: ['ids', 'slots'],
     of: (dy, { ids, slots }, { vocab, visualRows }) => ({
-      table: () => tf.tidy(() => scatterAdd({ dy: dy as tf.Tensor2D, targets: textTargets(ids, slots) }, { count: vocab })),
+      table: () =>
+        tf.tidy(() => scatterAdd({ dy: dy as tf.Tensor2D, targets: textTargets(ids, slots) }, { count: vocab })),
       visual: () => scatterAdd({ dy: dy as tf.Tensor2D, targets: slots! }, { count: visualRows }),
     }),
   },
@@ -40,7 +41,8 @@ const embedF16 = defineOp<Inputs, { width: number; visualRows: number }>({
   name: 'NvlmEmbedF16',
   required: ['ids', 'table'],
   optional: ['visual', 'slots'],
-  reference: ({ ids, table, visual, slots }, { width }) => embedReference(ids, unpackTable(table, width), visual, slots),
+  reference: ({ ids, table, visual, slots }, { width }) =>
+    embedReference(ids, unpackTable(table, width), visual, slots),
   program: (inputs, { width }) => embedProgram('f16', width, inputs),
   gradient: {
     save: ['slots'],

@@ -65,8 +65,8 @@ export function embedProgram(
 }
 
 /**
- * One workgroup a row of dy. The first row with a target adds up all rows with that target, in order; the others do nothing. No
- * atomics, which WGSL lacks for floats, and the same sum every time.
+ * One workgroup a row of dy. The first row with a target adds up all rows with that target, in order; the others do
+ * nothing. No atomics, which WGSL lacks for floats, and the same sum every time.
  */
 const scatterAdd: Program = {
   name: 'scatter-add',

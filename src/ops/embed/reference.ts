@@ -25,8 +25,9 @@ export function unpackTable(packed: tf.Tensor2D, width: number): tf.Tensor2D {
 }
 
 /**
- * out[targets[r]] += dy[r] for targets ≥ 0, from zeros [count, C]: the gradient of a gather. On the host, since the wasm backend
- * has no segment sum and its tensors lie in host memory anyway; adding in row order keeps it deterministic.
+ * out[targets[r]] += dy[r] for targets ≥ 0, from zeros [count, C]: the gradient of a gather. On the host, since the
+ * wasm backend has no segment sum and its tensors lie in host memory anyway; adding in row order keeps it
+ * deterministic.
  */
 export function scatterAddReference(dy: tf.Tensor2D, targets: tf.Tensor1D, count: number): tf.Tensor2D {
   const width = dy.shape[1];

@@ -44,5 +44,10 @@ const program: Program = {
 
 export function layerNormProgram(x: TensorInfo, weight: TensorInfo, bias: TensorInfo, eps: number): TensorInfo {
   const [rows = 0, width = 0] = x.shape;
-  return runProgram(program, { inputs: [x, weight, bias], uniforms: { rows, width, eps }, outputShape: x.shape, groups: rows });
+  return runProgram(program, {
+    inputs: [x, weight, bias],
+    uniforms: { rows, width, eps },
+    outputShape: x.shape,
+    groups: rows,
+  });
 }

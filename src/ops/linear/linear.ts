@@ -75,7 +75,8 @@ const linearF16 = defineOp<F16Inputs, { inFeatures: number }>({
  * y = x · W (+ bias), the product of every projection of the model.
  *
  * @param x f32 [R, in]
- * @param weight f32 [in, out], or packed halves [out, ceil(in / 2)] (see ../types.ts), which are frozen: they get no gradient
+ * @param weight f32 [in, out], or packed halves [out, ceil(in / 2)] (see ../types.ts), which are frozen: they get no
+ * gradient
  * @param bias f32 [out] or null
  * @returns f32 [R, out]; gradients to x, an f32 weight and bias, each computed only when asked for
  * @throws RangeError when shapes disagree

@@ -1,5 +1,6 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 
+import { unroll } from '../unroll.ts';
 import { type Program, runProgram } from '../webgpu-program.ts';
 
 /**
@@ -20,6 +21,9 @@ const UNIFORMS: Program['uniforms'] = [
   { name: 'columns', type: 'u32' },
 ];
 
+/** Place of row r in x, the last row for those past the end. */
+const rowAt = (r: number) => `min(${r}u, uniforms.rows - 1u) * uniforms.inner`;
+
 const halves = (word: string) => `unpack2x16float(bitcast<u32>(${word}))`;
 
 function inputsOf(weightComponents: 1 | 4, xComponents: 1 | 4, withBias: boolean): Program['inputs'] {
@@ -30,14 +34,17 @@ function inputsOf(weightComponents: 1 | 4, xComponents: 1 | 4, withBias: boolean
   return withBias ? [...inputs, { name: 'bias' }] : inputs;
 }
 
-// ---- many rows: tiles in workgroup memory --------------------------------------------------------------------------------
+// ---- many rows: tiles in workgroup memory ---------------------------------------------------------------------------
 
 /** Depth of a tile. */
 const TILE_K = 16;
 /** Columns of a tile, 16 threads of four. */
 const TILE_N = 64;
 
-/** Statements that fill `tileB[k · 16 + c]`, four columns each, from column `columnBase` and depth `depth`; zeros outside. */
+/**
+ * Statements that fill `tileB[k · 16 + c]`, four columns each, from column `columnBase` and depth `depth`; zeros
+ * outside.
+ */
 function loadB(layout: Layout, vectorised: boolean): string {
   if (layout === 'f16') {
     // A thread takes one word (two depths) of four neighbouring rows, so that it owns whole vectors of the tile.
@@ -101,11 +108,18 @@ function loadB(layout: Layout, vectorised: boolean): string {
 }
 
 /** Each of 16 × 16 threads computes `perThread` rows × 4 columns; both operands pass through workgroup memory. */
-function tiledProgram(left: LeftLayout, layout: Layout, perThread: 1 | 4, vectorised: boolean, withBias: boolean): Program {
+function tiledProgram(
+  left: LeftLayout,
+  layout: Layout,
+  perThread: 1 | 4,
+  vectorised: boolean,
+  withBias: boolean,
+): Program {
   const tileRows = 16 * perThread;
   // One more than the rows, so that threads which store along the depth meet different memory banks.
   const stride = tileRows + 1;
-  const each = Array.from({ length: perThread }, (_, i) => i);
+  const source =
+    left === 'rows' ? '(rowBase + r) * uniforms.inner + depth + k' : '(depth + k) * uniforms.rows + rowBase + r';
   return {
     name: `linear-${left}-${layout}-tiled`,
     inputs: inputsOf(layout === 'f32' && vectorised ? 4 : 1, 1, withBias),
@@ -131,14 +145,16 @@ function tiledProgram(left: LeftLayout, layout: Layout, perThread: 1 | 4, vector
         let columnBase = (groupIndex() / rowTiles) * ${TILE_N}u;
         let tx = localIndex % 16u;
         let ty = localIndex / 16u;
-        ${each.map((i) => `var sum${i} = vec4<f32>();`).join(' ')}
+        ${unroll(perThread, (i) => `var sum${i} = vec4<f32>();`)}
         for (var depth = 0u; depth < uniforms.inner; depth += ${TILE_K}u) {
           for (var i = 0u; i < ${perThread}u; i++) {
             // Neighbouring threads read neighbouring places, whichever way the operand lies.
-            ${left === 'rows' ? 'let r = ty + i * 16u; let k = tx;' : `let r = (localIndex + i * 256u) % ${tileRows}u; let k = (localIndex + i * 256u) / ${tileRows}u;`}
+            let at = localIndex + i * 256u;
+            let r = ${left === 'rows' ? 'at / 16u' : `at % ${tileRows}u`};
+            let k = ${left === 'rows' ? 'at % 16u' : `at / ${tileRows}u`};
             var a = 0.0;
             if (rowBase + r < uniforms.rows && depth + k < uniforms.inner) {
-              a = x[${left === 'rows' ? '(rowBase + r) * uniforms.inner + depth + k' : '(depth + k) * uniforms.rows + rowBase + r'}];
+              a = x[${source}];
             }
             tileA[k * ${stride}u + r] = a;
           }
@@ -147,17 +163,17 @@ function tiledProgram(left: LeftLayout, layout: Layout, perThread: 1 | 4, vector
           for (var k = 0u; k < ${TILE_K}u; k++) {
             let b = tileB[k * 16u + tx];
             let a = k * ${stride}u + ty * ${perThread}u;
-            ${each.map((i) => `sum${i} += tileA[a + ${i}u] * b;`).join(' ')}
+            ${unroll(perThread, (i) => `sum${i} += tileA[a + ${i}u] * b;`)}
           }
           workgroupBarrier();
         }
-        ${each.map((i) => `store(rowBase + ty * ${perThread}u + ${i}u, columnBase + tx * 4u, sum${i});`).join('\n        ')}
+        ${unroll(perThread, (i) => `store(rowBase + ty * ${perThread}u + ${i}u, columnBase + tx * 4u, sum${i});`)}
       }
     `,
   };
 }
 
-// ---- few rows: every weight is read once, by neighbouring threads ---------------------------------------------------------
+// ---- few rows: every weight is read once, by neighbouring threads ---------------------------------------------------
 
 /** Rows up to which the weight is streamed past all rows at once (decode). */
 const FEW_ROWS = 8;
@@ -166,11 +182,14 @@ type RowBlock = 1 | 2 | 4 | 8;
 /** Threads that share the depth of a column in {@link columnProgram}. */
 const SLICES = 8;
 
-/** B [K, N] in floats: 16 lanes take neighbouring columns, 8 slices of threads share the depth and are added up row by row. */
+/**
+ * B [K, N] in floats: 16 lanes take neighbouring columns, 8 slices of threads share the depth and are added up row by
+ * row.
+ */
 function columnProgram(block: RowBlock, vectorised: boolean, withBias: boolean): Program {
   const type = vectorised ? 'vec4<f32>' : 'f32';
   const width = vectorised ? 4 : 1;
-  const each = Array.from({ length: block }, (_, r) => r);
+  const total = `total${vectorised ? '[i]' : ''}${withBias ? ' + bias[column + i]' : ''}`;
   const finishRow = (r: number) => /* wgsl */ `
         parts[localIndex] = sum${r};
         workgroupBarrier();
@@ -180,9 +199,10 @@ function columnProgram(block: RowBlock, vectorised: boolean, withBias: boolean):
             total += parts[s * 16u + lane];
           }
           for (var i = 0u; i < ${width}u; i++) {
-            result[${r}u * uniforms.columns + column + i] = total${vectorised ? '[i]' : ''}${withBias ? ' + bias[column + i]' : ''};
+            result[${r}u * uniforms.columns + column + i] = ${total};
           }
-        }`;
+        }
+        workgroupBarrier();`;
   return {
     name: 'linear-f32-few-rows',
     inputs: inputsOf(width, 1, withBias),
@@ -195,14 +215,14 @@ function columnProgram(block: RowBlock, vectorised: boolean, withBias: boolean):
         let lane = localIndex % 16u;
         let slice = localIndex / 16u;
         let column = (groupIndex() * 16u + lane) * ${width}u;
-        ${each.map((r) => `var sum${r} = ${type}();`).join(' ')}
+        ${unroll(block, (r) => `var sum${r} = ${type}();`)}
         if (column < uniforms.columns) {
           for (var k = slice; k < uniforms.inner; k += ${SLICES}u) {
             let b = weight[(k * uniforms.columns + column) / ${width}u];
-            ${each.map((r) => `sum${r} += x[min(${r}u, uniforms.rows - 1u) * uniforms.inner + k] * b;`).join('\n            ')}
+            ${unroll(block, (r) => `sum${r} += x[${rowAt(r)} + k] * b;`)}
           }
         }
-        ${each.map(finishRow).join('\n        workgroupBarrier();')}
+        ${unroll(block, finishRow)}
       }
     `,
   };
@@ -210,8 +230,16 @@ function columnProgram(block: RowBlock, vectorised: boolean, withBias: boolean):
 
 /** B in packed halves [N, words]: 16 lanes stride along one weight row, 4 weight rows a workgroup. */
 function rowProgram(block: RowBlock, vectorised: boolean, withBias: boolean): Program {
-  const each = Array.from({ length: block }, (_, r) => r);
-  const rowAt = (r: number) => `min(${r}u, uniforms.rows - 1u) * uniforms.inner`;
+  const addVectors = (r: number) => /* wgsl */ `
+            {
+              let at = ${rowAt(r)} / 4u + w * 2u;
+              sum${r} += dot(x[at], first) + dot(x[at + 1u], second);
+            }`;
+  const addPair = (r: number) => /* wgsl */ `
+            {
+              let at = ${rowAt(r)} + w * 2u;
+              sum${r} += x[at] * pair.x + select(x[at + 1u], 0.0, last) * pair.y;
+            }`;
   const body = vectorised
     ? /* wgsl */ `
           let words = uniforms.inner / 8u;
@@ -219,18 +247,14 @@ function rowProgram(block: RowBlock, vectorised: boolean, withBias: boolean): Pr
             let packed = bitcast<vec4<u32>>(weight[column * words + w]);
             let first = vec4<f32>(unpack2x16float(packed.x), unpack2x16float(packed.y));
             let second = vec4<f32>(unpack2x16float(packed.z), unpack2x16float(packed.w));
-            ${each
-              .map((r) => `{ let at = ${rowAt(r)} / 4u + w * 2u; sum${r} += dot(x[at], first) + dot(x[at + 1u], second); }`)
-              .join('\n            ')}
+            ${unroll(block, addVectors)}
           }`
     : /* wgsl */ `
           let words = (uniforms.inner + 1u) / 2u;
           for (var w = lane; w < words; w += 16u) {
             let pair = ${halves('weight[column * words + w]')};
             let last = w * 2u + 1u >= uniforms.inner;
-            ${each
-              .map((r) => `{ let at = ${rowAt(r)} + w * 2u; sum${r} += x[at] * pair.x; if (!last) { sum${r} += x[at + 1u] * pair.y; } }`)
-              .join('\n            ')}
+            ${unroll(block, addPair)}
           }`;
   return {
     name: 'linear-f16-few-rows',
@@ -243,11 +267,11 @@ function rowProgram(block: RowBlock, vectorised: boolean, withBias: boolean): Pr
         let lane = localIndex % 16u;
         let line = localIndex / 16u;
         let column = groupIndex() * 4u + line;
-        ${each.map((r) => `var sum${r} = 0.0;`).join(' ')}
+        ${unroll(block, (r) => `var sum${r} = 0.0;`)}
         if (column < uniforms.columns) {
           ${body}
         }
-        ${each.map((r) => `parts[${r * 64}u + localIndex] = sum${r};`).join(' ')}
+        ${unroll(block, (r) => `parts[${r * 64}u + localIndex] = sum${r};`)}
         workgroupBarrier();
         // Lane r now adds up row r.
         let row = lane;
@@ -264,7 +288,7 @@ function rowProgram(block: RowBlock, vectorised: boolean, withBias: boolean): Pr
   };
 }
 
-// ---- choice -----------------------------------------------------------------------------------------------------------------
+// ---- choice ---------------------------------------------------------------------------------------------------------
 
 const made = new Map<string, Program>();
 

@@ -8,7 +8,9 @@ export function linearReference(x: tf.Tensor2D, weight: tf.Tensor2D, bias: tf.Te
   return bias ? (tf.add(product, bias) as tf.Tensor2D) : product;
 }
 
-/** The f32 matrix [in, out] of packed halves [out, ceil(in / 2)]. Reads the tensor synchronously: wasm and cpu backends. */
+/**
+ * The f32 matrix [in, out] of packed halves [out, ceil(in / 2)]. Reads the tensor synchronously: wasm and cpu backends.
+ */
 export function unpackWeight(packed: tf.Tensor2D, inFeatures: number): tf.Tensor2D {
   const outFeatures = packed.shape[0];
   return tf.tidy(() => {

@@ -9,7 +9,12 @@ forEachBackend((_, device) => {
       // 4 × 4 patches of two channels: the patch's number, and its negative; a second tile counts on from 100.
       const patch = Array.from({ length: 16 }, (_, p) => [p, -p]);
       const x = tf.tensor3d([patch, patch.map(([a, b]) => [100 + a!, b! - 100])]);
-      const gradient = tf.grad((input) => pixelShuffle(input as tf.Tensor3D, 'v1').square().sum().div(2))(x);
+      const gradient = tf.grad((input) =>
+        pixelShuffle(input as tf.Tensor3D, 'v1')
+          .square()
+          .sum()
+          .div(2),
+      )(x);
       return [pixelShuffle(x, 'v2'), pixelShuffle(x, 'v1'), gradient, x];
     });
     const [v2, v1, gradient, x] = await Promise.all(results.map((result) => device().read(result)));

@@ -36,5 +36,10 @@ const program: Program = {
 
 export function rmsNormProgram(x: TensorInfo, weight: TensorInfo, eps: number): TensorInfo {
   const [rows = 0, width = 0] = x.shape;
-  return runProgram(program, { inputs: [x, weight], uniforms: { rows, width, eps }, outputShape: x.shape, groups: rows });
+  return runProgram(program, {
+    inputs: [x, weight],
+    uniforms: { rows, width, eps },
+    outputShape: x.shape,
+    groups: rows,
+  });
 }

@@ -3,8 +3,9 @@ import type { TensorInfo } from '@tensorflow/tfjs';
 import { type Program, runProgram } from '../webgpu-program.ts';
 
 /**
- * One thread a pair. WGSL promises sin and cos only inside [−π, π] and there to 2⁻¹¹, far too coarse for positions in the
- * thousands, so the angle is reduced by multiples of π/2 in three parts (Cody & Waite) and the rest is a polynomial (Cephes sinf).
+ * One thread a pair. WGSL promises sin and cos only inside [−π, π] and there to 2⁻¹¹, far too coarse for positions in
+ * the thousands, so the angle is reduced by multiples of π/2 in three parts (Cody & Waite) and the rest is a polynomial
+ * (Cephes sinf).
  */
 const program: Program = {
   name: 'rope',

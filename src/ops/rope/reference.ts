@@ -1,6 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 
-/** Rotates the pairs (i, i + dim/2) of each head of x [R, heads·dim] by direction · positions[r] · inverseFrequencies[i]. */
+/**
+ * Rotates the pairs (i, i + dim/2) of each head of x [R, heads·dim] by direction · positions[r] ·
+ * inverseFrequencies[i].
+ */
 export function ropeReference(
   x: tf.Tensor2D,
   positions: tf.Tensor1D,
@@ -11,7 +14,10 @@ export function ropeReference(
   const rows = x.shape[0];
   const half = inverseFrequencies.shape[0];
   const angles = tf.reshape(
-    tf.mul(tf.mul(tf.reshape(tf.cast(positions, 'float32'), [rows, 1]), direction), tf.reshape(inverseFrequencies, [1, half])),
+    tf.mul(
+      tf.mul(tf.reshape(tf.cast(positions, 'float32'), [rows, 1]), direction),
+      tf.reshape(inverseFrequencies, [1, half]),
+    ),
     [rows, 1, half],
   );
   const cos = tf.cos(angles);

@@ -10,9 +10,7 @@ forEachBackend((_, device) => {
     const positions = [0, 1, 20_011];
     const frequencies = [1, 0.25];
     const x = [1, 2, 3, 4, 5, 6, 7, 8];
-    const y = tf.tidy(() =>
-      rope(tf.tensor2d([x, x, x]), tf.tensor1d(positions, 'int32'), tf.tensor1d(frequencies), 2),
-    );
+    const y = tf.tidy(() => rope(tf.tensor2d([x, x, x]), tf.tensor1d(positions, 'int32'), tf.tensor1d(frequencies), 2));
     const values = await device().read(y);
     positions.forEach((position, r) => {
       for (let head = 0; head < 2; head++) {
