@@ -82,6 +82,7 @@ async function dumpTiles({ tiling }: Inspection, folder: string): Promise<void> 
 function describe({ tiling, tokens, costs, geometry }: Inspection, only: ArchitectureLetter | undefined): string {
   const { image, grid, canvas, tiles } = tiling;
   const letters = only ? [only] : (['D', 'X', 'H'] as const);
+  const count = tiles.length === 1 ? '1 tile' : `${tiles.length} tiles`;
   const tileRows = tiles.map(({ index, tag, box, thumbnail }) => [
     `  ${index + 1}`,
     tag || '(no tag)',
@@ -96,7 +97,7 @@ function describe({ tiling, tokens, costs, geometry }: Inspection, only: Archite
   return [
     `${image.width} × ${image.height} pixels, ${geometry.title}`,
     `Grid ${grid.cols} × ${grid.rows}, canvas ${canvas.width} × ${canvas.height}: ${grid.reason}`,
-    `${tiles.length} ${tiles.length === 1 ? 'tile' : 'tiles'} of ${geometry.tileSize} pixels (left, top on the canvas):`,
+    `${count} of ${geometry.tileSize} pixels (left, top on the canvas):`,
     formatTable(tileRows),
     `${tokens.perTile} tokens a tile, ${tokens.visual} visual tokens, ${tokens.tags} of tags`,
     '',
