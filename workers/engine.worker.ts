@@ -10,10 +10,13 @@ const page = globalThis as unknown as Pick<MessagePort, 'postMessage'>;
 const modelsUrl = new URL('../models/', location.href);
 
 // The page waits for this lock: browsers tell nobody when they end a worker, but they free its locks.
-const lock = `nvlm-engine-${crypto.randomUUID()}`;
-void navigator.locks.request(lock, () => {
-  page.postMessage({ aliveWhileLocked: lock } satisfies AliveMessage);
-  return new Promise(() => undefined);
-});
+// Pages that did not come over HTTPS have none; they go without.
+if (isSecureContext) {
+  const lock = `nvlm-engine-${crypto.randomUUID()}`;
+  void navigator.locks.request(lock, () => {
+    page.postMessage({ aliveWhileLocked: lock } satisfies AliveMessage);
+    return new Promise(() => undefined);
+  });
+}
 
 Comlink.expose(createEngineService(createEngine(browserPlatform(modelsUrl))));

@@ -38,26 +38,41 @@ export function patchParams(params: RouteParams, patch: Record<string, string | 
   return next;
 }
 
-const listeners = new Set<() => void>();
+/** `fresh`: a link or a typed address; otherwise back, forward or the page itself. */
+type RouteListener = (fresh: boolean) => void;
+
+const listeners = new Set<RouteListener>();
 /** The last parameters of each screen, so that coming back to one finds it as it was left. */
 const lastParams = new Map<Screen, RouteParams>();
 
-function announce(): void {
+/** Set on history entries that were on show once. */
+const SEEN = { seen: true };
+
+function announce(fresh: boolean): void {
   const { screen, params } = currentRoute();
   lastParams.set(screen, params);
-  for (const listener of listeners) listener();
+  for (const listener of listeners) listener(fresh);
+}
+
+function onHashChange(): void {
+  const seen = (window.history.state as Partial<typeof SEEN> | null)?.seen === true;
+  window.history.replaceState(SEEN, '');
+  announce(!seen);
 }
 
 export function currentRoute(): Route {
   return parseRoute(window.location.hash);
 }
 
-export function subscribeRoute(listener: () => void): () => void {
-  if (listeners.size === 0) window.addEventListener('hashchange', announce);
+export function subscribeRoute(listener: RouteListener): () => void {
+  if (listeners.size === 0) {
+    window.history.replaceState(SEEN, '');
+    window.addEventListener('hashchange', onHashChange);
+  }
   listeners.add(listener);
   return () => {
     listeners.delete(listener);
-    if (listeners.size === 0) window.removeEventListener('hashchange', announce);
+    if (listeners.size === 0) window.removeEventListener('hashchange', onHashChange);
   };
 }
 
@@ -66,9 +81,9 @@ export function setParams(patch: Record<string, string | number | null | undefin
   const { screen, params } = currentRoute();
   const hash = formatRoute({ screen, params: patchParams(params, patch) });
   if (hash === window.location.hash) return;
-  if (options.push) window.history.pushState(null, '', hash);
-  else window.history.replaceState(null, '', hash);
-  announce();
+  if (options.push) window.history.pushState(SEEN, '', hash);
+  else window.history.replaceState(SEEN, '', hash);
+  announce(false);
 }
 
 /** Where a link to `screen` goes: that screen's last own parameters and today's shared ones. */

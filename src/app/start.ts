@@ -12,7 +12,11 @@ export function startApp(store: AppStore): void {
   const { params } = currentRoute();
   void openFirst(store, params);
   void showExample(store, params.picture ?? FIRST_EXAMPLE);
-  subscribeRoute(() => followAddress(store, currentRoute().params));
+  subscribeRoute((fresh) => {
+    if (fresh) followAddress(store, currentRoute().params);
+    // Going back leads to another screen, not to the model or the picture of that time.
+    setParams(addressOf(store.getState()));
+  });
   store.subscribe((state) => setParams(addressOf(state)));
   followTheme(store);
 }
@@ -20,15 +24,19 @@ export function startApp(store: AppStore): void {
 async function openFirst(store: AppStore, params: RouteParams): Promise<void> {
   const { openDevice, selectModel } = store.getState();
   store.setState({ selectedModel: modelOf(params) });
-  await openDevice(backendOf(params));
+  const backend = backendOf(params);
+  const opened = openDevice(backend);
+  // The engine takes one after the other; only a device that may not exist here has to be waited for.
+  if (backend !== 'auto') await opened;
   await selectModel(modelOf(params));
 }
 
+/** What a followed link or a typed address asks for; it leaves alone what it does not mention. */
 function followAddress(store: AppStore, params: RouteParams): void {
-  const state = store.getState();
-  if (modelOf(params) !== state.selectedModel) void state.selectModel(modelOf(params));
-  if (backendOf(params) !== state.backendChoice && state.switchingTo === null) void state.openDevice(backendOf(params));
-  if (params.picture && params.picture !== pictureOf(state)) void showExample(store, params.picture);
+  const { selectedModel, backendChoice, switchingTo, selectModel, openDevice } = store.getState();
+  if (params.model && modelOf(params) !== selectedModel) void selectModel(modelOf(params));
+  if (params.backend && backendOf(params) !== backendChoice && switchingTo === null) void openDevice(backendOf(params));
+  if (params.picture && params.picture !== pictureOf(store.getState())) void showExample(store, params.picture, true);
 }
 
 function addressOf(state: AppState): Record<string, string | null> {
@@ -52,12 +60,12 @@ function backendOf(params: RouteParams): BackendChoice {
   return BACKENDS.find((name) => name === params.backend) ?? 'auto';
 }
 
-async function showExample(store: AppStore, id: string): Promise<void> {
+async function showExample(store: AppStore, id: string, insist = false): Promise<void> {
   const examples = await loadExamples();
   const example = examples.find((one) => one.id === id) ?? examples.find((one) => one.id === FIRST_EXAMPLE)!;
   // Somebody may have been quicker than the examples.
   const { image, imagePending, offerImage } = store.getState();
-  if ((image === null && imagePending === null) || image?.origin.kind === 'example') await offerImage(await exampleOffer(example));
+  if (insist || (image === null && imagePending === null)) await offerImage(await exampleOffer(example));
 }
 
 function followTheme(store: AppStore): void {

@@ -71,7 +71,7 @@ export function Composer() {
       >
         <textarea
           ref={field}
-          rows={1}
+          rows={Math.min(6, draft.split('\n').length)}
           value={draft}
           aria-label="Your question"
           placeholder={image ? 'Ask about the picture' : 'Ask something'}

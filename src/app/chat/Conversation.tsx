@@ -49,12 +49,13 @@ export function Conversation() {
 function Welcome() {
   const image = useSharedImage();
   const ask = useApp((state) => state.ask);
+  const starting = useApp((state) => state.image === null && state.imageError === null);
   return (
     <div className={styles.welcome}>
-      <h2>{image ? 'Ask about the picture' : 'Ask something, or show a picture'}</h2>
+      <h2>{image || starting ? 'Ask about the picture' : 'Ask something, or show a picture'}</h2>
       <p>The model runs in this tab. Nothing is installed, nothing leaves this machine.</p>
-      <ul className={styles.cards}>
-        {suggestionsFor(image).map((question) => (
+      <ul className={styles.cards} aria-label="Suggested questions">
+        {(starting ? [] : suggestionsFor(image)).map((question) => (
           <li key={question}>
             <button type="button" onClick={() => void ask(question)}>
               {question}

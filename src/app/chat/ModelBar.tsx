@@ -1,3 +1,4 @@
+import { adapterName } from '../adapter-name.ts';
 import { Button } from '../components/Button.tsx';
 import { LoadMeter } from '../components/LoadMeter.tsx';
 import { Notice, Problem } from '../components/Notice.tsx';
@@ -30,6 +31,8 @@ export function ModelBar() {
   const failure = useApp((state) => state.modelError);
   const selectModel = useApp((state) => state.selectModel);
   const cancelLoad = useApp((state) => state.cancelLoad);
+  const device = useApp((state) => state.device);
+  const switching = useApp((state) => state.switchingTo !== null);
   const turns = useApp((state) => state.turns.length);
   const newChat = useApp((state) => state.newChat);
   const entry = models.find((model) => model.id === selected);
@@ -53,6 +56,7 @@ export function ModelBar() {
         </Button>
       </div>
       {loading && <LoadMeter name={loading.id} progress={loading.progress} onCancel={cancelLoad} />}
+      {!loading && !device && switching && <p className={styles.architecture}>Starting the engine and opening a device…</p>}
       {!loading && !failure && loaded?.entry.id !== selected && <NotLoaded />}
       {failure && (
         <Problem
@@ -102,7 +106,7 @@ function SoftwareAdapterWarning() {
       }
     >
       <p>
-        <strong>WebGPU runs on a software adapter here</strong> ({device.adapter.description || device.adapter.vendor}): the processor
+        <strong>WebGPU runs on a software adapter here</strong> ({adapterName(device.adapter)}): the processor
         imitates a graphics card, some thirty times slower than wasm.
       </p>
     </Notice>

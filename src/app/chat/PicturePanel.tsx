@@ -44,13 +44,11 @@ function Preview({ image, pending }: { image: SharedImage | null; pending: strin
   return (
     <figure className={styles.preview} aria-busy={pending !== null}>
       <div className={styles.frame}>
-        {image && url ? (
+        {image && url && (
           <>
             <img src={url} alt={image.description ?? `The picture in question: ${image.name}`} />
             <TileLines image={image} />
           </>
-        ) : (
-          <p>{pending ? '' : 'No picture yet'}</p>
         )}
         {pending && (
           <p className={styles.pending} role="status">
@@ -58,15 +56,13 @@ function Preview({ image, pending }: { image: SharedImage | null; pending: strin
           </p>
         )}
       </div>
-      {image && (
-        <figcaption className={styles.caption}>
-          <span className={styles.name} title={image.name}>
-            {image.name}
-          </span>
-          <a href={hrefFor('tiles', route)}>See how it was tiled</a>
-          <span className={styles.numbers}>{describeTiles(image)}</span>
-        </figcaption>
-      )}
+      <figcaption className={styles.caption}>
+        <span className={styles.name} title={image?.name}>
+          {image?.name ?? 'Drawing the first picture…'}
+        </span>
+        <a href={hrefFor('tiles', route)}>See how it was tiled</a>
+        <span className={styles.numbers}>{image ? describeTiles(image) : '…'}</span>
+      </figcaption>
     </figure>
   );
 }

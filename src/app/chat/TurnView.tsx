@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'react';
+import { backendName } from '../adapter-name.ts';
 import { Button } from '../components/Button.tsx';
 import { Icon } from '../components/Icon.tsx';
 import { Problem } from '../components/Notice.tsx';
@@ -62,9 +63,9 @@ function TurnFacts({ turn }: { turn: Turn }) {
   return (
     <ul className={styles.facts}>
       {turn.model && (
-        <li title={turn.result?.adapter?.description}>
+        <li>
           <span className={styles.model}>{turn.model.id}</span>
-          {turn.result && ` on ${turn.result.backend === 'webgpu' ? 'WebGPU' : turn.result.backend}`}
+          {turn.result && ` on ${backendName(turn.result)}`}
         </li>
       )}
       {turn.status === 'done' && turn.expected !== null && <Verdict right={turn.answer.trim() === turn.expected} expected={turn.expected} />}

@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
 import type { BackendChoice, DeviceInfo } from '../../engine/api.ts';
+import { adapterName } from '../adapter-name.ts';
 import { Button } from '../components/Button.tsx';
 import { Notice, Problem } from '../components/Notice.tsx';
 import { formatBytes, formatCount } from '../format.ts';
@@ -52,9 +53,8 @@ export function DeviceScreen() {
 function Now({ device }: { device: DeviceInfo }) {
   const rows: [string, ReactNode][] = [['Backend', device.backend === 'webgpu' ? 'WebGPU' : device.backend]];
   if (device.adapter) {
-    const { vendor, architecture, device: name, description, software } = device.adapter;
-    rows.push(['Adapter', [description, name, vendor, architecture].filter(Boolean).join(' · ') || 'not named by the browser']);
-    rows.push(['Kind', software ? 'software: rendered on the processor' : 'hardware']);
+    rows.push(['Adapter', adapterName(device.adapter)]);
+    rows.push(['Kind', device.adapter.software ? 'software: rendered on the processor' : 'hardware']);
   } else {
     rows.push(['Threads', device.threads]);
   }
@@ -102,17 +102,16 @@ function BackendForm() {
 
 function ReportButton({ device, facts }: { device: DeviceInfo | null; facts: BrowserFacts }) {
   const showToast = useApp((state) => state.showToast);
+  async function copy(): Promise<void> {
+    try {
+      await navigator.clipboard.writeText(JSON.stringify({ device, browser: facts }, null, 2));
+      showToast('Report copied: device, limits and browser as JSON.');
+    } catch {
+      showToast('The browser does not allow copying here.');
+    }
+  }
   return (
-    <Button
-      size="small"
-      icon="copy"
-      onClick={() =>
-        void navigator.clipboard
-          .writeText(JSON.stringify({ device, browser: facts }, null, 2))
-          .then(() => showToast('Report copied: device, limits and browser as JSON.'))
-          .catch(() => showToast('The browser does not allow copying here.'))
-      }
-    >
+    <Button size="small" icon="copy" onClick={() => void copy()}>
       Copy as a report
     </Button>
   );

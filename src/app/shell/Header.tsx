@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import { backendName } from '../adapter-name.ts';
 import { IconButton } from '../components/Button.tsx';
 import { Icon, type IconName } from '../components/Icon.tsx';
 import { hrefFor, SCREENS, useRoute, type Screen } from '../router.ts';
@@ -61,8 +62,7 @@ function DeviceChip() {
   return (
     <a className={styles.chip} href={hrefFor('device', route)} title={device.reason} data-tone={software ? 'warn' : undefined}>
       {software && <Icon name="warning" size={14} />}
-      {device.backend === 'webgpu' ? 'WebGPU' : device.backend}
-      {software && ' (software)'}
+      <span>{backendName(device)}</span>
     </a>
   );
 }

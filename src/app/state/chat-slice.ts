@@ -130,7 +130,7 @@ export function createChatSlice({ set, get, engine, now }: SliceTools): ChatSlic
       if (isOpen(get().turns.at(-1))) return;
       const expected = lookUp(get().image?.knownAnswers, text);
       const turn: Turn = { id: ++lastId, question: text, expected, ...blankAnswer(), askedAt: now() };
-      set(({ turns }) => ({ turns: [...turns, turn], draft: '', draftError: null }));
+      set(({ turns }) => ({ turns: [...turns, turn], draft: '', draftError: null, imageError: null }));
       await answer(turn.id);
     },
     stopAnswer() {

@@ -1,3 +1,4 @@
+import type { LoadedModel } from '../../engine/api.ts';
 import { NvlmError, toPlainError, type PlainError } from '../../errors.ts';
 import type { SliceTools } from './app-state.ts';
 
@@ -62,7 +63,7 @@ export function createImageSlice({ set, get, engine, convertPicture }: SliceTool
       const type = sniffImageType(offer.bytes);
       if (type === null) throw notAnImage(offer.name);
       const { tiling, tokens } = await engine.inspect(
-        { image: offer.bytes, model: get().selectedModel },
+        { image: offer.bytes, ...tilingOf(get().loadedModel) },
         { signal: controller.signal },
       );
       if (controller !== pending) return false;
@@ -109,6 +110,14 @@ export function createImageSlice({ set, get, engine, convertPicture }: SliceTool
     reportImageError: (error) => set({ imageError: toPlainError(error) }),
     dismissImageError: () => set({ imageError: null }),
   };
+}
+
+/** How the bundled models cut, for pictures that come before a model is there. */
+const NANO_TILING = { tileSize: 112, maxTiles: 6 };
+
+/** Not asked for by the model's name: the engine would read files that a load may just be writing. */
+function tilingOf(model: LoadedModel | null): { tileSize: number; maxTiles: number } {
+  return model ? { tileSize: model.tileSize, maxTiles: model.maxTiles } : NANO_TILING;
 }
 
 /** By the signature: names and declared types lie. */
