@@ -236,6 +236,7 @@ test('says what is wrong beside the control and keeps the view', async ({ page }
   await expect(page.getByRole('alert').filter({ hasText: 'A multiple of 28' })).toBeVisible();
   await expectShown(page, landscape, {});
 
+  await page.getByRole('button', { name: 'Other picture' }).click();
   const broken = Buffer.from(await encodePng(landscape)).subarray(0, 900);
   await page.getByTestId('choose-picture').setInputFiles({ name: 'broken.png', mimeType: 'image/png', buffer: broken });
   await expect(page.getByRole('alert').first()).toBeVisible();

@@ -22,7 +22,7 @@ export function ReadOut({ shown }: { shown: Shown }) {
   return (
     <div className={styles.readOut} data-active={tile !== null || token !== null || undefined} aria-hidden="true">
       <span className={styles.picture}>
-        {picture && <TilePixels source={picture.pixels} shownAt={36} />}
+        {picture && <TilePixels source={picture.small} shownAt={36} />}
         {picture && cell !== null && (
           <span
             style={{

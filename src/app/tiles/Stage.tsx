@@ -7,6 +7,7 @@ import { VIEW_STOPS, type ViewStop } from './settings.ts';
 import { stageLayout, type Rect } from './stage-layout.ts';
 import styles from './Stage.module.css';
 import { describeTile, tileMark } from './tile-names.ts';
+import { pictureFor } from './tile-pictures.ts';
 import { TilePixels } from './TilePixels.tsx';
 import type { Shown } from './use-inspection.ts';
 import { useSize } from './use-size.ts';
@@ -147,6 +148,7 @@ function StageTile({ shown, index, rect, opacity }: StageTileProps) {
     wasEnlarged.current = enlarged;
   }, [enlarged]);
   const tag = tiles[index]?.tag ?? '';
+  const side = Math.max(rect.width, rect.height);
   return (
     <button
       ref={button}
@@ -164,7 +166,7 @@ function StageTile({ shown, index, rect, opacity }: StageTileProps) {
       }}
     >
       <span className={styles.pixels} style={{ opacity: shown.original ? opacity : 1 }}>
-        <TilePixels source={shown.pictures[index]!.pixels} shownAt={Math.max(rect.width, rect.height)} />
+        <TilePixels source={pictureFor(shown.pictures[index]!, side)} shownAt={side} />
       </span>
       {cell !== null && <CellMark cell={cell} across={shown.across} />}
       <span className={styles.mark} aria-hidden="true">

@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { ExampleGallery } from '../chat/ExampleGallery.tsx';
 import { PictureSources } from '../chat/PictureSources.tsx';
 import { Problem } from '../components/Notice.tsx';
@@ -49,6 +49,7 @@ interface ExplainedProps {
 
 function Explained({ shown, settings, onChange }: ExplainedProps) {
   const [pictures, setPictures] = useState(false);
+  useEffect(() => setPictures(false), [shown.image.id]);
   const words = cutInWords(shown);
   return (
     <div className={styles.columns}>

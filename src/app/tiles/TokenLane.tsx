@@ -202,7 +202,7 @@ function drawMosaic(context: CanvasRenderingContext2D, box: BlockBox, shown: Sho
   if (!visual || tile === null || !picture) return;
   const coarse = shown.across <= COARSEST_MOSAIC;
   context.imageSmoothingEnabled = coarse;
-  context.drawImage(coarse ? picture.pixels : picture.mosaic, visual.x, visual.y, visual.width, visual.height);
+  context.drawImage(coarse ? picture.small : picture.mosaic, visual.x, visual.y, visual.width, visual.height);
   const unit = visual.width / shown.across;
   if (unit >= 4) {
     context.strokeStyle = ink.surface;

@@ -5,10 +5,13 @@ import type { RgbImage, Tiling } from '../../tiling/types.ts';
 export interface TilePicture {
   /** Exactly the pixels that the model sees, before normalisation. */
   pixels: HTMLCanvasElement;
+  /** The same, at most 256 pixels a side: shrunk once, so that drawing a dozen tiles small is quick. */
+  small: HTMLCanvasElement;
   /** One pixel a visual token. */
   mosaic: HTMLCanvasElement;
 }
 
+const SMALL = 256;
 /** Pixels that are copied before the page gets a turn: a few milliseconds on a slow machine. */
 const PIXELS_A_TURN = 200_000;
 
@@ -21,13 +24,23 @@ export async function paintTiles(tiling: Tiling, across: number, signal: AbortSi
   const pictures: TilePicture[] = [];
   for (const tile of tiling.tiles) {
     const pixels = await paint(tile.pixels, signal);
-    const mosaic = canvasOf(across, across);
-    const context = mosaic.getContext('2d')!;
-    context.imageSmoothingQuality = 'high';
-    context.drawImage(pixels, 0, 0, across, across);
-    pictures.push({ pixels, mosaic });
+    const small = pixels.width > SMALL ? shrunk(pixels, SMALL) : pixels;
+    pictures.push({ pixels, small, mosaic: shrunk(small, across) });
   }
   return pictures;
+}
+
+/** What to draw a tile from that is shown `side` CSS pixels large. */
+export function pictureFor({ pixels, small }: TilePicture, side: number): HTMLCanvasElement {
+  return side * window.devicePixelRatio <= small.width ? small : pixels;
+}
+
+function shrunk(source: HTMLCanvasElement, side: number): HTMLCanvasElement {
+  const canvas = canvasOf(side, side);
+  const context = canvas.getContext('2d')!;
+  context.imageSmoothingQuality = 'high';
+  context.drawImage(source, 0, 0, side, side);
+  return canvas;
 }
 
 async function paint(image: RgbImage, signal: AbortSignal): Promise<HTMLCanvasElement> {
