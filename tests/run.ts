@@ -1,32 +1,20 @@
 /**
- * The test command: types, the import rule, the tests in Node, the build, the tests in a browser. Ends with one line,
+ * The test command: types, the import rule, the tests in Node, the build, the tests in a browser, the README's support table.
+ * Ends with one line,
  * `N passed, N failed`. A test that was skipped, is left to do or did not run counts as failed: not run is not passed.
  */
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { fromRoot, readBrowserReport, readNodeReport, type Report } from './reports.ts';
+import { checkSupportTable } from './support-table.ts';
 
 interface Outcome {
   passed: number;
   /** What failed, one line each. */
   failures: string[];
-}
-
-interface VitestReport {
-  testResults: { name: string; status: string; message: string; assertionResults: { fullName: string; status: string }[] }[];
-}
-
-interface PlaywrightSuite {
-  title: string;
-  specs: { title: string; tests: { status: 'expected' | 'unexpected' | 'flaky' | 'skipped' }[] }[];
-  suites?: PlaywrightSuite[];
-}
-
-interface PlaywrightReport {
-  suites: PlaywrightSuite[];
-  errors: { message?: string }[];
 }
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -77,73 +65,37 @@ async function build(): Promise<Outcome> {
 async function testInNode(): Promise<Outcome> {
   const file = join(reports, 'node.json');
   const code = await tool(bin.vitest, ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`]);
-  const report = await readReport<VitestReport>(file);
-  if (!report) return { passed: 0, failures: ['vitest wrote no report'] };
-
-  let passed = 0;
-  const failures: string[] = [];
-  const filesRun = new Set<string>();
-  for (const { name, message, assertionResults } of report.testResults) {
-    const testFile = fromRoot(name);
-    if (assertionResults.length > 0) filesRun.add(testFile);
-    else if (message) failures.push(`${testFile} did not load: ${message.split('\n')[0]}`);
-    for (const { fullName, status } of assertionResults) {
-      if (status === 'passed') passed++;
-      else failures.push(`${testFile} › ${fullName} (${status})`);
-    }
-  }
-  for (const testFile of testFiles(/\.test\.tsx?$/)) {
-    if (!filesRun.has(testFile)) failures.push(`${testFile} ran no test`);
-  }
-  if (code !== 0 && failures.length === 0) failures.push(`vitest ended with exit code ${code}`);
-  return { passed, failures };
+  return outcomeOf('vitest', code, await readNodeReport(root, file), testFiles(/\.test\.tsx?$/));
 }
 
 async function testInBrowser(): Promise<Outcome> {
   const file = join(reports, 'browser.json');
   const code = await tool(bin.playwright, ['test', '--reporter=list,json'], { PLAYWRIGHT_JSON_OUTPUT_FILE: file });
-  const report = await readReport<PlaywrightReport>(file);
-  if (!report) return { passed: 0, failures: ['Playwright wrote no report'] };
-
-  let passed = 0;
-  const failures = report.errors.map(({ message }) => `Playwright: ${message?.split('\n')[0] ?? 'unknown error'}`);
-  const filesRun = new Set<string>();
-  const walk = (suite: PlaywrightSuite, titles: string[], testFile: string): void => {
-    for (const spec of suite.specs) {
-      for (const { status } of spec.tests) {
-        filesRun.add(testFile);
-        if (status === 'expected') passed++;
-        else failures.push(`${[...titles, spec.title].join(' › ')} (${status})`);
-      }
-    }
-    for (const inner of suite.suites ?? []) walk(inner, [...titles, inner.title], testFile);
-  };
-  for (const suite of report.suites) walk(suite, [suite.title], `tests/browser/${suite.title}`);
-  for (const testFile of testFiles(/\.spec\.ts$/)) {
-    if (!filesRun.has(testFile)) failures.push(`${testFile} ran no test`);
-  }
-  if (code !== 0 && failures.length === 0) failures.push(`Playwright ended with exit code ${code}`);
-  return { passed, failures };
+  return outcomeOf('Playwright', code, await readBrowserReport(file), testFiles(/\.spec\.ts$/));
 }
 
-async function readReport<T>(file: string): Promise<T | null> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8')) as T;
-  } catch {
-    return null;
-  }
+/** Every test of every test file must have run and passed. */
+function outcomeOf(runner: string, code: number, report: Report | null, files: string[]): Outcome {
+  if (!report) return { passed: 0, failures: [`${runner} wrote no report`] };
+  const failures = [...report.errors];
+  for (const { file, name, passed, status } of report.results) if (!passed) failures.push(`${file} › ${name} (${status})`);
+  const filesRun = new Set(report.results.map(({ file }) => file));
+  for (const file of files) if (!filesRun.has(file)) failures.push(`${file} ran no test`);
+  if (code !== 0 && failures.length === 0) failures.push(`${runner} ended with exit code ${code}`);
+  return { passed: report.results.filter(({ passed }) => passed).length, failures };
+}
+
+async function testReadme(): Promise<Outcome> {
+  if (await checkSupportTable(root)) return { passed: 1, failures: [] };
+  return { passed: 0, failures: ["the README's support table is not what the tests say (npx tsx tests/support-table.ts --write)"] };
 }
 
 function testFiles(pattern: RegExp): string[] {
   return ['src', 'workers', 'tests', 'bench', 'build'].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && pattern.test(entry.name))
-      .map((entry) => fromRoot(join(entry.parentPath, entry.name))),
+      .map((entry) => fromRoot(root, join(entry.parentPath, entry.name))),
   );
-}
-
-function fromRoot(file: string): string {
-  return relative(root, file).split(sep).join('/');
 }
 
 const stages: [name: string, run: () => Promise<Outcome>][] = [
@@ -152,6 +104,7 @@ const stages: [name: string, run: () => Promise<Outcome>][] = [
   ['Tests in Node', testInNode],
   ['Build', build],
   ['Tests in a browser', testInBrowser],
+  ['Support table', testReadme],
 ];
 
 await rm(reports, { recursive: true, force: true });
