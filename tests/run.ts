@@ -1,7 +1,7 @@
 /**
  * The test command: types, the import rule, the tests in Node, the build, the tests in a browser, the README's support table.
- * Ends with one line,
- * `N passed, N failed`. A test that was skipped, is left to do or did not run counts as failed: not run is not passed.
+ * Ends with one line, `N passed, N failed`. A test that was skipped, is left to do or did not run counts as failed: not run is
+ * not passed.
  */
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';

@@ -1,0 +1,34 @@
+/**
+ * The README's pictures of Chat and Tiles, taken from the built site with the tests' own browser.
+ *
+ * `npx tsx tests/pictures.ts` after `npm run build`
+ */
+import { fileURLToPath } from 'node:url';
+import { chromium } from '@playwright/test';
+import { serveSite } from './browser/static-server.ts';
+import { findChromium } from './support/chromium.ts';
+
+const folder = fileURLToPath(new URL('../docs/', import.meta.url));
+const { executablePath, args, env } = await findChromium();
+const site = await serveSite('/');
+const browser = await chromium.launch({ executablePath, args, env });
+try {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: 'light', reducedMotion: 'reduce' });
+  const page = await context.newPage();
+  await page.goto(`${site.url}#/chat?picture=lunch`);
+  const done = () => page.getByRole('article').last().getByText(/tokens\/s/).waitFor();
+  for (const [index, question] of ['Read everything.', 'How much is the EGG?', 'What is the total?'].entries()) {
+    await page.getByRole('textbox', { name: 'Your question' }).fill(question);
+    await page.getByRole('textbox', { name: 'Your question' }).press('Enter');
+    await page.getByRole('article').nth(index).waitFor();
+    await done();
+  }
+  await page.screenshot({ path: `${folder}chat.png` });
+  await page.goto(`${site.url}#/tiles?picture=lunch`);
+  await page.getByRole('heading', { name: 'What each model reads' }).waitFor();
+  await page.waitForTimeout(1500);
+  await page.screenshot({ path: `${folder}tiles.png` });
+} finally {
+  await browser.close();
+  await site.stop();
+}
