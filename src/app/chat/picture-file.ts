@@ -6,9 +6,11 @@ export function paintPicture(canvas: HTMLCanvasElement, picture: Picture): void 
   canvas.width = picture.width;
   canvas.height = picture.height;
   const pixels = new ImageData(picture.width, picture.height);
-  for (let pixel = 0; pixel < picture.width * picture.height; pixel++) {
-    pixels.data.set(picture.data.subarray(pixel * 3, pixel * 3 + 3), pixel * 4);
-    pixels.data[pixel * 4 + 3] = 255;
+  for (let from = 0, to = 0; from < picture.data.length; from += 3, to += 4) {
+    pixels.data[to] = picture.data[from]!;
+    pixels.data[to + 1] = picture.data[from + 1]!;
+    pixels.data[to + 2] = picture.data[from + 2]!;
+    pixels.data[to + 3] = 255;
   }
   canvas.getContext('2d')!.putImageData(pixels, 0, 0);
 }

@@ -170,6 +170,20 @@ describe('picture', () => {
     expect(state().imageError).toBeNull();
   });
 
+  it('does not come back when the engine answers too late', async () => {
+    const { inspect } = engine;
+    let finish!: () => void;
+    const slow = new Promise<void>((resolve) => (finish = resolve));
+    engine.inspect = async (request) => slow.then(() => inspect(request));
+    const first = state().offerImage(picture('slow.png'));
+    await new Promise((resolve) => setTimeout(resolve));
+    engine.inspect = inspect;
+    await state().offerImage(picture('quick.png'));
+    finish();
+    expect(await first).toBe(false);
+    expect(state().image?.name).toBe('quick.png');
+  });
+
   it('is converted when only the browser can read it', async () => {
     expect(await state().offerFile(new Blob(['GIF89a'], { type: 'image/gif' }), { kind: 'paste' })).toBe(true);
     expect(state().image?.type).toBe('image/png');
@@ -192,6 +206,7 @@ describe('models', () => {
     open();
     await Promise.all([first, second]);
     expect(state()).toMatchObject({ selectedModel: 'nano-h', loadedModel: { entry: { id: 'nano-h' } }, loading: null, modelError: null });
+    expect(engine.loads).toEqual(['nano-h']);
   });
 
   it('goes on with the model that is there when another cannot be loaded', async () => {

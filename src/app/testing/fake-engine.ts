@@ -12,6 +12,8 @@ export interface FakeEngine extends EngineClient {
   /** While set, loads and answers wait for it before their last step. */
   gate: Promise<void> | null;
   restarts: number;
+  /** Models whose load came to its end. */
+  loads: string[];
   die(error: NvlmError): void;
   loadedId: string | null;
 }
@@ -58,6 +60,7 @@ export function createFakeEngine(): FakeEngine {
     failNext: {},
     gate: null,
     restarts: 0,
+    loads: [],
     loadedId: null,
     die: (error) => lost.forEach((listener) => listener(error)),
     async device() {
@@ -75,6 +78,7 @@ export function createFakeEngine(): FakeEngine {
       failing('load');
       const id = source.kind === 'bundled' ? source.id : '';
       fake.loadedId = id;
+      fake.loads.push(id);
       const loaded = entry(id.at(-1)!.toUpperCase() as 'D', id);
       return { entry: loaded, architecture: loaded.architecture, tileSize: 112, maxTiles: 6 } as LoadedModel;
     },
