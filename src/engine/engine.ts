@@ -2,7 +2,7 @@ import { openDevice } from '../device/open-device.ts';
 import type { Device } from '../device/types.ts';
 import { NvlmError } from '../errors.ts';
 import { tokensPerTile } from '../nvlm/config.ts';
-import { openModelFolder, type ModelFolder } from '../weights/model-folder.ts';
+import { openModelFolder, readModelDescription, type ModelFolder } from '../weights/model-folder.ts';
 import type {
   BackendChoice,
   CallOptions,
@@ -126,7 +126,7 @@ export function createEngine(platform: EnginePlatform): Engine {
     } catch (error) {
       throw device.explain(error);
     } finally {
-      files.close();
+      await files.close();
     }
     report('ready', latest);
     const { session, entry } = loaded;
@@ -165,9 +165,10 @@ export function createEngine(platform: EnginePlatform): Engine {
     const source: ModelSource = isBundled(id) ? { kind: 'bundled', id } : { kind: 'folder', path: id };
     const files = await platform.openFiles(source, { signal });
     try {
-      return geometryOfModel({ id, title: id, ...openTextSide(await openModelFolder(files, signal)) });
+      // The description alone: the shards may be on their way into storage at this moment, by a load of the same model.
+      return geometryOfModel({ id, title: id, ...openTextSide(await readModelDescription(files, signal)) });
     } finally {
-      files.close();
+      await files.close();
     }
   }
 

@@ -17,7 +17,7 @@ import { decodeImage } from '../tiling/decode.ts';
 import { toPixelValues } from '../tiling/pixel-values.ts';
 import { tileImage } from '../tiling/tile-image.ts';
 import type { RgbImage, Tiling } from '../tiling/types.ts';
-import type { ModelFolder } from '../weights/model-folder.ts';
+import { requireTokenizer, type ModelDescription, type ModelFolder } from '../weights/model-folder.ts';
 import type { StreamProgress } from '../weights/stream.ts';
 import type { CallOptions, ChatEvent, ChatRequest, ChatResult } from './api.ts';
 import { imageTokenIdOf, stopIdsOf } from './special-tokens.ts';
@@ -33,18 +33,11 @@ export interface TextSide {
 }
 
 /** @throws NvlmError `bad-model`, `unsupported-model`, `not-found` (no tokenizer) */
-export function openTextSide(folder: ModelFolder): TextSide {
-  const config = parseConfig(folder.config);
-  if (!folder.tokenizer) {
-    throw new NvlmError(
-      'not-found',
-      'The model folder has no tokenizer.json.',
-      'Put tokenizer.json and tokenizer_config.json beside config.json, as the model was published.',
-    );
-  }
-  const tokenizer = createTokenizer(folder.tokenizer, folder.tokenizerConfig ?? {});
-  const chatTemplate = createChatTemplate(folder.tokenizerConfig ?? {});
-  return { config, tokenizer, chatTemplate, imageTokenId: imageTokenIdOf(config, tokenizer) };
+export function openTextSide(description: ModelDescription): TextSide {
+  const config = parseConfig(description.config);
+  const files = requireTokenizer(description);
+  const tokenizer = createTokenizer(files.tokenizer, files.tokenizerConfig);
+  return { config, tokenizer, chatTemplate: createChatTemplate(files.tokenizerConfig), imageTokenId: imageTokenIdOf(config, tokenizer) };
 }
 
 /** Token plan of a conversation for this model; with `tiling`, the picture stands in the first user message. */

@@ -8,7 +8,7 @@ import { inspectionJson } from '../engine/inspection-json.ts';
 import { encodePng } from '../tiling/encode-png.ts';
 import { MAX_TILES } from '../tiling/options.ts';
 import type { TagFormat } from '../tiling/types.ts';
-import { openModelFolder } from '../weights/model-folder.ts';
+import { readModelDescription } from '../weights/model-folder.ts';
 import { withCommonOptions, wholeNumber, type CommonOptions, type Context, type Run } from './command.ts';
 import { formatBytes, formatTable } from './format.ts';
 import { readImageFile } from './input-files.ts';
@@ -64,7 +64,7 @@ async function inspect(path: string, options: InspectOptions, { signal }: Contex
 }
 
 async function modelGeometry(model: string, signal: AbortSignal): Promise<Geometry> {
-  const folder = await openModelFolder(openFiles(await modelSource(model)), signal);
+  const folder = await readModelDescription(openFiles(await modelSource(model)), signal);
   // Not above: it brings tfjs along.
   const { openTextSide } = await import('../engine/session.ts');
   return geometryOfModel({ id: model, title: model, ...openTextSide(folder) });

@@ -13,7 +13,8 @@ const MAX_TOKENIZER_BYTES = 32 * MB;
 const MAX_INDEX_BYTES = 32 * MB;
 const MAX_SHARDS = 1000;
 
-export interface ModelFolder {
+/** The small files of a model: what it is, and how it reads and writes text. */
+export interface ModelDescription {
   files: ModelFiles;
   /** config.json */
   config: JsonObject;
@@ -25,6 +26,9 @@ export interface ModelFolder {
    * tokenizer_config.json, with `chat_template` filled from chat_template.jinja when it stands in a file of its own.
    */
   tokenizerConfig: JsonObject | null;
+}
+
+export interface ModelFolder extends ModelDescription {
   /** Every tensor of every shard. */
   tensors: ReadonlyMap<string, TensorEntry>;
   shards: { file: string; bytes: number }[];
@@ -152,21 +156,10 @@ async function readTensors(
 }
 
 /**
- * Reads everything of a model but its weights: configuration, tokenizer, and the checked safetensors headers of all
- * shards.
- * @throws NvlmError `not-found` (config.json or weights missing), `bad-model` (a broken file, by name), `network`,
- * `cancelled`
+ * Reads configuration and tokenizer, and nothing of the shards.
+ * @throws NvlmError `not-found` (config.json missing), `bad-model` (a broken file, by name), `network`, `cancelled`
  */
-export async function openModelFolder(files: ModelFiles, signal?: AbortSignal): Promise<ModelFolder> {
-  try {
-    return await readFolder(files, signal);
-  } catch (error) {
-    await files.close();
-    throw error;
-  }
-}
-
-async function readFolder(files: ModelFiles, signal?: AbortSignal): Promise<ModelFolder> {
+export async function readModelDescription(files: ModelFiles, signal?: AbortSignal): Promise<ModelDescription> {
   const config = await readJson(files, 'config.json', MAX_CONFIG_BYTES, signal);
   if (config === null) throw missingFile('config.json', files.id);
   const generationConfig = await readJson(files, 'generation_config.json', MAX_CONFIG_BYTES, signal);
@@ -176,11 +169,24 @@ async function readFolder(files: ModelFiles, signal?: AbortSignal): Promise<Mode
     const template = await readText(files, 'chat_template.jinja', MAX_CONFIG_BYTES, signal);
     if (template !== null) tokenizerConfig.chat_template = template;
   }
-  return { files, config, generationConfig, tokenizer, tokenizerConfig, ...(await readTensors(files, signal)) };
+  return { files, config, generationConfig, tokenizer, tokenizerConfig };
+}
+
+/**
+ * Reads everything of a model but its weights: its description, and the checked safetensors headers of all shards.
+ * @throws NvlmError as {@link readModelDescription}; `not-found` without weights, `bad-model` for headers that do not hold
+ */
+export async function openModelFolder(files: ModelFiles, signal?: AbortSignal): Promise<ModelFolder> {
+  try {
+    return { ...(await readModelDescription(files, signal)), ...(await readTensors(files, signal)) };
+  } catch (error) {
+    await files.close();
+    throw error;
+  }
 }
 
 /** The tokenizer's two files, for whoever handles text. @throws NvlmError `not-found` */
-export function requireTokenizer(folder: ModelFolder): { tokenizer: JsonObject; tokenizerConfig: JsonObject } {
+export function requireTokenizer(folder: ModelDescription): { tokenizer: JsonObject; tokenizerConfig: JsonObject } {
   const { tokenizer, tokenizerConfig } = folder;
   if (!tokenizer) throw missingFile('tokenizer.json', folder.files.id);
   if (!tokenizerConfig) throw missingFile('tokenizer_config.json', folder.files.id);
