@@ -71,8 +71,9 @@ export function createEngineService(engine: Engine) {
 }
 
 /**
- * Runs `work` with a listener of the page. Events have a port of their own, so the reply could overtake the last of them: it waits
- * until all have arrived. Then the port is closed by hand, because Comlink leaks those that are left to the garbage collector.
+ * Runs `work` with a listener of the page. Events have a port of their own, so the reply could overtake the last of
+ * them: it waits until all have arrived. Then the port is closed by hand, because Comlink leaks those that are left to
+ * the garbage collector.
  */
 async function listening<E, T>(listener: Listener<E>, work: (emit: (event: E) => void) => Promise<T>): Promise<T> {
   let lastArrived: Promise<unknown> = Promise.resolve();
@@ -89,5 +90,9 @@ async function listening<E, T>(listener: Listener<E>, work: (emit: (event: E) =>
 /** Megabytes of pixels move instead of being copied; a view into a larger buffer is left to be copied. */
 function pixelBuffers({ tiling }: Inspection): ArrayBuffer[] {
   const views = [tiling.canvas, ...tiling.tiles.map((tile) => tile.pixels)].map((image) => image.data);
-  return [...new Set(views.filter((view) => view.byteLength === view.buffer.byteLength).map((view) => view.buffer as ArrayBuffer))];
+  return [
+    ...new Set(
+      views.filter((view) => view.byteLength === view.buffer.byteLength).map((view) => view.buffer as ArrayBuffer),
+    ),
+  ];
 }

@@ -6,7 +6,7 @@ import { createEngineService, type AliveMessage } from './engine-service.ts';
 /** The types know only the page's `postMessage`. */
 const page = globalThis as unknown as Pick<MessagePort, 'postMessage'>;
 
-// One folder up from this script in development (/workers) and in the built site (…/assets) alike, whatever its base path.
+// One folder up from this script in development (/workers) and in the built site (…/assets) alike, at any base path.
 const modelsUrl = new URL('../models/', location.href);
 
 // The page waits for this lock: browsers tell nobody when they end a worker, but they free its locks.

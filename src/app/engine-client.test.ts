@@ -6,7 +6,12 @@ import { NvlmError } from '../errors.ts';
 import { createEngineClient, type EngineHost } from './engine-client.ts';
 import { createFakeEngine, type FakeEngine } from './testing/fake-engine.ts';
 
-const REQUEST: ChatRequest = { messages: [{ role: 'user', content: 'Hi!' }], image: null, sampling: { temperature: 0 }, maxNewTokens: 8 };
+const REQUEST: ChatRequest = {
+  messages: [{ role: 'user', content: 'Hi!' }],
+  image: null,
+  sampling: { temperature: 0 },
+  maxNewTokens: 8,
+};
 
 const ports: MessagePort[] = [];
 afterEach(() => ports.splice(0).forEach((port) => port.close()));
@@ -44,7 +49,11 @@ describe('engine client', () => {
   it('keeps code and fix line of an error', async () => {
     const { client, engine } = setUp();
     engine.failNext.chat = new NvlmError('prompt-too-long', 'Too long.', 'Shorten it.');
-    await expect(client.chat(REQUEST)).rejects.toMatchObject({ name: 'NvlmError', code: 'prompt-too-long', fix: 'Shorten it.' });
+    await expect(client.chat(REQUEST)).rejects.toMatchObject({
+      name: 'NvlmError',
+      code: 'prompt-too-long',
+      fix: 'Shorten it.',
+    });
   });
 
   it('cancels the call whose signal fired and no other', async () => {

@@ -100,11 +100,18 @@ export function createEngineClient(spawn: () => EngineHost = spawnEngineWorker):
 function ignore(): void {}
 
 function engineLost(why: string): NvlmError {
-  return new NvlmError('engine-lost', `The engine's worker stopped. ${why}`.trim(), 'It has been started again: ask once more.');
+  return new NvlmError(
+    'engine-lost',
+    `The engine's worker stopped. ${why}`.trim(),
+    'It has been started again: ask once more.',
+  );
 }
 
 function spawnEngineWorker(): EngineHost {
-  const worker = new Worker(new URL('../../workers/engine.worker.ts', import.meta.url), { type: 'module', name: 'engine' });
+  const worker = new Worker(new URL('../../workers/engine.worker.ts', import.meta.url), {
+    type: 'module',
+    name: 'engine',
+  });
   const service = Comlink.wrap<EngineService>(worker);
   const died = new Promise<string>((resolve) => {
     worker.addEventListener('error', (event) => {
@@ -112,9 +119,10 @@ function spawnEngineWorker(): EngineHost {
       resolve(event.message ? `It said: ${event.message}` : 'Its script could not be loaded.');
     });
     worker.addEventListener('messageerror', () => resolve('A message from it could not be read.'));
-    // No event tells of a worker that the browser ended (out of memory). This one holds a lock; getting it means that it is gone.
+    // No event tells of a worker that the browser ended (out of memory). It holds a lock; who gets it knows.
     worker.addEventListener('message', ({ data }: MessageEvent<Partial<AliveMessage> | null>) => {
-      if (typeof data?.aliveWhileLocked === 'string') void navigator.locks.request(data.aliveWhileLocked, () => resolve(''));
+      if (typeof data?.aliveWhileLocked === 'string')
+        void navigator.locks.request(data.aliveWhileLocked, () => resolve(''));
     });
   });
   return {

@@ -4,7 +4,7 @@ import { NvlmError } from '../errors.ts';
 const MAX_PIXELS = 25_000_000;
 
 /**
- * What the browser can decode and the engine cannot (AVIF, GIF, BMP, HEIC in Safari), as a PNG file; first frame, upright.
+ * What the browser can decode and the engine cannot (AVIF, GIF, BMP, HEIC in Safari), as a PNG file, first frame.
  *
  * @returns null when the browser cannot decode it either
  */
@@ -13,7 +13,11 @@ export async function convertToPng(file: Blob): Promise<Uint8Array | null> {
   if (!bitmap) return null;
   try {
     if (bitmap.width * bitmap.height > MAX_PIXELS) {
-      throw new NvlmError('image-too-large', `The picture has ${bitmap.width} × ${bitmap.height} pixels.`, 'Make it smaller first.');
+      throw new NvlmError(
+        'image-too-large',
+        `The picture has ${bitmap.width} × ${bitmap.height} pixels.`,
+        'Make it smaller first.',
+      );
     }
     const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
     canvas.getContext('2d')!.drawImage(bitmap, 0, 0);

@@ -1,10 +1,12 @@
-/** What a visitor set and would not want to set again. Storage may be forbidden or full: then it lasts as long as the page. */
+/** What a visitor set and would not want to set again. With storage forbidden or full it lasts as long as the page. */
 export interface Preferences {
   read<T>(name: string, valid: (value: unknown) => value is T): T | null;
   write(name: string, value: unknown): void;
 }
 
-export function createPreferences(storage: Pick<Storage, 'getItem' | 'setItem'> | null = browserStorage()): Preferences {
+export function createPreferences(
+  storage: Pick<Storage, 'getItem' | 'setItem'> | null = browserStorage(),
+): Preferences {
   return {
     read(name, valid) {
       try {

@@ -24,12 +24,19 @@ export function parseRoute(hash: string): Route {
 
 export function formatRoute({ screen, params }: Route): string {
   // Slashes, colons and commas are legal in a fragment's query; leaving them bare keeps shared links readable.
-  const query = new URLSearchParams(params).toString().replaceAll('%2F', '/').replaceAll('%3A', ':').replaceAll('%2C', ',');
+  const query = new URLSearchParams(params)
+    .toString()
+    .replaceAll('%2F', '/')
+    .replaceAll('%3A', ':')
+    .replaceAll('%2C', ',');
   return `#/${screen}${query ? `?${query}` : ''}`;
 }
 
 /** `patch` over `params`; null, undefined and '' remove a parameter. */
-export function patchParams(params: RouteParams, patch: Record<string, string | number | null | undefined>): RouteParams {
+export function patchParams(
+  params: RouteParams,
+  patch: Record<string, string | number | null | undefined>,
+): RouteParams {
   const next = { ...params };
   for (const [name, value] of Object.entries(patch)) {
     if (value === null || value === undefined || value === '') delete next[name];
@@ -76,8 +83,11 @@ export function subscribeRoute(listener: RouteListener): () => void {
   };
 }
 
-/** Changes parameters of the current screen; `push` makes a history entry (default: replaces, for sliders and switches). */
-export function setParams(patch: Record<string, string | number | null | undefined>, options: { push?: boolean } = {}): void {
+/** Changes parameters of the current screen; `push` makes a history entry (default: none, for sliders and switches). */
+export function setParams(
+  patch: Record<string, string | number | null | undefined>,
+  options: { push?: boolean } = {},
+): void {
   const { screen, params } = currentRoute();
   const hash = formatRoute({ screen, params: patchParams(params, patch) });
   if (hash === window.location.hash) return;
@@ -89,8 +99,16 @@ export function setParams(patch: Record<string, string | number | null | undefin
 /** Where a link to `screen` goes: that screen's last own parameters and today's shared ones. */
 export function hrefFor(screen: Screen, route: Route = currentRoute()): string {
   if (screen === route.screen) return formatRoute(route);
-  const shared = Object.fromEntries(SHARED_PARAMS.map((name) => [name, route.params[name]]));
-  return formatRoute({ screen, params: patchParams(lastParams.get(screen) ?? {}, shared) });
+  return formatRoute({ screen, params: patchParams(lastParams.get(screen) ?? {}, sharedOf(route)) });
+}
+
+/** As {@link hrefFor}, but with these parameters in place of the screen's last ones. */
+export function hrefWith(screen: Screen, params: Record<string, string | null>, route: Route = currentRoute()): string {
+  return formatRoute({ screen, params: patchParams(patchParams({}, sharedOf(route)), params) });
+}
+
+function sharedOf({ params }: Route): Record<string, string | undefined> {
+  return Object.fromEntries(SHARED_PARAMS.map((name) => [name, params[name]]));
 }
 
 export function navigate(screen: Screen): void {

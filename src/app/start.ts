@@ -7,7 +7,7 @@ import { DEFAULT_MODEL } from './state/model-slice.ts';
 
 const BACKENDS: readonly BackendChoice[] = ['auto', 'webgpu', 'wasm', 'cpu'];
 
-/** Opens the device, loads the model and shows the picture that the address names, and keeps address and state the same. */
+/** Opens the device, the model and the picture that the address names, and keeps address and state the same. */
 export function startApp(store: AppStore): void {
   const { params } = currentRoute();
   void openFirst(store, params);

@@ -4,7 +4,9 @@ import { expect, test } from './fixtures.ts';
 
 async function expectNoViolations(page: Page): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`)).toEqual([]);
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`)).toEqual(
+    [],
+  );
 }
 
 async function expectNoSidewaysScrolling(page: Page): Promise<void> {
@@ -60,7 +62,10 @@ test('the skip link, the landmarks and the title lead through the page', async (
   await page.keyboard.press('Enter');
   await expect(page.getByRole('main')).toBeFocused();
   await expect(page).toHaveURL(/#\/models/);
-  await expect(page.getByRole('navigation', { name: 'Screens' }).getByRole('link', { name: 'Models' })).toHaveAttribute('aria-current', 'page');
+  await expect(page.getByRole('navigation', { name: 'Screens' }).getByRole('link', { name: 'Models' })).toHaveAttribute(
+    'aria-current',
+    'page',
+  );
 });
 
 test('the colours follow the system until they are chosen', async ({ page }) => {

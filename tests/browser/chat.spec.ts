@@ -40,7 +40,10 @@ test('a newcomer types a note and the model reads it', async ({ page }) => {
   await open(page);
   await page.getByRole('radio', { name: 'Type your own' }).check();
   await page.getByRole('textbox', { name: /One word, number or code a line/ }).fill('k7\nlemon\n42');
-  await page.getByRole('list', { name: 'Ask about what you typed' }).getByRole('button', { name: 'Read everything.' }).click();
+  await page
+    .getByRole('list', { name: 'Ask about what you typed' })
+    .getByRole('button', { name: 'Read everything.' })
+    .click();
   await expect(answers(page).last()).toContainText('K7\nLEMON\n42', { useInnerText: true });
   await expect(page.getByRole('img', { name: 'K7\nLEMON\n42' })).toBeVisible();
 });
@@ -100,7 +103,9 @@ test('several turns, retry, edit, and a cleared conversation brought back', asyn
 
 test('stops an answer with Escape and keeps what was written', async ({ page }) => {
   // A high temperature and a long answer: there is time to stop.
-  await page.addInitScript(() => localStorage.setItem('nvlm.chat', JSON.stringify({ temperature: 2, maxNewTokens: 256, seed: 3 })));
+  await page.addInitScript(() =>
+    localStorage.setItem('nvlm.chat', JSON.stringify({ temperature: 2, maxNewTokens: 256, seed: 3 })),
+  );
   await open(page, '?picture=six-tile-bars');
   await composer(page).fill('Tell me a very long story.');
   await composer(page).press('Enter');
@@ -137,11 +142,34 @@ test('opens with the model and the picture of the address', async ({ page }) => 
   await expect(page.getByText('nano-h is very small.')).toBeVisible();
 });
 
+test('the tiling that the model read is one link away, question included', async ({ page }) => {
+  await open(page, '?picture=six-tile-bars');
+  await ask(page, 'How high is bar T?');
+  await page.getByRole('link', { name: 'See how it was tiled' }).click();
+  await expect(page.getByTestId('cut')).toContainText('336 × 224 → 6 tiles + thumbnail');
+  await expect(page).toHaveURL(/geometry=nano-d/);
+  await expect(page.getByRole('textbox', { name: /prompt|question/i })).toHaveValue('How high is bar T?');
+});
+
+test('going back leads to the screen before, not to the model before', async ({ page }) => {
+  await open(page);
+  await page.getByRole('link', { name: 'Models' }).click();
+  await page.getByRole('article', { name: 'nano-h' }).getByRole('button', { name: 'Load' }).click();
+  await expect(page.getByRole('article', { name: 'nano-h' }).getByRole('button', { name: 'Unload' })).toBeVisible();
+  await page.goBack();
+  await expect(page.getByRole('radio', { name: 'nano-h' })).toBeChecked();
+  await expect(page).toHaveURL(/#\/chat\?.*model=nano-h/);
+  await page.goto('#/chat?model=nano-x');
+  await expect(page.getByRole('radio', { name: 'nano-x' })).toBeChecked();
+});
+
 test.describe('pictures of one’s own', () => {
   test('are chosen, and start a new conversation that can be undone', async ({ page }) => {
     await open(page);
     await ask(page, 'How many lines are there?');
-    await page.getByTestId('choose-picture').setInputFiles({ name: 'grey.png', mimeType: 'image/png', buffer: await png(300, 200) });
+    await page
+      .getByTestId('choose-picture')
+      .setInputFiles({ name: 'grey.png', mimeType: 'image/png', buffer: await png(300, 200) });
     await expect(page.getByRole('figure')).toContainText('grey.png');
     await expect(page.getByRole('figure')).toContainText('300 × 200 px · 6 tiles + thumbnail · 112 visual tokens');
     await expect(answers(page)).toHaveCount(0);
@@ -153,7 +181,10 @@ test.describe('pictures of one’s own', () => {
   test('are dropped and pasted anywhere', async ({ page }) => {
     await open(page);
     const bytes = [...(await png(64, 64))];
-    for (const [type, name] of [['drop', 'dropped.png'], ['paste', 'pasted.png']] as const) {
+    for (const [type, name] of [
+      ['drop', 'dropped.png'],
+      ['paste', 'pasted.png'],
+    ] as const) {
       await page.evaluate(
         ([type, name, bytes]) => {
           const data = new DataTransfer();
@@ -172,7 +203,10 @@ test.describe('pictures of one’s own', () => {
 
   test('may come in a format that only the browser knows', async ({ page }) => {
     await open(page);
-    const gif = Buffer.from('R0lGODdhKAAUAIAAAAAAAAAAACwAAAAAKAAUAEAIMAABCBxIsKDBgwgTKlzIsKHDhxAjSpxIsaLFixgzatzIsaPHjyBDihxJsqTJkxQDAgA7', 'base64');
+    const gif = Buffer.from(
+      'R0lGODdhKAAUAIAAAAAAAAAAACwAAAAAKAAUAEAIMAABCBxIsKDBgwgTKlzIsKHDhxAjSpxIsaLFixgzatzIsaPHjyBDihxJsqTJkxQDAgA7',
+      'base64',
+    );
     await page.getByTestId('choose-picture').setInputFiles({ name: 'flat.gif', mimeType: 'image/gif', buffer: gif });
     await expect(page.getByRole('figure')).toContainText('40 × 20 px · 2 tiles + thumbnail · 48 visual tokens');
   });

@@ -48,8 +48,17 @@ export function CameraDialog({ onClose }: { onClose(): void }) {
         <Problem error={error} />
       ) : (
         <div className={styles.camera}>
-          <video ref={video} autoPlay muted playsInline aria-label="What the camera sees" onLoadedData={() => setReady(true)} />
-          <p className={styles.note}>The photo stays on this machine. The nano models read printed capitals and digits, not scenes.</p>
+          <video
+            ref={video}
+            autoPlay
+            muted
+            playsInline
+            aria-label="What the camera sees"
+            onLoadedData={() => setReady(true)}
+          />
+          <p className={styles.note}>
+            The photo stays on this machine. The nano models read printed capitals and digits, not scenes.
+          </p>
           <Button variant="primary" icon="camera" disabled={!ready} onClick={() => void shoot()}>
             {ready ? 'Take the photo' : 'Opening the camera…'}
           </Button>
@@ -62,8 +71,17 @@ export function CameraDialog({ onClose }: { onClose(): void }) {
 function cameraClosed(cause: unknown): NvlmError {
   const name = cause instanceof DOMException ? cause.name : '';
   if (name === 'NotAllowedError') {
-    return new NvlmError('usage', 'This page may not use the camera.', 'Allow the camera for this page in the browser, then try again.');
+    return new NvlmError(
+      'usage',
+      'This page may not use the camera.',
+      'Allow the camera for this page in the browser, then try again.',
+    );
   }
-  if (name === 'NotFoundError') return new NvlmError('usage', 'There is no camera here.', 'Choose a picture file instead, or drop one.');
-  return new NvlmError('usage', 'The camera could not be opened.', 'Close other programs that use it, or choose a picture file instead.');
+  if (name === 'NotFoundError')
+    return new NvlmError('usage', 'There is no camera here.', 'Choose a picture file instead, or drop one.');
+  return new NvlmError(
+    'usage',
+    'The camera could not be opened.',
+    'Close other programs that use it, or choose a picture file instead.',
+  );
 }

@@ -18,7 +18,12 @@ const KINDS: { value: SceneKind; label: string }[] = [
   { value: 'shapes', label: 'Shapes' },
 ];
 
-const NAMES: Record<SceneKind, string> = { note: 'Your note', receipt: 'Your receipt', chart: 'Your bar chart', shapes: 'Your shapes' };
+const NAMES: Record<SceneKind, string> = {
+  note: 'Your note',
+  receipt: 'Your receipt',
+  chart: 'Your bar chart',
+  shapes: 'Your shapes',
+};
 
 type Compose = (form: ComposeForm) => Composition;
 
@@ -76,7 +81,12 @@ function Result({ form, onChange }: { form: ComposeForm; onChange(patch: Partial
           <Button variant="primary" size="small" disabled={empty} onClick={() => void show()}>
             Use this picture
           </Button>
-          <Button size="small" variant="quiet" icon="retry" onClick={() => onChange({ seed: form.seed + 1, plain: false })}>
+          <Button
+            size="small"
+            variant="quiet"
+            icon="retry"
+            onClick={() => onChange({ seed: form.seed + 1, plain: false })}
+          >
             Another look
           </Button>
           {!form.plain && (

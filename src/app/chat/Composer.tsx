@@ -22,7 +22,13 @@ export function Composer() {
   const settingsId = useId();
   const last = turns.at(-1);
   const answering = isOpen(last);
-  const suggestions = turns.length > 0 ? suggestionsFor(image, turns.map((turn) => turn.question)) : [];
+  const suggestions =
+    turns.length > 0
+      ? suggestionsFor(
+          image,
+          turns.map((turn) => turn.question),
+        )
+      : [];
 
   useShortcut('/', () => field.current?.focus());
   useStopKey(answering, stopAnswer);

@@ -39,7 +39,9 @@ export function ExampleGallery() {
 function Thumbnail({ example }: { example: DeskExample }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
-    if (canvas.current) paintPicture(canvas.current, example.draw());
+    // A task for each, so that ten pictures do not hold up the page.
+    const timer = setTimeout(() => canvas.current && paintPicture(canvas.current, example.draw()));
+    return () => clearTimeout(timer);
   }, [example]);
   return <canvas ref={canvas} width={112} height={112} aria-hidden="true" />;
 }

@@ -56,7 +56,9 @@ export function ModelBar() {
         </Button>
       </div>
       {loading && <LoadMeter name={loading.id} progress={loading.progress} onCancel={cancelLoad} />}
-      {!loading && !device && switching && <p className={styles.architecture}>Starting the engine and opening a device…</p>}
+      {!loading && !device && switching && (
+        <p className={styles.architecture}>Starting the engine and opening a device…</p>
+      )}
       {!loading && !failure && loaded?.entry.id !== selected && <NotLoaded />}
       {failure && (
         <Problem
@@ -106,8 +108,8 @@ function SoftwareAdapterWarning() {
       }
     >
       <p>
-        <strong>WebGPU runs on a software adapter here</strong> ({adapterName(device.adapter)}): the processor
-        imitates a graphics card, some thirty times slower than wasm.
+        <strong>WebGPU runs on a software adapter here</strong> ({adapterName(device.adapter)}): the processor imitates
+        a graphics card, some thirty times slower than wasm.
       </p>
     </Notice>
   );

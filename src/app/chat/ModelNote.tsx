@@ -11,8 +11,8 @@ export function ModelNote() {
         <strong>{selected} is very small.</strong> {note}
       </p>
       <p>
-        It knows one drawn world: capital letters, digits and the point, one a 28-pixel cell, six shapes in six colours, and bars. Anything
-        else, a photograph too, gets a confident wrong answer.
+        It knows one drawn world: capital letters, digits and the point, one a 28-pixel cell, six shapes in six colours,
+        and bars. Anything else, a photograph too, gets a confident wrong answer.
       </p>
     </div>
   );

@@ -1,7 +1,7 @@
 import { Problem } from '../components/Notice.tsx';
 import { Segmented } from '../components/Segmented.tsx';
 import { plural } from '../format.ts';
-import { hrefFor, useRoute } from '../router.ts';
+import { hrefWith, useRoute } from '../router.ts';
 import { useApp, useSharedImage } from '../state/hooks.ts';
 import type { SharedImage } from '../state/image-slice.ts';
 import { ComposePicture } from './ComposePicture.tsx';
@@ -40,6 +40,8 @@ export function PicturePanel() {
 
 function Preview({ image, pending }: { image: SharedImage | null; pending: string | null }) {
   const route = useRoute();
+  const model = useApp((state) => state.selectedModel);
+  const question = useApp((state) => state.turns.at(-1)?.question ?? null);
   const url = useObjectUrl(image);
   return (
     <figure className={styles.preview} aria-busy={pending !== null}>
@@ -60,7 +62,7 @@ function Preview({ image, pending }: { image: SharedImage | null; pending: strin
         <span className={styles.name} title={image?.name}>
           {image?.name ?? 'Drawing the first picture…'}
         </span>
-        <a href={hrefFor('tiles', route)}>See how it was tiled</a>
+        <a href={hrefWith('tiles', { geometry: model, prompt: question }, route)}>See how it was tiled</a>
         <span className={styles.numbers}>{image ? describeTiles(image) : '…'}</span>
       </figcaption>
     </figure>

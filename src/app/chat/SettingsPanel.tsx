@@ -71,7 +71,15 @@ function Range({ name, label, value, words, disabled, onChange }: RangeProps) {
   );
 }
 
-function SeedField({ seed, disabled, onChange }: { seed: number | null; disabled: boolean; onChange(seed: number | null): void }) {
+function SeedField({
+  seed,
+  disabled,
+  onChange,
+}: {
+  seed: number | null;
+  disabled: boolean;
+  onChange(seed: number | null): void;
+}) {
   const id = useId();
   const { min, max, step } = SETTING_BOUNDS.seed;
   return (
@@ -94,12 +102,28 @@ function SeedField({ seed, disabled, onChange }: { seed: number | null; disabled
   );
 }
 
-function Check({ label, hint, checked, onChange }: { label: ReactNode; hint: string; checked: boolean; onChange(on: boolean): void }) {
+function Check({
+  label,
+  hint,
+  checked,
+  onChange,
+}: {
+  label: ReactNode;
+  hint: string;
+  checked: boolean;
+  onChange(on: boolean): void;
+}) {
   const id = useId();
   return (
     <div className={styles.check}>
       <label>
-        <input type="checkbox" checked={checked} aria-describedby={id} onChange={(event) => onChange(event.target.checked)} /> {label}
+        <input
+          type="checkbox"
+          checked={checked}
+          aria-describedby={id}
+          onChange={(event) => onChange(event.target.checked)}
+        />{' '}
+        {label}
       </label>
       <p id={id} className={styles.hint}>
         {hint}

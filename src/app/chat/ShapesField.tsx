@@ -38,12 +38,20 @@ export function ShapesField({ shapes, grid, onChange }: ShapesFieldProps) {
   return (
     <div className={styles.field}>
       <div className={styles.pen} role="group" aria-label="Shape to place">
-        <select aria-label="Shape" value={pen.shape} onChange={(event) => setPen({ ...pen, shape: event.target.value as Pen['shape'] })}>
+        <select
+          aria-label="Shape"
+          value={pen.shape}
+          onChange={(event) => setPen({ ...pen, shape: event.target.value as Pen['shape'] })}
+        >
           {SHAPE_NAMES.map((name) => (
             <option key={name}>{name}</option>
           ))}
         </select>
-        <select aria-label="Colour" value={pen.colour} onChange={(event) => setPen({ ...pen, colour: event.target.value as Pen['colour'] })}>
+        <select
+          aria-label="Colour"
+          value={pen.colour}
+          onChange={(event) => setPen({ ...pen, colour: event.target.value as Pen['colour'] })}
+        >
           {COLOUR_NAMES.map((name) => (
             <option key={name}>{name}</option>
           ))}

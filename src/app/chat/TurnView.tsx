@@ -20,7 +20,14 @@ export function TurnView({ turn, last }: { turn: Turn; last: boolean }) {
     <article className={styles.turn} aria-label={`Question: ${turn.question}`}>
       <div className={styles.question}>
         <p>{turn.question}</p>
-        <Button variant="quiet" size="small" icon="pencil" disabled={busy} onClick={() => editTurn(turn.id)} aria-label="Edit this question">
+        <Button
+          variant="quiet"
+          size="small"
+          icon="pencil"
+          disabled={busy}
+          onClick={() => editTurn(turn.id)}
+          aria-label="Edit this question"
+        >
           Edit
         </Button>
       </div>
@@ -31,7 +38,9 @@ export function TurnView({ turn, last }: { turn: Turn; last: boolean }) {
             {open && <span className={styles.caret} aria-hidden="true" />}
           </p>
         )}
-        {turn.answer === '' && turn.status === 'done' && <p className={styles.aside}>The model ended without a word.</p>}
+        {turn.answer === '' && turn.status === 'done' && (
+          <p className={styles.aside}>The model ended without a word.</p>
+        )}
         {open && (
           <p className={styles.stage}>
             {turn.status === 'stopping' ? 'Stopping' : stageText(turn.stage, turn.model?.id ?? selected)}
@@ -68,7 +77,9 @@ function TurnFacts({ turn }: { turn: Turn }) {
           {turn.result && ` on ${backendName(turn.result)}`}
         </li>
       )}
-      {turn.status === 'done' && turn.expected !== null && <Verdict right={turn.answer.trim() === turn.expected} expected={turn.expected} />}
+      {turn.status === 'done' && turn.expected !== null && (
+        <Verdict right={turn.answer.trim() === turn.expected} expected={turn.expected} />
+      )}
       {turn.status === 'stopped' && <li>stopped</li>}
       {cut && <li title="Raise it in the settings beside the question">cut at the longest length</li>}
       {stats.map(({ label, value, hint }) => (
@@ -76,7 +87,9 @@ function TurnFacts({ turn }: { turn: Turn }) {
           {value}
         </li>
       ))}
-      {turn.result && turn.seed !== null && <li title="The same seed and settings give the same answer">seed {turn.seed}</li>}
+      {turn.result && turn.seed !== null && (
+        <li title="The same seed and settings give the same answer">seed {turn.seed}</li>
+      )}
     </ul>
   );
 }

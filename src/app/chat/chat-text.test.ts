@@ -15,8 +15,26 @@ const RESULT: ChatResult = {
 };
 
 function turn(patch: Partial<Turn>): Turn {
-  const base = { id: 1, question: 'Read everything.', answer: '', status: 'running', stage: null, model: null, askedAt: 1000 } as const;
-  return { ...base, firstTokenAt: null, lastTokenAt: null, tokens: 0, seed: null, expected: null, result: null, error: null, ...patch };
+  const base = {
+    id: 1,
+    question: 'Read everything.',
+    answer: '',
+    status: 'running',
+    stage: null,
+    model: null,
+    askedAt: 1000,
+  } as const;
+  return {
+    ...base,
+    firstTokenAt: null,
+    lastTokenAt: null,
+    tokens: 0,
+    seed: null,
+    expected: null,
+    result: null,
+    error: null,
+    ...patch,
+  };
 }
 
 describe('turn stats', () => {
@@ -27,7 +45,9 @@ describe('turn stats', () => {
 
   it('says nothing about speed after one token', () => {
     expect(decodeRate(turn({ firstTokenAt: 1500, lastTokenAt: 1500, tokens: 1 }))).toBeNull();
-    expect(turnStats(turn({ firstTokenAt: 1500, lastTokenAt: 1500, tokens: 1 })).map((stat) => stat.value)).toEqual(['first after 500 ms']);
+    expect(turnStats(turn({ firstTokenAt: 1500, lastTokenAt: 1500, tokens: 1 })).map((stat) => stat.value)).toEqual([
+      'first after 500 ms',
+    ]);
   });
 
   it('gives all figures of a finished answer', () => {

@@ -8,6 +8,7 @@ const MOST = 6;
 
 /** One-tap questions, those already asked left out. */
 export function suggestionsFor(image: SharedImage | null, asked: readonly string[] = []): string[] {
-  const known = image === null ? FOR_NO_PICTURE : image.suggestedQuestions.length > 0 ? image.suggestedQuestions : FOR_ANY_PICTURE;
+  const known =
+    image === null ? FOR_NO_PICTURE : image.suggestedQuestions.length > 0 ? image.suggestedQuestions : FOR_ANY_PICTURE;
   return known.filter((question) => !asked.includes(question)).slice(0, MOST);
 }

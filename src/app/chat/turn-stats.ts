@@ -25,15 +25,28 @@ export function turnStats(turn: Turn): TurnStat[] {
   const stats: TurnStat[] = [];
   const perSecond = decodeRate(turn);
   if (perSecond !== null) {
-    stats.push({ label: 'Speed', value: `${formatRate(perSecond)} tokens/s`, hint: 'Tokens after the first, by the time they took' });
+    stats.push({
+      label: 'Speed',
+      value: `${formatRate(perSecond)} tokens/s`,
+      hint: 'Tokens after the first, by the time they took',
+    });
   }
-  const firstTokenMs = turn.result?.timings.firstTokenMs ?? (turn.firstTokenAt === null ? null : turn.firstTokenAt - turn.askedAt);
+  const firstTokenMs =
+    turn.result?.timings.firstTokenMs ?? (turn.firstTokenAt === null ? null : turn.firstTokenAt - turn.askedAt);
   if (firstTokenMs !== null) {
-    stats.push({ label: 'First token', value: `first after ${formatDuration(firstTokenMs)}`, hint: 'From the question to the first token' });
+    stats.push({
+      label: 'First token',
+      value: `first after ${formatDuration(firstTokenMs)}`,
+      hint: 'From the question to the first token',
+    });
   }
   if (turn.result) {
     const { promptTokens, visualTokens, completionTokens } = turn.result.usage;
-    stats.push({ label: 'Written', value: `${plural(completionTokens, 'token')} written`, hint: 'Tokens of the answer' });
+    stats.push({
+      label: 'Written',
+      value: `${plural(completionTokens, 'token')} written`,
+      hint: 'Tokens of the answer',
+    });
     stats.push({
       label: 'Read',
       value: `${formatCount(promptTokens)} read, ${formatCount(visualTokens)} visual`,

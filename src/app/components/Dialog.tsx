@@ -8,7 +8,7 @@ interface DialogProps {
   onClose(): void;
 }
 
-/** The browser's own modal dialog, open for as long as it is drawn: focus stays inside, Escape and a click outside close it. */
+/** The browser's own modal dialog, open while it is drawn: focus stays inside, Escape and a click outside close it. */
 export function Dialog({ title, children, onClose }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
   const titleId = useId();

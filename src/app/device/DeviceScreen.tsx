@@ -9,8 +9,16 @@ import styles from './DeviceScreen.module.css';
 import { useBrowserFacts, type BrowserFacts } from './browser-facts.ts';
 
 const CHOICES: { value: BackendChoice; title: string; words: string }[] = [
-  { value: 'auto', title: 'Best there is', words: 'WebGPU on a real graphics card, else wasm, else cpu. Never a software adapter.' },
-  { value: 'webgpu', title: 'WebGPU', words: 'Custom compute shaders on the graphics card; on a software adapter too when there is no other.' },
+  {
+    value: 'auto',
+    title: 'Best there is',
+    words: 'WebGPU on a real graphics card, else wasm, else cpu. Never a software adapter.',
+  },
+  {
+    value: 'webgpu',
+    title: 'WebGPU',
+    words: 'Custom compute shaders on the graphics card; on a software adapter too when there is no other.',
+  },
   { value: 'wasm', title: 'wasm', words: 'WebAssembly with SIMD on the processor; threads when the page is isolated.' },
   { value: 'cpu', title: 'cpu', words: 'Plain JavaScript: works everywhere, some fifty times slower than wasm.' },
 ];
@@ -64,7 +72,10 @@ function Now({ device }: { device: DeviceInfo }) {
       <Facts facts={rows} />
       {device.adapter?.software && (
         <Notice tone="warn">
-          <p>A software adapter imitates a graphics card on the processor: expect some thirty times less speed than with wasm.</p>
+          <p>
+            A software adapter imitates a graphics card on the processor: expect some thirty times less speed than with
+            wasm.
+          </p>
         </Notice>
       )}
     </>
@@ -84,7 +95,12 @@ function BackendForm() {
         </legend>
         {CHOICES.map(({ value, title, words }) => (
           <label key={value}>
-            <input type="radio" name="backend" checked={(switchingTo ?? choice) === value} onChange={() => void openDevice(value)} />
+            <input
+              type="radio"
+              name="backend"
+              checked={(switchingTo ?? choice) === value}
+              onChange={() => void openDevice(value)}
+            />
             <span>
               <strong>{title}</strong>
               <span>{words}</span>
@@ -142,5 +158,8 @@ function browserRows(facts: BrowserFacts): [string, ReactNode][] {
 }
 
 function limitRows(limits: Record<string, number>): [string, ReactNode][] {
-  return Object.entries(limits).map(([name, value]) => [name, BYTE_LIMITS.test(name) ? formatBytes(value) : formatCount(value)]);
+  return Object.entries(limits).map(([name, value]) => [
+    name,
+    BYTE_LIMITS.test(name) ? formatBytes(value) : formatCount(value),
+  ]);
 }

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import type { ModelEntry } from '../../engine/api.ts';
+import type { LoadedModel, ModelEntry } from '../../engine/api.ts';
 import { Button } from '../components/Button.tsx';
 import { Dialog } from '../components/Dialog.tsx';
 import { LoadMeter } from '../components/LoadMeter.tsx';
@@ -37,8 +37,9 @@ export function ModelsScreen() {
       <header>
         <h1>Models</h1>
         <p className={styles.lead}>
-          The same tiny vision encoder and decoder in the three architectures of the family, made for this playground. They know one drawn world:
-          capital letters, digits and the point, one a 28-pixel cell, six shapes in six colours, and bars. A photograph gets a confident wrong answer.
+          The same tiny vision encoder and decoder in the three architectures of the family, made for this playground.
+          They know one drawn world: capital letters, digits and the point, one a 28-pixel cell, six shapes in six
+          colours, and bars. A photograph gets a confident wrong answer.
         </p>
       </header>
       {models === null ? (
@@ -82,13 +83,13 @@ function ModelCard({ entry }: { entry: ModelEntry }) {
         <Fact name="Parameters" value={formatParameters(entry.parameters)} />
         <Fact name="Download" value={formatBytes(entry.bytes)} />
         <Fact name="Stored" value={storedWords(entry)} />
-        {loaded && <Fact name="On the device" value={`${formatBytes(loaded.weightBytes)}, loaded in ${formatDuration(loaded.loadMs)}`} />}
         {loaded && (
           <Fact
-            name="Takes"
-            value={`${loaded.maxTiles} tiles of ${loaded.tileSize} px, ${loaded.tokensPerTile} tokens each; ${formatCount(loaded.contextLength)} tokens in all`}
+            name="On the device"
+            value={`${formatBytes(loaded.weightBytes)}, loaded in ${formatDuration(loaded.loadMs)}`}
           />
         )}
+        {loaded && <Fact name="Takes" value={takesWords(loaded)} />}
       </dl>
       <Notice tone="info">{entry.note}</Notice>
       {loading && <LoadMeter name={entry.title} progress={loading.progress} onCancel={cancelLoad} />}
@@ -97,11 +98,21 @@ function ModelCard({ entry }: { entry: ModelEntry }) {
         {loaded ? (
           <Button onClick={() => void unloadModel()}>Unload</Button>
         ) : (
-          <Button variant="primary" icon="download" disabled={loading !== null} onClick={() => void selectModel(entry.id)}>
+          <Button
+            variant="primary"
+            icon="download"
+            disabled={loading !== null}
+            onClick={() => void selectModel(entry.id)}
+          >
             Load
           </Button>
         )}
-        <Button variant="danger" icon="trash" disabled={entry.storedBytes === 0 || loading !== null} onClick={() => setDeleting(true)}>
+        <Button
+          variant="danger"
+          icon="trash"
+          disabled={entry.storedBytes === 0 || loading !== null}
+          onClick={() => setDeleting(true)}
+        >
           Delete stored
         </Button>
       </div>
@@ -119,6 +130,11 @@ function Fact({ name, value }: { name: string; value: string }) {
   );
 }
 
+function takesWords({ maxTiles, tileSize, tokensPerTile, contextLength }: LoadedModel): string {
+  const context = `${formatCount(contextLength)} tokens in all`;
+  return `${maxTiles} tiles of ${tileSize} px, ${tokensPerTile} tokens each; ${context}`;
+}
+
 function storedWords({ storage, storedBytes }: ModelEntry): string {
   if (storage === null || storedBytes === 0) return 'not yet';
   return `${formatBytes(storedBytes)} in ${STORAGE_WORDS[storage]}`;
@@ -130,8 +146,8 @@ function DeleteDialog({ entry, onClose }: { entry: ModelEntry; onClose(): void }
   return (
     <Dialog title={`Delete the stored bytes of ${entry.title}?`} onClose={onClose}>
       <p>
-        {formatBytes(entry.storedBytes)} become free. A loaded model stays loaded. The next load fetches the files again from where this page comes
-        from.
+        {formatBytes(entry.storedBytes)} become free. A loaded model stays loaded. The next load fetches the files again
+        from where this page comes from.
       </p>
       <div className={styles.actions}>
         <Button

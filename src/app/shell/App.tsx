@@ -41,7 +41,9 @@ export function App() {
       <Header screen={screen} />
       <main id="main" tabIndex={-1} className={styles.main} data-screen={screen}>
         <LossBanner />
-        <Suspense fallback={<p className={styles.opening}>Opening {SCREEN_TITLES[screen]}…</p>}>{SCREENS[screen]()}</Suspense>
+        <Suspense fallback={<p className={styles.opening}>Opening {SCREEN_TITLES[screen]}…</p>}>
+          {SCREENS[screen]()}
+        </Suspense>
       </main>
       <ToastView />
       <DropTarget />

@@ -8,7 +8,12 @@ import type { Theme } from '../state/settings-slice.ts';
 import styles from './Header.module.css';
 import { ShortcutsDialog, useShortcut } from './ShortcutsDialog.tsx';
 
-export const SCREEN_TITLES: Record<Screen, string> = { chat: 'Chat', tiles: 'Tiles', models: 'Models', device: 'Device' };
+export const SCREEN_TITLES: Record<Screen, string> = {
+  chat: 'Chat',
+  tiles: 'Tiles',
+  models: 'Models',
+  device: 'Device',
+};
 
 const THEMES: Record<Theme, { icon: IconName; next: Theme; label: string }> = {
   system: { icon: 'half', next: 'light', label: 'Colours: as the system. Switch to light' },
@@ -60,7 +65,12 @@ function DeviceChip() {
   const software = device?.adapter?.software ?? false;
   if (!device) return <span className={styles.chip}>{switching ? 'opening device…' : 'no device'}</span>;
   return (
-    <a className={styles.chip} href={hrefFor('device', route)} title={device.reason} data-tone={software ? 'warn' : undefined}>
+    <a
+      className={styles.chip}
+      href={hrefFor('device', route)}
+      title={device.reason}
+      data-tone={software ? 'warn' : undefined}
+    >
       {software && <Icon name="warning" size={14} />}
       <span>{backendName(device)}</span>
     </a>

@@ -27,7 +27,9 @@ export function ShortcutsDialog({ onClose }: { onClose(): void }) {
           </div>
         ))}
       </dl>
-      <p className={styles.note}>Everything else is reached with Tab, arrow keys, Space and Enter. A picture file can be dropped anywhere.</p>
+      <p className={styles.note}>
+        Everything else is reached with Tab, arrow keys, Space and Enter. A picture file can be dropped anywhere.
+      </p>
     </Dialog>
   );
 }
@@ -41,8 +43,18 @@ export function useShortcut(key: string, run: () => void): void {
   useEffect(() => {
     function onKey(event: KeyboardEvent): void {
       const target = event.target as HTMLElement;
-      const typing = target.matches('textarea, select, [contenteditable], input:not([type=radio], [type=checkbox], [type=range])');
-      if (event.key !== key || typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
+      const typing = target.matches(
+        'textarea, select, [contenteditable], input:not([type=radio], [type=checkbox], [type=range])',
+      );
+      if (
+        event.key !== key ||
+        typing ||
+        event.ctrlKey ||
+        event.metaKey ||
+        event.altKey ||
+        document.querySelector('dialog[open]')
+      )
+        return;
       event.preventDefault();
       latest.current();
     }

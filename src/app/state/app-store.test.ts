@@ -51,7 +51,13 @@ function gate(): () => void {
 describe('chat', () => {
   it('loads the model that is wanted before it asks', async () => {
     await state().ask('Read everything.');
-    expect(lastTurn()).toMatchObject({ status: 'done', answer: 'MILK', tokens: 2, model: { id: 'nano-d' }, stage: null });
+    expect(lastTurn()).toMatchObject({
+      status: 'done',
+      answer: 'MILK',
+      tokens: 2,
+      model: { id: 'nano-d' },
+      stage: null,
+    });
     expect(engine.chats[0]!.messages).toEqual([{ role: 'user', content: 'Read everything.' }]);
     expect(state().announcement).toBe('Answer: MILK');
   });
@@ -119,7 +125,11 @@ describe('chat', () => {
     await state().offerImage(picture('a.png'));
     await state().ask('one');
     await state().offerImage(picture('b.png'));
-    expect(state()).toMatchObject({ turns: [], image: { name: 'b.png' }, toast: { text: 'New picture, new conversation.' } });
+    expect(state()).toMatchObject({
+      turns: [],
+      image: { name: 'b.png' },
+      toast: { text: 'New picture, new conversation.' },
+    });
     state().toast!.action!.run();
     expect(state().turns.map((turn) => turn.question)).toEqual(['one']);
     expect(state().image?.name).toBe('a.png');
@@ -192,7 +202,11 @@ describe('picture', () => {
   });
 
   it('refuses a huge file before reading it', async () => {
-    const file = { name: 'big.png', size: 2 ** 30, arrayBuffer: () => Promise.reject(new Error('read')) } as unknown as Blob;
+    const file = {
+      name: 'big.png',
+      size: 2 ** 30,
+      arrayBuffer: () => Promise.reject(new Error('read')),
+    } as unknown as Blob;
     await state().offerFile(file, { kind: 'file' });
     expect(state().imageError?.code).toBe('image-too-large');
   });
@@ -205,7 +219,12 @@ describe('models', () => {
     const second = state().selectModel('nano-h');
     open();
     await Promise.all([first, second]);
-    expect(state()).toMatchObject({ selectedModel: 'nano-h', loadedModel: { entry: { id: 'nano-h' } }, loading: null, modelError: null });
+    expect(state()).toMatchObject({
+      selectedModel: 'nano-h',
+      loadedModel: { entry: { id: 'nano-h' } },
+      loading: null,
+      modelError: null,
+    });
     expect(engine.loads).toEqual(['nano-h']);
   });
 
@@ -213,7 +232,10 @@ describe('models', () => {
     await state().selectModel('nano-d');
     engine.failNext.load = new NvlmError('corrupt-file', 'Broken.', 'Delete it and load it again.');
     await state().selectModel('nano-x');
-    expect(state()).toMatchObject({ selectedModel: 'nano-d', modelError: { id: 'nano-x', error: { message: 'Broken.' } } });
+    expect(state()).toMatchObject({
+      selectedModel: 'nano-d',
+      modelError: { id: 'nano-x', error: { message: 'Broken.' } },
+    });
     await state().ask('Hello!');
     expect(lastTurn()).toMatchObject({ status: 'done', model: { id: 'nano-d' } });
   });
@@ -238,13 +260,21 @@ describe('device', () => {
     await state().openDevice('auto');
     await state().ensureModel();
     await state().openDevice('cpu');
-    expect(state()).toMatchObject({ device: { backend: 'cpu' }, backendChoice: 'cpu', loadedModel: { entry: { id: 'nano-d' } } });
+    expect(state()).toMatchObject({
+      device: { backend: 'cpu' },
+      backendChoice: 'cpu',
+      loadedModel: { entry: { id: 'nano-d' } },
+    });
   });
 
   it('falls back, and says why, when the address asks for a device that is not there', async () => {
     engine.failNext.openDevice = new NvlmError('no-device', 'No WebGPU.', 'Use wasm.');
     await state().openDevice('webgpu');
-    expect(state()).toMatchObject({ device: { backend: 'wasm' }, backendChoice: 'auto', deviceError: { code: 'no-device' } });
+    expect(state()).toMatchObject({
+      device: { backend: 'wasm' },
+      backendChoice: 'auto',
+      deviceError: { code: 'no-device' },
+    });
   });
 
   it('comes back by itself after a death of the worker, conversation kept', async () => {
@@ -285,15 +315,20 @@ describe('settings', () => {
     expect(state()).toMatchObject({ theme: 'dark', chatSettings: { ...DEFAULT_SETTINGS, temperature: 0.7, seed: 5 } });
   });
 
-  it.each(['{"temperature":900}', '{"constructor":1}', '[1]', '"x"', '{', '{"seed":"1"}'])('are dropped when %s is stored', (json) => {
-    stored.set('nvlm.chat', json);
-    store = makeStore();
-    expect(state().chatSettings).toEqual(DEFAULT_SETTINGS);
-  });
+  it.each(['{"temperature":900}', '{"constructor":1}', '[1]', '"x"', '{', '{"seed":"1"}'])(
+    'are dropped when %s is stored',
+    (json) => {
+      stored.set('nvlm.chat', json);
+      store = makeStore();
+      expect(state().chatSettings).toEqual(DEFAULT_SETTINGS);
+    },
+  );
 
   it('leave out what is off, and draw a seed only for sampling', () => {
     expect(toSampling(DEFAULT_SETTINGS)).toEqual({ temperature: 0 });
-    expect(toSampling({ ...DEFAULT_SETTINGS, temperature: 1, topK: 5, topP: 0.9, repetitionPenalty: 1.2 }, () => 7)).toEqual({
+    expect(
+      toSampling({ ...DEFAULT_SETTINGS, temperature: 1, topK: 5, topP: 0.9, repetitionPenalty: 1.2 }, () => 7),
+    ).toEqual({
       temperature: 1,
       topK: 5,
       topP: 0.9,

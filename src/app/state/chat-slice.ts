@@ -53,7 +53,9 @@ export function createChatSlice({ set, get, engine, now }: SliceTools): ChatSlic
 
   function change(id: number, patch: Partial<Turn> | ((turn: Turn) => Partial<Turn>)): void {
     set(({ turns }) => ({
-      turns: turns.map((turn) => (turn.id === id ? { ...turn, ...(typeof patch === 'function' ? patch(turn) : patch) } : turn)),
+      turns: turns.map((turn) =>
+        turn.id === id ? { ...turn, ...(typeof patch === 'function' ? patch(turn) : patch) } : turn,
+      ),
     }));
   }
 
@@ -123,7 +125,9 @@ export function createChatSlice({ set, get, engine, now }: SliceTools): ChatSlic
     async ask(question) {
       const text = question.trim();
       if (text === '') {
-        const fix = get().image ? 'Type a question about the picture, or take one of the suggestions.' : 'Type a question first.';
+        const fix = get().image
+          ? 'Type a question about the picture, or take one of the suggestions.'
+          : 'Type a question first.';
         set({ draftError: { code: 'empty-prompt', message: 'There is no question yet.', fix } });
         return;
       }
@@ -198,4 +202,3 @@ async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promis
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
   });
 }
-

@@ -74,7 +74,9 @@ export function createDeviceSlice({ set, get, engine, now }: SliceTools): Device
       if (before === null) return;
       get().forgetLoadedModel();
       await get().refreshModels();
-      await get().ensureModel().catch(() => undefined);
+      await get()
+        .ensureModel()
+        .catch(() => undefined);
     },
     noticeLoss(error) {
       if (error.code === 'device-lost') set({ loss: error });

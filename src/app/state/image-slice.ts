@@ -130,10 +130,18 @@ export function sniffImageType(bytes: Uint8Array): ImageType | null {
 }
 
 function notAnImage(name: string): NvlmError {
-  return new NvlmError('bad-image', `“${name}” is not a picture that can be read here.`, 'Choose a PNG, JPEG or WebP file, or paste a picture.');
+  return new NvlmError(
+    'bad-image',
+    `“${name}” is not a picture that can be read here.`,
+    'Choose a PNG, JPEG or WebP file, or paste a picture.',
+  );
 }
 
 function fileTooLarge(name: string, bytes: number): NvlmError {
   const size = Math.round(bytes / 2 ** 20);
-  return new NvlmError('image-too-large', `“${name}” has ${size} MB.`, 'Pictures of up to 64 MB are read: make it smaller first.');
+  return new NvlmError(
+    'image-too-large',
+    `“${name}” has ${size} MB.`,
+    'Pictures of up to 64 MB are read: make it smaller first.',
+  );
 }

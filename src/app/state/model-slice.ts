@@ -70,7 +70,8 @@ export function createModelSlice({ set, get, engine }: SliceTools): ModelSlice {
   async function forgetUnlessStillLoaded(): Promise<void> {
     await get().refreshModels();
     const { loadedModel, models } = get();
-    if (loadedModel && !models?.some((entry) => entry.loaded && entry.id === loadedModel.entry.id)) set({ loadedModel: null });
+    if (loadedModel && !models?.some((entry) => entry.loaded && entry.id === loadedModel.entry.id))
+      set({ loadedModel: null });
   }
 
   async function findEntry(id: string): Promise<ModelEntry> {

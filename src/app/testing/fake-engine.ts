@@ -1,4 +1,13 @@
-import type { ChatEvent, ChatRequest, ChatResult, DeviceInfo, Engine, Inspection, LoadedModel, ModelEntry } from '../../engine/api.ts';
+import type {
+  ChatEvent,
+  ChatRequest,
+  ChatResult,
+  DeviceInfo,
+  Engine,
+  Inspection,
+  LoadedModel,
+  ModelEntry,
+} from '../../engine/api.ts';
 import { cancelled, NvlmError, throwIfAborted } from '../../errors.ts';
 import type { EngineClient } from '../engine-client.ts';
 
@@ -18,7 +27,14 @@ export interface FakeEngine extends EngineClient {
   loadedId: string | null;
 }
 
-const DEVICE: DeviceInfo = { backend: 'wasm', adapter: null, features: [], limits: {}, threads: 1, reason: 'No WebGPU here.' };
+const DEVICE: DeviceInfo = {
+  backend: 'wasm',
+  adapter: null,
+  features: [],
+  limits: {},
+  threads: 1,
+  reason: 'No WebGPU here.',
+};
 
 function entry(letter: 'D' | 'X' | 'H', loadedId: string | null): ModelEntry {
   const id = `nano-${letter.toLowerCase()}`;
