@@ -30,7 +30,11 @@ async function coldAnswer(browser: Browser, url: string): Promise<Answer> {
       observer.observe(document, { childList: true, subtree: true, characterData: true });
     });
     await page.goto(`${url}#/chat?backend=wasm&picture=six-tile-shapes`);
-    await page.getByRole('button', { name: QUESTION }).click();
+    // As soon as the picture is there, however much of the model is.
+    await page.getByRole('heading', { name: 'Ask about the picture' }).waitFor();
+    const composer = page.getByRole('textbox', { name: 'Your question' });
+    await composer.fill(QUESTION);
+    await composer.press('Enter');
     const facts = page.getByRole('article').getByText(/tokens\/s/);
     await facts.waitFor();
     const firstTokenMs = await page.evaluate(() => performance.getEntriesByName('first token')[0]!.startTime);

@@ -49,6 +49,18 @@ function gate(): () => void {
 }
 
 describe('chat', () => {
+  it('asks about the picture that is on its way, in the conversation that comes with it', async () => {
+    const open = gate();
+    const offered = state().offerImage(picture('late'));
+    const asked = state().ask('Read everything.');
+    expect(state().turns).toEqual([]);
+    open();
+    await Promise.all([offered, asked]);
+    expect(state().image?.name).toBe('late');
+    expect(state().turns.map(({ question, status }) => [question, status])).toEqual([['Read everything.', 'done']]);
+    expect(engine.chats[0]?.image).not.toBeNull();
+  });
+
   it('loads the model that is wanted before it asks', async () => {
     await state().ask('Read everything.');
     expect(lastTurn()).toMatchObject({

@@ -131,6 +131,8 @@ export function createChatSlice({ set, get, engine, now }: SliceTools): ChatSlic
         set({ draftError: { code: 'empty-prompt', message: 'There is no question yet.', fix } });
         return;
       }
+      // A picture on its way starts a new conversation when it comes: this question is meant for that one.
+      if (get().imagePending !== null) await get().imageSettled();
       if (isOpen(get().turns.at(-1))) return;
       const expected = lookUp(get().image?.knownAnswers, text);
       const turn: Turn = { id: ++lastId, question: text, expected, ...blankAnswer(), askedAt: now() };

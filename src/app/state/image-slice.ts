@@ -39,6 +39,8 @@ export interface ImageSlice {
   /** Name of the picture being decoded; the one before stays on show until it is known to be good. */
   imagePending: string | null;
   imageError: PlainError | null;
+  /** Resolves when no picture is being decoded any more. */
+  imageSettled(): Promise<void>;
   /** Resolves to whether the picture is now the shared one; a newer offer overtakes an older one. */
   offerImage(offer: ImageOffer): Promise<boolean>;
   offerFile(file: Blob & { name?: string }, origin: ImageOrigin): Promise<boolean>;
@@ -49,6 +51,7 @@ export interface ImageSlice {
 export function createImageSlice({ set, get, engine, convertPicture }: SliceTools): ImageSlice {
   let lastId = 0;
   let pending: AbortController | null = null;
+  let lastDecode: Promise<boolean> = Promise.resolve(true);
 
   function claim(name: string): AbortController {
     pending?.abort();
@@ -97,15 +100,19 @@ export function createImageSlice({ set, get, engine, convertPicture }: SliceTool
     image: null,
     imagePending: null,
     imageError: null,
-    offerImage: (offer) => decode(claim(offer.name), async () => offer),
+    async imageSettled() {
+      // A newer picture may have come while the one before was waited for.
+      while (get().imagePending !== null) await lastDecode;
+    },
+    offerImage: (offer) => (lastDecode = decode(claim(offer.name), async () => offer)),
     offerFile(file, origin) {
       const name = file.name || 'picture';
-      return decode(claim(name), async () => {
+      return (lastDecode = decode(claim(name), async () => {
         if (file.size > MAX_FILE_BYTES) throw fileTooLarge(name, file.size);
         const bytes = new Uint8Array(await file.arrayBuffer());
         if (sniffImageType(bytes) !== null || !file.type.startsWith('image/')) return { name, bytes, origin };
         return { name, bytes: (await convertPicture(file)) ?? bytes, origin };
-      });
+      }));
     },
     reportImageError: (error) => set({ imageError: toPlainError(error) }),
     dismissImageError: () => set({ imageError: null }),
