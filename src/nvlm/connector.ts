@@ -2,10 +2,10 @@ import * as tf from '@tensorflow/tfjs';
 import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import { gelu } from '../ops/gelu/gelu.ts';
 import { layerNorm } from '../ops/layer-norm/layer-norm.ts';
-import { linear } from '../ops/linear/linear.ts';
 import { pixelShuffle } from '../ops/pixel-shuffle/pixel-shuffle.ts';
 import type { NvlmConfig } from './config.ts';
 import { names } from './names.ts';
+import { project } from './project.ts';
 import type { Weights } from './weights.ts';
 
 /** PyTorch's LayerNorm default, which the reference ports use (nvlm-facts §3.1). */
@@ -27,9 +27,9 @@ export function connect(encoded: Tensor3D, config: NvlmConfig, weights: Weights)
       weights.vector(`${names.projectorNorm}.bias`),
       LAYER_NORM_EPS,
     );
-    x = linear(x, weights.linear(names.projectorIn), weights.bias(names.projectorIn));
+    x = project(x, names.projectorIn, weights);
     if (config.architecture !== 'NVLM_X') {
-      x = linear(gelu(x), weights.linear(names.projectorOut), weights.bias(names.projectorOut));
+      x = project(gelu(x), names.projectorOut, weights);
     }
     return x.reshape<Tensor3D>([tiles, tokens, config.llm.hiddenSize]);
   });

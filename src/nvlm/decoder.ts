@@ -2,13 +2,13 @@ import * as tf from '@tensorflow/tfjs';
 import type { Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import { attention } from '../ops/attention/attention.ts';
 import { crossAttention } from '../ops/cross-attention/cross-attention.ts';
-import { linear } from '../ops/linear/linear.ts';
 import { rmsNorm } from '../ops/rms-norm/rms-norm.ts';
 import { rope } from '../ops/rope/rope.ts';
 import { swiglu } from '../ops/swiglu/swiglu.ts';
 import { hasCrossAttention, type NvlmConfig } from './config.ts';
-import type { CrossKeysAndValues, KvCache } from './kv-cache.ts';
+import type { CrossKeysAndValues, KeysAndValues, KvCache } from './kv-cache.ts';
 import { names } from './names.ts';
+import { project } from './project.ts';
 import type { Weights } from './weights.ts';
 
 /** Where the rows of a decoder call stand. R = batch · length rows, batch-major. */
@@ -26,11 +26,19 @@ export interface DecoderContext {
   cross: CrossKeysAndValues | null;
   /** [R, N] i32, 1 = this row sees that cross-attended tile; null without cross-attention. */
   rowTiles: Tensor2D | null;
+  /** Runs a layer in another way, as activation checkpointing does. */
+  runLayer?: LayerRunner;
 }
 
-/** Applies the linear of a checkpoint name, with its bias when it has one. */
-function project(x: Tensor2D, name: string, weights: Weights): Tensor2D {
-  return linear(x, weights.linear(name), weights.bias(name));
+/**
+ * @param inputs what the layer reads besides its weights: the residual stream, and its cross-attention keys and values
+ * @param layer a function of the same inputs
+ */
+export type LayerRunner = (index: number, inputs: LayerInputs, layer: (inputs: LayerInputs) => Tensor2D) => Tensor2D;
+
+export interface LayerInputs {
+  x: Tensor2D;
+  cross: KeysAndValues | null;
 }
 
 function selfAttention(x: Tensor2D, layer: number, config: NvlmConfig, weights: Weights, context: DecoderContext): Tensor2D {
@@ -67,31 +75,31 @@ function gatedCrossAttention(
   layer: number,
   config: NvlmConfig,
   weights: Weights,
-  cross: CrossKeysAndValues,
+  { k, v }: KeysAndValues,
+  keyTiles: Tensor2D,
   rowTiles: Tensor2D,
 ): Tensor2D {
   const { heads, kvHeads, rmsNormEps } = config.llm;
   const name = names.decoderLayer(config, layer);
   const normed = rmsNorm(x, weights.vector(`${name}.cross_attn_layernorm.weight`), rmsNormEps);
-  const { k, v } = cross.layers.get(layer)!;
   const attended = crossAttention(project(normed, `${name}.cross_attn.q_proj`, weights), k, v, {
     heads,
     kvHeads,
     rowTiles,
-    keyTiles: cross.keyTiles,
+    keyTiles,
   });
   const gate = weights.vector(`${name}.cross_attn_gate`).tanh();
   return project(attended, `${name}.cross_attn.o_proj`, weights).mul(gate);
 }
 
 /** One decoder layer: self-attention → gated cross-attention where the layer has one → SwiGLU, all on the residual stream [R, C]. */
-function decoderLayer(x: Tensor2D, layer: number, config: NvlmConfig, weights: Weights, context: DecoderContext): Tensor2D {
+function decoderLayer({ x, cross }: LayerInputs, layer: number, config: NvlmConfig, weights: Weights, context: DecoderContext): Tensor2D {
   const name = names.decoderLayer(config, layer);
   const { rmsNormEps } = config.llm;
   const normed = rmsNorm(x, weights.vector(`${name}.input_layernorm.weight`), rmsNormEps);
   let h = x.add<Tensor2D>(selfAttention(normed, layer, config, weights, context));
-  if (context.cross && context.rowTiles && hasCrossAttention(config, layer)) {
-    h = h.add<Tensor2D>(gatedCrossAttention(h, layer, config, weights, context.cross, context.rowTiles));
+  if (cross && context.cross && context.rowTiles) {
+    h = h.add<Tensor2D>(gatedCrossAttention(h, layer, config, weights, cross, context.cross.keyTiles, context.rowTiles));
   }
   const inner = rmsNorm(h, weights.vector(`${name}.post_attention_layernorm.weight`), rmsNormEps);
   const gated = swiglu(project(inner, `${name}.mlp.gate_proj`, weights), project(inner, `${name}.mlp.up_proj`, weights));
@@ -103,7 +111,9 @@ export function decode(embedded: Tensor2D, config: NvlmConfig, weights: Weights,
   return tf.tidy(() => {
     let x = embedded;
     for (let layer = 0; layer < config.llm.layers; layer++) {
-      x = tf.tidy(() => decoderLayer(x, layer, config, weights, context));
+      const run = (inputs: LayerInputs) => tf.tidy(() => decoderLayer(inputs, layer, config, weights, context));
+      const inputs = { x, cross: context.cross?.layers.get(layer) ?? null };
+      x = context.runLayer ? context.runLayer(layer, inputs, run) : run(inputs);
     }
     return rmsNorm(x, weights.vector(names.finalNorm(config)), config.llm.rmsNormEps);
   });
@@ -111,7 +121,7 @@ export function decode(embedded: Tensor2D, config: NvlmConfig, weights: Weights,
 
 /** Hidden states [R, C] → logits [R, V] through the head, or the embedding table where they are tied. */
 export function logitsOf(hidden: Tensor2D, config: NvlmConfig, weights: Weights): Tensor2D {
-  return linear(hidden, weights.linear(names.lmHead(config)), null);
+  return project(hidden, names.lmHead(config), weights);
 }
 
 /** Keys and values of the image for every cross-attention layer, from its projected tokens [B, S, C]. */

@@ -5,7 +5,7 @@ import { embed } from '../ops/embed/embed.ts';
 import type { TokenPlan } from '../text/types.ts';
 import { tokensPerTile, type NvlmConfig } from './config.ts';
 import { connect } from './connector.ts';
-import { crossKeysAndValues, decode, logitsOf } from './decoder.ts';
+import { crossKeysAndValues, decode, logitsOf, type LayerRunner } from './decoder.ts';
 import { KvCache } from './kv-cache.ts';
 import { names } from './names.ts';
 import { inverseFrequencies } from './rope.ts';
@@ -45,6 +45,11 @@ export class NvlmModel {
    * @returns [tiles, tokensPerTile, decoderWidth]
    */
   imageFeatures(pixels: Float32Array, tiles: number): Tensor3D {
+    return tf.tidy(() => this.connectImage(this.encodeImage(pixels, tiles)));
+  }
+
+  /** The vision encoder alone. @returns [tiles, (S/patch)², visionWidth] */
+  encodeImage(pixels: Float32Array, tiles: number): Tensor3D {
     const { vision } = this.config;
     if (!vision) throw new NvlmError('usage', 'This is a text model: it has no vision encoder.', 'Leave the image out.');
     const expected = tiles * 3 * vision.imageSize ** 2;
@@ -55,7 +60,12 @@ export class NvlmModel {
         `Cut the image into tiles of ${vision.imageSize} px.`,
       );
     }
-    return tf.tidy(() => connect(encodeVision(pixels, tiles, vision, this.weights), this.config, this.weights));
+    return encodeVision(pixels, tiles, vision, this.weights);
+  }
+
+  /** Pixel shuffle and connector. @param encoded from {@link encodeImage} @returns [tiles, tokensPerTile, decoderWidth] */
+  connectImage(encoded: Tensor3D): Tensor3D {
+    return connect(encoded, this.config, this.weights);
   }
 
   newCache(batch: number): KvCache {
@@ -70,31 +80,32 @@ export class NvlmModel {
    * @returns logits: `all` [B · T, V], T the longest sequence, rows past a sequence's end meaningless; `last` [B, V].
    */
   prefill(samples: readonly Sample[], cache: KvCache | null, rows: 'all' | 'last'): Tensor2D {
-    const batch = samples.length;
     const held = cache?.lengths[0] ?? 0;
     const fresh = samples.map((sample) => sample.plan.inputIds.length - held);
     const length = Math.max(...fresh);
     const result = tf.tidy(() => {
-      const { table, offsets } = this.visualTable(samples);
-      const cross = cache?.cross ?? this.crossInput(samples, table, offsets);
-      if (cache && cross && !cache.cross) cache.setCross(kept(cross));
-      const embedded = this.embedRows(this.sequenceRows(samples, offsets, held, length), table);
-      const hidden = decode(embedded, this.config, this.weights, {
-        batch,
-        length,
-        positions: tf.tensor1d(positionsOf(batch, length, held), 'int32'),
-        starts: tf.fill([batch], held, 'int32'),
-        inverseFrequencies: this.inverseFrequencies,
-        cache,
-        cross,
-        rowTiles: cross ? tf.tensor2d(crossRows(samples, held, length, cross.tiles), [batch * length, cross.tiles], 'int32') : null,
-      });
-      if (rows === 'all') return logitsOf(hidden, this.config, this.weights);
+      const hidden = this.decodeSamples(samples, cache, held, length);
+      if (rows === 'all') return this.logits(hidden);
       const last = Int32Array.from(fresh, (count, row) => row * length + count - 1);
-      return logitsOf(tf.gather(hidden, tf.tensor1d(last, 'int32')), this.config, this.weights);
+      return this.logits(tf.gather(hidden, tf.tensor1d(last, 'int32')));
     });
     cache?.advance(fresh);
     return result;
+  }
+
+  /**
+   * What the head reads, of whole sequences and without a cache: differentiable in every f32 weight.
+   *
+   * @returns [B · T, C], T the longest sequence, rows past a sequence's end meaningless
+   */
+  hiddenStates(samples: readonly Sample[], runLayer?: LayerRunner): Tensor2D {
+    const length = Math.max(...samples.map(({ plan }) => plan.inputIds.length));
+    return tf.tidy(() => this.decodeSamples(samples, null, 0, length, runLayer));
+  }
+
+  /** Hidden states [R, C] → logits [R, V]. */
+  logits(hidden: Tensor2D): Tensor2D {
+    return logitsOf(hidden, this.config, this.weights);
   }
 
   /**
@@ -118,7 +129,7 @@ export class NvlmModel {
         // Padding keys belong to no tile, so a row of ones is right for samples with fewer tiles too.
         rowTiles: cross ? tf.ones([batch, cross.tiles], 'int32') : null,
       });
-      return logitsOf(hidden, this.config, this.weights);
+      return this.logits(hidden);
     });
     cache.advance(ids.map(() => 1));
     return result;
@@ -127,6 +138,31 @@ export class NvlmModel {
   dispose(): void {
     this.weights.dispose();
     this.inverseFrequencies.dispose();
+  }
+
+  private decodeSamples(
+    samples: readonly Sample[],
+    cache: KvCache | null,
+    held: number,
+    length: number,
+    runLayer?: LayerRunner,
+  ): Tensor2D {
+    const batch = samples.length;
+    const { table, offsets } = this.visualTable(samples);
+    const cross = cache?.cross ?? this.crossInput(samples, table, offsets);
+    if (cache && cross && !cache.cross) cache.setCross(kept(cross));
+    const embedded = this.embedRows(this.sequenceRows(samples, offsets, held, length), table);
+    return decode(embedded, this.config, this.weights, {
+      batch,
+      length,
+      positions: tf.tensor1d(positionsOf(batch, length, held), 'int32'),
+      starts: tf.fill([batch], held, 'int32'),
+      inverseFrequencies: this.inverseFrequencies,
+      cache,
+      cross,
+      rowTiles: cross ? tf.tensor2d(crossRows(samples, held, length, cross.tiles), [batch * length, cross.tiles], 'int32') : null,
+      runLayer,
+    });
   }
 
   /** All samples' features below each other, [rows, C], and where each sample's begin. */

@@ -1,11 +1,24 @@
-import type { Tensor1D } from '@tensorflow/tfjs';
+import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import type { EmbeddingTable, LinearWeight } from '../ops/types.ts';
+
+/** A LoRA adapter's change to one linear: W + scale · A · B. */
+export interface LowRankUpdate {
+  /** f32 [in, rank] */
+  a: Tensor2D;
+  /** f32 [rank, out] */
+  b: Tensor2D;
+  scale: number;
+  /** Applied to the input while training. */
+  dropout: ((x: Tensor2D) => Tensor2D) | null;
+}
 
 /** The tensors of one model on the device, by checkpoint name. Owns them: `dispose` frees the lot. */
 export class Weights {
   readonly linears = new Map<string, LinearWeight>();
   readonly vectors = new Map<string, Tensor1D>();
   readonly embeddings = new Map<string, EmbeddingTable>();
+  /** By the name of the linear they change, without `.weight`. */
+  readonly updates = new Map<string, LowRankUpdate[]>();
 
   /** `name` without `.weight`. */
   linear(name: string): LinearWeight {
@@ -36,6 +49,7 @@ export class Weights {
     this.linears.clear();
     this.vectors.clear();
     this.embeddings.clear();
+    this.updates.clear();
   }
 
   private tensors() {
@@ -43,6 +57,7 @@ export class Weights {
       ...[...this.linears.values()].map((weight) => weight.data),
       ...this.vectors.values(),
       ...[...this.embeddings.values()].map((table) => table.data),
+      ...[...this.updates.values()].flat().flatMap(({ a, b }) => [a, b]),
     ];
   }
 }
