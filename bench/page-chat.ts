@@ -20,15 +20,6 @@ async function coldAnswer(browser: Browser, url: string): Promise<Answer> {
   const context = await browser.newContext();
   try {
     const page = await context.newPage();
-    await page.addInitScript(() => {
-      // The caret stands behind the first word of an answer that is being written.
-      const observer = new MutationObserver(() => {
-        if (!document.querySelector('article p > span[aria-hidden]')?.previousSibling) return;
-        performance.mark('first token');
-        observer.disconnect();
-      });
-      observer.observe(document, { childList: true, subtree: true, characterData: true });
-    });
     await page.goto(`${url}#/chat?backend=wasm&picture=six-tile-shapes`);
     // As soon as the picture is there, however much of the model is.
     await page.getByRole('heading', { name: 'Ask about the picture' }).waitFor();

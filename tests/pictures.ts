@@ -16,15 +16,14 @@ try {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: 'light', reducedMotion: 'reduce' });
   const page = await context.newPage();
   await page.goto(`${site.url}#/chat?picture=lunch`);
-  const done = () => page.getByRole('article').last().getByText(/tokens\/s/).waitFor();
+  const composer = page.getByRole('textbox', { name: 'Your question' });
   for (const [index, question] of ['Read everything.', 'How much is the EGG?', 'What is the total?'].entries()) {
-    await page.getByRole('textbox', { name: 'Your question' }).fill(question);
-    await page.getByRole('textbox', { name: 'Your question' }).press('Enter');
-    await page.getByRole('article').nth(index).waitFor();
-    await done();
+    await composer.fill(question);
+    await composer.press('Enter');
+    await page.getByRole('article').nth(index).getByRole('button', { name: 'Retry' }).waitFor();
   }
   await page.screenshot({ path: `${folder}chat.png` });
-  await page.goto(`${site.url}#/tiles?picture=lunch`);
+  await page.goto(`${site.url}#/tiles?geometry=nano-d&picture=lunch`);
   await page.getByRole('heading', { name: 'What each model reads' }).waitFor();
   await page.waitForTimeout(1500);
   await page.screenshot({ path: `${folder}tiles.png` });
