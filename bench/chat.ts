@@ -20,7 +20,7 @@ if (!example) throw new Error('No example of six tiles.');
 const image = await encodePng(example.draw());
 
 const device = await openDevice(backend as BackendChoice, nodePlatform());
-const folder = await openModelFolder(openFiles({ kind: 'bundled', id: model }));
+const folder = await openModelFolder(await openFiles({ kind: 'bundled', id: model }));
 
 /** A fresh session each time, or features and cache would be reused. */
 async function answer(): Promise<ChatResult> {

@@ -9,10 +9,11 @@ import type { TagFormat, Tiling } from '../tiling/types.ts';
 
 export type { AdapterDescription, BackendChoice, BackendName, DeviceInfo };
 
-/** Where a model comes from. Bundled models are addressed by id (`nano-d`). */
+/** Where a model comes from. Bundled models are addressed by id (`nano-d`), those of Hugging Face by `org/name`. */
 export type ModelSource =
   | { kind: 'bundled'; id: string }
   | { kind: 'url'; url: string }
+  | { kind: 'hub'; repository: string; revision: string }
   | { kind: 'folder'; path: string };
 
 export interface ModelEntry {

@@ -1,8 +1,9 @@
 import { browserPlatform as browserDevices } from '../device/browser.ts';
 import { NvlmError } from '../errors.ts';
 import { httpFiles } from '../weights/http-files.ts';
+import { openHub } from '../weights/hub.ts';
 import type { ModelFiles } from '../weights/source.ts';
-import { bundledFiles, storedFiles } from '../weights/stored-files.ts';
+import { bundledFiles, listedFiles, storedFiles } from '../weights/stored-files.ts';
 import { openStore } from '../weights/storage/open-store.ts';
 import type { BlobStore } from '../weights/storage/store.ts';
 import type { CallOptions, ModelSource } from './api.ts';
@@ -26,6 +27,10 @@ export function browserPlatform(modelsUrl: URL): EnginePlatform {
       }
       case 'url':
         return storedFiles(httpFiles(source.url), await store());
+      case 'hub': {
+        const hub = openHub(source);
+        return listedFiles(hub.files, hub.list, await store(), { signal });
+      }
       case 'folder':
         throw new NvlmError('usage', 'A page cannot open a folder by its path.', 'Use a model by its address.');
     }

@@ -1,4 +1,5 @@
 import type { DevicePlatform } from '../device/types.ts';
+import { hubId } from '../weights/hub.ts';
 import type { ModelFiles } from '../weights/source.ts';
 import type { BlobStore } from '../weights/storage/store.ts';
 import type { CallOptions, ModelSource } from './api.ts';
@@ -14,6 +15,14 @@ export interface EnginePlatform {
 
 /** Name of a source in storage and messages; a bundled model's is its id. */
 export function sourceId(source: ModelSource): string {
-  if (source.kind === 'bundled') return source.id;
-  return source.kind === 'url' ? source.url : source.path;
+  switch (source.kind) {
+    case 'bundled':
+      return source.id;
+    case 'url':
+      return source.url;
+    case 'hub':
+      return hubId(source);
+    case 'folder':
+      return source.path;
+  }
 }

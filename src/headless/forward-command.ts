@@ -41,7 +41,7 @@ async function forwardOnce(options: ForwardOptions, context: Context) {
   const { signal, backend } = context;
   const tensors = parseSafetensors(await readInput(inputs, MOST_INPUT_BYTES), inputs);
   const source = await modelSource(model);
-  const folder = await openModelFolder(openFiles(source), signal);
+  const folder = await openModelFolder(await openFiles(source, { signal }), signal);
 
   const [{ openDevice }, { Session }, { forward }] = await Promise.all([
     import('../device/open-device.ts'),

@@ -1,27 +1,34 @@
 import { fileURLToPath } from 'node:url';
 import { nodePlatform } from '../device/node.ts';
-import type { ModelSource } from '../engine/api.ts';
+import type { CallOptions, ModelSource } from '../engine/api.ts';
 import type { EnginePlatform } from '../engine/platform.ts';
+import { checkedFiles } from '../weights/checked-files.ts';
+import { httpFiles } from '../weights/http-files.ts';
+import { hubFetch, openHub } from '../weights/hub.ts';
 import { nodeFiles } from '../weights/node-files.ts';
 import type { ModelFiles } from '../weights/source.ts';
-import { remoteFiles } from './model-source.ts';
+import { hubOptions } from './model-source.ts';
 
 /** The engine in Node: models are read where they lie, on disk or behind an address, and nothing is kept. */
 export function nodeEnginePlatform(): EnginePlatform {
   return {
     device: nodePlatform(),
-    openFiles: async (source) => openFiles(source),
+    openFiles,
     store: async () => null,
   };
 }
 
-export function openFiles(source: ModelSource): ModelFiles {
+export async function openFiles(source: ModelSource, { signal }: CallOptions = {}): Promise<ModelFiles> {
   switch (source.kind) {
     case 'bundled':
       return nodeFiles(fileURLToPath(new URL(`../../public/models/${source.id}`, import.meta.url)), source.id);
     case 'folder':
       return nodeFiles(source.path);
     case 'url':
-      return remoteFiles(source.url);
+      return httpFiles(source.url, { fetch: hubFetch(hubOptions()) });
+    case 'hub': {
+      const hub = openHub(source, hubOptions());
+      return checkedFiles(hub.files, await hub.list(signal));
+    }
   }
 }

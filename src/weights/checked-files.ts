@@ -1,32 +1,44 @@
 import { NvlmError } from '../errors.ts';
+import { createGitHasher, createHasher } from './hasher.ts';
+import { UnknownSize } from './http-files.ts';
 import type { Manifest } from './manifest.ts';
-import { createHasher } from './sha256.ts';
 import type { ModelFiles } from './source.ts';
 import { tapFiles } from './tapped-files.ts';
 
 function mismatch(path: string, id: string): NvlmError {
   return new NvlmError(
     'corrupt-file',
-    `${path} of ${id} is not the file that the model's manifest lists.`,
+    `${path} of ${id} is not the file that the model's list of files promises.`,
     'Load the model again; if it stays so, the copy on the server is damaged.',
   );
 }
 
 /**
- * Holds every file to the manifest: sizes before anything is read, sha256 while it is streamed (the verdict falls in
+ * Holds every file to the manifest: sizes before anything is read, hashes while it is streamed (the verdict falls in
  * `finish` and `readAll`). Files that the manifest does not list do not exist.
  */
 export function checkedFiles(inner: ModelFiles, manifest: Manifest): ModelFiles {
-  const tapped = tapFiles(inner, {
+  const sized: ModelFiles = {
+    ...inner,
+    async size(path, signal) {
+      try {
+        return await inner.size(path, signal);
+      } catch (error) {
+        if (error instanceof UnknownSize) return manifest.get(path)!.size;
+        throw error;
+      }
+    },
+  };
+  const tapped = tapFiles(sized, {
     wants: () => true,
     async open(path, size) {
-      const { size: wanted, sha256 } = manifest.get(path)!;
+      const { size: wanted, hash } = manifest.get(path)!;
       if (size !== wanted) throw mismatch(path, inner.id);
-      const hasher = createHasher();
+      const hasher = hash.length === 64 ? createHasher() : createGitHasher(size);
       return {
         write: async (bytes) => hasher.update(bytes),
         async close() {
-          if (hasher.digest() !== sha256) throw mismatch(path, inner.id);
+          if (hasher.digest() !== hash) throw mismatch(path, inner.id);
         },
         abort: async () => undefined,
       };

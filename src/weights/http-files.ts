@@ -1,32 +1,16 @@
-import { NvlmError, cancelled, throwIfAborted } from '../errors.ts';
-import type { RetryPolicy } from './back-off.ts';
-import { DEFAULT_RETRY, pauseMs, retryAfterMs, sleep, unlessAborted } from './back-off.ts';
+import { NvlmError, throwIfAborted } from '../errors.ts';
+import { unlessAborted } from './back-off.ts';
 import { checkFilePath } from './file-path.ts';
+import type { Body, HttpOptions } from './http-transport.ts';
+import { Transient, httpTransport, readBody, statedLength } from './http-transport.ts';
 import type { ModelFiles } from './source.ts';
 import { checkSpan, fileTooLarge, missingFile } from './source.ts';
 
-export interface HttpFilesOptions {
+export interface HttpFilesOptions extends HttpOptions {
   /** Names the model in storage; default: made from the address. */
   id?: string;
-  fetch?: typeof fetch;
-  retry?: Partial<RetryPolicy>;
-}
-
-/** Something that another attempt may cure; never leaves this file. */
-class Transient extends Error {
-  readonly retryAfterMs: number | null;
-  constructor(message: string, after: number | null = null, options?: ErrorOptions) {
-    super(message, options);
-    this.retryAfterMs = after;
-  }
-}
-
-/** A response whose body is read piece by piece, tied to an abort of its own so that it can be let go at any time. */
-interface Body {
-  response: Response;
-  /** Next bytes, or null at the end. */
-  next(signal?: AbortSignal): Promise<Uint8Array | null>;
-  close(): void;
+  /** What to do about 401 and 403. */
+  lockedFix?: string;
 }
 
 /** What is known of one file on the server. */
@@ -38,6 +22,11 @@ interface RemoteFile {
    * pass.
    */
   ranges: boolean | null;
+  /**
+   * Where the server sent Range requests on to. Hubs redirect each to another host with an address that holds for a
+   * while; going there at once saves a round trip, and the hub's limit on requests.
+   */
+  moved: URL | null;
   pass: SinglePass | null;
   /** Reads wait for each other until Range is known to work: the first finds out, and a single pass has one place. */
   queue: Promise<unknown>;
@@ -71,6 +60,17 @@ interface ReadJob {
 
 const OTHER_SOURCE = 'Try another mirror, or download the folder and open it from disk.';
 
+/** The file is there, and the server does not say how long it is; whoever has a list of files may know. */
+export class UnknownSize extends NvlmError {
+  constructor(host: string, path: string) {
+    super(
+      'network',
+      `${host} does not say how long ${path} is.`,
+      'Use a server that sends Content-Length, or download the folder and open it from disk.',
+    );
+  }
+}
+
 function pathOf(base: URL): string {
   return `${base.host}${base.pathname}`
     .replace(/\/$/, '')
@@ -88,14 +88,13 @@ function pathOf(base: URL): string {
 export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {}): ModelFiles {
   const base = new URL(baseUrl);
   if (!base.pathname.endsWith('/')) base.pathname += '/';
-  const fetchIt = options.fetch ?? globalThis.fetch.bind(globalThis);
-  const policy: RetryPolicy = { ...DEFAULT_RETRY, ...options.retry };
+  const { request, patiently } = httpTransport(base.host, options);
   const id = options.id ?? pathOf(base);
   const known = new Map<string, RemoteFile>();
 
   function remote(path: string): RemoteFile {
     let file = known.get(path);
-    if (!file) known.set(path, (file = { etag: null, ranges: null, pass: null, queue: Promise.resolve() }));
+    if (!file) known.set(path, (file = { etag: null, ranges: null, moved: null, pass: null, queue: Promise.resolve() }));
     return file;
   }
 
@@ -105,108 +104,21 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
     return url;
   }
 
-  /**
-   * A promise that the signal, or silence for too long, rejects: for fetch and body reads that do not notice by
-   * themselves.
-   */
-  async function watched<T>(work: Promise<T>, stop: AbortController, signal?: AbortSignal): Promise<T> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let onAbort: (() => void) | undefined;
-    const guard = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Transient('the server sent nothing for too long')), policy.stallMs);
-      onAbort = () => reject(cancelled());
-      if (signal?.aborted) onAbort();
-      else signal?.addEventListener('abort', onAbort, { once: true });
-    });
-    work.catch(() => undefined);
-    try {
-      return await Promise.race([work, guard]);
-    } catch (error) {
-      stop.abort();
-      if (error instanceof NvlmError || error instanceof Transient) throw error;
-      throw new Transient(error instanceof Error ? error.message : String(error), null, { cause: error });
-    } finally {
-      clearTimeout(timer);
-      if (onAbort) signal?.removeEventListener('abort', onAbort);
-    }
-  }
-
-  async function request(path: string, init: RequestInit, signal?: AbortSignal): Promise<Body> {
-    throwIfAborted(signal);
-    const stop = new AbortController();
-    const response = await watched(fetchIt(addressOf(path), { ...init, signal: stop.signal }), stop, signal);
-    const { status } = response;
-    if (status === 408 || status === 429 || status >= 500) {
-      stop.abort();
-      throw new Transient(`the server answered ${status}`, retryAfterMs(response.headers.get('Retry-After')));
-    }
-    const reader = response.body?.getReader();
-    reader?.closed.catch(() => undefined);
-    return {
-      response,
-      async next(readSignal) {
-        if (!reader) return null;
-        const { done, value } = await watched(reader.read(), stop, readSignal);
-        return done ? null : value;
-      },
-      close: () => stop.abort(),
-    };
-  }
-
   function refused(path: string, status: number): NvlmError {
     const locked = status === 401 || status === 403;
     return new NvlmError(
       'network',
       `${base.host} refused ${path} (${status}).`,
       locked
-        ? 'The model is private or gated: use a copy that you may read.'
+        ? (options.lockedFix ?? 'The model is private or gated: use a copy that you may read.')
         : 'Check the address, or try another mirror.',
     );
-  }
-
-  /** Repeats `attempt` until it succeeds or fails for good; progress (a growing `reached()`) refills the patience. */
-  async function patiently<T>(
-    path: string,
-    reached: () => number,
-    signal: AbortSignal | undefined,
-    attempt: () => Promise<T>,
-  ): Promise<T> {
-    let failures = 0;
-    let best = reached();
-    for (;;) {
-      try {
-        return await attempt();
-      } catch (error) {
-        if (!(error instanceof Transient)) throw error;
-        throwIfAborted(signal);
-        if (reached() > best) failures = 0;
-        best = Math.max(best, reached());
-        failures++;
-        if (failures >= policy.attempts) {
-          throw new NvlmError(
-            'network',
-            `${path} could not be read from ${base.host}: ${error.message}.`,
-            'Check the connection and load again.',
-            { cause: error },
-          );
-        }
-        await sleep(pauseMs(failures, policy, error.retryAfterMs), signal);
-      }
-    }
   }
 
   /** Development servers answer a missing file with their page. */
   function isAbsent(path: string, response: Response): boolean {
     if (response.status === 404 || response.status === 410) return true;
     return /^text\/html\b/i.test(response.headers.get('Content-Type') ?? '') && !/\.html?$/i.test(path);
-  }
-
-  /** Body length as sent, null when it is not stated or stated for a compressed form. */
-  function statedLength(response: Response): number | null {
-    const encoding = response.headers.get('Content-Encoding');
-    const length = response.headers.get('Content-Length');
-    if ((encoding && encoding !== 'identity') || length === null || !/^\d+$/.test(length)) return null;
-    return Number(length);
   }
 
   function checkEtag(path: string, file: RemoteFile, response: Response): void {
@@ -228,7 +140,7 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
   }
 
   async function askSize(path: string, file: RemoteFile, signal?: AbortSignal): Promise<number | null> {
-    const head = await request(path, { method: 'HEAD' }, signal);
+    const head = await request(addressOf(path), { method: 'HEAD' }, signal);
     head.close();
     if (isAbsent(path, head.response)) return null;
     const length = head.response.ok ? statedLength(head.response) : null;
@@ -237,7 +149,7 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
       return length;
     }
     // Some servers know no HEAD, or state no length there.
-    const probe = await request(path, { headers: { Range: 'bytes=0-0' } }, signal);
+    const probe = await request(addressOf(path), { headers: { Range: 'bytes=0-0' } }, signal);
     probe.close();
     if (isAbsent(path, probe.response)) return null;
     if (probe.response.status !== 416) checkAnswer(path, file, probe.response);
@@ -246,11 +158,7 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
     if (probe.response.status === 416) return 0;
     const whole = probe.response.status === 200 ? statedLength(probe.response) : null;
     if (whole !== null) return whole;
-    throw new NvlmError(
-      'network',
-      `${base.host} does not say how long ${path} is.`,
-      'Use a server that sends Content-Length, or download the folder and open it from disk.',
-    );
+    throw new UnknownSize(base.host, path);
   }
 
   async function size(path: string, signal?: AbortSignal): Promise<number | null> {
@@ -286,9 +194,15 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
     const { path, out, signal } = job;
     const from = job.start + job.done;
     const headers = { Range: `bytes=${from}-${job.start + out.length - 1}` };
-    const body = await request(path, { headers, cache: 'no-store' }, signal);
+    const { moved } = file;
+    const body = await request(moved ?? addressOf(path), { headers, cache: 'no-store' }, signal);
     const { response } = body;
     try {
+      if (moved && !response.ok) {
+        file.moved = null;
+        throw new Transient('the address that the server gave has expired');
+      }
+      if (response.redirected && URL.canParse(response.url)) file.moved = new URL(response.url);
       if (response.status !== 416) checkAnswer(path, file, response);
       if (response.status !== 206) {
         // Other reads of this file may be under way side by side, which a single pass does not bear.
@@ -326,7 +240,7 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
     const { path, out, signal } = job;
     if (file.pass && file.pass.position > job.start + job.done) endPass(file);
     if (!file.pass) {
-      const body = await request(path, { cache: 'no-store' }, signal);
+      const body = await request(addressOf(path), { cache: 'no-store' }, signal);
       try {
         checkAnswer(path, file, body.response);
       } catch (error) {
@@ -398,28 +312,12 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
 
   async function readWhole(path: string, maxBytes: number, signal?: AbortSignal): Promise<Uint8Array | null> {
     // Revalidated: a small file from an older visit beside new weights would make a broken model.
-    const body = await request(path, { cache: 'no-cache' }, signal);
+    const body = await request(addressOf(path), { cache: 'no-cache' }, signal);
     try {
       const { response } = body;
       if (isAbsent(path, response)) return null;
       if (!response.ok) throw refused(path, response.status);
-      const stated = statedLength(response);
-      if (stated !== null && stated > maxBytes) throw fileTooLarge(path, maxBytes);
-      const pieces: Uint8Array[] = [];
-      let total = 0;
-      for (let piece = await body.next(signal); piece !== null; piece = await body.next(signal)) {
-        total += piece.length;
-        if (total > maxBytes) throw fileTooLarge(path, maxBytes);
-        pieces.push(piece);
-      }
-      if (stated !== null && total !== stated) throw new Transient('the connection broke off');
-      const whole = new Uint8Array(total);
-      let at = 0;
-      for (const piece of pieces) {
-        whole.set(piece, at);
-        at += piece.length;
-      }
-      return whole;
+      return await readBody(body, maxBytes, () => fileTooLarge(path, maxBytes), signal);
     } finally {
       body.close();
     }

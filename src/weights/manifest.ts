@@ -6,17 +6,19 @@ import { parseStrictJson } from './strict-json.ts';
 
 /** Lists a bundled model's files, so that a changed or damaged one is noticed and absent ones need not be asked for. */
 export const MANIFEST_FILE = 'manifest.json';
-const MAX_MANIFEST_BYTES = 1024 * 1024;
+const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
 export interface ManifestEntry {
   path: string;
   size: number;
-  /** Lower-case hex. */
-  sha256: string;
+  /** Lower-case hex: sha256 of the content (64 digits), or what git calls it as a blob (40 digits). */
+  hash: string;
 }
 
 /** By path. */
 export type Manifest = ReadonlyMap<string, ManifestEntry>;
+
+const HASH_KEYS = { sha256: /^[0-9a-f]{64}$/, gitBlob: /^[0-9a-f]{40}$/ };
 
 function broken(id: string): never {
   throw new NvlmError(
@@ -26,33 +28,37 @@ function broken(id: string): never {
   );
 }
 
-/** @throws NvlmError `bad-model` */
+/**
+ * Reads `[{path, size, sha256 | gitBlob}]`.
+ * @throws NvlmError `bad-model`
+ */
 export function parseManifest(bytes: Uint8Array, id: string): Manifest {
   const list = parseStrictJson(new TextDecoder().decode(bytes), `${MANIFEST_FILE} of ${id}`);
   if (!Array.isArray(list)) return broken(id);
   const manifest = new Map<string, ManifestEntry>();
   for (const item of list) {
-    const { path, size, sha256 } = (item ?? {}) as Partial<ManifestEntry>;
-    const sound =
-      Number.isSafeInteger(size) && size! >= 0 && typeof sha256 === 'string' && /^[0-9a-f]{64}$/.test(sha256);
+    const { path, size, ...hashes } = (item ?? {}) as Record<string, unknown>;
+    const hash = Object.entries(HASH_KEYS).find(([key, form]) => form.test(String(hashes[key])))?.[0];
+    const sound = Number.isSafeInteger(size) && (size as number) >= 0 && hash !== undefined;
     if (!sound || manifest.has(checkFilePath(path))) return broken(id);
-    manifest.set(path!, { path: path!, size: size!, sha256: sha256! });
+    manifest.set(path as string, { path: path as string, size: size as number, hash: hashes[hash] as string });
   }
   return manifest;
 }
 
-/**
- * @param keep gets the bytes of a manifest that has been found sound
- * @throws NvlmError `not-found`, `bad-model`, `network`
- */
-export async function readManifest(
-  files: ModelFiles,
-  signal?: AbortSignal,
-  keep?: (bytes: Uint8Array) => Promise<void>,
-): Promise<Manifest> {
+/** What {@link parseManifest} reads. */
+export function formatManifest(manifest: Manifest): Uint8Array {
+  const list = [...manifest.values()].map(({ path, size, hash }) => ({
+    path,
+    size,
+    [hash.length === 64 ? 'sha256' : 'gitBlob']: hash,
+  }));
+  return new TextEncoder().encode(`${JSON.stringify(list, null, 1)}\n`);
+}
+
+/** The manifest that lies beside the model's files. @throws NvlmError `not-found`, `bad-model`, `network` */
+export async function readManifest(files: ModelFiles, signal?: AbortSignal): Promise<Manifest> {
   const bytes = await files.readAll(MANIFEST_FILE, MAX_MANIFEST_BYTES, signal);
   if (bytes === null) throw missingFile(MANIFEST_FILE, files.id);
-  const manifest = parseManifest(bytes, files.id);
-  await keep?.(bytes);
-  return manifest;
+  return parseManifest(bytes, files.id);
 }

@@ -4,12 +4,12 @@
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MANIFEST_FILE } from './manifest.ts';
+import { MANIFEST_FILE, formatManifest } from './manifest.ts';
 import type { ManifestEntry } from './manifest.ts';
 import { openModelFolder, requireTokenizer } from './model-folder.ts';
 import { nodeFiles } from './node-files.ts';
 import { writeSafetensors } from './safetensors.ts';
-import { createHasher } from './sha256.ts';
+import { createHasher } from './hasher.ts';
 import { planShards } from './shards.ts';
 import { readTensor } from './stream.ts';
 
@@ -21,11 +21,11 @@ async function bundle(from: string, to: string): Promise<void> {
   const folder = await openModelFolder(nodeFiles(from));
   requireTokenizer(folder);
   await mkdir(to, { recursive: true });
-  const manifest: ManifestEntry[] = [];
+  const manifest = new Map<string, ManifestEntry>();
   const write = async (path: string, bytes: Uint8Array) => {
     const hasher = createHasher();
     hasher.update(bytes);
-    manifest.push({ path, size: bytes.length, sha256: hasher.digest() });
+    manifest.set(path, { path, size: bytes.length, hash: hasher.digest() });
     await writeFile(join(to, path), bytes);
   };
 
@@ -39,7 +39,7 @@ async function bundle(from: string, to: string): Promise<void> {
     );
     await write(file, writeSafetensors(data, { format: 'pt' }));
   }
-  await writeFile(join(to, MANIFEST_FILE), `${JSON.stringify(manifest, null, 1)}\n`);
+  await writeFile(join(to, MANIFEST_FILE), formatManifest(manifest));
 }
 
 const [from, to] = process.argv.slice(2);

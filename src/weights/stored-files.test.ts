@@ -212,6 +212,19 @@ describe('a bundled model', () => {
     await expect(load(await bundled())).rejects.toMatchObject({ code: 'corrupt-file' });
   });
 
+  it('loads from a server that never says how long a file is', async () => {
+    server.fault = ({ request, response, body }) => {
+      response.writeHead(200, { 'Transfer-Encoding': 'chunked' });
+      response.end(request.method === 'HEAD' ? undefined : body);
+      return true;
+    };
+    await load(await bundled());
+    expect(await load(await bundled())).toBe(true);
+    await store.delete(ID);
+    server.files.set(SECOND, set[SECOND]!.slice(0, -1));
+    await expect(load(await bundled())).rejects.toMatchObject({ code: 'network' });
+  });
+
   it('has its hash checked though only some tensors are read, out of order', async () => {
     const bad = set[SECOND]!.slice();
     bad[bad.length - 1]! ^= 1;

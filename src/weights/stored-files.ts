@@ -1,6 +1,6 @@
 import { NvlmError, throwIfAborted } from '../errors.ts';
 import type { Manifest } from './manifest.ts';
-import { MANIFEST_FILE, parseManifest, readManifest } from './manifest.ts';
+import { MANIFEST_FILE, formatManifest, parseManifest, readManifest } from './manifest.ts';
 import { checkedFiles } from './checked-files.ts';
 import { checkFilePath } from './file-path.ts';
 import type { ModelFiles } from './source.ts';
@@ -57,7 +57,7 @@ export function storedFiles(remote: ModelFiles, store: BlobStore, options: Store
   let warned = false;
   let asked = false;
   const nameOf = (path: string) => `${id}/${checkFilePath(path)}`;
-  const versionOf = (path: string) => manifest?.get(path)?.sha256 ?? '';
+  const versionOf = (path: string) => manifest?.get(path)?.hash ?? '';
 
   function warn(error: unknown): void {
     if (!warned) options.onWarning?.(storageError(error));
@@ -175,6 +175,14 @@ export function storedFiles(remote: ModelFiles, store: BlobStore, options: Store
   };
 }
 
+export interface ListedOptions {
+  signal?: AbortSignal;
+  onWarning?: (error: NvlmError) => void;
+}
+
+/** Asks where the model lives for the list of its files. */
+export type FetchManifest = (signal?: AbortSignal) => Promise<Manifest>;
+
 /** How long a known model waits for word of a newer version before it is loaded as it is stored. */
 const MANIFEST_PATIENCE_MS = 2000;
 
@@ -183,26 +191,29 @@ const MANIFEST_PATIENCE_MS = 2000;
  * the network gets little time, and none while the browser says that it is offline.
  */
 async function currentManifest(
-  remote: ModelFiles,
+  id: string,
+  fetchManifest: FetchManifest,
   store: BlobStore,
-  { signal, onWarning }: BundledOptions,
+  { signal, onWarning }: ListedOptions,
 ): Promise<Manifest> {
-  const name = `${remote.id}/${MANIFEST_FILE}`;
+  const name = `${id}/${MANIFEST_FILE}`;
   const blob = await store.get(name).catch(() => null);
   const old = blob && (await blob.read(0, blob.size).catch(() => null));
   throwIfAborted(signal);
-  if (!old) return readManifest(remote, signal, keep);
-  if (globalThis.navigator?.onLine === false) return parseManifest(old, remote.id);
+  if (!old) return fetched(signal);
+  if (globalThis.navigator?.onLine === false) return parseManifest(old, id);
   const timeout = AbortSignal.timeout(MANIFEST_PATIENCE_MS);
   try {
-    return await readManifest(remote, signal ? AbortSignal.any([signal, timeout]) : timeout, keep);
+    return await fetched(signal ? AbortSignal.any([signal, timeout]) : timeout);
   } catch (error) {
     throwIfAborted(signal);
-    if (isNetworkError(error) || timeout.aborted) return parseManifest(old, remote.id);
+    if (isNetworkError(error) || timeout.aborted) return parseManifest(old, id);
     throw error;
   }
 
-  async function keep(bytes: Uint8Array): Promise<void> {
+  async function fetched(fetchSignal?: AbortSignal): Promise<Manifest> {
+    const manifest = await fetchManifest(fetchSignal);
+    const bytes = formatManifest(manifest);
     try {
       const writer = await store.writer(name, bytes.length, '');
       await writer.append(bytes);
@@ -210,24 +221,26 @@ async function currentManifest(
     } catch (error) {
       onWarning?.(storageError(error));
     }
+    return manifest;
   }
 }
 
-export interface BundledOptions {
-  signal?: AbortSignal;
-  onWarning?: (error: NvlmError) => void;
-}
-
 /**
- * A bundled model: its manifest from the server (from the store when the network is away), every file checked against
- * it and kept in the store.
+ * A model with a list of its files (which comes from the store when the network is away): every file is checked against
+ * the list and kept in the store.
  * @throws NvlmError `not-found`, `bad-model`, `network`, `cancelled`
  */
-export async function bundledFiles(
+export async function listedFiles(
   remote: ModelFiles,
+  fetchManifest: FetchManifest,
   store: BlobStore,
-  options: BundledOptions = {},
+  options: ListedOptions = {},
 ): Promise<ModelFiles> {
-  const manifest = await currentManifest(remote, store, options);
+  const manifest = await currentManifest(remote.id, fetchManifest, store, options);
   return storedFiles(checkedFiles(remote, manifest), store, { manifest, onWarning: options.onWarning });
+}
+
+/** {@link listedFiles} of a bundled model, whose list lies beside its files. */
+export function bundledFiles(remote: ModelFiles, store: BlobStore, options?: ListedOptions): Promise<ModelFiles> {
+  return listedFiles(remote, (signal) => readManifest(remote, signal), store, options);
 }
