@@ -35,7 +35,8 @@ export async function forward(
   try {
     const plan = planOf(config, inputIds.values, tiles, inputs);
     const length = inputIds.values.length;
-    const logits = model.prefill([{ plan, features }], null, 'all');
+    const imageTokenId = model.imageTokenId ?? placeholderIn(plan.inputIds, plan.sequenceTiles.length * tokensPerTile(config));
+    const logits = model.prefill([{ plan, features, imageTokenId }], null, 'all');
     const outputs: TensorData[] = [];
     try {
       outputs.push(f32Tensor('logits', [length, config.llm.vocabSize], await device.read(logits)));
@@ -49,6 +50,19 @@ export async function forward(
   } finally {
     features?.dispose();
   }
+}
+
+/** Original InternVL configs do not name their placeholder: it is the id that stands once for every visual token. */
+function placeholderIn(inputIds: Int32Array, visualTokens: number): number | undefined {
+  if (visualTokens === 0) return undefined;
+  const counts = new Map<number, number>();
+  for (const id of inputIds) counts.set(id, (counts.get(id) ?? 0) + 1);
+  const candidates = [...counts].filter(([, count]) => count === visualTokens);
+  if (candidates.length === 1) return candidates[0]![0];
+  throw bad(
+    `Neither config.json nor a tokenizer names the image placeholder, and ${candidates.length} ids stand ${visualTokens} times`,
+    'Add image_token_id to config.json.',
+  );
 }
 
 function planOf(config: NvlmConfig, inputIds: Int32Array, tiles: number, inputs: Inputs): Sample['plan'] {

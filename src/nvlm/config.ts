@@ -72,14 +72,17 @@ export interface NvlmConfig {
 const SIZE = 1 << 20;
 
 /**
- * Reads an untrusted `config.json`: ours (`model_type: "nvlm"`), NVLM-D-72B, InternVL chat models, plain Qwen2 / Qwen3 / Llama.
+ * Reads an untrusted `config.json`: ours (`model_type: "nvlm"`), NVLM-D-72B, InternVL chat models in their original and their `-hf`
+ * layout, plain Qwen2 / Qwen3 / Llama.
  *
  * @throws NvlmError `bad-model` for a missing or absurd value, `unsupported-model` for an architecture that this engine has not got.
  */
 export function parseConfig(json: unknown): NvlmConfig {
   const config = JsonReader.open(json, 'config.json');
   const modelType = config.string('model_type', '');
+  refuseForeignQuantization(config);
   if (config.has('llm_config')) return parseVisionLanguage(config, modelType);
+  if (config.has('text_config') && modelType === 'internvl') return parseInternVLHf(config);
   if (modelType === 'qwen2' || modelType === 'qwen3' || modelType === 'llama') return parseTextOnly(config);
   throw unsupported(modelType || config.string('architecture', '') || 'no model_type');
 }
@@ -133,6 +136,51 @@ function parseVisionLanguage(config: JsonReader, modelType: string): NvlmConfig 
   };
 }
 
+/** The config of `InternVLForConditionalGeneration`: what is not a key there is fixed by that class and its processor. */
+function parseInternVLHf(config: JsonReader): NvlmConfig {
+  const llm = parseLlm(config.object('text_config'), config.boolean('tie_word_embeddings', false));
+  const vision = parseVisionHf(config.object('vision_config'));
+  if (vision.imageSize % (2 * vision.patchSize) !== 0) {
+    throw config.error('vision_config', `has an image_size ${vision.imageSize} that is not a multiple of two patches`);
+  }
+  if (config.number('downsample_ratio', 0.5, 0.01, 1) !== 0.5) throw config.error('downsample_ratio', 'only 0.5 is supported');
+  if (config.number('vision_feature_layer', -1, -1000, 1000) !== -1) {
+    throw config.error('vision_feature_layer', 'only -1 is supported');
+  }
+  config.oneOf('projector_hidden_act', ['gelu'] as const, 'gelu');
+  return {
+    architecture: 'NVLM_D',
+    vision,
+    llm,
+    projector: { hiddenSize: llm.hiddenSize, bias: true },
+    crossAttentionEvery: 1,
+    tileSize: vision.imageSize,
+    maxTiles: 12,
+    useThumbnail: true,
+    tagFormat: 'none',
+    joinTags: false,
+    wrapper: { open: '<img>', close: '</img>' },
+    pixelShuffle: 'v2',
+    imageTokenId: config.has('image_token_id') ? config.integer('image_token_id', 0, 0, llm.vocabSize - 1) : null,
+    systemMessage: null,
+  };
+}
+
+/** Packed weights of other schemes would pass for missing tensors; their names say it better. */
+function refuseForeignQuantization(config: JsonReader): void {
+  for (const key of ['quantization', 'quantization_config']) {
+    if (!config.has(key)) continue;
+    const quantization = config.object(key);
+    const method = quantization.string('quant_method', '') || quantization.string('mode', 'affine');
+    if (method === 'affine') continue;
+    throw new NvlmError(
+      'unsupported-model',
+      `config.json: ${key} says "${method}", and of quantised weights only MLX's affine 4 and 8 bits are supported.`,
+      'Use the f32, f16 or bf16 checkpoint (--quantize packs it while loading), or an MLX one of 4 or 8 bits.',
+    );
+  }
+}
+
 function architectureOf(declared: string): Architecture {
   switch (declared) {
     case 'NVLM_D':
@@ -166,7 +214,32 @@ function parseVision(vision: JsonReader, isInternVL: boolean): VisionConfig {
   };
 }
 
-function parseLlm(llm: JsonReader): LlmConfig {
+/** The same encoder by the names of transformers' `InternVLVisionConfig`, where sizes may be pairs. */
+function parseVisionHf(vision: JsonReader): VisionConfig {
+  const hiddenSize = vision.integer('hidden_size', null, 1, SIZE);
+  const heads = vision.integer('num_attention_heads', null, 1, 1024);
+  if (hiddenSize % heads !== 0) throw vision.error('num_attention_heads', `${heads} does not divide hidden_size ${hiddenSize}`);
+  const activation = vision.string('hidden_act', 'gelu');
+  if (activation !== 'gelu') throw vision.error('hidden_act', `"${activation}" is not supported`);
+  if (!vision.boolean('use_absolute_position_embeddings', true)) {
+    throw vision.error('use_absolute_position_embeddings', 'is false, and this encoder has learned positions');
+  }
+  return {
+    hiddenSize,
+    heads,
+    layers: vision.integer('num_hidden_layers', null, 1, 512),
+    intermediateSize: vision.integer('intermediate_size', null, 1, SIZE),
+    imageSize: vision.side('image_size', 448, 28, 4096),
+    patchSize: vision.side('patch_size', 14, 1, 256),
+    qkvBias: vision.boolean('attention_bias', false),
+    qkNormalization: vision.boolean('use_qk_norm', false),
+    normType: vision.oneOf('norm_type', ['layer_norm', 'rms_norm'] as const, 'layer_norm'),
+    normEps: vision.number('layer_norm_eps', 1e-6, 0, 1),
+  };
+}
+
+/** @param tied what the config around this one says, which counts where this one is silent */
+function parseLlm(llm: JsonReader, tied = false): LlmConfig {
   const family = llm.firstString('architectures') || llm.string('model_type', '');
   const isQwen2 = /qwen2/i.test(family);
   const isQwen3 = /qwen3/i.test(family);
@@ -188,18 +261,25 @@ function parseLlm(llm: JsonReader): LlmConfig {
     intermediateSize: llm.integer('intermediate_size', null, 1, SIZE),
     vocabSize: llm.integer('vocab_size', null, 2, 1 << 22),
     rmsNormEps: llm.number('rms_norm_eps', 1e-6, 0, 1),
-    ropeTheta: llm.number('rope_theta', 10_000, 1, 1e12),
-    ropeScaling: parseRopeScaling(llm),
+    ...parseRope(llm),
     maxPositions: llm.integer('max_position_embeddings', 2048, 1, 1 << 24),
-    tieWordEmbeddings: llm.boolean('tie_word_embeddings', false),
+    tieWordEmbeddings: llm.boolean('tie_word_embeddings', tied),
     qkvBias: llm.boolean('attention_bias', isQwen2),
     qkNorm: isQwen3,
   };
 }
 
-function parseRopeScaling(llm: JsonReader): RopeScaling {
-  if (!llm.has('rope_scaling')) return { type: 'none' };
-  const scaling = llm.object('rope_scaling');
+/** transformers 5 writes `rope_parameters`, earlier versions `rope_theta` and `rope_scaling`. */
+function parseRope(llm: JsonReader): Pick<LlmConfig, 'ropeTheta' | 'ropeScaling'> {
+  const theta = llm.number('rope_theta', 10_000, 1, 1e12);
+  if (llm.has('rope_parameters')) {
+    const parameters = llm.object('rope_parameters');
+    return { ropeTheta: parameters.number('rope_theta', theta, 1, 1e12), ropeScaling: parseRopeScaling(parameters) };
+  }
+  return { ropeTheta: theta, ropeScaling: llm.has('rope_scaling') ? parseRopeScaling(llm.object('rope_scaling')) : { type: 'none' } };
+}
+
+function parseRopeScaling(scaling: JsonReader): RopeScaling {
   const type = scaling.string('rope_type', '') || scaling.string('type', 'default');
   switch (type) {
     case 'default':

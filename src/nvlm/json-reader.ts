@@ -70,6 +70,15 @@ export class JsonReader {
     return value;
   }
 
+  /** A whole number, or a pair of equal ones: the side of a square. */
+  side(key: string, fallback: number, minimum: number, maximum: number): number {
+    const value = this.values.get(key);
+    if (!Array.isArray(value)) return this.integer(key, fallback, minimum, maximum);
+    const [height, width] = value as unknown[];
+    if (value.length !== 2 || height !== width) throw this.error(key, 'is not the size of a square');
+    return JsonReader.open({ [key]: height }, this.path).integer(key, null, minimum, maximum);
+  }
+
   error(key: string, what: string): NvlmError {
     return new NvlmError(
       'bad-model',

@@ -1,143 +1,94 @@
 import * as tf from '@tensorflow/tfjs';
 import { NvlmError } from '../errors.ts';
+import type { AffineBits, AffineGroupSize } from '../ops/affine.ts';
 import type { LinearWeight } from '../ops/types.ts';
-import { maxAbs, packHalves, toF16Bits, toF32 } from '../weights/dtype.ts';
+import { packHalves } from '../weights/dtype.ts';
 import type { ModelFolder } from '../weights/model-folder.ts';
 import type { TensorEntry } from '../weights/safetensors.ts';
 import { streamTensors, type StreamProgress } from '../weights/stream.ts';
+import { isQuantizable, planWeights, type PlannedParameter } from './checkpoint-layout.ts';
 import type { NvlmConfig, VisionConfig } from './config.ts';
-import { names, parameterSpecs, visionDummyHeads, type ParameterSpec } from './names.ts';
+import { names, type ParameterSpec } from './names.ts';
+import { AffineSink, DenseSink, QuantizingSink, type ParameterSink, type ParameterValues } from './parameter-sinks.ts';
 import { Weights } from './weights.ts';
 
 export interface LoadWeightsOptions {
-  /** Keep half-precision matrices packed (WebGPU computes with them); otherwise everything becomes f32. */
+  /** Keep half-precision and quantised matrices packed (WebGPU computes with them); otherwise everything becomes f32. */
   keepHalves: boolean;
+  /** Quantise the language model's matrices while they load; the vision encoder, connector, norms and biases stay as they are. */
+  quantize?: QuantizeOptions;
   signal?: AbortSignal;
   onProgress?: (progress: StreamProgress) => void;
 }
 
-/** What the weights of `folder` would be, checked against the config before a byte of them is read. */
-export interface WeightsPlan {
-  specs: ParameterSpec[];
-  dummyHeads: number;
+export interface QuantizeOptions {
+  bits: AffineBits;
+  groupSize: AffineGroupSize;
 }
-
-const LISTED = 3;
-
-/** @throws NvlmError `bad-model` that names the first missing tensors or wrong shapes. */
-export function planWeights(folder: ModelFolder, config: NvlmConfig): WeightsPlan {
-  const dummyHeads = visionDummyHeads(config, (name) => folder.tensors.get(name)?.shape);
-  const specs = parameterSpecs(config, dummyHeads);
-  const complaints: string[] = [];
-  for (const spec of specs) {
-    const entry = folder.tensors.get(spec.name);
-    if (!entry) complaints.push(`${spec.name} is missing`);
-    else if (!sameShape(entry.shape, spec.shape)) {
-      complaints.push(`${spec.name} has shape [${entry.shape.join(', ')}] where config.json asks for [${spec.shape.join(', ')}]`);
-    } else if (!FLOATS.has(entry.dtype)) {
-      complaints.push(`${spec.name} has element type ${entry.dtype}`);
-    }
-  }
-  if (complaints.length > 0) {
-    const more = complaints.length > LISTED ? `; and ${complaints.length - LISTED} more` : '';
-    throw new NvlmError(
-      'bad-model',
-      `The weights do not fit config.json: ${complaints.slice(0, LISTED).join('; ')}${more}.`,
-      'Use a folder whose config.json and safetensors files belong together.',
-    );
-  }
-  return { specs, dummyHeads };
-}
-
-const FLOATS = new Set(['F32', 'F16', 'BF16']);
 
 /**
- * Streams the model's tensors to the device, one at a time. On any failure, what was already there is freed.
+ * Streams the model's tensors to the device, each as soon as it is complete. On any failure, what was already there is freed.
  *
- * @throws NvlmError `bad-model` (names, shapes, NaN), `network`, `corrupt-file`, `cancelled`
+ * @throws NvlmError `bad-model` (names, shapes, NaN), `usage` (quantising what is quantised), `network`, `corrupt-file`, `cancelled`
  */
 export async function loadWeights(folder: ModelFolder, config: NvlmConfig, options: LoadWeightsOptions): Promise<Weights> {
-  const { specs, dummyHeads } = planWeights(folder, config);
-  const byName = new Map(specs.map((spec) => [spec.name, spec]));
+  const { parameters, dummyHeads } = planWeights(folder, config);
+  if (options.quantize) refuseQuantized(parameters);
+  const wanted = new Map<string, { parameter: PlannedParameter; source: TensorEntry }>();
+  for (const parameter of parameters) {
+    for (const source of sourcesOf(parameter)) wanted.set(source.name, { parameter, source });
+  }
   const weights = new Weights();
+  const open = new Map<PlannedParameter, { sink: ParameterSink; left: number }>();
   try {
-    let collector: TensorCollector | null = null;
-    for await (const { entry, offset, bytes, last } of streamTensors(folder, byName.keys(), options)) {
-      const spec = byName.get(entry.name)!;
-      collector ??= new TensorCollector(entry, options.keepHalves && spec.role !== 'vector' && entry.dtype !== 'F32');
-      collector.add(offset, bytes);
-      if (!last) continue;
-      collector.trim(visionTrim(spec.name, config.vision, dummyHeads));
-      place(weights, spec, collector);
-      collector = null;
+    for await (const { entry, offset, bytes, last } of streamTensors(folder, wanted.keys(), options)) {
+      const { parameter, source } = wanted.get(entry.name)!;
+      let state = open.get(parameter);
+      if (!state) open.set(parameter, (state = { sink: sinkFor(parameter, config, options), left: sourcesOf(parameter).length }));
+      state.sink.add(source, offset, bytes);
+      if (last) state.left--;
+      if (state.left > 0) continue;
+      open.delete(parameter);
+      const { spec } = parameter;
+      place(weights, spec, trimmed(state.sink.finish(), visionTrim(spec.name, config.vision, dummyHeads)));
     }
     if (config.llm.tieWordEmbeddings) tieHead(weights, config);
     return weights;
   } catch (error) {
+    for (const { sink } of open.values()) sink.dispose();
     weights.dispose();
     throw error;
   }
 }
 
-/** Gathers the pieces of one tensor as f32 values or half bits. */
-class TensorCollector {
-  values: Float32Array | Uint16Array;
-  rows: number;
-  columns: number;
-  private readonly elementBytes: number;
+function sourcesOf({ sources, affine }: PlannedParameter): TensorEntry[] {
+  return affine ? [...sources, affine.scales, affine.biases] : sources;
+}
 
-  constructor(
-    private readonly entry: TensorEntry,
-    readonly isHalf: boolean,
-  ) {
-    const size = entry.shape.reduce((product, extent) => product * extent, 1);
-    this.values = isHalf ? new Uint16Array(size) : new Float32Array(size);
-    this.rows = entry.shape[0] ?? 1;
-    this.columns = size / this.rows;
-    this.elementBytes = (entry.end - entry.start) / size;
-  }
+function refuseQuantized(parameters: readonly PlannedParameter[]): void {
+  const packed = parameters.find(({ affine }) => affine);
+  if (!packed) return;
+  throw new NvlmError(
+    'usage',
+    `This checkpoint is quantised already, to ${packed.affine!.bits} bits.`,
+    'Leave quantising out, or take the f32, f16 or bf16 checkpoint.',
+  );
+}
 
-  add(offset: number, bytes: Uint8Array): void {
-    const { dtype, name } = this.entry;
-    const piece = this.isHalf ? toF16Bits(dtype, bytes)! : toF32(dtype, bytes)!;
-    if (piece instanceof Uint16Array ? hasBadHalf(piece) : !Number.isFinite(maxAbs(piece))) {
-      throw new NvlmError(
-        'bad-model',
-        `${name} holds values that are not finite numbers.`,
-        'Get the checkpoint again; if it stays, the weights themselves are damaged.',
-      );
-    }
-    this.values.set(piece, offset / this.elementBytes);
+function sinkFor(parameter: PlannedParameter, config: NvlmConfig, { keepHalves, quantize }: LoadWeightsOptions): ParameterSink {
+  const { spec, sources, affine } = parameter;
+  if (affine) return new AffineSink({ ...parameter, affine }, keepHalves);
+  if (quantize && sources.length === 1 && isQuantizable(spec, config, quantize.groupSize)) {
+    return new QuantizingSink(sources[0]!, quantize, keepHalves);
   }
-
-  /** Keeps rows and columns of the given spans only. */
-  trim(spans: { rows?: readonly Span[]; columns?: readonly Span[] } | null): void {
-    if (!spans) return;
-    const rows = spans.rows ?? [[0, this.rows]];
-    const columns = spans.columns ?? [[0, this.columns]];
-    const length = (list: readonly Span[]) => list.reduce((sum, [from, to]) => sum + to - from, 0);
-    const kept = this.isHalf
-      ? new Uint16Array(length(rows) * length(columns))
-      : new Float32Array(length(rows) * length(columns));
-    let write = 0;
-    for (const [firstRow, endRow] of rows) {
-      for (let row = firstRow; row < endRow; row++) {
-        for (const [from, to] of columns) {
-          kept.set(this.values.subarray(row * this.columns + from, row * this.columns + to), write);
-          write += to - from;
-        }
-      }
-    }
-    this.values = kept;
-    this.rows = length(rows);
-    this.columns = length(columns);
-  }
+  return new DenseSink(sources, keepHalves && spec.role !== 'vector');
 }
 
 type Span = readonly [from: number, to: number];
+type Trim = { rows?: readonly Span[]; columns?: readonly Span[] } | null;
 
 /** Which parts of a vision attention tensor are real when the checkpoint stores zero heads behind them. */
-function visionTrim(name: string, vision: VisionConfig | null, dummyHeads: number): Parameters<TensorCollector['trim']>[0] {
+function visionTrim(name: string, vision: VisionConfig | null, dummyHeads: number): Trim {
   if (!vision || dummyHeads === 0 || !name.startsWith('vision_model.encoder.')) return null;
   const { hiddenSize, heads } = vision;
   const stored = hiddenSize + dummyHeads * (hiddenSize / heads);
@@ -147,44 +98,65 @@ function visionTrim(name: string, vision: VisionConfig | null, dummyHeads: numbe
   return null;
 }
 
-function hasBadHalf(bits: Uint16Array): boolean {
-  // An exponent of all ones is infinity or NaN, in f16 as after the conversion from bf16.
-  for (let i = 0; i < bits.length; i++) if ((bits[i]! & 0x7c00) === 0x7c00) return true;
-  return false;
+/** Keeps rows and columns of the given spans only. */
+function trimmed(parameter: ParameterValues, trim: Trim): ParameterValues {
+  if (!trim || parameter.kind === 'affine') return parameter;
+  const rows = trim.rows ?? [[0, parameter.rows]];
+  const columns = trim.columns ?? [[0, parameter.columns]];
+  const length = (list: readonly Span[]) => list.reduce((sum, [from, to]) => sum + to - from, 0);
+  const size = { rows: length(rows), columns: length(columns) };
+  const copy = <T extends Float32Array | Uint16Array>(from: T, to: T): T => {
+    let write = 0;
+    for (const [firstRow, endRow] of rows) {
+      for (let row = firstRow; row < endRow; row++) {
+        for (const [start, end] of columns) {
+          to.set(from.subarray(row * parameter.columns + start, row * parameter.columns + end), write);
+          write += end - start;
+        }
+      }
+    }
+    return to;
+  };
+  return parameter.kind === 'f32'
+    ? { kind: 'f32', ...size, values: copy(parameter.values, new Float32Array(size.rows * size.columns)) }
+    : { kind: 'f16', ...size, bits: copy(parameter.bits, new Uint16Array(size.rows * size.columns)) };
 }
 
-function place(weights: Weights, spec: ParameterSpec, { values, rows, columns }: TensorCollector): void {
-  switch (spec.role) {
-    case 'vector':
-      weights.vectors.set(spec.name, tf.tensor1d(values as Float32Array));
-      break;
-    case 'linear':
-      weights.linears.set(spec.name, linearWeight(values, rows, columns));
-      break;
-    case 'embedding': {
-      const data =
-        values instanceof Uint16Array
-          ? tf.tensor2d(packHalves(values, rows, columns), [rows, Math.ceil(columns / 2)], 'int32')
-          : tf.tensor2d(values, [rows, columns]);
-      const kind = values instanceof Uint16Array ? 'f16' : 'f32';
-      weights.embeddings.set(spec.name, { kind, vocab: rows, width: columns, data });
-    }
+function place(weights: Weights, spec: ParameterSpec, values: ParameterValues): void {
+  if (spec.role === 'vector') {
+    if (values.kind !== 'f32') throw new Error(`${spec.name} is a vector and must be f32.`);
+    weights.vectors.set(spec.name, tf.tensor1d(values.values));
+  } else if (spec.role === 'linear') {
+    weights.linears.set(spec.name, linearWeight(values));
+  } else {
+    const { rows: vocab, columns: width } = values;
+    if (values.kind === 'affine') weights.embeddings.set(spec.name, { ...values, vocab, width });
+    else if (values.kind === 'f16') weights.embeddings.set(spec.name, { kind: 'f16', vocab, width, data: halvesTensor(values) });
+    else weights.embeddings.set(spec.name, { kind: 'f32', vocab, width, data: tf.tensor2d(values.values, [vocab, width]) });
   }
 }
 
 /** @param values [out, in] as checkpoints store it */
-export function linearWeight(values: Float32Array | Uint16Array, outFeatures: number, inFeatures: number): LinearWeight {
-  if (values instanceof Uint16Array) {
-    const data = tf.tensor2d(packHalves(values, outFeatures, inFeatures), [outFeatures, Math.ceil(inFeatures / 2)], 'int32');
-    return { kind: 'f16', inFeatures, outFeatures, data };
-  }
-  return { kind: 'f32', inFeatures, outFeatures, data: tf.tensor2d(transposed(values, outFeatures, inFeatures), [inFeatures, outFeatures]) };
+function linearWeight(values: ParameterValues): LinearWeight {
+  const { rows: outFeatures, columns: inFeatures } = values;
+  if (values.kind === 'affine') return { ...values, inFeatures, outFeatures };
+  if (values.kind === 'f16') return { kind: 'f16', inFeatures, outFeatures, data: halvesTensor(values) };
+  const data = tf.tensor2d(transposed(values.values, outFeatures, inFeatures), [inFeatures, outFeatures]);
+  return { kind: 'f32', inFeatures, outFeatures, data };
 }
 
-/** A tied head reads the embedding table: the packed form is shared, the f32 form needs its transpose. */
+function halvesTensor({ bits, rows, columns }: Extract<ParameterValues, { kind: 'f16' }>): tf.Tensor2D {
+  return tf.tensor2d(packHalves(bits, rows, columns), [rows, Math.ceil(columns / 2)], 'int32');
+}
+
+/** A tied head reads the embedding table: the packed forms are shared, the f32 form needs its transpose. */
 function tieHead(weights: Weights, config: NvlmConfig): void {
-  const { kind, vocab, width, data } = weights.embedding(names.embedTokens(config));
-  const head: LinearWeight = { kind, inFeatures: width, outFeatures: vocab, data: kind === 'f16' ? data : tf.transpose(data) };
+  const table = weights.embedding(names.embedTokens(config));
+  const { vocab: outFeatures, width: inFeatures } = table;
+  const head: LinearWeight =
+    table.kind === 'f32'
+      ? { kind: 'f32', inFeatures, outFeatures, data: tf.transpose(table.data) }
+      : { ...table, inFeatures, outFeatures };
   weights.linears.set(`${names.lmHead(config)}.weight`, head);
 }
 
@@ -203,8 +175,4 @@ function transposed(values: Float32Array, rows: number, columns: number): Float3
     }
   }
   return out;
-}
-
-function sameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((extent, axis) => extent === b[axis]);
 }

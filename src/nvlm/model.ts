@@ -17,6 +17,8 @@ export interface Sample {
   plan: Pick<TokenPlan, 'inputIds' | 'crossMask' | 'crossTiles' | 'crossTagIds' | 'sequenceTiles'>;
   /** [tiles, tokensPerTile, decoderWidth] from {@link NvlmModel.imageFeatures}; null for text only. */
   features: Tensor3D | null;
+  /** Id of the visual tokens' placeholder, where it is not the model's. */
+  imageTokenId?: number;
 }
 
 /** Host-side description of rows to embed: a token id each, or a row of the visual table where `slots` ≥ 0. */
@@ -191,10 +193,10 @@ export class NvlmModel {
     const perTile = tokensPerTile(this.config);
     const ids = new Int32Array(samples.length * length);
     const slots = new Int32Array(samples.length * length).fill(-1);
-    samples.forEach(({ plan, features }, row) => {
+    samples.forEach(({ plan, features, imageTokenId = this.imageTokenId }, row) => {
       let visual = 0;
       plan.inputIds.forEach((id, position) => {
-        const isVisual = features !== null && id === this.imageTokenId;
+        const isVisual = features !== null && id === imageTokenId;
         const index = visual;
         if (isVisual) visual++;
         if (position < held) return;

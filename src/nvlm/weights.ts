@@ -54,9 +54,10 @@ export class Weights {
 
   private tensors() {
     return [
-      ...[...this.linears.values()].map((weight) => weight.data),
+      ...[...this.linears.values(), ...this.embeddings.values()].flatMap((matrix) =>
+        matrix.kind === 'affine' ? [matrix.data, matrix.scales, matrix.biases] : [matrix.data],
+      ),
       ...this.vectors.values(),
-      ...[...this.embeddings.values()].map((table) => table.data),
       ...[...this.updates.values()].flat().flatMap(({ a, b }) => [a, b]),
     ];
   }

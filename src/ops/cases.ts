@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
+import type { AffineBits } from './affine.ts';
 import { attention } from './attention/attention.ts';
 import { attendReference, maskVisibility } from './attention/reference.ts';
 import { attentionSizes } from './attention/sizes.ts';
@@ -10,14 +11,14 @@ import { rowLossesReference } from './cross-entropy/reference.ts';
 import { cacheWrite } from './cache-write/cache-write.ts';
 import { cacheWriteReference } from './cache-write/reference.ts';
 import { embed } from './embed/embed.ts';
-import { embedReference, unpackTable } from './embed/reference.ts';
+import { embedReference, unpackAffineTable, unpackTable } from './embed/reference.ts';
 import { gelu } from './gelu/gelu.ts';
 import { geluReference } from './gelu/reference.ts';
 import { packHalves } from './half.ts';
 import { layerNorm } from './layer-norm/layer-norm.ts';
 import { layerNormReference } from './layer-norm/reference.ts';
 import { linear } from './linear/linear.ts';
-import { linearReference, unpackWeight } from './linear/reference.ts';
+import { linearReference, unpackAffineWeight, unpackWeight } from './linear/reference.ts';
 import { rmsNormReference } from './rms-norm/reference.ts';
 import { rmsNorm } from './rms-norm/rms-norm.ts';
 import { ropeReference } from './rope/reference.ts';
@@ -86,6 +87,16 @@ function halves(rows: number, columns: number, seed: number): HostTensor {
   return integers([rows, Math.ceil(columns / 2)], packHalves(floats([rows, columns], seed).values, rows, columns));
 }
 
+/** A quantised matrix [rows, columns] with values in about [−1, 1]. */
+function quantised(rows: number, columns: number, bits: AffineBits, groupSize: number, seed: number) {
+  const groups = floats([rows, columns / groupSize], seed);
+  return {
+    words: randomIntegers([rows, (columns * bits) / 32], seed + 1, -(2 ** 31), 2 ** 31),
+    scales: { ...groups, values: Float32Array.from(groups.values, (value) => (2 + value) / 2 ** bits) },
+    biases: floats(groups.shape, seed + 2),
+  };
+}
+
 // ---- cases ----------------------------------------------------------------------------------------------------------
 
 function linearCase(
@@ -113,6 +124,47 @@ function linearCase(
       ),
     reference: ({ x, weight, bias }) => {
       const matrix = kind === 'f32' ? (weight as tf.Tensor2D) : unpackWeight(weight as tf.Tensor2D, inFeatures);
+      return linearReference(x as tf.Tensor2D, matrix, bias as tf.Tensor1D | undefined);
+    },
+  };
+}
+
+function affineLinearCase(
+  bits: AffineBits,
+  groupSize: number,
+  rows: number,
+  inFeatures: number,
+  outFeatures: number,
+  withBias: boolean,
+): OpCase {
+  return {
+    op: 'linear',
+    case: `${bits}-bit/${groupSize} [${rows}, ${inFeatures}] × [${inFeatures}, ${outFeatures}]${withBias ? ' + bias' : ''}`,
+    bound: 1e-5,
+    inputs: () => ({
+      x: floats([rows, inFeatures], 1),
+      ...quantised(outFeatures, inFeatures, bits, groupSize, 40),
+      ...(withBias && { bias: floats([outFeatures], 3) }),
+    }),
+    differentiable: ['x', ...(withBias ? ['bias'] : [])],
+    run: ({ x, words, scales, biases, bias }) =>
+      linear(
+        x as tf.Tensor2D,
+        {
+          kind: 'affine',
+          bits,
+          groupSize,
+          inFeatures,
+          outFeatures,
+          data: words as tf.Tensor2D,
+          scales: scales as tf.Tensor2D,
+          biases: biases as tf.Tensor2D,
+        },
+        (bias as tf.Tensor1D | undefined) ?? null,
+      ),
+    reference: ({ x, words, scales, biases, bias }) => {
+      const weight = { words: words as tf.Tensor2D, scales: scales as tf.Tensor2D, biases: biases as tf.Tensor2D };
+      const matrix = unpackAffineWeight(weight, { bits, groupSize });
       return linearReference(x as tf.Tensor2D, matrix, bias as tf.Tensor1D | undefined);
     },
   };
@@ -314,6 +366,53 @@ function embedCase(kind: 'f32' | 'f16', rows: number, vocab: number, width: numb
   };
 }
 
+function affineEmbedCase(
+  bits: AffineBits,
+  groupSize: number,
+  rows: number,
+  vocab: number,
+  width: number,
+  visualRows: number,
+): OpCase {
+  return {
+    op: 'embed',
+    case: `${bits}-bit/${groupSize} ${rows} of [${vocab}, ${width}]${visualRows ? ` with ${visualRows} visual` : ''}`,
+    bound: 1e-5,
+    inputs: () => ({
+      ids: randomIntegers([rows], 18, 0, vocab),
+      ...quantised(vocab, width, bits, groupSize, 44),
+      ...(visualRows && { visual: floats([visualRows, width], 20), slots: randomIntegers([rows], 21, -2, visualRows) }),
+    }),
+    differentiable: visualRows ? ['visual'] : [],
+    run: ({ ids, words, scales, biases, visual, slots }) =>
+      embed(
+        ids as tf.Tensor1D,
+        {
+          kind: 'affine',
+          bits,
+          groupSize,
+          vocab,
+          width,
+          data: words as tf.Tensor2D,
+          scales: scales as tf.Tensor2D,
+          biases: biases as tf.Tensor2D,
+        },
+        (visual as tf.Tensor2D | undefined) ?? null,
+        (slots as tf.Tensor1D | undefined) ?? null,
+      ),
+    reference: ({ ids, words, scales, biases, visual, slots }) =>
+      embedReference(
+        ids as tf.Tensor1D,
+        unpackAffineTable(
+          { words: words as tf.Tensor2D, scales: scales as tf.Tensor2D, biases: biases as tf.Tensor2D },
+          { bits, groupSize },
+        ),
+        visual as tf.Tensor2D | undefined,
+        slots as tf.Tensor1D | undefined,
+      ),
+  };
+}
+
 function crossEntropyCase(rows: number, vocab: number, scale: number): OpCase {
   return {
     op: 'crossEntropy',
@@ -371,6 +470,14 @@ export const opCases: OpCase[] = [
   linearCase('f16', 8, 40, 33, true),
   linearCase('f16', 17, 33, 66, true),
   linearCase('f16', 67, 22, 130, false),
+  affineLinearCase(4, 32, 1, 96, 7, false),
+  affineLinearCase(4, 64, 1, 576, 50, true),
+  affineLinearCase(8, 64, 1, 320, 33, false),
+  affineLinearCase(8, 32, 3, 96, 6, true),
+  affineLinearCase(4, 128, 5, 128, 9, false),
+  affineLinearCase(4, 32, 13, 96, 67, true),
+  affineLinearCase(8, 128, 17, 256, 35, false),
+  affineLinearCase(4, 64, 70, 64, 130, true),
   ...normCases(1, 5),
   ...normCases(3, 192),
   ...normCases(17, 33),
@@ -510,6 +617,9 @@ export const opCases: OpCase[] = [
   embedCase('f32', 70, 40, 192, 12),
   embedCase('f16', 3, 7, 5, 0),
   embedCase('f16', 17, 9, 34, 4),
+  affineEmbedCase(4, 32, 5, 9, 96, 0),
+  affineEmbedCase(8, 64, 17, 9, 64, 4),
+  affineEmbedCase(4, 128, 3, 5, 128, 2),
   crossEntropyCase(1, 5, 3),
   crossEntropyCase(4, 659, 10),
   crossEntropyCase(17, 33, 300),

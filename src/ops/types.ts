@@ -1,19 +1,35 @@
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
+import type { AffineBits } from './affine.ts';
 
 /**
  * A matrix applied to rows from the right: y = x · W (+ bias).
  *
  * `f32` is held input-major, [in, out], the one orientation in which every backend multiplies fast (wasm is several
  * times slower with a transposed operand). `f16` is the checkpoint's own orientation, output-major, two halves a 32-bit
- * word in an int32 tensor [out, ceil(in / 2)], low half first; only the WebGPU backend computes with it.
+ * word in an int32 tensor [out, ceil(in / 2)], low half first; only the WebGPU backend computes with it. `affine` is
+ * output-major too, 4- or 8-bit numbers with a scale and a bias a group of columns (./affine.ts); likewise for WebGPU.
  */
 export type LinearWeight =
   | { kind: 'f32'; inFeatures: number; outFeatures: number; data: Tensor2D }
-  | { kind: 'f16'; inFeatures: number; outFeatures: number; data: Tensor2D };
+  | { kind: 'f16'; inFeatures: number; outFeatures: number; data: Tensor2D }
+  | ({ kind: 'affine'; inFeatures: number; outFeatures: number } & AffineTensors);
 
-/** Token embedding table: f32 [vocab, width], or packed halves in int32 [vocab, ceil(width / 2)]. */
+/** A quantised matrix [rows, columns] on the device, see ./affine.ts; columns are a multiple of the group size. */
+export interface AffineTensors {
+  bits: AffineBits;
+  /** 32, 64 or 128 */
+  groupSize: number;
+  /** int32 [rows, columns · bits / 32] */
+  data: Tensor2D;
+  /** f32 [rows, columns / groupSize] */
+  scales: Tensor2D;
+  biases: Tensor2D;
+}
+
+/** Token embedding table: f32 [vocab, width], packed halves in int32 [vocab, ceil(width / 2)], or quantised. */
 export type EmbeddingTable =
   | { kind: 'f32'; vocab: number; width: number; data: Tensor2D }
-  | { kind: 'f16'; vocab: number; width: number; data: Tensor2D };
+  | { kind: 'f16'; vocab: number; width: number; data: Tensor2D }
+  | ({ kind: 'affine'; vocab: number; width: number } & AffineTensors);
 
 export type Bias = Tensor1D | null;

@@ -31,15 +31,23 @@ async function readFile(files: ModelFiles, path: string): Promise<Uint8Array> {
   return bytes;
 }
 
-/** `forward` on the records of a golden folder: how far each output is from the reference's. */
-export async function forwardErrors(files: ModelFiles, device: Device, records: readonly number[]): Promise<GoldenError[]> {
+/**
+ * `forward` on the records of a golden folder: how far each output is from the reference's.
+ * @param recordFiles where the records are, when another folder has the same
+ */
+export async function forwardErrors(
+  files: ModelFiles,
+  device: Device,
+  records: readonly number[],
+  recordFiles = files,
+): Promise<GoldenError[]> {
   const model = await loadModel(await openModelFolder(files), { keepHalves: device.info.backend === 'webgpu' });
   try {
     const errors: GoldenError[] = [];
     for (const record of records) {
       const read = async (kind: string) => {
         const path = `forward/${record}.${kind}.safetensors`;
-        return parseSafetensors(await readFile(files, path), path);
+        return parseSafetensors(await readFile(recordFiles, path), path);
       };
       const expected = await read('outputs');
       const outputs = new Map((await forward(model, device, await read('inputs'))).map((output) => [output.name, output]));

@@ -1,6 +1,6 @@
 /**
- * `forward` against the reference implementations (PyTorch): every architecture, the NVLM-D-72B layout and plain text models, on
- * every backend. Bound: 1e-3 of the largest absolute value.
+ * `forward` against the reference implementations (PyTorch): every architecture, the NVLM-D-72B and InternVL layouts, plain text models
+ * and quantised ones, on every backend. Bound: 1e-3 of the largest absolute value.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Device } from '../../src/device/types.ts';
@@ -18,7 +18,15 @@ const CASES: Record<string, number[]> = {
   'text/qwen3': [0],
   'text/llama': [0],
   'text/llama3-rope': [0],
+  internvl: [0],
+  'internvl-hf': [0],
+  'text/qwen2-affine-4bit-g32': [0],
+  'text/qwen2-affine-4bit-g64': [0],
+  'text/qwen2-affine-8bit-g64': [0],
 };
+
+/** The same weights under other names, so the same records. */
+const RECORDS_OF: Record<string, string> = { 'internvl-hf': 'internvl' };
 
 describe.each(allBackends)('forward on %s', (backend) => {
   let device: Device;
@@ -30,7 +38,12 @@ describe.each(allBackends)('forward on %s', (backend) => {
   });
 
   it.each(Object.keys(CASES))('%s equals the reference', async (name) => {
-    const errors = await forwardErrors(nodeFiles(goldenFolder(name)), device, CASES[name]!);
+    const errors = await forwardErrors(
+      nodeFiles(goldenFolder(name)),
+      device,
+      CASES[name]!,
+      nodeFiles(goldenFolder(RECORDS_OF[name] ?? name)),
+    );
     expect(errors.length).toBeGreaterThanOrEqual(CASES[name]!.length);
     expect(errors.filter(({ error }) => !(error < 1e-3))).toEqual([]);
   });

@@ -1,11 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 
+import type { AffineBits } from '../affine.ts';
+import { checkAffine } from '../check-affine.ts';
 import { checkShape, defineOp } from '../define-op.ts';
 import type { EmbeddingTable } from '../types.ts';
 import { embedProgram, scatterAddProgram } from './program.ts';
-import { embedReference, scatterAddReference, unpackTable } from './reference.ts';
+import { embedReference, scatterAddReference, unpackAffineTable, unpackTable } from './reference.ts';
 
 type Inputs = { ids: tf.Tensor1D; table: tf.Tensor2D; visual?: tf.Tensor2D; slots?: tf.Tensor1D };
+type AffineInputs = Inputs & { scales: tf.Tensor2D; biases: tf.Tensor2D };
 type ScatterInputs = { dy: tf.Tensor2D; targets: tf.Tensor1D };
 
 const scatterAdd = defineOp<ScatterInputs, { count: number }>({
@@ -52,11 +55,27 @@ const embedF16 = defineOp<Inputs, { width: number; visualRows: number }>({
   },
 });
 
+const embedAffine = defineOp<AffineInputs, { width: number; visualRows: number; bits: AffineBits; groupSize: number }>({
+  name: 'NvlmEmbedAffine',
+  required: ['ids', 'table', 'scales', 'biases'],
+  optional: ['visual', 'slots'],
+  reference: ({ ids, table, scales, biases, visual, slots }, layout) =>
+    embedReference(ids, unpackAffineTable({ words: table, scales, biases }, layout), visual, slots),
+  program: ({ scales, biases, ...inputs }, { width, bits, groupSize }) =>
+    embedProgram(`affine${bits}`, width, inputs, { scales, biases, groupSize }),
+  gradient: {
+    save: ['slots'],
+    of: (dy, { slots }, { visualRows }) => ({
+      visual: () => scatterAdd({ dy: dy as tf.Tensor2D, targets: slots! }, { count: visualRows }),
+    }),
+  },
+});
+
 /**
  * The decoder's input: token embeddings with visual tokens merged in at their positions.
  *
  * @param ids i32 [R], each in [0, vocab), also where a visual token stands
- * @param table f32 [vocab, C], or packed halves (see ../types.ts), which are frozen: they get no gradient
+ * @param table f32 [vocab, C], or packed halves or quantised (see ../types.ts), which are frozen: they get no gradient
  * @param visual f32 [N, C] connector output, or null for text only
  * @param slots i32 [R]: row of `visual` that stands here, −1 = text; null exactly when `visual` is
  * @returns f32 [R, C]; gradients to an f32 table and to visual (rows used more than once are summed, in row order)
@@ -79,6 +98,11 @@ export function embed(
   if (table.kind === 'f32') {
     checkShape('embed', 'table', table.data, [vocab, width]);
     return embedF32(inputs, { vocab, width, visualRows }) as tf.Tensor2D;
+  }
+  if (table.kind === 'affine') {
+    const { bits, groupSize, scales, biases } = table;
+    checkAffine('embed', table, vocab, width);
+    return embedAffine({ ...inputs, scales, biases }, { width, visualRows, bits, groupSize }) as tf.Tensor2D;
   }
   checkShape('embed', 'packed table', table.data, [vocab, Math.ceil(width / 2)]);
   return embedF16(inputs, { width, visualRows }) as tf.Tensor2D;

@@ -1,15 +1,27 @@
 import * as tf from '@tensorflow/tfjs';
 import type { TensorInfo } from '@tensorflow/tfjs';
 
+import type { AffineBits } from '../affine.ts';
 import { type Program, runProgram } from '../webgpu-program.ts';
+
+type Kind = 'f32' | 'f16' | `affine${AffineBits}`;
+
+const readAffine = (bits: AffineBits) => /* wgsl */ `
+        let at = id * uniforms.width + c;
+        let q = (bitcast<u32>(table[at / ${32 / bits}u]) >> (at % ${32 / bits}u * ${bits}u)) & ${2 ** bits - 1}u;
+        let group = at / uniforms.groupSize;
+        return f32(q) * scales[group] + biases[group];`;
 
 const READ = {
   f32: 'return table[id * uniforms.width + c];',
   f16: 'return unpack2x16float(bitcast<u32>(table[id * ((uniforms.width + 1u) / 2u) + c / 2u]))[c % 2u];',
+  affine4: readAffine(4),
+  affine8: readAffine(8),
 };
 
 /** One thread an element. */
-function makeProgram(kind: 'f32' | 'f16', withVisual: boolean): Program {
+function makeProgram(kind: Kind, withVisual: boolean): Program {
+  const affine = kind === 'affine4' || kind === 'affine8';
   const visual = /* wgsl */ `
       let slot = slots[row];
       if (slot >= 0) {
@@ -19,10 +31,16 @@ function makeProgram(kind: 'f32' | 'f16', withVisual: boolean): Program {
   `;
   return {
     name: `embed-${kind}`,
-    inputs: [{ name: 'ids' }, { name: 'table' }, ...(withVisual ? [{ name: 'visual' }, { name: 'slots' }] : [])],
+    inputs: [
+      { name: 'ids' },
+      { name: 'table' },
+      ...(affine ? [{ name: 'scales' }, { name: 'biases' }] : []),
+      ...(withVisual ? [{ name: 'visual' }, { name: 'slots' }] : []),
+    ],
     uniforms: [
       { name: 'rows', type: 'u32' },
       { name: 'width', type: 'u32' },
+      ...(affine ? [{ name: 'groupSize', type: 'u32' } as const] : []),
     ],
     threads: 64,
     code: /* wgsl */ `
@@ -46,19 +64,30 @@ function makeProgram(kind: 'f32' | 'f16', withVisual: boolean): Program {
 const programs = {
   f32: { text: makeProgram('f32', false), merged: makeProgram('f32', true) },
   f16: { text: makeProgram('f16', false), merged: makeProgram('f16', true) },
+  affine4: { text: makeProgram('affine4', false), merged: makeProgram('affine4', true) },
+  affine8: { text: makeProgram('affine8', false), merged: makeProgram('affine8', true) },
 };
 
+interface EmbedInputs {
+  ids: TensorInfo;
+  table: TensorInfo;
+  visual?: TensorInfo;
+  slots?: TensorInfo;
+}
+
+/** @param groups of a quantised table: scales, biases and how many columns share one */
 export function embedProgram(
-  kind: 'f32' | 'f16',
+  kind: Kind,
   width: number,
-  { ids, table, visual, slots }: { ids: TensorInfo; table: TensorInfo; visual?: TensorInfo; slots?: TensorInfo },
+  { ids, table, visual, slots }: EmbedInputs,
+  groups?: { scales: TensorInfo; biases: TensorInfo; groupSize: number },
 ): TensorInfo {
   const rows = ids.shape[0]!;
   const merged = visual && slots;
   const program = merged ? programs[kind].merged : programs[kind].text;
   return runProgram(program, {
-    inputs: merged ? [ids, table, visual, slots] : [ids, table],
-    uniforms: { rows, width },
+    inputs: [ids, table, ...(groups ? [groups.scales, groups.biases] : []), ...(merged ? [visual, slots] : [])],
+    uniforms: { rows, width, ...(groups && { groupSize: groups.groupSize }) },
     outputShape: [rows, width],
     groups: Math.ceil((rows * width) / program.threads),
   });

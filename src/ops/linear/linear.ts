@@ -2,18 +2,24 @@ import * as tf from '@tensorflow/tfjs';
 
 import { checkShape, defineOp } from '../define-op.ts';
 import { timesTransposed, transposedTimes } from '../products.ts';
+import type { AffineBits } from '../affine.ts';
+import { checkAffine } from '../check-affine.ts';
 import type { Bias, LinearWeight } from '../types.ts';
 import {
+  linearAffineGradientProgram,
+  linearAffineProgram,
   linearF16GradientProgram,
   linearF16Program,
   linearF32Program,
   timesTransposedProgram,
   transposedTimesProgram,
 } from './program.ts';
-import { linearReference, unpackWeight } from './reference.ts';
+import { linearReference, unpackAffineWeight, unpackWeight } from './reference.ts';
 
 type F32Inputs = { x: tf.Tensor2D; weight: tf.Tensor2D; bias?: tf.Tensor1D };
 type F16Inputs = { x: tf.Tensor2D; packed: tf.Tensor2D; bias?: tf.Tensor1D };
+type AffineInputs = { x: tf.Tensor2D; words: tf.Tensor2D; scales: tf.Tensor2D; biases: tf.Tensor2D; bias?: tf.Tensor1D };
+type AffineLayout = { bits: AffineBits; groupSize: number };
 
 type ProductInputs = { a: tf.Tensor2D; b: tf.Tensor2D };
 
@@ -71,12 +77,34 @@ const linearF16 = defineOp<F16Inputs, { inFeatures: number }>({
   },
 });
 
+const linearAffineGradient = defineOp<Omit<AffineInputs, 'x' | 'bias'> & { dy: tf.Tensor2D }, AffineLayout>({
+  name: 'NvlmLinearAffineGradient',
+  required: ['dy', 'words', 'scales', 'biases'],
+  reference: ({ dy, ...weight }, layout) => timesTransposed(dy, unpackAffineWeight(weight, layout)),
+  program: ({ dy, ...weight }, layout) => linearAffineGradientProgram(dy, weight, layout),
+});
+
+const linearAffine = defineOp<AffineInputs, AffineLayout>({
+  name: 'NvlmLinearAffine',
+  required: ['x', 'words', 'scales', 'biases'],
+  optional: ['bias'],
+  reference: ({ x, bias, ...weight }, layout) => linearReference(x, unpackAffineWeight(weight, layout), bias),
+  program: ({ x, bias, ...weight }, layout) => linearAffineProgram(x, weight, layout, bias),
+  gradient: {
+    save: ['words', 'scales', 'biases'],
+    of: (dy, { words, scales, biases }, layout) => ({
+      x: () => linearAffineGradient({ dy: dy as tf.Tensor2D, words, scales, biases }, layout),
+      bias: () => tf.sum(dy, 0),
+    }),
+  },
+});
+
 /**
  * y = x · W (+ bias), the product of every projection of the model.
  *
  * @param x f32 [R, in]
- * @param weight f32 [in, out], or packed halves [out, ceil(in / 2)] (see ../types.ts), which are frozen: they get no
- * gradient
+ * @param weight f32 [in, out], or packed halves [out, ceil(in / 2)] or quantised [out, in] (see ../types.ts), which are
+ * frozen: they get no gradient
  * @param bias f32 [out] or null
  * @returns f32 [R, out]; gradients to x, an f32 weight and bias, each computed only when asked for
  * @throws RangeError when shapes disagree
@@ -88,6 +116,11 @@ export function linear(x: tf.Tensor2D, weight: LinearWeight, bias: Bias): tf.Ten
   if (weight.kind === 'f32') {
     checkShape('linear', 'weight', weight.data, [inFeatures, outFeatures]);
     return linearF32({ x, weight: weight.data, bias: bias ?? undefined }, {}) as tf.Tensor2D;
+  }
+  if (weight.kind === 'affine') {
+    const { bits, groupSize, data: words, scales, biases } = weight;
+    checkAffine('linear', weight, outFeatures, inFeatures);
+    return linearAffine({ x, words, scales, biases, bias: bias ?? undefined }, { bits, groupSize }) as tf.Tensor2D;
   }
   checkShape('linear', 'packed weight', weight.data, [outFeatures, Math.ceil(inFeatures / 2)]);
   return linearF16({ x, packed: weight.data, bias: bias ?? undefined }, { inFeatures }) as tf.Tensor2D;

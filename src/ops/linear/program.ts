@@ -1,5 +1,6 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 
+import type { AffineBits } from '../affine.ts';
 import { unroll } from '../unroll.ts';
 import { type Program, runProgram } from '../webgpu-program.ts';
 
@@ -9,8 +10,19 @@ import { type Program, runProgram } from '../webgpu-program.ts';
  * - `f32-columns`: transposed floats [N, K]
  * - `f16`: transposed, packed halves [N, ceil(K / 2)] (a checkpoint's weight [out, in], for y = x · Wᵀ)
  * - `f16-rows`: row-major, packed halves [K, ceil(N / 2)] (the same weight, for dx = dy · W)
+ * - `affine4`, `affine8`: transposed and quantised, words [N, K · bits / 32] (../affine.ts), for y = x · Wᵀ
+ * - `affine4-rows`, `affine8-rows`: row-major and quantised, words [K, N · bits / 32], for dx = dy · W
  */
-type Layout = 'f32' | 'f32-columns' | 'f16' | 'f16-rows';
+type Layout = 'f32' | 'f32-columns' | 'f16' | 'f16-rows' | AffineLayout;
+type AffineLayout = `affine${AffineBits}${'' | '-rows'}`;
+
+function isAffine(layout: Layout): layout is AffineLayout {
+  return layout.startsWith('affine');
+}
+
+function bitsOf(layout: AffineLayout): AffineBits {
+  return layout.startsWith('affine4') ? 4 : 8;
+}
 
 /** How the left-hand matrix lies: `rows` [R, K], or `columns` [K, R], its transpose. */
 type LeftLayout = 'rows' | 'columns';
@@ -20,16 +32,18 @@ const UNIFORMS: Program['uniforms'] = [
   { name: 'inner', type: 'u32' },
   { name: 'columns', type: 'u32' },
 ];
+const AFFINE_UNIFORMS: Program['uniforms'] = [...UNIFORMS, { name: 'groupSize', type: 'u32' }];
 
 /** Place of row r in x, the last row for those past the end. */
 const rowAt = (r: number) => `min(${r}u, uniforms.rows - 1u) * uniforms.inner`;
 
 const halves = (word: string) => `unpack2x16float(bitcast<u32>(${word}))`;
 
-function inputsOf(weightComponents: 1 | 4, xComponents: 1 | 4, withBias: boolean): Program['inputs'] {
+function inputsOf(weightComponents: 1 | 4, xComponents: 1 | 4, withBias: boolean, affine = false): Program['inputs'] {
   const inputs: Program['inputs'] = [
     { name: 'x', components: xComponents },
     { name: 'weight', components: weightComponents },
+    ...(affine ? [{ name: 'scales' }, { name: 'biases' }] : []),
   ];
   return withBias ? [...inputs, { name: 'bias' }] : inputs;
 }
@@ -67,6 +81,30 @@ function loadB(layout: Layout, vectorised: boolean): string {
           tileB[at + 16u] = high;
         }`;
   }
+  if (layout === 'affine4' || layout === 'affine8') {
+    // As for halves: two depths of four neighbouring rows a thread. Both lie in one word and one group.
+    const bits = bitsOf(layout);
+    const perWord = `${32 / bits}u`;
+    const read = (i: number) => /* wgsl */ `
+          if (n + ${i}u < uniforms.columns && k < uniforms.inner) {
+            let word = bitcast<u32>(weight[((n + ${i}u) * uniforms.inner + k) / ${perWord}]) >> (k % ${perWord} * ${bits}u);
+            let group = ((n + ${i}u) * uniforms.inner + k) / uniforms.groupSize;
+            let pair = vec2<f32>(vec2<u32>(word, word >> ${bits}u) & vec2<u32>(${2 ** bits - 1}u)) * scales[group] + biases[group];
+            low[${i}] = pair.x;
+            high[${i}] = pair.y;
+          }`;
+    return /* wgsl */ `
+        if (localIndex < 128u) {
+          let n = columnBase + (localIndex / 8u) * 4u;
+          let k = depth + (localIndex % 8u) * 2u;
+          var low = vec4<f32>();
+          var high = vec4<f32>();
+          ${[0, 1, 2, 3].map(read).join('')}
+          let at = (localIndex % 8u) * 32u + localIndex / 8u;
+          tileB[at] = low;
+          tileB[at + 16u] = high;
+        }`;
+  }
   if (layout === 'f32-columns') {
     const read = (i: number) =>
       `if (n + ${i}u < uniforms.columns && k < uniforms.inner) { b[${i}] = weight[(n + ${i}u) * uniforms.inner + k]; }`;
@@ -88,6 +126,14 @@ function loadB(layout: Layout, vectorised: boolean): string {
             if (n + 2u < uniforms.columns) {
               b = vec4<f32>(first, ${halves('weight[k * words + n / 2u + 1u]')});
             }`;
+  } else if (isAffine(layout)) {
+    // Columns are a multiple of 32, so four neighbours exist, in one word and one group.
+    const bits = bitsOf(layout);
+    read = /* wgsl */ `
+            let at = k * uniforms.columns + n;
+            let word = bitcast<u32>(weight[at / ${32 / bits}u]) >> (at % ${32 / bits}u * ${bits}u);
+            let group = at / uniforms.groupSize;
+            b = ${quantised('word', bits)} * scales[group] + biases[group];`;
   } else if (vectorised) {
     read = 'b = weight[(k * uniforms.columns + n) / 4u];';
   } else {
@@ -107,6 +153,12 @@ function loadB(layout: Layout, vectorised: boolean): string {
         }`;
 }
 
+/** The four lowest numbers of a word. */
+function quantised(word: string, bits: AffineBits): string {
+  const shifts = [0, 1, 2, 3].map((i) => `${i * bits}u`).join(', ');
+  return `vec4<f32>((vec4<u32>(${word}) >> vec4<u32>(${shifts})) & vec4<u32>(${2 ** bits - 1}u))`;
+}
+
 /** Each of 16 × 16 threads computes `perThread` rows × 4 columns; both operands pass through workgroup memory. */
 function tiledProgram(
   left: LeftLayout,
@@ -122,8 +174,8 @@ function tiledProgram(
     left === 'rows' ? '(rowBase + r) * uniforms.inner + depth + k' : '(depth + k) * uniforms.rows + rowBase + r';
   return {
     name: `linear-${left}-${layout}-tiled`,
-    inputs: inputsOf(layout === 'f32' && vectorised ? 4 : 1, 1, withBias),
-    uniforms: UNIFORMS,
+    inputs: inputsOf(layout === 'f32' && vectorised ? 4 : 1, 1, withBias, isAffine(layout)),
+    uniforms: isAffine(layout) ? AFFINE_UNIFORMS : UNIFORMS,
     threads: 256,
     code: /* wgsl */ `
       var<workgroup> tileA : array<f32, ${stride * TILE_K}>;
@@ -228,6 +280,23 @@ function columnProgram(block: RowBlock, vectorised: boolean, withBias: boolean):
   };
 }
 
+/** End of a program whose 16 lanes each hold a part of `sum0`, `sum1` … of their line's column. */
+function finishRows(block: RowBlock, withBias: boolean): string {
+  return /* wgsl */ `
+        ${unroll(block, (r) => `parts[${r * 64}u + localIndex] = sum${r};`)}
+        workgroupBarrier();
+        // Lane r now adds up row r.
+        let row = lane;
+        if (row >= min(${block}u, uniforms.rows) || column >= uniforms.columns) {
+          return;
+        }
+        var total = 0.0;
+        for (var l = 0u; l < 16u; l++) {
+          total += parts[row * 64u + line * 16u + l];
+        }
+        result[row * uniforms.columns + column] = total${withBias ? ' + bias[column]' : ''};`;
+}
+
 /** B in packed halves [N, words]: 16 lanes stride along one weight row, 4 weight rows a workgroup. */
 function rowProgram(block: RowBlock, vectorised: boolean, withBias: boolean): Program {
   const addVectors = (r: number) => /* wgsl */ `
@@ -271,18 +340,47 @@ function rowProgram(block: RowBlock, vectorised: boolean, withBias: boolean): Pr
         if (column < uniforms.columns) {
           ${body}
         }
-        ${unroll(block, (r) => `parts[${r * 64}u + localIndex] = sum${r};`)}
-        workgroupBarrier();
-        // Lane r now adds up row r.
-        let row = lane;
-        if (row >= min(${block}u, uniforms.rows) || column >= uniforms.columns) {
-          return;
+        ${finishRows(block, withBias)}
+      }
+    `,
+  };
+}
+
+/**
+ * B quantised, [N, words]: lanes and rows as in {@link rowProgram}, four words a step. 32 columns divide into groups, so
+ * a step (32 or 16 numbers) lies in one.
+ */
+function affineRowProgram(bits: AffineBits, block: RowBlock, withBias: boolean): Program {
+  const vectors = 32 / bits;
+  const component = (i: number) => `packed[${Math.floor((i * bits) / 8)}] >> ${((i * 4 * bits) % 32).toString()}u`;
+  const addVector = (i: number) => /* wgsl */ `
+            {
+              let b = ${quantised(`(${component(i)})`, bits)} * scale + shift;
+              ${unroll(block, (r) => `sum${r} += dot(x[${rowAt(r)} / 4u + step * ${vectors}u + ${i}u], b);`)}
+            }`;
+  return {
+    name: `linear-affine${bits}-few-rows`,
+    inputs: inputsOf(4, 4, withBias, true),
+    uniforms: AFFINE_UNIFORMS,
+    threads: 64,
+    code: /* wgsl */ `
+      var<workgroup> parts : array<f32, ${64 * block}>;
+      fn main() {
+        let lane = localIndex % 16u;
+        let line = localIndex / 16u;
+        let column = groupIndex() * 4u + line;
+        ${unroll(block, (r) => `var sum${r} = 0.0;`)}
+        if (column < uniforms.columns) {
+          let steps = uniforms.inner / ${4 * vectors}u;
+          for (var step = lane; step < steps; step += 16u) {
+            let packed = bitcast<vec4<u32>>(weight[column * steps + step]);
+            let group = (column * steps + step) * ${4 * vectors}u / uniforms.groupSize;
+            let scale = scales[group];
+            let shift = biases[group];
+            ${unroll(vectors, addVector)}
+          }
         }
-        var total = 0.0;
-        for (var l = 0u; l < 16u; l++) {
-          total += parts[row * 64u + line * 16u + l];
-        }
-        result[row * uniforms.columns + column] = total${withBias ? ' + bias[column]' : ''};
+        ${finishRows(block, withBias)}
       }
     `,
   };
@@ -337,8 +435,12 @@ function tiledProduct(
     inputs: bias ? [x, weight, bias] : [x, weight],
     uniforms: sizes,
     outputShape: [rows, columns],
-    groups: Math.ceil(rows / (16 * perThread)) * Math.ceil(columns / TILE_N),
+    groups: tileCount(rows, columns, perThread),
   });
+}
+
+function tileCount(rows: number, columns: number, perThread: number): number {
+  return Math.ceil(rows / (16 * perThread)) * Math.ceil(columns / TILE_N);
 }
 
 /** x [R, in] · weight [in, out] (+ bias). */
@@ -365,4 +467,56 @@ export function timesTransposedProgram(a: TensorInfo, b: TensorInfo): TensorInfo
 export function transposedTimesProgram(a: TensorInfo, b: TensorInfo): TensorInfo {
   const [inner = 0, rows = 0] = a.shape;
   return tiledProduct(a, 'columns', b, 'f32', { rows, inner, columns: b.shape[1]! });
+}
+
+export interface AffineOperand {
+  words: TensorInfo;
+  scales: TensorInfo;
+  biases: TensorInfo;
+}
+
+/** x [R, in] · weightᵀ, weight quantised [out, in] (+ bias). */
+export function linearAffineProgram(
+  x: TensorInfo,
+  { words, scales, biases }: AffineOperand,
+  { bits, groupSize }: { bits: AffineBits; groupSize: number },
+  bias?: TensorInfo,
+): TensorInfo {
+  const [rows = 0, inner = 0] = x.shape;
+  const columns = words.shape[0]!;
+  const withBias = bias !== undefined;
+  const few = rows <= FEW_ROWS;
+  const perThread = rows <= 16 ? 1 : 4;
+  const block = ([1, 2, 4, 8] as const).find((n) => n >= rows) ?? 8;
+  const program = few
+    ? once(`affine${bits} few ${block} ${withBias}`, () => affineRowProgram(bits, block, withBias))
+    : once(`affine${bits} tiled ${perThread} ${withBias}`, () =>
+        tiledProgram('rows', `affine${bits}`, perThread, false, withBias),
+      );
+  return runProgram(program, {
+    inputs: bias ? [x, words, scales, biases, bias] : [x, words, scales, biases],
+    uniforms: { rows, inner, columns, groupSize },
+    outputShape: [rows, columns],
+    groups: few ? Math.ceil(columns / 4) : tileCount(rows, columns, perThread),
+  });
+}
+
+/** dy [R, out] · weight, weight quantised [out, in]: the gradient to x. */
+export function linearAffineGradientProgram(
+  dy: TensorInfo,
+  { words, scales, biases }: AffineOperand,
+  { bits, groupSize }: { bits: AffineBits; groupSize: number },
+): TensorInfo {
+  const [rows = 0, inner = 0] = dy.shape;
+  const columns = (words.shape[1]! * 32) / bits;
+  const perThread = rows <= 16 ? 1 : 4;
+  const program = once(`affine${bits}-rows tiled ${perThread}`, () =>
+    tiledProgram('rows', `affine${bits}-rows`, perThread, false, false),
+  );
+  return runProgram(program, {
+    inputs: [dy, words, scales, biases],
+    uniforms: { rows, inner, columns, groupSize },
+    outputShape: [rows, columns],
+    groups: tileCount(rows, columns, perThread),
+  });
 }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
+import { unpackAffine, type AffineBits } from '../affine.ts';
 import { unpackHalves } from '../half.ts';
 
 /** x [R, in] · weight [in, out] + bias [out]. */
@@ -17,4 +18,14 @@ export function unpackWeight(packed: tf.Tensor2D, inFeatures: number): tf.Tensor
     const rows = tf.tensor2d(unpackHalves(packed.dataSync(), outFeatures, inFeatures), [outFeatures, inFeatures]);
     return tf.transpose(rows) as tf.Tensor2D;
   });
+}
+
+/** The f32 matrix [in, out] of a quantised one [out, in] (../affine.ts). Reads synchronously: wasm and cpu backends. */
+export function unpackAffineWeight(
+  { words, scales, biases }: { words: tf.Tensor2D; scales: tf.Tensor2D; biases: tf.Tensor2D },
+  { bits, groupSize }: { bits: AffineBits; groupSize: number },
+): tf.Tensor2D {
+  const matrix = { words: words.dataSync(), scales: scales.dataSync(), biases: biases.dataSync() };
+  const shape: [number, number] = [words.shape[0], words.shape[1] * (32 / bits)];
+  return tf.tidy(() => tf.transpose(tf.tensor2d(unpackAffine(matrix, bits, groupSize), shape)) as tf.Tensor2D);
 }
