@@ -119,12 +119,24 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
+/** How a float checkpoint is quantised while it loads: MLX's affine scheme, the language model's matrices alone. */
+export interface Quantization {
+  bits: 4 | 8;
+  /** How many neighbouring columns share a scale and a bias; a matrix whose columns do not divide stays as it is. */
+  groupSize: 32 | 64 | 128;
+}
+
+export interface LoadOptions extends CallOptions {
+  quantize?: Quantization;
+  onProgress?: (progress: LoadProgress) => void;
+}
+
 export interface Engine {
   device(): Promise<DeviceInfo>;
   /** Switches the backend; a loaded model is unloaded first. */
   openDevice(choice: BackendChoice): Promise<DeviceInfo>;
   models(): Promise<ModelEntry[]>;
-  load(source: ModelSource, options?: CallOptions & { onProgress?: (progress: LoadProgress) => void }): Promise<LoadedModel>;
+  load(source: ModelSource, options?: LoadOptions): Promise<LoadedModel>;
   unload(): Promise<void>;
   /** Deletes the stored bytes of a model (not the loaded one). */
   deleteStored(id: string): Promise<void>;

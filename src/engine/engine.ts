@@ -14,6 +14,7 @@ import type {
   InspectRequest,
   Inspection,
   LoadedModel,
+  LoadOptions,
   LoadProgress,
   ModelEntry,
   ModelSource,
@@ -105,7 +106,7 @@ export function createEngine(platform: EnginePlatform): Engine {
 
   async function load(
     source: ModelSource,
-    { signal, onProgress }: CallOptions & { onProgress?: (progress: LoadProgress) => void } = {},
+    { quantize, signal, onProgress }: LoadOptions = {},
   ): Promise<LoadedModel> {
     const report = (stage: LoadProgress['stage'], progress: Partial<LoadProgress> = {}) =>
       onProgress?.({ stage, loadedBytes: 0, totalBytes: 0, bytesPerSecond: 0, etaSeconds: null, fromStorage: false, ...progress });
@@ -117,6 +118,7 @@ export function createEngine(platform: EnginePlatform): Engine {
       const folder = await openModelFolder(files, signal);
       report('weights', { totalBytes: folder.tensorBytes });
       const session = await Session.open(folder, device, {
+        quantize,
         signal,
         onProgress: (progress) => report('weights', (latest = progress)),
       });

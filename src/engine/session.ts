@@ -19,7 +19,7 @@ import { tileImage } from '../tiling/tile-image.ts';
 import type { RgbImage, Tiling } from '../tiling/types.ts';
 import { requireTokenizer, type ModelDescription, type ModelFolder } from '../weights/model-folder.ts';
 import type { StreamProgress } from '../weights/stream.ts';
-import type { CallOptions, ChatEvent, ChatRequest, ChatResult } from './api.ts';
+import type { CallOptions, ChatEvent, ChatRequest, ChatResult, Quantization } from './api.ts';
 import { imageTokenIdOf, stopIdsOf } from './special-tokens.ts';
 import { encodeTiles } from './vision.ts';
 import { yieldToEventLoop } from './yield.ts';
@@ -99,7 +99,7 @@ export class Session {
   static async open(
     folder: ModelFolder,
     device: Device,
-    options: CallOptions & { onProgress?: (progress: StreamProgress) => void } = {},
+    options: CallOptions & { quantize?: Quantization; onProgress?: (progress: StreamProgress) => void } = {},
   ): Promise<Session> {
     const start = performance.now();
     // `forward` works on ids, so a folder without a tokenizer is still a model.

@@ -16,8 +16,9 @@ import {
 import { readImageFile } from './input-files.ts';
 import { MODEL_HELP } from './model-source.ts';
 import { deviceName, openEngine } from './open-engine.ts';
+import { quantizationOf, withQuantizeOptions, type QuantizeOptions } from './quantize-option.ts';
 
-interface ChatOptions extends CommonOptions, Sampling {
+interface ChatOptions extends CommonOptions, Sampling, QuantizeOptions {
   model: string;
   image?: string;
   prompt?: string;
@@ -28,7 +29,7 @@ interface ChatOptions extends CommonOptions, Sampling {
 const MOST_NEW_TOKENS = 1 << 20;
 
 export function addChat(program: Command, run: Run): void {
-  withCommonOptions(
+  const command = withCommonOptions(
     program
       .command('chat')
       .description('Ask a question, about an image or without one.')
@@ -50,7 +51,8 @@ export function addChat(program: Command, run: Run): void {
       )
       .option('--repetition-penalty <r>', 'above 1: repeat less', number(0, 10, { above: true }))
       .option('--seed <n>', 'equal seeds give equal answers', wholeNumber(0, 2 ** 32 - 1)),
-  ).action((options: ChatOptions) => run(options, (context) => chat(options, context)));
+  );
+  withQuantizeOptions(command).action((options: ChatOptions) => run(options, (context) => chat(options, context)));
 }
 
 async function chat(options: ChatOptions, context: Context) {
@@ -62,7 +64,7 @@ async function chat(options: ChatOptions, context: Context) {
   assertPrompt(messages);
   if (image) await decodeImage(image);
 
-  const { engine, loaded } = await openEngine(options.model, context);
+  const { engine, loaded } = await openEngine(options.model, context, quantizationOf(options));
   const { temperature, topK, topP, repetitionPenalty, seed, maxTiles, maxNewTokens } = options;
   const sampling: Sampling = { temperature, topK, topP, repetitionPenalty, seed };
   const result = await engine.chat(

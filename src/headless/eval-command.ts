@@ -9,8 +9,9 @@ import { formatPercent, formatTable } from './format.ts';
 import { readImageFile, readInput } from './input-files.ts';
 import { MODEL_HELP } from './model-source.ts';
 import { deviceName, openEngine } from './open-engine.ts';
+import { quantizationOf, withQuantizeOptions, type QuantizeOptions } from './quantize-option.ts';
 
-interface EvalOptions extends CommonOptions {
+interface EvalOptions extends CommonOptions, QuantizeOptions {
   model?: string;
   data?: string;
   limit?: number;
@@ -23,7 +24,7 @@ const MOST_DATA_BYTES = 256 * 2 ** 20;
 const MOST_PROBLEMS_LISTED = 20;
 
 export function addEval(program: Command, run: Run): void {
-  withCommonOptions(
+  const command = withCommonOptions(
     program
       .command('eval')
       .description(
@@ -37,7 +38,8 @@ export function addEval(program: Command, run: Run): void {
         'ask the picture questions alone, each about another picture: what a model scores without seeing',
       )
       .option('--answers <file>', 'write every answer to this file as JSONL'),
-  ).action((options: EvalOptions) => run(options, (context) => evalModel(options, context)));
+  );
+  withQuantizeOptions(command).action((options: EvalOptions) => run(options, (context) => evalModel(options, context)));
 }
 
 async function evalModel(options: EvalOptions, context: Context) {
@@ -55,7 +57,7 @@ async function evalModel(options: EvalOptions, context: Context) {
       'Give LLaVA records: id, image, conversations.',
     );
   }
-  const { engine, device } = await openEngine(model, context);
+  const { engine, device } = await openEngine(model, context, quantizationOf(options));
   const result = await evaluate(asked, (request, options) => engine.chat(request, options), {
     signal: context.signal,
     readImage: (path) => readImageFile(resolve(dirname(file), path)),

@@ -10,8 +10,9 @@ import { readInput } from './input-files.ts';
 import { MODEL_HELP, modelSource } from './model-source.ts';
 import { openFiles } from './node-platform.ts';
 import { deviceName, reportLoading, warnOfSoftwareAdapter } from './open-engine.ts';
+import { quantizationOf, withQuantizeOptions, type QuantizeOptions } from './quantize-option.ts';
 
-interface ForwardOptions extends CommonOptions {
+interface ForwardOptions extends CommonOptions, QuantizeOptions {
   model?: string;
   inputs?: string;
   output?: string;
@@ -21,7 +22,7 @@ interface ForwardOptions extends CommonOptions {
 const MOST_INPUT_BYTES = 2 ** 30;
 
 export function addForward(program: Command, run: Run): void {
-  withCommonOptions(
+  const command = withCommonOptions(
     program
       .command('forward')
       .description('One forward pass on token ids and pixel values: logits, and image features after the connector.')
@@ -31,7 +32,8 @@ export function addForward(program: Command, run: Run): void {
         'required: safetensors with input_ids, and pixel_values, cross_mask, tag_ids where they apply',
       )
       .option('--output <file>', 'required: safetensors to write: logits, image_features'),
-  ).action((options: ForwardOptions) => run(options, (context) => forwardOnce(options, context)));
+  );
+  withQuantizeOptions(command).action((options: ForwardOptions) => run(options, (context) => forwardOnce(options, context)));
 }
 
 async function forwardOnce(options: ForwardOptions, context: Context) {
@@ -51,6 +53,7 @@ async function forwardOnce(options: ForwardOptions, context: Context) {
   const device = await openDevice(backend, nodePlatform());
   warnOfSoftwareAdapter(device.info, context);
   const session = await Session.open(folder, device, {
+    quantize: quantizationOf(options),
     signal,
     onProgress: (progress) => reportLoading(model, progress, context),
   }).catch((error: unknown) => {

@@ -1,4 +1,4 @@
-import type { DeviceInfo, Engine, LoadedModel, LoadProgress } from '../engine/api.ts';
+import type { DeviceInfo, Engine, LoadedModel, LoadProgress, Quantization } from '../engine/api.ts';
 import type { Context } from './command.ts';
 import { modelSource } from './model-source.ts';
 import { nodeEnginePlatform } from './node-platform.ts';
@@ -7,6 +7,7 @@ import { nodeEnginePlatform } from './node-platform.ts';
 export async function openEngine(
   model: string,
   context: Context,
+  quantize?: Quantization,
 ): Promise<{ engine: Engine; device: DeviceInfo; loaded: LoadedModel }> {
   const source = await modelSource(model);
   const { createEngine } = await import('../engine/engine.ts');
@@ -14,7 +15,7 @@ export async function openEngine(
   const device = await engine.openDevice(context.backend);
   warnOfSoftwareAdapter(device, context);
   const onProgress = (progress: LoadProgress) => reportLoading(model, progress, context);
-  const loaded = await engine.load(source, { signal: context.signal, onProgress });
+  const loaded = await engine.load(source, { quantize, signal: context.signal, onProgress });
   return { engine, device, loaded };
 }
 
