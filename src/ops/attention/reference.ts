@@ -177,8 +177,7 @@ export function attendGradientReference(
       const vg = pick(vHeads, g, [keys, dim]);
       const weights = headWeights(qg, tf.transpose(kg), sizes, visible, hidden);
       const dWeights = timesTransposed(dyg, vg);
-      const dot = tf.sum(tf.mul(dWeights, weights), 1, true);
-      const dScores = tf.mul(tf.mul(weights, tf.sub(dWeights, dot)), scale) as tf.Tensor2D;
+      const dScores = tf.mul<tf.Tensor2D>(softmaxGradient(weights, dWeights), scale);
       dq.push(tf.matMul(dScores, kg));
       dk.push(transposedTimes(dScores, qg));
       dv.push(transposedTimes(weights, dyg));
@@ -192,6 +191,17 @@ export function attendGradientReference(
     k: tf.reshape(tf.concat(dks, 0), [batch, keys, kvHeads * dim]),
     v: tf.reshape(tf.concat(dvs, 0), [batch, keys, kvHeads * dim]),
   };
+}
+
+/**
+ * weights · (dWeights − Σ weights · dWeights), whose rows sum to zero. Rounding leaves them a rest, which is nothing beside the
+ * entries but much beside what remains of a key bias's gradient when they cancel; a second pass takes it off.
+ */
+function softmaxGradient(weights: tf.Tensor2D, dWeights: tf.Tensor2D): tf.Tensor2D {
+  const dot = tf.sum(tf.mul(dWeights, weights), 1, true);
+  const centred = tf.sub(dWeights, dot);
+  const rest = tf.sum(tf.mul(centred, weights), 1, true);
+  return tf.mul(weights, tf.sub(centred, rest));
 }
 
 /** 0 where visible, a very low score where not. */

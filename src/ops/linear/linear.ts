@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { checkShape, defineOp } from '../define-op.ts';
+import { columnSums } from '../column-sums.ts';
 import { timesTransposed, transposedTimes } from '../products.ts';
 import type { AffineBits } from '../affine.ts';
 import { checkAffine } from '../check-affine.ts';
@@ -50,7 +51,7 @@ const linearF32 = defineOp<F32Inputs, object>({
     of: (dy, { x, weight }) => ({
       x: () => rowsTimesRows({ a: dy as tf.Tensor2D, b: weight }, {}),
       weight: () => columnsTimesColumns({ a: x, b: dy as tf.Tensor2D }, {}),
-      bias: () => tf.sum(dy, 0),
+      bias: () => columnSums(dy),
     }),
   },
 });
@@ -72,7 +73,7 @@ const linearF16 = defineOp<F16Inputs, { inFeatures: number }>({
     save: ['packed'],
     of: (dy, { packed }, { inFeatures }) => ({
       x: () => linearF16Gradient({ dy: dy as tf.Tensor2D, packed }, { inFeatures }),
-      bias: () => tf.sum(dy, 0),
+      bias: () => columnSums(dy),
     }),
   },
 });
@@ -94,7 +95,7 @@ const linearAffine = defineOp<AffineInputs, AffineLayout>({
     save: ['words', 'scales', 'biases'],
     of: (dy, { words, scales, biases }, layout) => ({
       x: () => linearAffineGradient({ dy: dy as tf.Tensor2D, words, scales, biases }, layout),
-      bias: () => tf.sum(dy, 0),
+      bias: () => columnSums(dy),
     }),
   },
 });
