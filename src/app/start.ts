@@ -36,7 +36,7 @@ function followAddress(store: AppStore, params: RouteParams): void {
   const { selectedModel, backendChoice, switchingTo, selectModel, openDevice } = store.getState();
   if (params.model && modelOf(params) !== selectedModel) void selectModel(modelOf(params));
   if (params.backend && backendOf(params) !== backendChoice && switchingTo === null) void openDevice(backendOf(params));
-  if (params.picture && params.picture !== pictureOf(store.getState())) void showExample(store, params.picture, true);
+  if (params.picture && params.picture !== pictureOf(store.getState())) void showExample(store, params.picture);
 }
 
 function addressOf(state: AppState): Record<string, string | null> {
@@ -60,12 +60,12 @@ function backendOf(params: RouteParams): BackendChoice {
   return BACKENDS.find((name) => name === params.backend) ?? 'auto';
 }
 
-async function showExample(store: AppStore, id: string, insist = false): Promise<void> {
-  const examples = await loadExamples();
-  const example = examples.find((one) => one.id === id) ?? examples.find((one) => one.id === FIRST_EXAMPLE)!;
-  // Somebody may have been quicker than the examples.
-  const { image, imagePending, offerImage } = store.getState();
-  if (insist || (image === null && imagePending === null)) await offerImage(await exampleOffer(example));
+/** Claims its place before the examples are there, so that a question asked meanwhile is about this picture. */
+async function showExample(store: AppStore, id: string): Promise<void> {
+  await store.getState().offerLater('the example', async () => {
+    const examples = await loadExamples();
+    return exampleOffer(examples.find((one) => one.id === id) ?? examples.find((one) => one.id === FIRST_EXAMPLE)!);
+  });
 }
 
 function followTheme(store: AppStore): void {

@@ -43,6 +43,8 @@ export interface ImageSlice {
   imageSettled(): Promise<void>;
   /** Resolves to whether the picture is now the shared one; a newer offer overtakes an older one. */
   offerImage(offer: ImageOffer): Promise<boolean>;
+  /** The same for a picture that has yet to be made: questions asked meanwhile wait for it. */
+  offerLater(name: string, make: () => Promise<ImageOffer>): Promise<boolean>;
   offerFile(file: Blob & { name?: string }, origin: ImageOrigin): Promise<boolean>;
   reportImageError(error: unknown): void;
   dismissImageError(): void;
@@ -104,15 +106,16 @@ export function createImageSlice({ set, get, engine, convertPicture }: SliceTool
       // A newer picture may have come while the one before was waited for.
       while (get().imagePending !== null) await lastDecode;
     },
-    offerImage: (offer) => (lastDecode = decode(claim(offer.name), async () => offer)),
+    offerImage: (offer) => get().offerLater(offer.name, async () => offer),
+    offerLater: (name, make) => (lastDecode = decode(claim(name), make)),
     offerFile(file, origin) {
       const name = file.name || 'picture';
-      return (lastDecode = decode(claim(name), async () => {
+      return get().offerLater(name, async () => {
         if (file.size > MAX_FILE_BYTES) throw fileTooLarge(name, file.size);
         const bytes = new Uint8Array(await file.arrayBuffer());
         if (sniffImageType(bytes) !== null || !file.type.startsWith('image/')) return { name, bytes, origin };
         return { name, bytes: (await convertPicture(file)) ?? bytes, origin };
-      }));
+      });
     },
     reportImageError: (error) => set({ imageError: toPlainError(error) }),
     dismissImageError: () => set({ imageError: null }),
