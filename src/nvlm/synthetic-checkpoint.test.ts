@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import { openTextSide } from '../engine/session.ts';
+import { nodeFiles } from '../weights/node-files.ts';
+import { planWeights } from './checkpoint-layout.ts';
+import { hasCrossAttention, tokensPerTile } from './config.ts';
+import { SYNTHETIC_MODELS, syntheticCheckpoint, syntheticRows } from './synthetic-checkpoint.ts';
+
+function parameters(like: (typeof SYNTHETIC_MODELS)[number]): number {
+  const sizes = syntheticCheckpoint(like).tensors.map(({ shape }) => shape.reduce((product, extent) => product * extent, 1));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+describe('syntheticCheckpoint', () => {
+  it('has the published number of parameters', () => {
+    expect(parameters('nvlm-d-72b')).toBe(79_379_593_344);
+    expect(parameters('internvl2_5-1b')).toBe(938_193_024);
+    expect(parameters('internvl2-1b') / 1e6).toBeCloseTo(938.16, 2);
+  });
+
+  it.each(SYNTHETIC_MODELS)('%s is a checkpoint that the loader accepts, with its control tokens', (like) => {
+    const { files, tensors, config } = syntheticCheckpoint(like, 2);
+    expect(config.llm.layers).toBe(2);
+    expect(config.architecture).toBe({ 'nvlm-x-72b': 'NVLM_X', 'nvlm-h-72b': 'NVLM_H' }[like as string] ?? 'NVLM_D');
+    expect(hasCrossAttention(config, 1)).toBe(config.architecture !== 'NVLM_D');
+    expect(tokensPerTile(config)).toBe(256);
+    const entries = tensors.map(({ name, shape }) => ({ name, shape, dtype: 'BF16' as const, file: 'x', start: 0, end: 0 }));
+    expect(planWeights({ tensors: new Map(entries.map((entry) => [entry.name, entry])) }, config).dummyHeads).toBe(
+      like === 'nvlm-d-72b' ? 7 : 0,
+    );
+    const text = openTextSide({
+      files: nodeFiles('.'),
+      config: files['config.json'] as never,
+      generationConfig: null,
+      tokenizer: files['tokenizer.json'] as never,
+      tokenizerConfig: files['tokenizer_config.json'] as never,
+    });
+    expect(text.imageTokenId).toBe(
+      like === 'internvl2_5-1b' ? 151667 : like === 'internvl2-1b' ? 151648 : 151654,
+    );
+    const sample = 'Füße <tile_1> 漢字';
+    const ids = text.tokenizer.encode(sample);
+    expect(text.tokenizer.decode(ids)).toBe(sample);
+    expect(text.tokenizer.encode('<tile_1>').length).toBe(5);
+  });
+});
+
+describe('syntheticRows', () => {
+  const checkpoint = syntheticCheckpoint('nvlm-d-72b', 1);
+  const rows = (name: string, seed = 1) => {
+    const spec = checkpoint.tensors.find((tensor) => tensor.name.endsWith(name))!;
+    return syntheticRows(checkpoint, spec, seed);
+  };
+
+  it('makes the same in any pieces, and something else for another seed or tensor', () => {
+    const whole = rows('mlp.gate_proj.weight')(10, 3);
+    expect(Buffer.concat([0, 1, 2].map((row) => Buffer.from(rows('mlp.gate_proj.weight')(10 + row, 1).buffer)))).toEqual(
+      Buffer.from(whole.buffer),
+    );
+    const differing = (other: Uint16Array) => other.filter((word, i) => word !== whole[i]).length / whole.length;
+    expect(differing(rows('mlp.gate_proj.weight', 2)(10, 3))).toBeGreaterThan(0.99);
+    expect(differing(rows('mlp.up_proj.weight')(10, 3))).toBeGreaterThan(0.99);
+    expect(new Set(whole).size).toBeGreaterThan(1000);
+  });
+
+  it('leaves the dummy heads zero', () => {
+    const qkv = rows('layers.0.attn.qkv.weight');
+    const isZero = (row: number) => qkv(row, 1).every((word) => word === 0);
+    expect([0, 3199, 3200, 4095, 4096, 7296, 12287].map(isZero)).toEqual([false, false, true, true, false, true, true]);
+    const projection = rows('layers.0.attn.proj.weight')(5, 1);
+    expect([projection[3199] === 0, projection[3200], projection[4095]]).toEqual([false, 0, 0]);
+    expect([...rows('layers.0.attn.q_norm.weight')(3199, 2)]).toEqual([0x3f80, 0]);
+  });
+});

@@ -1,0 +1,24 @@
+import vocabulary from './qwen2-tags.tokenizer.json' with { type: 'json' };
+
+/**
+ * A `tokenizer.json` for checkpoints that have none of their own: Qwen2's ids for every byte and for the pieces of tile
+ * tags, and the given control tokens. Any text encodes, in many more tokens than with Qwen2's whole vocabulary; tags
+ * encode exactly as there.
+ */
+export function standInTokenizerJson(controlTokens: Record<string, number>): object {
+  const bytes = byteAlphabet().map((letter, id) => [letter, id] as const);
+  const template = vocabulary.added_tokens[0]!;
+  return {
+    ...vocabulary,
+    added_tokens: Object.entries(controlTokens).map(([content, id]) => ({ ...template, id, content })),
+    model: { ...vocabulary.model, vocab: { ...Object.fromEntries(bytes), ...vocabulary.model.vocab } },
+  };
+}
+
+/** GPT-2's spelling of the 256 bytes, in the order of their ids: printable ones as they are, then the others. */
+function byteAlphabet(): string[] {
+  const printable = (code: number) => (code >= 33 && code <= 126) || (code >= 161 && code <= 255 && code !== 173);
+  const codes = Array.from({ length: 256 }, (_, code) => code);
+  const others = codes.filter((code) => !printable(code));
+  return [...codes.filter(printable), ...others.map((_, i) => 256 + i)].map((code) => String.fromCharCode(code));
+}
