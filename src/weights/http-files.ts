@@ -17,6 +17,7 @@ export interface HttpFilesOptions extends HttpOptions {
 interface RemoteFile {
   size?: number | null;
   etag: string | null;
+  lastModified: string | null;
   /**
    * Whether the server answers Range requests; null until the first read. Without, the file is read in one forward
    * pass.
@@ -94,7 +95,7 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
 
   function remote(path: string): RemoteFile {
     let file = known.get(path);
-    if (!file) known.set(path, (file = { etag: null, ranges: null, moved: null, pass: null, queue: Promise.resolve() }));
+    if (!file) known.set(path, (file = { etag: null, lastModified: null, ranges: null, moved: null, pass: null, queue: Promise.resolve() }));
     return file;
   }
 
@@ -131,6 +132,7 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
       );
     }
     file.etag ??= etag;
+    file.lastModified ??= response.headers.get('Last-Modified');
   }
 
   function checkAnswer(path: string, file: RemoteFile, response: Response): void {
@@ -172,6 +174,14 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
     return file.size;
   }
 
+  async function version(path: string, signal?: AbortSignal): Promise<string | null> {
+    await size(path, signal);
+    const { etag, lastModified } = remote(path);
+    // A weak ETag stands for bytes that are only as good as the same.
+    if (etag !== null && !etag.startsWith('W/')) return `etag ${etag}`;
+    return lastModified === null ? null : `changed ${lastModified}`;
+  }
+
   /** Fills the job from a body that holds exactly what it lacks; one that brings more is refused. */
   async function fill(body: Body, job: ReadJob): Promise<void> {
     const { path, out, signal } = job;
@@ -195,13 +205,15 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
     const from = job.start + job.done;
     const headers = { Range: `bytes=${from}-${job.start + out.length - 1}` };
     const { moved } = file;
-    const body = await request(moved ?? addressOf(path), { headers, cache: 'no-store' }, signal);
+    let body = await request(moved ?? addressOf(path), { headers, cache: 'no-store' }, signal);
+    if (moved && !body.response.ok) {
+      // It has expired.
+      body.close();
+      if (file.moved === moved) file.moved = null;
+      body = await request(addressOf(path), { headers, cache: 'no-store' }, signal);
+    }
     const { response } = body;
     try {
-      if (moved && !response.ok) {
-        file.moved = null;
-        throw new Transient('the address that the server gave has expired');
-      }
       if (response.redirected && URL.canParse(response.url)) file.moved = new URL(response.url);
       if (response.status !== 416) checkAnswer(path, file, response);
       if (response.status !== 206) {
@@ -326,6 +338,7 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
   return {
     id,
     size,
+    version,
     read,
     readAll: (path, maxBytes, signal) =>
       patiently(

@@ -180,7 +180,7 @@ export async function openModelFolder(files: ModelFiles, signal?: AbortSignal): 
   try {
     return { ...(await readModelDescription(files, signal)), ...(await readTensors(files, signal)) };
   } catch (error) {
-    await files.close();
+    await files.close(error);
     throw error;
   }
 }

@@ -21,6 +21,11 @@ export interface ModelFiles {
    * @throws NvlmError `not-found`, `network`, `corrupt-file` (shorter than it said it was).
    */
   read(path: string, start: number, end: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /**
+   * What tells this version of a file from every other one, where the source says (a strong ETag, else the date of its
+   * last change); null where nothing does. Sources without such knowledge leave it out.
+   */
+  version?(path: string, signal?: AbortSignal): Promise<string | null>;
   /** A whole small file, or null when there is none. @throws NvlmError `bad-model` when it is longer than maxBytes. */
   readAll(path: string, maxBytes: number, signal?: AbortSignal): Promise<Uint8Array | null>;
   /**
@@ -31,8 +36,9 @@ export interface ModelFiles {
    * Lets go of everything that was begun and not finished: connections, half stored files and their locks. Never
    * rejects; the files can be read again afterwards. For whoever opened a model and leaves it before its weights have
    * been streamed.
+   * @param cause why, when it is an error: what came of a file that turned out to be damaged is not kept for later
    */
-  close(): Promise<void>;
+  close(cause?: unknown): Promise<void>;
   /** True when the file's bytes come out of the browser's storage and not from where the model lives. */
   isStored(path: string): boolean;
 }

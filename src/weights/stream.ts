@@ -5,7 +5,12 @@ import { etaSeconds, startRate, updateRate } from './progress.ts';
 import type { TensorEntry } from './safetensors.ts';
 import { MAX_READ_BYTES, readSpan } from './source.ts';
 
+/**
+ * What may be on its way at a time, and so what a tab that is closed has to fetch again of a file. Split over a few
+ * requests: one alone does not fill a fast line.
+ */
 export const DEFAULT_CHUNK_BYTES = 4 * 1024 * 1024;
+const REQUESTS = 4;
 /** Bytes between two tensors that are cheaper to read along than to skip. */
 const WORTHLESS_GAP = 64 * 1024;
 
@@ -35,7 +40,7 @@ export interface StreamProgress {
 export interface StreamOptions {
   signal?: AbortSignal;
   onProgress?: (progress: StreamProgress) => void;
-  /** Upper bound of one read; at most two chunks are held at a time. */
+  /** Bound of what is read ahead of the consumer, in {@link REQUESTS} reads side by side. */
   chunkBytes?: number;
 }
 
@@ -111,13 +116,13 @@ function entriesOf(folder: ModelFolder, names: Iterable<string>): TensorEntry[] 
 }
 
 /**
- * The named tensors, each exactly once, chunk by chunk; the next chunk is fetched while the consumer works on this one.
+ * The named tensors, each exactly once, piece by piece; the next few are fetched while the consumer works on this one.
  *
  * They come in file order, not in the order of `names` (which decides the order of the files): one pass through a file
  * is what servers without Range, hashing and storing while streaming need. Where the order matters (layer by layer),
  * call this once for each group.
  *
- * Before the last chunk of a file is handed out the file is finished: its hash is checked and it is committed to
+ * Before the last piece of a file is handed out the file is finished: its hash is checked and it is committed to
  * storage. A corrupt file is noticed there, after most of its tensors; count the model as loaded only when the
  * iteration has ended.
  * @throws NvlmError `bad-model` (unknown name), `network`, `corrupt-file`, `cancelled`
@@ -129,18 +134,22 @@ export async function* streamTensors(
 ): AsyncGenerator<TensorPiece, void, undefined> {
   const { files } = folder;
   const entries = entriesOf(folder, names);
-  const reads = planReads(entries, Math.min(chunkBytes, MAX_READ_BYTES));
+  const reads = planReads(entries, Math.ceil(Math.min(chunkBytes, MAX_READ_BYTES) / REQUESTS));
   const totalBytes = entries.reduce((sum, entry) => sum + entry.end - entry.start, 0);
   // Leaving the loop early must also end the read that is under way.
   const stop = new AbortController();
   const readSignal = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
-  const fetchChunk = (index: number): Promise<Uint8Array> | null => {
-    const planned = reads[index];
-    if (!planned) return null;
-    const chunk = files.read(planned.file, planned.start, planned.end, readSignal);
-    // It is awaited one round later; until then a failure must not count as unhandled.
-    chunk.catch(() => undefined);
-    return chunk;
+  const underWay: Promise<Uint8Array>[] = [];
+  /** Fills up what is under way with reads of the file that read `index` belongs to: files come one after the other. */
+  const fetchAhead = (index: number): void => {
+    for (let planned = reads[index + underWay.length]; underWay.length < REQUESTS;) {
+      if (!planned || planned.file !== reads[index]!.file) return;
+      const part = files.read(planned.file, planned.start, planned.end, readSignal);
+      // It is awaited rounds later; until then a failure must not count as unhandled.
+      part.catch(() => undefined);
+      underWay.push(part);
+      planned = reads[index + underWay.length];
+    }
   };
 
   let loadedBytes = 0;
@@ -159,14 +168,13 @@ export async function* streamTensors(
   let complete = false;
   try {
     throwIfAborted(signal);
-    let next = fetchChunk(0);
     for (const [index, planned] of reads.entries()) {
-      const chunk = await next!;
+      fetchAhead(index);
+      const chunk = await underWay.shift()!;
       throwIfAborted(signal);
-      const following = reads[index + 1];
-      const fileEnds = following?.file !== planned.file;
+      const fileEnds = reads[index + 1]?.file !== planned.file;
       if (fileEnds) await files.finish(planned.file, readSignal);
-      next = fetchChunk(index + 1);
+      if (reads[index + 1]) fetchAhead(index + 1);
       for (const { entry, start, end } of planned.pieces) {
         const bytes = chunk.subarray(start - planned.start, end - planned.start);
         yield { entry, offset: start - entry.start, bytes, last: end === entry.end };

@@ -6,8 +6,8 @@ export interface FileTap {
   write(bytes: Uint8Array): Promise<void>;
   /** The file is complete. May reject: then it must not be used. */
   close(): Promise<void>;
-  /** Reading failed or was cancelled; never rejects. */
-  abort(): Promise<void>;
+  /** Reading failed (`cause`) or was left; may be called twice; never rejects. */
+  abort(cause?: unknown): Promise<void>;
 }
 
 export interface Tapping {
@@ -36,6 +36,8 @@ const GAP_READ_BYTES = 4 * 1024 * 1024;
 export function tapFiles(inner: ModelFiles, tapping: Tapping): ModelFiles {
   const open = new Map<string, Tapped>();
   const closed = new Set<string>();
+  /** Taps that are being aborted. */
+  const leaving = new Set<Promise<void>>();
 
   function tappedOf(path: string, signal?: AbortSignal): Tapped {
     let file = open.get(path);
@@ -47,16 +49,20 @@ export function tapFiles(inner: ModelFiles, tapping: Tapping): ModelFiles {
       const tap = size.then((bytes) => tapping.open(path, bytes));
       file = { planned: 0, tap, size, turns: tap.then(() => undefined) };
       const begun = file;
-      begun.turns.catch(() => discard(path, begun));
+      begun.turns.catch((error: unknown) => discard(path, begun, error));
       open.set(path, begun);
     }
     return file;
   }
 
-  async function discard(path: string, file: Tapped): Promise<void> {
+  function discard(path: string, file: Tapped, cause?: unknown): Promise<void> {
     if (open.get(path) === file) open.delete(path);
-    const tap = await file.tap.catch(() => null);
-    await tap?.abort();
+    const left = file.tap.then(
+      (tap) => tap.abort(cause),
+      () => undefined,
+    );
+    leaving.add(left);
+    return left.finally(() => leaving.delete(left));
   }
 
   /**
@@ -82,7 +88,7 @@ export function tapFiles(inner: ModelFiles, tapping: Tapping): ModelFiles {
       return bytes;
     })();
     file.turns = mine.then(() => undefined);
-    file.turns.catch(() => discard(path, file));
+    file.turns.catch((error: unknown) => discard(path, file, error));
     return mine;
   }
 
@@ -92,7 +98,8 @@ export function tapFiles(inner: ModelFiles, tapping: Tapping): ModelFiles {
     isStored: inner.isStored,
 
     async close() {
-      await Promise.all([...open].map(([path, file]) => discard(path, file)));
+      for (const [path, file] of open) void discard(path, file);
+      await Promise.all(leaving);
       await inner.close();
     },
 
@@ -111,7 +118,7 @@ export function tapFiles(inner: ModelFiles, tapping: Tapping): ModelFiles {
         await inner.finish(path, signal);
         await tap.close();
       } catch (error) {
-        await tap.abort();
+        await tap.abort(error);
         throw error;
       }
       return bytes;
@@ -129,7 +136,7 @@ export function tapFiles(inner: ModelFiles, tapping: Tapping): ModelFiles {
         open.delete(path);
         closed.add(path);
       } catch (error) {
-        await discard(path, file);
+        await discard(path, file, error);
         throw error;
       }
     },

@@ -99,6 +99,8 @@ export function cacheStore(cache: Cache, lock: Lock): BlobStore {
       };
       const written = () => index * PIECE_BYTES + filled;
       return {
+        start: 0,
+        readKept: () => Promise.reject(new RangeError(`nothing of ${path} is kept`)),
         async append(bytes) {
           for (let at = 0; at < bytes.length;) {
             const part = bytes.subarray(at, at + piece.length - filled);
@@ -121,6 +123,7 @@ export function cacheStore(cache: Cache, lock: Lock): BlobStore {
           release();
         },
         abort: discard,
+        suspend: discard,
       };
     },
 

@@ -10,9 +10,15 @@ interface MemoryFile {
   bytes: Uint8Array;
 }
 
+/** A suspended file; `bytes` has its full size. */
+interface PartialFile extends MemoryFile {
+  at: number;
+}
+
 /** The last resort where a browser offers no storage (private windows, opaque origins): lasts as long as the tab. */
 export function memoryStore(limitBytes = DEFAULT_LIMIT_BYTES): BlobStore {
   const files = new Map<string, MemoryFile>();
+  const partials = new Map<string, PartialFile>();
   const lock = createLock(undefined);
   let reserved = 0;
 
@@ -31,25 +37,40 @@ export function memoryStore(limitBytes = DEFAULT_LIMIT_BYTES): BlobStore {
         },
       };
     },
-    async writer(path, size, version) {
+    async writer(path, size, version, { resume = false } = {}) {
       const release = await lock(path);
-      const kept = [...files].reduce((sum, [name, file]) => sum + (name === path ? 0 : file.bytes.length), 0);
-      const free = limitBytes - reserved - kept;
-      if (size > free) {
+      const partial = partials.get(path);
+      partials.delete(path);
+      const freeBytes = () =>
+        [...files, ...partials].reduce(
+          (free, [name, file]) => free - (name === path ? 0 : file.bytes.length),
+          limitBytes - reserved,
+        );
+      // What was begun and left is worth less than what is wanted now.
+      if (size > freeBytes()) partials.clear();
+      if (size > freeBytes()) {
         release();
-        throw notEnoughRoom(size, free);
+        throw notEnoughRoom(size, freeBytes());
       }
       files.delete(path);
       reserved += size;
-      const bytes = new Uint8Array(size);
-      let at = 0;
+      const goesOn = resume && partial?.version === version && partial.bytes.length === size;
+      const bytes = goesOn ? partial.bytes : new Uint8Array(size);
+      const start = goesOn ? partial.at : 0;
+      let at = start;
       let open = true;
       const end = () => {
-        if (open) reserved -= size;
+        if (!open) return;
         open = false;
+        reserved -= size;
         release();
       };
       return {
+        start,
+        async readKept(from, to) {
+          if (to > start) throw new RangeError(`${to} is past what is kept of ${path}`);
+          return bytes.slice(from, to);
+        },
         async append(piece) {
           if (at + piece.length > size) throw wrongLength(path, size, at + piece.length);
           bytes.set(piece, at);
@@ -61,11 +82,17 @@ export function memoryStore(limitBytes = DEFAULT_LIMIT_BYTES): BlobStore {
           files.set(path, { version, bytes });
         },
         abort: async () => end(),
+        async suspend() {
+          if (open && resume && at > 0) partials.set(path, { version, bytes, at });
+          end();
+        },
       };
     },
     async delete(prefix) {
-      for (const path of [...files.keys()]) if (isUnder(path, prefix)) files.delete(path);
+      for (const kept of [files, partials]) {
+        for (const path of [...kept.keys()]) if (isUnder(path, prefix)) kept.delete(path);
+      }
     },
-    usage: async () => [...files].map(([path, { bytes }]) => ({ path, bytes: bytes.length })),
+    usage: async () => [...files, ...partials].map(([path, { bytes }]) => ({ path, bytes: bytes.length })),
   };
 }

@@ -5,6 +5,8 @@ import { isUnder, storageError, wrongLength } from './store.ts';
 
 /** `~` never occurs in a model's own file names, see `checkFilePath`. */
 const MARK = '~committed';
+/** Of the same form, while the file is being written: what it is to become. How much of it is there, its length says. */
+const PARTIAL_MARK = '~partial';
 
 interface Mark {
   size: number;
@@ -13,6 +15,10 @@ interface Mark {
 
 /** In-order writing to one OPFS file: in place with a sync handle in workers, through a swap file elsewhere. */
 interface Sink {
+  /** Bytes that were there and stay. */
+  start: number;
+  /** [start, end) of them; null where what is written cannot be seen, nor survive, before the end. */
+  read: ((start: number, end: number) => Uint8Array) | null;
   write(bytes: Uint8Array): Promise<void>;
   close(): Promise<void>;
 }
@@ -20,19 +26,29 @@ interface Sink {
 /** The part used here; TypeScript's page library leaves it out, because only workers have it. */
 interface WorkerFileHandle {
   createSyncAccessHandle?(): Promise<{
+    read(bytes: Uint8Array, options: { at: number }): number;
     write(bytes: Uint8Array, options: { at: number }): number;
+    getSize(): number;
     truncate(size: number): void;
     flush(): void;
     close(): void;
   }>;
 }
 
-async function openSink(file: FileSystemFileHandle & WorkerFileHandle): Promise<Sink> {
+/** @param keep at most so many bytes of what is there */
+async function openSink(file: FileSystemFileHandle & WorkerFileHandle, keep = 0): Promise<Sink> {
   if (file.createSyncAccessHandle) {
     const handle = await file.createSyncAccessHandle();
-    handle.truncate(0);
-    let at = 0;
+    const start = Math.min(keep, handle.getSize());
+    handle.truncate(start);
+    let at = start;
     return {
+      start,
+      read(from, to) {
+        const bytes = new Uint8Array(to - from);
+        if (handle.read(bytes, { at: from }) < bytes.length) throw new RangeError('the file is shorter than it was');
+        return bytes;
+      },
       async write(bytes) {
         const written = handle.write(bytes, { at });
         at += written;
@@ -45,7 +61,12 @@ async function openSink(file: FileSystemFileHandle & WorkerFileHandle): Promise<
     };
   }
   const stream = await file.createWritable();
-  return { write: (bytes) => stream.write(bytes as Uint8Array<ArrayBuffer>), close: () => stream.close() };
+  return {
+    start: 0,
+    read: null,
+    write: (bytes) => stream.write(bytes as Uint8Array<ArrayBuffer>),
+    close: () => stream.close(),
+  };
 }
 
 function isMissing(error: unknown): boolean {
@@ -55,6 +76,8 @@ function isMissing(error: unknown): boolean {
 /**
  * Files in the origin private file system. Beside each file lies a mark with its length, written after the file has
  * been flushed; a file without a mark, or of another length (a tab that died, a disk that filled up), does not count.
+ * Writing is in order and in place, so what a dead tab left is a prefix of the file: a writer of the same version may go
+ * on behind it.
  */
 export function opfsStore(root: FileSystemDirectoryHandle, lock: Lock): BlobStore {
   async function folderOf(path: string, create: boolean): Promise<[FileSystemDirectoryHandle, string]> {
@@ -84,8 +107,8 @@ export function opfsStore(root: FileSystemDirectoryHandle, lock: Lock): BlobStor
     }
   }
 
-  async function readMark(path: string): Promise<Mark | null> {
-    const file = await fileAt(path + MARK);
+  async function readMark(path: string, kind = MARK): Promise<Mark | null> {
+    const file = await fileAt(path + kind);
     if (!file) return null;
     try {
       const mark = JSON.parse(await file.text()) as Partial<Mark>;
@@ -96,12 +119,20 @@ export function opfsStore(root: FileSystemDirectoryHandle, lock: Lock): BlobStor
   }
 
   async function writeMark(folder: FileSystemDirectoryHandle, name: string, mark: Mark): Promise<void> {
-    const sink = await openSink(await folder.getFileHandle(name + MARK, { create: true }));
+    const sink = await openSink(await folder.getFileHandle(name, { create: true }));
     try {
       await sink.write(new TextEncoder().encode(JSON.stringify(mark)));
     } finally {
       await sink.close();
     }
+  }
+
+  /** Bytes of this very file that an earlier writer left. */
+  async function keptBytes(path: string, { size, version }: Mark): Promise<number> {
+    const mark = await readMark(path, PARTIAL_MARK);
+    if (mark?.size !== size || mark.version !== version) return 0;
+    const left = (await fileAt(path))?.size ?? 0;
+    return left <= size ? left : 0;
   }
 
   async function* walk(folder: FileSystemDirectoryHandle, prefix: string): AsyncGenerator<string> {
@@ -128,31 +159,42 @@ export function opfsStore(root: FileSystemDirectoryHandle, lock: Lock): BlobStor
       };
     },
 
-    async writer(path, size, version) {
-      await checkQuota(size);
+    async writer(path, size, version, { resume = false } = {}) {
+      const mark = { size, version };
       const release = await lock(path);
       let sink: Sink;
       let folder: FileSystemDirectoryHandle;
       let name: string;
       try {
+        const kept = resume ? await keptBytes(path, mark) : 0;
+        await checkQuota(size - kept);
         [folder, name] = await folderOf(path, true);
         await remove(folder, name + MARK);
-        sink = await openSink(await folder.getFileHandle(name, { create: true }));
+        // Never beside bytes of another version: first the old mark goes, then those, then the new mark comes.
+        if (kept === 0) await remove(folder, name + PARTIAL_MARK);
+        sink = await openSink(await folder.getFileHandle(name, { create: true }), kept);
+        if (resume && sink.read && sink.start === 0) await writeMark(folder, name + PARTIAL_MARK, mark);
       } catch (error) {
         release();
         throw storageError(error);
       }
-      let at = 0;
+      let at = sink.start;
       const discard = async () => {
         try {
           await sink.close();
         } catch {
           // Closing may itself run out of room; what counts is that the file goes.
         }
+        await remove(folder, name + PARTIAL_MARK).catch(() => undefined);
         await remove(folder, name).catch(() => undefined);
         release();
       };
       return {
+        start: sink.start,
+        async readKept(from, to) {
+          if (!sink.read || to > sink.start) throw new RangeError(`${to} is past what is kept of ${path}`);
+          return sink.read(from, to);
+        },
         async append(bytes) {
           try {
             await sink.write(bytes);
@@ -168,7 +210,8 @@ export function opfsStore(root: FileSystemDirectoryHandle, lock: Lock): BlobStor
           }
           try {
             await sink.close();
-            await writeMark(folder, name, { size, version });
+            await writeMark(folder, name + MARK, mark);
+            await remove(folder, name + PARTIAL_MARK);
           } catch (error) {
             await remove(folder, name + MARK).catch(() => undefined);
             await discard();
@@ -177,6 +220,15 @@ export function opfsStore(root: FileSystemDirectoryHandle, lock: Lock): BlobStor
           release();
         },
         abort: discard,
+        async suspend() {
+          if (!resume || !sink.read || at === 0) return discard();
+          try {
+            await sink.close();
+          } catch {
+            // Whatever has reached the file is a prefix of it all the same.
+          }
+          release();
+        },
       };
     },
 
@@ -184,10 +236,11 @@ export function opfsStore(root: FileSystemDirectoryHandle, lock: Lock): BlobStor
       const locked: (() => void)[] = [];
       try {
         for await (const path of walk(root, '')) {
-          if (!path.endsWith(MARK) && isUnder(path, prefix)) locked.push(await lock(path));
+          if (!path.includes('~') && isUnder(path, prefix)) locked.push(await lock(path));
         }
         const [folder, name] = await folderOf(prefix, false);
         await remove(folder, name + MARK);
+        await remove(folder, name + PARTIAL_MARK);
         await remove(folder, name);
       } catch (error) {
         if (!isMissing(error)) throw storageError(error);
@@ -198,10 +251,13 @@ export function opfsStore(root: FileSystemDirectoryHandle, lock: Lock): BlobStor
 
     async usage() {
       const found: StoredUsage[] = [];
-      for await (const path of walk(root, '')) {
-        if (!path.endsWith(MARK)) continue;
-        const mark = await readMark(path.slice(0, -MARK.length));
-        if (mark) found.push({ path: path.slice(0, -MARK.length), bytes: mark.size });
+      for await (const marked of walk(root, '')) {
+        const kind = [MARK, PARTIAL_MARK].find((suffix) => marked.endsWith(suffix));
+        if (!kind) continue;
+        const path = marked.slice(0, -kind.length);
+        // A file that another worker has open may not be readable; it counts again afterwards.
+        const bytes = kind === MARK ? (await readMark(path))?.size : (await fileAt(path).catch(() => null))?.size;
+        if (bytes !== undefined && !found.some((file) => file.path === path)) found.push({ path, bytes });
       }
       return found;
     },

@@ -11,14 +11,32 @@ export interface StoredBlob {
   read(start: number, end: number): Promise<Uint8Array>;
 }
 
-/** Takes a file in order. Nothing can be read back before `commit`; after `commit` or `abort` it is spent. */
+/**
+ * Takes a file in order. Nothing of it can be read through the store before `commit`; after `commit`, `abort` or
+ * `suspend` it is spent.
+ */
 export interface BlobWriter {
+  /** Bytes at the file's beginning that are here already and are not to be appended again; 0 unless resumed. */
+  readonly start: number;
+  /** Exactly [start, end) of those bytes. Rejects when they are gone. */
+  readKept(start: number, end: number): Promise<Uint8Array>;
   /** The bytes may be reused by the caller once this has resolved. @throws NvlmError `storage-full` */
   append(bytes: Uint8Array): Promise<void>;
   /** @throws NvlmError `storage-full`, or `internal` when other than the announced number of bytes came */
   commit(): Promise<void>;
   /** Forgets everything; never rejects. */
   abort(): Promise<void>;
+  /** Lets go, and keeps what has come for a writer that resumes, where the store can; never rejects. */
+  suspend(): Promise<void>;
+}
+
+export interface WriterOptions {
+  /**
+   * Go on with what was suspended, or left by a tab that died, if it was to be of the same size and version. Only with a
+   * version that says what the bytes are. The Cache API keeps whole files only and always begins anew, as OPFS does
+   * outside workers.
+   */
+  resume?: boolean;
 }
 
 export interface StoredUsage {
@@ -34,16 +52,16 @@ export interface BlobStore {
   readonly kind: StoreKind;
   get(path: string): Promise<StoredBlob | null>;
   /**
-   * Begins a file of exactly `size` bytes in place of what is there.
+   * Begins, or resumes, a file of exactly `size` bytes in place of what is there.
    * @throws NvlmError `storage-full` (not enough quota left), `busy` (another tab is writing this file)
    */
-  writer(path: string, size: number, version: string): Promise<BlobWriter>;
+  writer(path: string, size: number, version: string, options?: WriterOptions): Promise<BlobWriter>;
   /**
    * Deletes the file of this name, or everything in the folder of this name; unfinished files too. @throws NvlmError
    * `busy`
    */
   delete(prefix: string): Promise<void>;
-  /** All committed files. */
+  /** All committed files, and what lies here of files that can be resumed. */
   usage(): Promise<StoredUsage[]>;
 }
 
