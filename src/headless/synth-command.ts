@@ -1,10 +1,10 @@
-import { mkdir, readdir, statfs } from 'node:fs/promises';
+import { mkdir, open, readdir, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Option, type Command } from 'commander';
-import { NvlmError } from '../errors.ts';
-import { SYNTHETIC_MODELS, syntheticCheckpoint, type SyntheticModel } from '../nvlm/synthetic-checkpoint.ts';
+import { syntheticModelFiles, SYNTHETIC_MODELS, type SyntheticModel } from '../engine/synthesize.ts';
+import { NvlmError, throwIfAborted } from '../errors.ts';
 import { jsonOption, required, wholeNumber, type CommonOptions, type Context, type Run } from './command.ts';
 import { formatBytes } from './format.ts';
-import { bytesOf, writeCheckpoint } from './write-checkpoint.ts';
 
 interface SynthOptions extends CommonOptions {
   like?: SyntheticModel;
@@ -14,7 +14,7 @@ interface SynthOptions extends CommonOptions {
   force?: boolean;
 }
 
-/** For the small files and the file system's own needs. */
+/** For the file system's own needs. */
 const SPARE_BYTES = 16 * 1024 * 1024;
 
 export function addSynth(program: Command, run: Run): void {
@@ -33,17 +33,24 @@ export function addSynth(program: Command, run: Run): void {
 async function synth(options: SynthOptions, context: Context) {
   const like = required(options.like, '--like');
   const out = required(options.out, '--out');
-  const checkpoint = syntheticCheckpoint(like, options.layers);
-  const bytes = checkpoint.tensors.reduce((sum, tensor) => sum + bytesOf(tensor), 0);
+  const { files, layers, parameters } = syntheticModelFiles(like, options.seed, options.layers);
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   await prepareFolder(out, bytes, options.force ?? false);
-
-  const shards = await writeCheckpoint(out, checkpoint, options.seed, {
-    signal: context.signal,
-    onWritten: (written, file) => context.progress.update(`Writing ${file}`, written, bytes, 'B'),
-  });
-  const parameters = bytes / 2;
+  let written = 0;
+  for (const { name, pieces } of files) {
+    const file = await open(join(out, name), 'w');
+    try {
+      for (const piece of pieces()) {
+        throwIfAborted(context.signal);
+        await file.writeFile(piece);
+        context.progress.update(`Writing ${name}`, (written += piece.length), bytes, 'B');
+      }
+    } finally {
+      await file.close();
+    }
+  }
   return {
-    document: { out, like, seed: options.seed, layers: checkpoint.config.llm.layers, parameters, bytes, shards },
+    document: { out, like, seed: options.seed, layers, parameters, bytes, files: files.length },
     text: `${(parameters / 1e9).toPrecision(4)} G random parameters in the shapes of ${like}, ${formatBytes(bytes)}, in ${out}`,
   };
 }
