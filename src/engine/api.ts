@@ -6,6 +6,7 @@ import type { AdapterDescription, BackendChoice, BackendName, DeviceInfo } from 
 import type { Sampling } from '../nvlm/sampler.ts';
 import type { Architecture, ChatMessage, TokenPlan } from '../text/types.ts';
 import type { TagFormat, Tiling } from '../tiling/types.ts';
+import type { AdapterFiles } from './adapter.ts';
 
 export type { AdapterDescription, BackendChoice, BackendName, DeviceInfo };
 
@@ -128,6 +129,8 @@ export interface Quantization {
 
 export interface LoadOptions extends CallOptions {
   quantize?: Quantization;
+  /** A PEFT LoRA adapter to put on the model. */
+  adapter?: AdapterFiles;
   onProgress?: (progress: LoadProgress) => void;
 }
 

@@ -14,6 +14,15 @@ export interface DataQuestion {
   answer: string;
 }
 
+/** A whole conversation about one picture or none; every answer in it can be learnt. */
+export interface DataRecord {
+  id: string;
+  task: string;
+  image: string | null;
+  /** User and assistant in turn. */
+  messages: ChatMessage[];
+}
+
 /** A row that cannot be used, and why. */
 export interface DataProblem {
   id: string;
@@ -30,15 +39,31 @@ const NO_TASK = 'all';
  *
  * @throws NvlmError `bad-data` when the text as a whole is neither
  */
-export function parseConversations(text: string): { questions: DataQuestion[]; problems: DataProblem[] } {
-  const questions: DataQuestion[] = [];
+export function parseRecords(text: string): { records: DataRecord[]; problems: DataProblem[] } {
+  const records: DataRecord[] = [];
   const problems: DataProblem[] = [];
   for (const { row, value } of rowsOf(text, problems)) {
     const read = readRecord(value, row);
-    if (Array.isArray(read)) questions.push(...read);
-    else problems.push(read);
+    if ('reason' in read) problems.push(read);
+    else records.push(read);
   }
-  return { questions, problems };
+  return { records, problems };
+}
+
+/** The questions of {@link parseRecords}, each with the conversation before it. */
+export function parseConversations(text: string): { questions: DataQuestion[]; problems: DataProblem[] } {
+  const { records, problems } = parseRecords(text);
+  return { questions: records.flatMap(questionsOf), problems };
+}
+
+function questionsOf({ id, task, image, messages }: DataRecord): DataQuestion[] {
+  return Array.from({ length: messages.length / 2 }, (_, turn) => ({
+    id: turn === 0 ? id : `${id}#${turn + 1}`,
+    task,
+    image,
+    messages: messages.slice(0, 2 * turn + 1),
+    answer: messages[2 * turn + 1]!.content,
+  }));
 }
 
 function rowsOf(text: string, problems: DataProblem[]): { row: string; value: unknown }[] {
@@ -69,7 +94,7 @@ function rowsOf(text: string, problems: DataProblem[]): { row: string; value: un
   });
 }
 
-function readRecord(value: unknown, row: string): DataQuestion[] | DataProblem {
+function readRecord(value: unknown, row: string): DataRecord | DataProblem {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return { id: row, reason: 'it is not an object' };
   const { id: given, image: path, task = NO_TASK, conversations } = value as Record<string, unknown>;
@@ -84,22 +109,15 @@ function readRecord(value: unknown, row: string): DataQuestion[] | DataProblem {
   if (conversations.length === 0 || conversations.length % 2 !== 0)
     return bad('its turns are not pairs of human and gpt');
 
-  const questions: DataQuestion[] = [];
   const messages: ChatMessage[] = [];
   for (const [i, turn] of (conversations as unknown[]).entries()) {
     const { from, value: said } = (turn ?? {}) as Record<string, unknown>;
     const expected = i % 2 === 0 ? 'human' : 'gpt';
     if (from !== expected || typeof said !== 'string')
       return bad(`turn ${i + 1} is not {"from": "${expected}", "value": text}`);
-    if (expected === 'human') {
-      if (image === null && said.includes(IMAGE_PLACEHOLDER))
-        return bad(`it says ${IMAGE_PLACEHOLDER} and names no "image"`);
-      messages.push({ role: 'user', content: said });
-      continue;
-    }
-    const nth = (i + 1) / 2;
-    questions.push({ id: nth === 1 ? id : `${id}#${nth}`, task, image, messages: [...messages], answer: said });
-    messages.push({ role: 'assistant', content: said });
+    if (expected === 'human' && image === null && said.includes(IMAGE_PLACEHOLDER))
+      return bad(`it says ${IMAGE_PLACEHOLDER} and names no "image"`);
+    messages.push({ role: expected === 'human' ? 'user' : 'assistant', content: said });
   }
-  return questions;
+  return { id, task, image, messages };
 }

@@ -106,7 +106,7 @@ export function createEngine(platform: EnginePlatform): Engine {
 
   async function load(
     source: ModelSource,
-    { quantize, signal, onProgress }: LoadOptions = {},
+    { quantize, adapter, signal, onProgress }: LoadOptions = {},
   ): Promise<LoadedModel> {
     const report = (stage: LoadProgress['stage'], progress: Partial<LoadProgress> = {}) =>
       onProgress?.({ stage, loadedBytes: 0, totalBytes: 0, bytesPerSecond: 0, etaSeconds: null, fromStorage: false, ...progress });
@@ -119,6 +119,7 @@ export function createEngine(platform: EnginePlatform): Engine {
       report('weights', { totalBytes: folder.tensorBytes });
       const session = await Session.open(folder, device, {
         quantize,
+        adapter,
         signal,
         onProgress: (progress) => report('weights', (latest = progress)),
       });

@@ -19,6 +19,7 @@ import { tileImage } from '../tiling/tile-image.ts';
 import type { RgbImage, Tiling } from '../tiling/types.ts';
 import { requireTokenizer, type ModelDescription, type ModelFolder } from '../weights/model-folder.ts';
 import type { StreamProgress } from '../weights/stream.ts';
+import { applyAdapter, type AdapterFiles } from './adapter.ts';
 import type { CallOptions, ChatEvent, ChatRequest, ChatResult, Quantization } from './api.ts';
 import { imageTokenIdOf, stopIdsOf } from './special-tokens.ts';
 import { encodeTiles } from './vision.ts';
@@ -99,7 +100,11 @@ export class Session {
   static async open(
     folder: ModelFolder,
     device: Device,
-    options: CallOptions & { quantize?: Quantization; onProgress?: (progress: StreamProgress) => void } = {},
+    options: CallOptions & {
+      quantize?: Quantization;
+      adapter?: AdapterFiles;
+      onProgress?: (progress: StreamProgress) => void;
+    } = {},
   ): Promise<Session> {
     const start = performance.now();
     // `forward` works on ids, so a folder without a tokenizer is still a model.
@@ -107,6 +112,7 @@ export class Session {
     const keepHalves = device.info.backend === 'webgpu';
     const model = await loadModel(folder, { ...options, keepHalves }, text?.imageTokenId ?? null);
     try {
+      if (options.adapter) applyAdapter(model, options.adapter);
       await device.check();
       const stopIds = stopIdsOf(folder, text?.tokenizer ?? null);
       return new Session(model, text, stopIds, device, performance.now() - start);
@@ -206,9 +212,10 @@ export class Session {
     this.model.dispose();
   }
 
-  private requireText(): TextSide {
+  /** @throws NvlmError `not-found` without a tokenizer */
+  requireText(): TextSide {
     if (this.text) return this.text;
-    throw new NvlmError('not-found', 'This model folder has no tokenizer, so it cannot chat.', 'Add its tokenizer.json, or use `forward` with token ids.');
+    throw new NvlmError('not-found', 'This model folder has no tokenizer, so it cannot read or write text.', 'Add its tokenizer.json, or use `forward` with token ids.');
   }
 
   /** Decodes, tiles and encodes a picture, or finds that it is the last one again. */

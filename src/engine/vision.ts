@@ -17,7 +17,16 @@ export async function encodeTiles(
   model: NvlmModel,
   pixels: Float32Array,
   tiles: number,
-  { signal, onTiles }: { signal?: AbortSignal; onTiles?: (done: number) => void } = {},
+  {
+    signal,
+    onTiles,
+    encode = (pixels, tiles) => model.imageFeatures(pixels, tiles),
+  }: {
+    signal?: AbortSignal;
+    onTiles?: (done: number) => void;
+    /** What is computed of a few tiles; training wants another part than chat. */
+    encode?: (pixels: Float32Array, tiles: number) => Tensor3D;
+  } = {},
 ): Promise<Tensor3D> {
   const { vision } = model.config;
   const rows = vision ? (vision.imageSize / vision.patchSize) ** 2 + 1 : 1;
@@ -28,7 +37,7 @@ export async function encodeTiles(
     for (let tile = 0; tile < tiles; tile += atOnce) {
       throwIfAborted(signal);
       const count = Math.min(atOnce, tiles - tile);
-      parts.push(model.imageFeatures(pixels.subarray(tile * perTile, (tile + count) * perTile), count));
+      parts.push(encode(pixels.subarray(tile * perTile, (tile + count) * perTile), count));
       onTiles?.(tile + count);
       await yieldToEventLoop();
     }

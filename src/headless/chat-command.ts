@@ -4,6 +4,7 @@ import { assertPrompt } from '../text/prompt-limits.ts';
 import type { ChatMessage } from '../text/types.ts';
 import { decodeImage } from '../tiling/decode.ts';
 import { MAX_TILES } from '../tiling/options.ts';
+import { ADAPTER_HELP } from './adapter-folder.ts';
 import {
   number,
   required,
@@ -20,6 +21,7 @@ import { quantizationOf, withQuantizeOptions, type QuantizeOptions } from './qua
 
 interface ChatOptions extends CommonOptions, Sampling, QuantizeOptions {
   model: string;
+  adapter?: string;
   image?: string;
   prompt?: string;
   maxTiles?: number;
@@ -34,6 +36,7 @@ export function addChat(program: Command, run: Run): void {
       .command('chat')
       .description('Ask a question, about an image or without one.')
       .option('--model <model>', MODEL_HELP, 'nano-d')
+      .option('--adapter <folder>', ADAPTER_HELP)
       .option('--image <file>', 'PNG, JPEG or WebP file')
       .option('--prompt <text>', 'the question (required); - reads it from standard input')
       .option('--max-new-tokens <n>', 'length limit of the answer', wholeNumber(1, MOST_NEW_TOKENS), 256)
@@ -64,7 +67,10 @@ async function chat(options: ChatOptions, context: Context) {
   assertPrompt(messages);
   if (image) await decodeImage(image);
 
-  const { engine, loaded } = await openEngine(options.model, context, quantizationOf(options));
+  const { engine, loaded } = await openEngine(options.model, context, {
+    quantize: quantizationOf(options),
+    adapter: options.adapter,
+  });
   const { temperature, topK, topP, repetitionPenalty, seed, maxTiles, maxNewTokens } = options;
   const sampling: Sampling = { temperature, topK, topP, repetitionPenalty, seed };
   const result = await engine.chat(

@@ -1,10 +1,12 @@
-import { stat, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { evaluate, shuffleImages, type EvalProblem, type EvalResult } from '../engine/eval.ts';
+import { evaluate, shuffleImages, type EvalResult } from '../engine/eval.ts';
 import { parseConversations } from '../engine/conversation-data.ts';
 import { NvlmError } from '../errors.ts';
+import { ADAPTER_HELP } from './adapter-folder.ts';
 import { required, withCommonOptions, wholeNumber, type CommonOptions, type Context, type Run } from './command.ts';
+import { dataFile, warnOfProblems } from './data-file.ts';
 import { formatPercent, formatTable } from './format.ts';
 import { readImageFile, readInput } from './input-files.ts';
 import { MODEL_HELP } from './model-source.ts';
@@ -13,6 +15,7 @@ import { quantizationOf, withQuantizeOptions, type QuantizeOptions } from './qua
 
 interface EvalOptions extends CommonOptions, QuantizeOptions {
   model?: string;
+  adapter?: string;
   data?: string;
   limit?: number;
   shuffleImages?: boolean;
@@ -20,8 +23,6 @@ interface EvalOptions extends CommonOptions, QuantizeOptions {
 }
 
 const MOST_DATA_BYTES = 256 * 2 ** 20;
-/** Further ones are only counted. */
-const MOST_PROBLEMS_LISTED = 20;
 
 export function addEval(program: Command, run: Run): void {
   const command = withCommonOptions(
@@ -31,6 +32,7 @@ export function addEval(program: Command, run: Run): void {
         'Exact match of whole greedy answers, by task. "chance" is what always giving the most frequent answer scores.',
       )
       .option('--model <model>', `required: ${MODEL_HELP}`)
+      .option('--adapter <folder>', ADAPTER_HELP)
       .option('--data <folder>', 'required: folder with data.json or data.jsonl (LLaVA), or such a file')
       .option('--limit <n>', 'ask the first n questions only', wholeNumber(1))
       .option(
@@ -57,7 +59,10 @@ async function evalModel(options: EvalOptions, context: Context) {
       'Give LLaVA records: id, image, conversations.',
     );
   }
-  const { engine, device } = await openEngine(model, context, quantizationOf(options));
+  const { engine, device } = await openEngine(model, context, {
+    quantize: quantizationOf(options),
+    adapter: options.adapter,
+  });
   const result = await evaluate(asked, (request, options) => engine.chat(request, options), {
     signal: context.signal,
     readImage: (path) => readImageFile(resolve(dirname(file), path)),
@@ -70,26 +75,6 @@ async function evalModel(options: EvalOptions, context: Context) {
     document: { tasks, accuracy, backend: device.backend },
     text: `${describe(result)}\n${model} on ${deviceName(device)}`,
   };
-}
-
-async function dataFile(data: string): Promise<string> {
-  const found = await stat(data).catch(() => null);
-  if (found?.isFile()) return data;
-  for (const name of found ? ['data.json', 'data.jsonl'] : []) {
-    const file = join(data, name);
-    if ((await stat(file).catch(() => null))?.isFile()) return file;
-  }
-  throw new NvlmError(
-    'not-found',
-    found ? `There is neither data.json nor data.jsonl in "${data}".` : `There is no folder "${data}".`,
-    'Name a folder that `nvlm data desk` made, or a LLaVA JSON or JSONL file.',
-  );
-}
-
-function warnOfProblems(problems: readonly EvalProblem[], { warn }: Context): void {
-  for (const { id, reason } of problems.slice(0, MOST_PROBLEMS_LISTED)) warn(`left out ${id}: ${reason}`);
-  const more = problems.length - MOST_PROBLEMS_LISTED;
-  if (more > 0) warn(`left out ${more} more`);
 }
 
 function describe({ tasks, accuracy, answers }: EvalResult): string {

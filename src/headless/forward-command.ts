@@ -5,6 +5,7 @@ import { nodePlatform } from '../device/node.ts';
 import { NvlmError } from '../errors.ts';
 import { openModelFolder } from '../weights/model-folder.ts';
 import { parseSafetensors, writeSafetensors, type TensorData } from '../weights/safetensors.ts';
+import { ADAPTER_HELP, readAdapterFolder } from './adapter-folder.ts';
 import { required, withCommonOptions, type CommonOptions, type Context, type Run } from './command.ts';
 import { readInput } from './input-files.ts';
 import { MODEL_HELP, modelSource } from './model-source.ts';
@@ -14,6 +15,7 @@ import { quantizationOf, withQuantizeOptions, type QuantizeOptions } from './qua
 
 interface ForwardOptions extends CommonOptions, QuantizeOptions {
   model?: string;
+  adapter?: string;
   inputs?: string;
   output?: string;
 }
@@ -27,6 +29,7 @@ export function addForward(program: Command, run: Run): void {
       .command('forward')
       .description('One forward pass on token ids and pixel values: logits, and image features after the connector.')
       .option('--model <model>', `required: ${MODEL_HELP}`)
+      .option('--adapter <folder>', ADAPTER_HELP)
       .option(
         '--inputs <file>',
         'required: safetensors with input_ids, and pixel_values, cross_mask, tag_ids where they apply',
@@ -42,6 +45,7 @@ async function forwardOnce(options: ForwardOptions, context: Context) {
   const output = required(options.output, '--output');
   const { signal, backend } = context;
   const tensors = parseSafetensors(await readInput(inputs, MOST_INPUT_BYTES), inputs);
+  const adapter = options.adapter === undefined ? undefined : await readAdapterFolder(options.adapter);
   const source = await modelSource(model);
   const folder = await openModelFolder(await openFiles(source, { signal }), signal);
 
@@ -54,6 +58,7 @@ async function forwardOnce(options: ForwardOptions, context: Context) {
   warnOfSoftwareAdapter(device.info, context);
   const session = await Session.open(folder, device, {
     quantize: quantizationOf(options),
+    adapter,
     signal,
     onProgress: (progress) => reportLoading(model, progress, context),
   }).catch((error: unknown) => {

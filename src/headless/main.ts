@@ -10,6 +10,7 @@ import { addForward } from './forward-command.ts';
 import { addInspect } from './inspect-command.ts';
 import { Progress } from './progress.ts';
 import { addSynth } from './synth-command.ts';
+import { addTrain } from './train-command.ts';
 import { addVerify } from './verify-command.ts';
 
 const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -54,12 +55,12 @@ async function parse(argv: readonly string[], json: boolean, progress: Progress)
     exitCode = outcome.interrupted ? EXIT.interrupted : outcome.failed ? EXIT.failed : EXIT.ok;
   };
   const program = new Command('nvlm')
-    .description('Chat with images and look into NVLM-D, NVLM-X and NVLM-H from the command line.')
+    .description('Chat with images, look into and fine-tune NVLM-D, NVLM-X and NVLM-H from the command line.')
     .version(packageJson.version)
     .addOption(jsonOption().hideHelp())
     .exitOverride()
     .configureOutput({ outputError: () => undefined });
-  for (const add of [addInspect, addChat, addForward, addData, addEval, addSynth, addVerify]) add(program, run);
+  for (const add of [addInspect, addChat, addForward, addData, addEval, addTrain, addSynth, addVerify]) add(program, run);
   await program.parseAsync(argv, { from: 'user' });
   return exitCode;
 }
@@ -97,7 +98,7 @@ function usageError(error: CommanderError, argv: readonly string[]): PlainError 
   return toPlainError(new NvlmError('usage', message, `See what there is: nvlm${command} --help`));
 }
 
-const COMMANDS = ['inspect', 'chat', 'forward', 'eval', 'synth', 'verify'];
+const COMMANDS = ['inspect', 'chat', 'forward', 'eval', 'train', 'synth', 'verify'];
 
 function sentence(message: string): string {
   const text = message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');

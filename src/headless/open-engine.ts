@@ -1,4 +1,5 @@
 import type { DeviceInfo, Engine, LoadedModel, LoadProgress, Quantization } from '../engine/api.ts';
+import { readAdapterFolder } from './adapter-folder.ts';
 import type { Context } from './command.ts';
 import { modelSource } from './model-source.ts';
 import { nodeEnginePlatform } from './node-platform.ts';
@@ -7,15 +8,21 @@ import { nodeEnginePlatform } from './node-platform.ts';
 export async function openEngine(
   model: string,
   context: Context,
-  quantize?: Quantization,
+  { quantize, adapter }: { quantize?: Quantization; adapter?: string } = {},
 ): Promise<{ engine: Engine; device: DeviceInfo; loaded: LoadedModel }> {
   const source = await modelSource(model);
+  const adapterFiles = adapter === undefined ? undefined : await readAdapterFolder(adapter);
   const { createEngine } = await import('../engine/engine.ts');
   const engine = createEngine(nodeEnginePlatform());
   const device = await engine.openDevice(context.backend);
   warnOfSoftwareAdapter(device, context);
   const onProgress = (progress: LoadProgress) => reportLoading(model, progress, context);
-  const loaded = await engine.load(source, { quantize, signal: context.signal, onProgress });
+  const loaded = await engine.load(source, {
+    quantize,
+    adapter: adapterFiles,
+    signal: context.signal,
+    onProgress,
+  });
   return { engine, device, loaded };
 }
 

@@ -40,6 +40,14 @@ export class Progress {
     this.show(this.line(done, total, unit));
   }
 
+  /** A line of the caller's own, as often as {@link update} shows one. */
+  say(line: string): void {
+    const now = this.now();
+    if (now - this.shownAt < (this.stream.isTTY ? TERMINAL_EVERY_MS : LOG_EVERY_MS)) return;
+    this.shownAt = now;
+    this.show(line);
+  }
+
   /** Takes the line back from a terminal, before anything else is printed. */
   clear(): void {
     if (this.lineLength > 0) this.stream.write(`\r${' '.repeat(this.lineLength)}\r`);

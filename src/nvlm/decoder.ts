@@ -39,6 +39,8 @@ export type LayerRunner = (index: number, inputs: LayerInputs, layer: (inputs: L
 export interface LayerInputs {
   x: Tensor2D;
   cross: KeysAndValues | null;
+  /** Integers that say where rows and keys stand. */
+  places: Pick<DecoderContext, 'positions' | 'starts' | 'rowTiles'> & { keyTiles: Tensor2D | null };
 }
 
 function selfAttention(x: Tensor2D, layer: number, config: NvlmConfig, weights: Weights, context: DecoderContext): Tensor2D {
@@ -93,13 +95,14 @@ function gatedCrossAttention(
 }
 
 /** One decoder layer: self-attention → gated cross-attention where the layer has one → SwiGLU, all on the residual stream [R, C]. */
-function decoderLayer({ x, cross }: LayerInputs, layer: number, config: NvlmConfig, weights: Weights, context: DecoderContext): Tensor2D {
+function decoderLayer({ x, cross, places }: LayerInputs, layer: number, config: NvlmConfig, weights: Weights, context: DecoderContext): Tensor2D {
   const name = names.decoderLayer(config, layer);
   const { rmsNormEps } = config.llm;
   const normed = rmsNorm(x, weights.vector(`${name}.input_layernorm.weight`), rmsNormEps);
   let h = x.add<Tensor2D>(selfAttention(normed, layer, config, weights, context));
-  if (cross && context.cross && context.rowTiles) {
-    h = h.add<Tensor2D>(gatedCrossAttention(h, layer, config, weights, cross, context.cross.keyTiles, context.rowTiles));
+  const { keyTiles, rowTiles } = places;
+  if (cross && keyTiles && rowTiles) {
+    h = h.add<Tensor2D>(gatedCrossAttention(h, layer, config, weights, cross, keyTiles, rowTiles));
   }
   const inner = rmsNorm(h, weights.vector(`${name}.post_attention_layernorm.weight`), rmsNormEps);
   const gated = swiglu(project(inner, `${name}.mlp.gate_proj`, weights), project(inner, `${name}.mlp.up_proj`, weights));
@@ -109,10 +112,12 @@ function decoderLayer({ x, cross }: LayerInputs, layer: number, config: NvlmConf
 /** Embedded rows [R, C] → final-norm hidden states [R, C]. */
 export function decode(embedded: Tensor2D, config: NvlmConfig, weights: Weights, context: DecoderContext): Tensor2D {
   return tf.tidy(() => {
+    const { positions, starts, rowTiles, cross } = context;
+    const places = { positions, starts, rowTiles, keyTiles: cross?.keyTiles ?? null };
     let x = embedded;
     for (let layer = 0; layer < config.llm.layers; layer++) {
-      const run = (inputs: LayerInputs) => tf.tidy(() => decoderLayer(inputs, layer, config, weights, context));
-      const inputs = { x, cross: context.cross?.layers.get(layer) ?? null };
+      const run = (inputs: LayerInputs) => tf.tidy(() => decoderLayer(inputs, layer, config, weights, { ...context, ...inputs.places }));
+      const inputs = { x, cross: context.cross?.layers.get(layer) ?? null, places };
       x = context.runLayer ? context.runLayer(layer, inputs, run) : run(inputs);
     }
     return rmsNorm(x, weights.vector(names.finalNorm(config)), config.llm.rmsNormEps);

@@ -1,0 +1,222 @@
+import type { Tensor3D } from '@tensorflow/tfjs';
+import type { Device } from '../device/types.ts';
+import { NvlmError, throwIfAborted } from '../errors.ts';
+import type { NvlmModel } from '../nvlm/model.ts';
+import { Batches } from '../training/batches.ts';
+import { restoreCheckpoint, runIdentity, writeCheckpoint, writeTrained } from '../training/checkpoint.ts';
+import type { AdapterModule } from '../training/lora.ts';
+import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, adapterConfig } from '../training/peft.ts';
+import type { RunConfig } from '../training/run-config.ts';
+import { Trainer, type StepResult, type TrainingSample } from '../training/trainer.ts';
+import type { CallOptions } from './api.ts';
+import { parseRecords, type DataProblem, type DataRecord } from './conversation-data.ts';
+import type { TextSide } from './session.ts';
+import { planExamples, TrainingImages, type ReadImage } from './train-data.ts';
+import { yieldToEventLoop } from './yield.ts';
+
+export { parseRun } from '../training/run-config.ts';
+
+export const CHECKPOINT = 'checkpoint.safetensors';
+export const LOG = 'log.jsonl';
+
+/** Where a run's files go: a folder on disk, or the browser's storage. */
+export interface RunFolder {
+  read(path: string): Promise<Uint8Array | null>;
+  /** All or nothing: a reader never sees half a file. */
+  write(path: string, bytes: Uint8Array): Promise<void>;
+  append(path: string, text: string): Promise<void>;
+}
+
+export interface TrainRequest {
+  model: NvlmModel;
+  text: TextSide;
+  device: Device;
+  run: RunConfig;
+  /** LLaVA records, JSON or JSONL. */
+  data: string;
+  /** The same for the text-only blend; null = the records of `data` without a picture. */
+  textData: string | null;
+  readImage: ReadImage;
+  /** What a LoRA run starts from; null = a fresh adapter. */
+  adapter: AdapterModule[] | null;
+  output: RunFolder;
+  resume: boolean;
+}
+
+/** One line of the log. */
+export interface TrainStep extends StepResult {
+  ms: number;
+}
+
+export interface TrainOptions extends CallOptions {
+  onPlanned?: (done: number, total: number) => void;
+  onProblems?: (problems: readonly DataProblem[]) => void;
+  onStep?: (step: TrainStep) => void;
+}
+
+export interface TrainResult {
+  /** Steps that the run has behind it, those before a resume included. */
+  steps: number;
+  /** The step at which this call began. */
+  resumedFrom: number;
+  /** Of the last step; null when there was none to do. */
+  loss: number | null;
+  /** Numbers trained. */
+  parameters: number;
+  records: number;
+  problems: DataProblem[];
+  /** Positions computed by this call. */
+  tokens: number;
+  /** Ctrl-C, or the page was left: a resumable checkpoint was written. */
+  interrupted: boolean;
+}
+
+/**
+ * Runs a training run to its end, or until the signal fires, which leaves a resumable checkpoint. Every random choice depends on
+ * seed and step alone, so a resumed run has the losses of one that was never stopped.
+ *
+ * @throws NvlmError `usage`, `bad-data` when no record can be used, `not-a-number` on divergence (the last good checkpoint stays),
+ *   device errors
+ */
+export async function train(request: TrainRequest, options: TrainOptions = {}): Promise<TrainResult> {
+  const { model, device, run, adapter } = request;
+  try {
+    const pools = await readPools(request, options);
+    const trainer = await Trainer.create(model, run, device, adapter);
+    const images = new TrainingImages(model, trainer, request.readImage, run.maxTiles);
+    try {
+      return await runSteps({ ...request, ...pools, trainer, images }, options);
+    } finally {
+      images.dispose();
+      trainer.settle();
+      trainer.dispose();
+    }
+  } catch (error) {
+    throw device.explain(error);
+  }
+}
+
+interface Pools {
+  examples: Awaited<ReturnType<typeof planExamples>>['examples'];
+  /** How many of them, from the first, are the main pool; the rest is the text-only one. */
+  mainCount: number;
+  problems: DataProblem[];
+}
+
+async function readPools({ run, data, textData, text, readImage }: TrainRequest, options: TrainOptions): Promise<Pools> {
+  const { records, problems } = parseRecords(data);
+  let main: DataRecord[] = records;
+  let texts: DataRecord[] = [];
+  if (run.text) {
+    const blend = textData === null ? { records, problems: [] } : parseRecords(textData);
+    texts = blend.records.filter(({ image }) => image === null);
+    problems.push(...blend.problems);
+    if (textData === null) main = records.filter(({ image }) => image !== null);
+  }
+  const total = main.length + texts.length;
+  const plan = (some: DataRecord[], before: number) =>
+    planExamples(text, some, readImage, {
+      signal: options.signal,
+      maxTiles: run.maxTiles,
+      onProgress: (done) => options.onPlanned?.(before + done, total),
+    });
+  const first = await plan(main, 0);
+  const second = await plan(texts, main.length);
+  problems.push(...first.problems, ...second.problems);
+  options.onProblems?.(problems);
+  for (const [pool, what] of [[first, 'record'], ...(run.text ? [[second, 'text-only record'] as const] : [])] as const) {
+    if (pool.examples.length > 0) continue;
+    const why = problems[0] ? ` The first, ${problems[0].id}: ${problems[0].reason}.` : '';
+    throw new NvlmError('bad-data', `There is no ${what} to learn from.${why}`, 'Give LLaVA records: id, image, conversations.');
+  }
+  return { examples: [...first.examples, ...second.examples], mainCount: first.examples.length, problems };
+}
+
+async function runSteps(
+  { examples, mainCount, problems, trainer, images, run, output, resume, device }: TrainRequest & Pools & { trainer: Trainer; images: TrainingImages },
+  { signal, onStep }: TrainOptions,
+): Promise<TrainResult> {
+  const identity = runIdentity(run, examples.length);
+  const first = resume ? await resumeFrom(output, trainer, identity) : 0;
+  if (!resume) await output.write(LOG, new Uint8Array(0));
+  const lengths = examples.map(({ plan }) => plan.inputIds.length);
+  const batches = new Batches(lengths.slice(0, mainCount), lengths.slice(mainCount), { ...run, textRatio: run.text?.ratio ?? 0 });
+  const state = { step: first, saved: first, loss: null as number | null, tokens: 0 };
+  const save = async () => {
+    await writeFiles(trainer, state.step, identity, run, output, device);
+    state.saved = state.step;
+  };
+  const result = (interrupted: boolean): TrainResult => ({
+    steps: state.step,
+    resumedFrom: first,
+    loss: state.loss,
+    parameters: trainer.parameters,
+    records: examples.length,
+    problems,
+    tokens: state.tokens,
+    interrupted,
+  });
+
+  try {
+    while (state.step < run.steps) {
+      throwIfAborted(signal);
+      const start = performance.now();
+      const samples: TrainingSample[][] = [];
+      for (let part = 0; part < run.accumulate; part++) {
+        const picked = batches.at(state.step * run.accumulate + part).map((index) => examples[index]!);
+        const batch: TrainingSample[] = [];
+        for (const { plan, image } of picked) batch.push({ plan, image: await imageOf(image, images, signal) });
+        samples.push(batch);
+      }
+      const step: TrainStep = { ...(await trainer.step(state.step, samples)), ms: performance.now() - start };
+      images.trim();
+      state.step++;
+      state.loss = step.loss;
+      state.tokens += step.tokens;
+      await output.append(LOG, `${JSON.stringify(logLine(step))}\n`);
+      onStep?.(step);
+      if (state.step % run.checkpointEvery === 0) await save();
+      await yieldToEventLoop();
+    }
+  } catch (error) {
+    if (!(error instanceof NvlmError)) throw error;
+    if (error.code === 'cancelled') {
+      if (state.step > state.saved) await save();
+      return result(true);
+    }
+    // The weights are still those of the step before; kept when nothing was kept yet, and never over an older good state.
+    if (error.code === 'not-a-number' && state.saved === 0 && state.step > 0) await save().catch(() => undefined);
+    throw error;
+  }
+  if (state.step > state.saved) await save();
+  return result(false);
+}
+
+async function imageOf(path: string | null, images: TrainingImages, signal: AbortSignal | undefined): Promise<Tensor3D | null> {
+  return path === null ? null : images.get(path, signal);
+}
+
+function logLine({ step, loss, lr, gradNorm, tokens, ms }: TrainStep): object {
+  return { step, loss, lr, gradNorm, tokens, ms: Math.round(10 * ms) / 10 };
+}
+
+async function writeFiles(trainer: Trainer, step: number, identity: string, run: RunConfig, output: RunFolder, device: Device): Promise<void> {
+  await output.write(CHECKPOINT, await writeCheckpoint(trainer.tensors, step, identity, device));
+  if (!run.lora) return;
+  const { rank, alpha, dropout, targets } = run.lora;
+  await output.write(ADAPTER_WEIGHTS, await writeTrained(trainer.tensors, device));
+  const config = adapterConfig({ rank, alpha, dropout, targets, base: run.model });
+  await output.write(ADAPTER_CONFIG, new TextEncoder().encode(config));
+}
+
+/** Restores the checkpoint and cuts the log back to it: steps after it are done again. */
+async function resumeFrom(output: RunFolder, trainer: Trainer, identity: string): Promise<number> {
+  const bytes = await output.read(CHECKPOINT);
+  if (!bytes) throw new NvlmError('not-found', 'There is no checkpoint to resume from.', 'Leave --resume out to start the run.');
+  const step = restoreCheckpoint(bytes, CHECKPOINT, trainer.tensors, identity);
+  const log = new TextDecoder().decode((await output.read(LOG)) ?? new Uint8Array(0));
+  const kept = log.split('\n').slice(0, step);
+  const text = kept.length > 0 ? `${kept.join('\n').trimEnd()}\n` : '';
+  await output.write(LOG, new TextEncoder().encode(step === 0 ? '' : text));
+  return step;
+}

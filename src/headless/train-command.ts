@@ -1,0 +1,156 @@
+import { stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { nodePlatform } from '../device/node.ts';
+import { isBundled } from '../engine/bundled-models.ts';
+import type { TrainResult, TrainStep } from '../engine/train.ts';
+import { NvlmError } from '../errors.ts';
+import { openModelFolder } from '../weights/model-folder.ts';
+import { readAdapterFolder } from './adapter-folder.ts';
+import { required, withCommonOptions, wholeNumber, type CommonOptions, type Context, type Run } from './command.ts';
+import { dataFile, warnOfProblems } from './data-file.ts';
+import { formatDuration } from './format.ts';
+import { readImageFile, readInput } from './input-files.ts';
+import { modelSource } from './model-source.ts';
+import { openFiles } from './node-platform.ts';
+import { deviceName, reportLoading, warnOfSoftwareAdapter } from './open-engine.ts';
+import { nodeRunFolder } from './run-folder.ts';
+
+interface TrainOptions extends CommonOptions {
+  config?: string;
+  resume?: boolean;
+  force?: boolean;
+  out?: string;
+  steps?: number;
+}
+
+const MOST_RUN_BYTES = 2 ** 20;
+const MOST_DATA_BYTES = 256 * 2 ** 20;
+
+export function addTrain(program: Command, run: Run): void {
+  withCommonOptions(
+    program
+      .command('train')
+      .description(
+        'Fine-tune a model by a run file: connector and cross-attention, the whole decoder, or a LoRA adapter. ' +
+          'Writes log.jsonl and a checkpoint; Ctrl-C leaves one too.',
+      )
+      .option('--config <file>', 'required: run file (JSON); paths in it are relative to it')
+      .option('--resume', "continue from the checkpoint in the run's folder")
+      .option('--force', "start again over what an earlier run left in the run's folder")
+      .option('--out <folder>', 'where log and checkpoint go, instead of the run file\'s "out"')
+      .option('--steps <n>', 'how many steps, instead of the run file\'s "steps"', wholeNumber(1)),
+  ).action((options: TrainOptions) => run(options, (context) => trainModel(options, context)));
+}
+
+async function trainModel(options: TrainOptions, context: Context) {
+  const { signal, backend, progress } = context;
+  const file = required(options.config, '--config');
+  const beside = (path: string) => resolve(dirname(file), path);
+  const json = await readRunFile(file);
+  const engine = await Promise.all([
+    import('../device/open-device.ts'),
+    import('../engine/session.ts'),
+    import('../engine/train.ts'),
+    import('../engine/adapter.ts'),
+  ]);
+  const [{ openDevice }, { Session }, { train, parseRun, CHECKPOINT }, { readAdapter }] = engine;
+  const parsed = parseRun(json, file);
+  const run = { ...parsed, steps: options.steps ?? parsed.steps };
+  const out = options.out ?? (run.out === null ? null : beside(run.out));
+  if (out === null) throw new NvlmError('usage', 'The run has no folder to write to.', 'Give --out, or "out" in the run file.');
+  const output = nodeRunFolder(out);
+  await refuseOverwriting(output.read(CHECKPOINT), out, options);
+
+  const data = await dataFile(beside(run.data));
+  const textData = run.text?.data ? await dataFile(beside(run.text.data)) : null;
+  const readText = async (path: string) => new TextDecoder().decode(await readInput(path, MOST_DATA_BYTES));
+  const init = run.lora?.init ? await readAdapterFolder(beside(run.lora.init)) : null;
+  const source = await modelSource(await modelName(run.model, beside));
+  const folder = await openModelFolder(await openFiles(source, { signal }), signal);
+  const device = await openDevice(backend, nodePlatform());
+  warnOfSoftwareAdapter(device.info, context);
+  const session = await Session.open(folder, device, {
+    signal,
+    onProgress: (loading) => reportLoading(run.model, loading, context),
+  }).catch((error: unknown) => {
+    throw device.explain(error);
+  });
+
+  const pace = new Pace(run.steps);
+  const result = await train(
+    {
+      model: session.model,
+      text: session.requireText(),
+      device,
+      run,
+      data: await readText(data),
+      textData: textData && (await readText(textData)),
+      readImage: (path) => readImageFile(resolve(dirname(data), path)),
+      adapter: init && readAdapter(session.model, init),
+      output,
+      resume: options.resume ?? false,
+    },
+    {
+      signal,
+      onPlanned: (done, total) => progress.update('Reading the data', done, total, 'records'),
+      onProblems: (problems) => warnOfProblems(problems, context),
+      onStep: (step) => progress.say(pace.line(step)),
+    },
+  );
+  const { problems, ...summary } = result;
+  return {
+    document: { ...summary, problems: problems.length, out, backend: device.info.backend, adapter: device.info.adapter },
+    text: `${describe(result)} on ${deviceName(device.info)}; log and checkpoint are in ${out}`,
+    interrupted: result.interrupted,
+  };
+}
+
+async function readRunFile(file: string): Promise<unknown> {
+  const text = new TextDecoder().decode(await readInput(file, MOST_RUN_BYTES));
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    throw new NvlmError('usage', `${file} is not JSON: ${(cause as Error).message}.`, 'Correct the run file.', { cause });
+  }
+}
+
+async function refuseOverwriting(checkpoint: Promise<Uint8Array | null>, out: string, { resume, force }: TrainOptions): Promise<void> {
+  if (resume && force) throw new NvlmError('usage', '--resume and --force contradict each other.', 'Give one of them.');
+  if ((await checkpoint) === null || resume || force) return;
+  throw new NvlmError('usage', `"${out}" holds the checkpoint of an earlier run.`, 'Add --resume or --force, or give another --out.');
+}
+
+/** A folder beside the run file, or whatever else `--model` takes. */
+async function modelName(model: string, beside: (path: string) => string): Promise<string> {
+  if (isBundled(model)) return model;
+  const found = await stat(beside(model)).catch(() => null);
+  return found?.isDirectory() ? beside(model) : model;
+}
+
+function describe({ steps, resumedFrom, loss, parameters, interrupted }: TrainResult): string {
+  const done = interrupted ? `Stopped after step ${steps}` : `${steps} steps`;
+  const from = resumedFrom > 0 ? `, from step ${resumedFrom}` : '';
+  const last = loss === null ? '' : `, last loss ${loss.toPrecision(4)}`;
+  return `${done}${from}${last}; ${parameters.toLocaleString('en')} parameters trained`;
+}
+
+/** Speed of the last steps and what is left of the run. */
+class Pace {
+  private msPerStep: number | null = null;
+
+  constructor(private readonly steps: number) {}
+
+  line({ step, loss, lr, tokens, ms }: TrainStep): string {
+    // The first step encodes pictures and compiles: it counts until there is another.
+    this.msPerStep = this.msPerStep === null || step <= 1 ? ms : 0.9 * this.msPerStep + 0.1 * ms;
+    const left = ((this.steps - step - 1) * this.msPerStep) / 1000;
+    return [
+      `step ${step + 1} of ${this.steps}`,
+      `loss ${loss.toPrecision(4)}`,
+      `lr ${lr.toExponential(1)}`,
+      `${((1000 * tokens) / ms).toFixed(0)} tokens/s`,
+      `${formatDuration(left)} left`,
+    ].join('  ');
+  }
+}

@@ -1,0 +1,111 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Variable } from '@tensorflow/tfjs';
+import type { Device } from '../device/types.ts';
+import { NvlmError } from '../errors.ts';
+import { headerLength, parseHeader, parseSafetensors, writeSafetensors, type LoadedTensor, type TensorData } from '../weights/safetensors.ts';
+import type { RunConfig } from './run-config.ts';
+import type { OptimizedTensor } from './trainer.ts';
+import { turned } from './trained-tensors.ts';
+
+/** Names of the optimiser's tensors, after PyTorch's. */
+const FIRST = 'optimizer.exp_avg.';
+const SECOND = 'optimizer.exp_avg_sq.';
+
+/**
+ * A run's state after `step` steps as one safetensors file: the trained tensors under their own names and in checkpoint
+ * orientation, AdamW's moments, and in the metadata the step and what the run was. Random numbers depend on seed and step alone,
+ * so the step is their state too.
+ *
+ * @throws NvlmError `not-a-number` rather than write a broken state over a good one
+ */
+export async function writeCheckpoint(tensors: readonly OptimizedTensor[], step: number, run: string, device: Device): Promise<Uint8Array> {
+  const data: TensorData[] = [];
+  for (const tensor of tensors) {
+    data.push(await stored(tensor, tensor.name, tensor.variable, device));
+    data.push(await stored(tensor, FIRST + tensor.name, tensor.first, device));
+    data.push(await stored(tensor, SECOND + tensor.name, tensor.second, device));
+  }
+  const counts = JSON.stringify(Object.fromEntries(tensors.map(({ name, count }) => [name, count])));
+  return writeSafetensors(data, { format: 'pt', step: String(step), counts, run });
+}
+
+/** The trained tensors alone, by name; of a LoRA run these are PEFT's `adapter_model.safetensors`. */
+export async function writeTrained(tensors: readonly OptimizedTensor[], device: Device): Promise<Uint8Array> {
+  const data: TensorData[] = [];
+  for (const tensor of tensors) data.push(await stored(tensor, tensor.name, tensor.variable, device));
+  return writeSafetensors(data, { format: 'pt' });
+}
+
+/**
+ * Puts a checkpoint's state into a trainer's tensors.
+ *
+ * @returns the step to go on with
+ * @throws NvlmError `usage` when another run made it, `bad-model` when it is damaged
+ */
+export function restoreCheckpoint(bytes: Uint8Array, file: string, tensors: readonly OptimizedTensor[], run: string): number {
+  const length = headerLength(bytes.subarray(0, 8), bytes.length, file);
+  const { metadata } = parseHeader(bytes.subarray(8, 8 + length), bytes.length, file);
+  if (metadata['run'] !== run) {
+    throw new NvlmError(
+      'usage',
+      `${file} belongs to a run with other settings or data.`,
+      'Resume with the run file that made it (steps may differ), or give another --out.',
+    );
+  }
+  const step = wholeNumber(Number(metadata['step']), file);
+  const counts = parseCounts(metadata['counts'], file);
+  const stored = parseSafetensors(bytes, file);
+  for (const tensor of tensors) {
+    restore(tensor, stored.get(tensor.name), tensor.variable, file);
+    restore(tensor, stored.get(FIRST + tensor.name), tensor.first, file);
+    restore(tensor, stored.get(SECOND + tensor.name), tensor.second, file);
+    tensor.count = wholeNumber(counts.get(tensor.name), file);
+  }
+  return step;
+}
+
+/** What must be equal for a checkpoint to continue a run: all that decides what a step does, but not how many there are. */
+export function runIdentity(run: RunConfig, records: number): string {
+  const { stage, trainable, batch, accumulate, optimizer, shuffle, bucket, seed, maxTiles } = run;
+  const lora = run.lora && { ...run.lora, init: run.lora.init !== null };
+  const text = run.text && { ratio: run.text.ratio, apart: run.text.data !== null };
+  return JSON.stringify({ stage, trainable, lora, batch, accumulate, optimizer, shuffle, bucket, seed, text, maxTiles, records });
+}
+
+async function stored(tensor: OptimizedTensor, name: string, variable: Variable, device: Device): Promise<TensorData> {
+  const values = await device.read(variable);
+  if (values.some((value) => !Number.isFinite(value))) {
+    throw new NvlmError(
+      'not-a-number',
+      `${name} holds values that are not numbers; the checkpoint before stays as it is.`,
+      'Lower the learning rate and resume from that checkpoint.',
+    );
+  }
+  const [rows, columns] = tensor.shape as [number, number];
+  const data = tensor.transposed ? turned(values, columns, rows) : Float32Array.from(values);
+  return { name, dtype: 'F32', shape: tensor.shape, data };
+}
+
+function restore(tensor: OptimizedTensor, stored: LoadedTensor | undefined, variable: Variable, file: string): void {
+  if (!stored || stored.dtype !== 'F32' || stored.shape.join() !== tensor.shape.join()) throw damaged(file, `${tensor.name} does not fit`);
+  const values = new Float32Array(stored.bytes.slice().buffer);
+  const [rows, columns] = tensor.shape as [number, number];
+  tf.tidy(() => variable.assign(tf.tensor(tensor.transposed ? turned(values, rows, columns) : values, variable.shape)));
+}
+
+function parseCounts(text: string | undefined, file: string): Map<string, unknown> {
+  try {
+    return new Map(Object.entries(JSON.parse(text ?? '') as object));
+  } catch {
+    throw damaged(file, 'its step counts are missing');
+  }
+}
+
+function wholeNumber(value: unknown, file: string): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw damaged(file, 'a step count is missing');
+}
+
+function damaged(file: string, why: string): NvlmError {
+  return new NvlmError('bad-model', `${file} cannot be resumed from: ${why}.`, 'Start the run again with another --out.');
+}

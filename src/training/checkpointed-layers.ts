@@ -1,0 +1,54 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
+import type { LayerInputs, LayerRunner } from '../nvlm/decoder.ts';
+
+/**
+ * Activation checkpointing (Chen et al. 2016): of a decoder layer only its inputs are kept for the backward pass, which runs the
+ * layer again. Memory falls from every intermediate of every layer to those of one; a step computes a third more.
+ *
+ * @param trainedOf the trained tensors that layer `index` reads, with cross-attention input or without
+ */
+export function checkpointedLayers(trainedOf: (index: number, crossAttends: boolean) => Tensor[]): LayerRunner {
+  return (index, { x, cross, places }, layer) => {
+    const trained = trainedOf(index, cross !== null);
+    const activations: Tensor[] = cross ? [x, cross.k, cross.v] : [x];
+    const run = tf.customGrad((...inputsAndSave) => {
+      const save = inputsAndSave.at(-1) as unknown as (tensors: Tensor[]) => void;
+      const inputs = inputsAndSave.slice(0, activations.length) as Tensor[];
+      const { keyTiles, rowTiles } = places;
+      // Integers have no gradient, but they must be there when the layer runs again.
+      const integers = [places.positions, places.starts, ...(keyTiles && rowTiles ? [keyTiles, rowTiles] : [])];
+      save([...inputs, ...integers]);
+      const gradFunc = (dy: Tensor, saved: Tensor[]) => {
+        const again = saved.slice(0, inputs.length);
+        const [positions, starts, keys, rows] = saved.slice(inputs.length);
+        const placesAgain = {
+          positions: positions as Tensor1D,
+          starts: starts as Tensor1D,
+          keyTiles: (keys as Tensor2D | undefined) ?? null,
+          rowTiles: (rows as Tensor2D | undefined) ?? null,
+        };
+        return recompute(() => layer(asInputs(again, placesAgain)), [...again, ...trained], dy);
+      };
+      return { value: layer(asInputs(inputs, places)), gradFunc };
+    });
+    return run(...activations, ...trained) as Tensor2D;
+  };
+}
+
+function asInputs([x, k, v]: Tensor[], places: LayerInputs['places']): LayerInputs {
+  return { x: x as Tensor2D, cross: k && v ? { k: k as Tensor3D, v: v as Tensor3D } : null, places };
+}
+
+/** Gradients of a function within a backward pass: tfjs has one tape at a time, so the outer one is set aside. */
+function recompute(f: () => Tensor, xs: Tensor[], dy: Tensor): Tensor[] {
+  const { state } = tf.engine();
+  const outer = state.activeTape;
+  try {
+    const { value, grads } = tf.engine().gradients(f, xs, dy, true);
+    value.dispose();
+    return xs.map((x, i) => grads[i] ?? tf.zerosLike(x));
+  } finally {
+    state.activeTape = outer;
+  }
+}

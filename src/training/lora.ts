@@ -1,0 +1,131 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Tensor2D } from '@tensorflow/tfjs';
+import { NvlmError } from '../errors.ts';
+import type { LinearWeight } from '../ops/types.ts';
+import type { LowRankUpdate, Weights } from '../nvlm/weights.ts';
+import { hashText, numbersFor } from './random.ts';
+import type { LoraConfig } from './run-config.ts';
+import { asVariable, turned, type TrainedTensor } from './trained-tensors.ts';
+
+/** One module's part of an adapter, as PEFT files hold it. */
+export interface AdapterModule {
+  /** Name of the linear, e.g. `language_model.model.layers.0.self_attn.q_proj`. */
+  module: string;
+  rank: number;
+  scale: number;
+  /** [rank, in] */
+  a: Float32Array;
+  /** [out, rank] */
+  b: Float32Array;
+}
+
+/**
+ * Names of the linears that end in one of the targets, as PEFT matches a list of `target_modules`. Never the vision encoder's.
+ *
+ * @throws NvlmError `usage` when a target fits nothing
+ */
+export function targetedModules(weights: Weights, targets: readonly string[]): string[] {
+  const modules = [...weights.linears.keys()]
+    .map((name) => name.replace(/\.weight$/, ''))
+    .filter((module) => !module.startsWith('vision_model.'));
+  const fits = (module: string, target: string) => module === target || module.endsWith(`.${target}`);
+  const idle = targets.find((target) => !modules.some((module) => fits(module, target)));
+  if (idle !== undefined) {
+    throw new NvlmError(
+      'usage',
+      `The LoRA target "${idle}" fits no linear of the decoder, its cross-attention or the connector.`,
+      'Name the end of a module, such as self_attn.q_proj, mlp.up_proj, cross_attn.v_proj or mlp1.1.',
+    );
+  }
+  return modules.filter((module) => targets.some((target) => fits(module, target)));
+}
+
+/** A fresh adapter, which changes nothing yet: A uniform as PyTorch initialises a linear, B zero (PEFT's default). */
+export function freshAdapter(weights: Weights, { rank, alpha, targets }: LoraConfig, seed: number): AdapterModule[] {
+  return targetedModules(weights, targets).map((module) => {
+    const { inFeatures, outFeatures } = weights.linear(module);
+    const next = numbersFor(seed, hashText(module));
+    const bound = 1 / Math.sqrt(inFeatures);
+    const a = Float32Array.from({ length: rank * inFeatures }, () => (2 * next() - 1) * bound);
+    return { module, rank, scale: alpha / rank, a, b: new Float32Array(outFeatures * rank) };
+  });
+}
+
+/**
+ * Puts an adapter on the model; it stands until the weights are disposed.
+ *
+ * @throws NvlmError `bad-model` when it belongs to a model of other widths
+ */
+export function addAdapter(weights: Weights, modules: readonly AdapterModule[]): void {
+  for (const { module, rank, scale, a, b } of modules) {
+    const linear = weights.linear(module);
+    checkSizes(module, rank, a, b, linear);
+    const update: LowRankUpdate = {
+      a: tf.tensor2d(turned(a, rank, linear.inFeatures), [linear.inFeatures, rank]),
+      b: tf.tensor2d(turned(b, linear.outFeatures, rank), [rank, linear.outFeatures]),
+      scale,
+      dropout: null,
+    };
+    weights.updates.set(module, [...(weights.updates.get(module) ?? []), update]);
+  }
+}
+
+/** Makes the adapter's updates, which must be on the model already, trainable. `dropout` gets the module's name. */
+export function makeAdapterTrainable(
+  weights: Weights,
+  modules: readonly AdapterModule[],
+  dropout: ((x: Tensor2D, module: string) => Tensor2D) | null,
+): TrainedTensor[] {
+  return modules.flatMap(({ module, rank }) => {
+    const updates = weights.updates.get(module)!;
+    const update = updates.at(-1)!;
+    const [a, b] = [asVariable(update.a), asVariable(update.b)];
+    updates[updates.length - 1] = {
+      a: a as unknown as Tensor2D,
+      b: b as unknown as Tensor2D,
+      scale: update.scale,
+      dropout: dropout && ((x) => dropout(x, module)),
+    };
+    const { inFeatures, outFeatures } = weights.linear(module);
+    return [
+      { name: adapterTensorName(module, 'A'), shape: [rank, inFeatures], transposed: true, module, variable: a },
+      { name: adapterTensorName(module, 'B'), shape: [outFeatures, rank], transposed: true, module, variable: b },
+    ];
+  });
+}
+
+/** PEFT's name of an adapter's tensor. */
+export function adapterTensorName(module: string, side: 'A' | 'B'): string {
+  return `base_model.model.${module}.lora_${side}.weight`;
+}
+
+/**
+ * Adds the updates into the f32 weights they stand on, and takes them off.
+ *
+ * @throws NvlmError `usage` when one stands on a packed weight
+ */
+export function mergeAdapters(weights: Weights): void {
+  for (const module of weights.updates.keys()) {
+    if (weights.linear(module).kind === 'f32') continue;
+    throw new NvlmError('usage', `${module} is held packed, so nothing can be merged into it.`, 'Load the model with 32-bit weights.');
+  }
+  for (const [module, updates] of weights.updates) {
+    for (const { a, b, scale } of updates) {
+      const linear = weights.linear(module) as Extract<LinearWeight, { kind: 'f32' }>;
+      const data = tf.tidy(() => linear.data.add<Tensor2D>(tf.matMul(a, b).mul(scale)));
+      linear.data.dispose();
+      weights.linears.set(`${module}.weight`, { ...linear, data });
+      tf.dispose([a, b]);
+    }
+  }
+  weights.updates.clear();
+}
+
+function checkSizes(module: string, rank: number, a: Float32Array, b: Float32Array, { inFeatures, outFeatures }: LinearWeight): void {
+  if (a.length === rank * inFeatures && b.length === outFeatures * rank) return;
+  throw new NvlmError(
+    'bad-model',
+    `The adapter does not fit this model: ${module} maps ${inFeatures} to ${outFeatures} features here.`,
+    'Use the adapter with the model it was trained on.',
+  );
+}

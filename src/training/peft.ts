@@ -1,0 +1,160 @@
+import { NvlmError } from '../errors.ts';
+import { JsonReader } from '../nvlm/json-reader.ts';
+import type { Weights } from '../nvlm/weights.ts';
+import { toF32 } from '../weights/dtype.ts';
+import type { LoadedTensor } from '../weights/safetensors.ts';
+import type { AdapterModule } from './lora.ts';
+
+export const ADAPTER_CONFIG = 'adapter_config.json';
+export const ADAPTER_WEIGHTS = 'adapter_model.safetensors';
+
+const NAME = /^(?:base_model\.model\.)?(.+)\.lora_([AB])(?:\.default)?\.weight$/;
+
+/**
+ * A PEFT LoRA adapter, wherever it was made, as updates of this model's linears.
+ *
+ * @param config adapter_config.json, untrusted
+ * @param tensors of adapter_model.safetensors
+ * @throws NvlmError `bad-model`; `unsupported-model` for what is not plain LoRA
+ */
+export function parseAdapter(config: unknown, tensors: ReadonlyMap<string, LoadedTensor>, weights: Weights): AdapterModule[] {
+  const scaleOf = readScales(config);
+  const sides = new Map<string, { A?: LoadedTensor; B?: LoadedTensor }>();
+  for (const [name, tensor] of tensors) {
+    const [, given, side] = NAME.exec(name) ?? [];
+    if (!given || !side) throw unsupported(`it holds ${name}, which is no part of a LoRA on linears`);
+    const entry = sides.get(given) ?? {};
+    entry[side as 'A' | 'B'] = tensor;
+    sides.set(given, entry);
+  }
+  if (sides.size === 0) throw broken('it holds no tensors');
+  return [...sides].map(([given, { A, B }]) => {
+    const module = ownName(given, weights);
+    if (!A || !B) throw broken(`${given} has one of its two matrices only`);
+    const [rank, inFeatures] = A.shape;
+    const fits = A.shape.length === 2 && B.shape.length === 2 && rank === B.shape[1];
+    const linear = weights.linear(module);
+    if (!fits || !rank || inFeatures !== linear.inFeatures || B.shape[0] !== linear.outFeatures) {
+      throw broken(
+        `${given} has matrices [${A.shape.join(', ')}] and [${B.shape.join(', ')}] where the model maps ` +
+          `${linear.inFeatures} to ${linear.outFeatures} features`,
+      );
+    }
+    return { module, rank, scale: scaleOf(given, rank), a: values(A), b: values(B) };
+  });
+}
+
+/** Updates divide alpha by the rank, or with rank stabilisation by its root; both may differ by module. */
+function readScales(config: unknown): (module: string, rank: number) => number {
+  const reader = JsonReader.open(config, ADAPTER_CONFIG);
+  if (reader.string('peft_type', 'LORA') !== 'LORA') throw unsupported(`its type is ${reader.string('peft_type', '')}`);
+  for (const key of ['use_dora', 'fan_in_fan_out', 'lora_bias', 'use_bdlora', 'use_qalora']) {
+    if (reader.boolean(key, false)) throw unsupported(`it sets ${key}`);
+  }
+  if (reader.string('bias', 'none') !== 'none') throw unsupported('it trains biases');
+  const alpha = reader.number('lora_alpha', null, 0, 1e9);
+  const stabilised = reader.boolean('use_rslora', false);
+  const patterns = (config as { alpha_pattern?: unknown }).alpha_pattern ?? {};
+  if (typeof patterns !== 'object') throw broken('its alpha_pattern is not an object');
+  const alphas = Object.entries(patterns as object).map(([pattern, value]) => {
+    // PEFT takes the keys for regular expressions; running one of an unknown author could take for ever.
+    if (!/^[\w.]+$/.test(pattern) || typeof value !== 'number' || !Number.isFinite(value)) {
+      throw unsupported('its alpha_pattern is more than module names and numbers');
+    }
+    return { pattern, value };
+  });
+  return (module, rank) => {
+    const own = alphas.find(({ pattern }) => module === pattern || module.endsWith(`.${pattern}`));
+    return (own?.value ?? alpha) / (stabilised ? Math.sqrt(rank) : rank);
+  };
+}
+
+/** Adapters name modules from the model class they were made with: the whole, or the language model alone. */
+function ownName(given: string, weights: Weights): string {
+  const names = [
+    given,
+    `language_model.${given}`,
+    given.replace(/^language_model\./, ''),
+    given.replace(/^model\.language_model\./, 'language_model.model.'),
+  ];
+  const found = names.find((name) => weights.linears.has(`${name}.weight`));
+  if (found) return found;
+  throw new NvlmError(
+    'bad-model',
+    `The adapter changes ${given}, which this model has not got.`,
+    'Use the adapter with the model it was trained on.',
+  );
+}
+
+function values(tensor: LoadedTensor): Float32Array {
+  const floats = toF32(tensor.dtype, tensor.bytes);
+  if (!floats) throw broken(`${tensor.name} has element type ${tensor.dtype}`);
+  if (floats.some((value) => !Number.isFinite(value))) throw broken(`${tensor.name} holds values that are not finite numbers`);
+  return floats;
+}
+
+function broken(why: string): NvlmError {
+  return new NvlmError('bad-model', `The adapter cannot be used: ${why}.`, 'Get its files again, or export it again with PEFT.');
+}
+
+function unsupported(why: string): NvlmError {
+  return new NvlmError('unsupported-model', `Only plain LoRA adapters work here: ${why}.`, 'Merge it into its model with PEFT and use that.');
+}
+
+export interface AdapterDescription {
+  rank: number;
+  alpha: number;
+  dropout: number;
+  targets: readonly string[];
+  /** Where the base model is, as the run names it. */
+  base: string | null;
+}
+
+/** `adapter_config.json` as PEFT 0.21 writes it, keys in its order. */
+export function adapterConfig({ rank, alpha, dropout, targets, base }: AdapterDescription): string {
+  const config = {
+    alora_invocation_tokens: null,
+    alpha_pattern: {},
+    arrow_config: null,
+    auto_mapping: null,
+    base_model_name_or_path: base,
+    bias: 'none',
+    corda_config: null,
+    ensure_weight_tying: false,
+    eva_config: null,
+    exclude_modules: null,
+    fan_in_fan_out: false,
+    inference_mode: true,
+    init_lora_weights: true,
+    kasa_config: null,
+    layer_replication: null,
+    layers_pattern: null,
+    layers_to_transform: null,
+    loftq_config: {},
+    lora_alpha: alpha,
+    lora_bias: false,
+    lora_dropout: dropout,
+    lora_ga_config: null,
+    megatron_config: null,
+    megatron_core: 'megatron.core',
+    modules_to_save: null,
+    monteclora_config: null,
+    peft_type: 'LORA',
+    peft_version: '0.21.0',
+    qalora_group_size: 16,
+    r: rank,
+    rank_pattern: {},
+    revision: null,
+    target_modules: [...targets].sort(),
+    target_parameters: null,
+    task_type: null,
+    trainable_token_indices: null,
+    use_bdlora: null,
+    use_dora: false,
+    use_qalora: false,
+    use_rslora: false,
+    velora_config: null,
+  };
+  return `${JSON.stringify(config, null, 2)}\n`;
+}
+

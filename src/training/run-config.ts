@@ -1,0 +1,206 @@
+import { NvlmError } from '../errors.ts';
+import type { Schedule, ScheduleShape } from './schedule.ts';
+
+export interface OptimizerConfig extends Schedule {
+  betas: [number, number];
+  eps: number;
+  weightDecay: number;
+  /** Largest global norm of the gradient; null = no clipping. */
+  clip: number | null;
+}
+
+export interface LoraConfig {
+  rank: number;
+  alpha: number;
+  dropout: number;
+  /** Ends of module names, e.g. `self_attn.q_proj`; as PEFT matches its `target_modules`. */
+  targets: string[];
+  /** Folder of a PEFT adapter to start from; null = A random, B zero. */
+  init: string | null;
+}
+
+/** A run file, checked; paths as they stand in it. */
+export interface RunConfig {
+  model: string;
+  data: string;
+  stage: 'pretrain' | 'sft';
+  /** Groups (`connector`, `cross_attention`, `language_model`) or beginnings of tensor names; null = the stage's. */
+  trainable: string[] | null;
+  lora: LoraConfig | null;
+  batch: number;
+  /** Batches whose gradients make one step. */
+  accumulate: number;
+  steps: number;
+  optimizer: OptimizerConfig;
+  shuffle: boolean;
+  bucket: boolean;
+  seed: number;
+  /** Text-only blend; `data` null = the records of the main data that have no picture. */
+  text: { data: string | null; ratio: number } | null;
+  activationCheckpointing: boolean;
+  /** Most regular tiles a picture; null = the model's. */
+  maxTiles: number | null;
+  checkpointEvery: number;
+  /** Null = named on the command line. */
+  out: string | null;
+}
+
+/** Every linear of the decoder, cross-attention's as well where there is one. */
+const DEFAULT_TARGETS = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
+
+/**
+ * Reads an untrusted run file (design §7 `train`). What it does not say has the defaults of the paper's SFT where those make
+ * sense for small runs.
+ *
+ * @throws NvlmError `usage` that names the key and what it may be
+ */
+export function parseRun(json: unknown, path: string): RunConfig {
+  const run = new Keys(json, path);
+  const optimizer = run.object('optimizer');
+  const lora = run.object('lora');
+  const text = run.object('text');
+  const lr = optimizer.number('lr', 1e-4, 0, 10);
+  const config: RunConfig = {
+    model: run.text('model'),
+    data: run.text('data'),
+    stage: run.oneOf('stage', ['pretrain', 'sft'], 'sft'),
+    trainable: run.texts('trainable'),
+    lora: lora.given
+      ? {
+          rank: lora.integer('rank', 8, 1, 1024),
+          alpha: lora.number('alpha', 16, 0, 1e6),
+          dropout: lora.number('dropout', 0, 0, 0.99),
+          targets: lora.texts('targets') ?? DEFAULT_TARGETS,
+          init: lora.optionalText('init'),
+        }
+      : null,
+    batch: run.integer('batch', 1, 1, 4096),
+    accumulate: run.integer('accumulate', 1, 1, 4096),
+    steps: run.integer('steps', null, 1, 10_000_000),
+    optimizer: {
+      lr,
+      minLr: optimizer.number('min_lr', 0, 0, 10),
+      warmup: optimizer.integer('warmup', 0, 0, 10_000_000),
+      shape: optimizer.oneOf<ScheduleShape>('schedule', ['cosine', 'linear', 'constant'], 'cosine'),
+      betas: optimizer.betas('betas'),
+      eps: optimizer.number('eps', 1e-8, 1e-30, 1),
+      weightDecay: optimizer.number('weight_decay', 0.1, 0, 10),
+      clip: optimizer.number('clip', 1, 0, 1e9) || null,
+    },
+    shuffle: run.boolean('shuffle', true),
+    bucket: run.boolean('bucket', false),
+    seed: run.integer('seed', 0, 0, 2 ** 32 - 1),
+    text: text.given ? { data: text.optionalText('data'), ratio: text.number('ratio', null, 0, 0.99) } : null,
+    activationCheckpointing: run.boolean('activation_checkpointing', false),
+    maxTiles: run.optionalInteger('max_tiles', 1, 64),
+    checkpointEvery: run.integer('checkpoint_every', 100, 1, 10_000_000),
+    out: run.optionalText('out'),
+  };
+  for (const keys of [run, optimizer, lora, text]) keys.refuseOthers();
+  if (config.lora && config.trainable) {
+    throw new NvlmError('usage', `${path}: a LoRA run trains its adapter alone.`, 'Leave out "trainable", or "lora".');
+  }
+  return config;
+}
+
+/** Longest text and longest list that a run file may hold. */
+const MOST_CHARACTERS = 4096;
+const MOST_ENTRIES = 10_000;
+
+/** One object of the run file; remembers which keys were asked for, so that a misspelt one is found. */
+class Keys {
+  readonly given: boolean;
+  private readonly values: Map<string, unknown>;
+  private readonly known = new Set<string>();
+
+  constructor(
+    json: unknown,
+    private readonly path: string,
+    required = true,
+  ) {
+    this.given = json !== undefined && json !== null;
+    if ((this.given || required) && (typeof json !== 'object' || json === null || Array.isArray(json))) {
+      throw new NvlmError('usage', `${path} is not a JSON object.`, 'See `train` in the README for what it holds.');
+    }
+    this.values = new Map(Object.entries(json ?? {}));
+  }
+
+  object(key: string): Keys {
+    return new Keys(this.take(key), `${this.path}: ${key}`, false);
+  }
+
+  text(key: string): string {
+    return this.optionalText(key) ?? this.fail(key, 'is missing');
+  }
+
+  optionalText(key: string): string | null {
+    const value = this.take(key) ?? null;
+    if (value === null) return null;
+    if (typeof value !== 'string' || value === '' || value.length > MOST_CHARACTERS) return this.fail(key, 'is not a text');
+    return value;
+  }
+
+  texts(key: string): string[] | null {
+    const value = this.take(key) ?? null;
+    if (value === null) return null;
+    const fits = (entry: unknown) => typeof entry === 'string' && entry !== '' && entry.length <= MOST_CHARACTERS;
+    if (!Array.isArray(value) || value.length === 0 || value.length > MOST_ENTRIES || !value.every(fits)) {
+      return this.fail(key, 'is not a list of texts');
+    }
+    return value as string[];
+  }
+
+  oneOf<T extends string>(key: string, allowed: readonly T[], fallback: T): T {
+    const value = this.take(key) ?? fallback;
+    return allowed.find((option) => option === value) ?? this.fail(key, `is not one of ${allowed.join(', ')}`);
+  }
+
+  boolean(key: string, fallback: boolean): boolean {
+    const value = this.take(key) ?? fallback;
+    return typeof value === 'boolean' ? value : this.fail(key, 'is not true or false');
+  }
+
+  number(key: string, fallback: number | null, least: number, most: number): number {
+    const value = this.take(key) ?? fallback;
+    if (value === null) return this.fail(key, 'is missing');
+    if (typeof value !== 'number' || !(value >= least && value <= most)) {
+      return this.fail(key, `is not a number from ${least} to ${most}`);
+    }
+    return value;
+  }
+
+  integer(key: string, fallback: number | null, least: number, most: number): number {
+    const value = this.number(key, fallback, least, most);
+    return Number.isInteger(value) ? value : this.fail(key, 'is not a whole number');
+  }
+
+  optionalInteger(key: string, least: number, most: number): number | null {
+    return (this.values.get(key) ?? null) === null ? (this.known.add(key), null) : this.integer(key, null, least, most);
+  }
+
+  betas(key: string): [number, number] {
+    const value = this.take(key) ?? [0.9, 0.95];
+    const fits = (beta: unknown) => typeof beta === 'number' && beta >= 0 && beta < 1;
+    if (!Array.isArray(value) || value.length !== 2 || !value.every(fits)) return this.fail(key, 'is not two numbers from 0 to below 1');
+    return value as [number, number];
+  }
+
+  refuseOthers(): void {
+    const unknown = [...this.values.keys()].find((key) => !this.known.has(key));
+    if (unknown === undefined) return;
+    throw new NvlmError(
+      'usage',
+      `${this.path}: there is no key "${unknown.slice(0, 80)}".`,
+      `It may hold ${[...this.known].join(', ')}.`,
+    );
+  }
+
+  private take(key: string): unknown {
+    this.known.add(key);
+    return this.values.get(key);
+  }
+
+  private fail(key: string, what: string): never {
+    throw new NvlmError('usage', `${this.path}: "${key}" ${what}.`, 'Correct the run file.');
+  }
+}

@@ -1,0 +1,125 @@
+/** PEFT adapters against the reference: those it made give its logits here, and ours are files that it would read. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Device } from '../../src/device/types.ts';
+import { applyAdapter } from '../../src/engine/adapter.ts';
+import { forward } from '../../src/engine/forward.ts';
+import { loadModel } from '../../src/nvlm/load-model.ts';
+import { addAdapter, mergeAdapters } from '../../src/training/lora.ts';
+import { parseAdapter } from '../../src/training/peft.ts';
+import type { NvlmModel } from '../../src/nvlm/model.ts';
+import { openModelFolder } from '../../src/weights/model-folder.ts';
+import { nodeFiles } from '../../src/weights/node-files.ts';
+import { parseSafetensors } from '../../src/weights/safetensors.ts';
+import { allBackends, openBackend } from '../support/backends.ts';
+import { relativeError } from './check.ts';
+import { goldenFolder } from './golden-files.ts';
+import { readAdapter, runGolden } from './training-run.ts';
+
+const MODELS = ['nvlm-d', 'nvlm-x', 'nvlm-h'];
+
+async function tensorsOf(path: string) {
+  return parseSafetensors(await readFile(path), path);
+}
+
+/** How far record 0's logits are from those of the reference with its adapter. */
+async function logitsError(name: string, model: NvlmModel, device: Device): Promise<number> {
+  const folder = goldenFolder(name);
+  const outputs = await forward(model, device, await tensorsOf(join(folder, 'forward/0.inputs.safetensors')));
+  const expected = await tensorsOf(join(folder, 'lora.final/forward.0.outputs.safetensors'));
+  return relativeError(outputs.find((output) => output.name === 'logits')!.data as Float32Array, expected.get('logits')!);
+}
+
+async function openGolden(name: string): Promise<NvlmModel> {
+  return loadModel(await openModelFolder(nodeFiles(goldenFolder(name))), { keepHalves: false });
+}
+
+describe.each(allBackends)('adapters on %s', (backend) => {
+  let device: Device;
+  beforeAll(async () => {
+    device = await openBackend(backend);
+  });
+  afterAll(() => device.dispose());
+
+  it.each(MODELS)("%s with the reference's adapter gives its logits", async (name) => {
+    const model = await openGolden(name);
+    expect(await logitsError(name, model, device)).toBeGreaterThan(0.05);
+    applyAdapter(model, await readAdapter(join(goldenFolder(name), 'lora.final')));
+    expect(await logitsError(name, model, device)).toBeLessThan(1e-3);
+    mergeAdapters(model.weights);
+    expect(model.weights.updates.size).toBe(0);
+    expect(await logitsError(name, model, device)).toBeLessThan(1e-3);
+    model.dispose();
+  });
+});
+
+describe('adapter files', () => {
+  let device: Device;
+  beforeAll(async () => {
+    device = await openBackend('wasm');
+  });
+  afterAll(() => device.dispose());
+
+  it.each(MODELS)("%s: ours have the names, shapes and config keys of PEFT's", async (name) => {
+    const { output } = await runGolden(name, 'lora', device, { steps: 1 });
+    const own = output.tensors('adapter_model.safetensors');
+    const peft = await readAdapter(join(goldenFolder(name), 'lora.start'));
+    const shapes = (tensors: typeof own) => [...tensors].map(([key, { dtype, shape }]) => [key, dtype, shape]).sort();
+    expect(shapes(own)).toEqual(shapes(peft.tensors));
+    const config = JSON.parse(new TextDecoder().decode(output.files.get('adapter_config.json'))) as Record<string, unknown>;
+    expect(Object.keys(config)).toEqual(Object.keys(peft.config as object));
+    expect(config).toMatchObject({ r: 4, lora_alpha: 8, peft_type: 'LORA', bias: 'none' });
+    expect(config['target_modules']).toContain('self_attn.q_proj');
+  });
+
+  it('written unchanged they are byte for byte what was read', async () => {
+    const { output } = await runGolden('nvlm-h', 'lora', device, { steps: 1, optimizer: await frozenOptimizer() });
+    const own = output.files.get('adapter_model.safetensors')!;
+    const peft = await readFile(join(goldenFolder('nvlm-h'), 'lora.start', 'adapter_model.safetensors'));
+    expect(Buffer.from(own).equals(peft)).toBe(true);
+  });
+
+  it('refuses what does not fit or is no plain LoRA', async () => {
+    const model = await openGolden('nvlm-d');
+    const { config, tensors } = await readAdapter(join(goldenFolder('nvlm-x'), 'lora.final'));
+    const parse = (changes: object, some = tensors) => () => parseAdapter({ ...(config as object), ...changes }, some, model.weights);
+    expect(parse({})).toThrow('which this model has not got');
+    expect(parse({ use_dora: true })).toThrow('it sets use_dora');
+    expect(parse({ peft_type: 'IA3' })).toThrow('its type is IA3');
+    expect(parse({ lora_alpha: null })).toThrow('lora_alpha');
+    expect(parse({ alpha_pattern: { '(a+)+$': 1 } })).toThrow('alpha_pattern');
+    const [[name, first]] = [...tensors] as [[string, NonNullable<ReturnType<typeof tensors.get>>]];
+    expect(parse({}, new Map([[name, first]]))).toThrow('one of its two matrices only');
+    expect(parse({}, new Map([['x.bias', first]]))).toThrow('no part of a LoRA');
+    model.dispose();
+  });
+
+  it('scales by alpha and rank, rank-stabilised or a module at a time', async () => {
+    const model = await openGolden('nvlm-d');
+    const { config, tensors } = await readAdapter(join(goldenFolder('nvlm-d'), 'lora.final'));
+    const scales = (changes: object) =>
+      new Map(parseAdapter({ ...(config as object), ...changes }, tensors, model.weights).map(({ module, scale }) => [module, scale]));
+    const q = 'language_model.model.layers.0.self_attn.q_proj';
+    expect(scales({}).get(q)).toBe(2);
+    expect(scales({ use_rslora: true }).get(q)).toBe(4);
+    const patterned = scales({ alpha_pattern: { 'self_attn.q_proj': 2 } });
+    expect(patterned.get(q)).toBe(0.5);
+    expect(patterned.get(q.replace('q_proj', 'k_proj'))).toBe(2);
+    model.dispose();
+  });
+
+  it('refuses to be put on a model of other widths', async () => {
+    const model = await openGolden('nvlm-d');
+    const module = 'language_model.model.layers.0.self_attn.q_proj';
+    const adapter = { module, rank: 1, scale: 1, a: new Float32Array(5), b: new Float32Array(64) };
+    expect(() => addAdapter(model.weights, [adapter])).toThrow('maps 64 to 64');
+    model.dispose();
+  });
+});
+
+/** Moves nothing. */
+async function frozenOptimizer() {
+  const { parseRun } = await import('../../src/training/run-config.ts');
+  return parseRun({ model: 'm', data: 'd', steps: 1, optimizer: { lr: 0 } }, 'run').optimizer;
+}

@@ -1,0 +1,115 @@
+/** Training runs of the goldens, for comparison with PyTorch's traces. */
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Device } from '../../src/device/types.ts';
+import { Session } from '../../src/engine/session.ts';
+import { CHECKPOINT, train, type RunFolder, type TrainOptions, type TrainResult, type TrainStep } from '../../src/engine/train.ts';
+import { readImageFile } from '../../src/headless/input-files.ts';
+import { parseAdapter } from '../../src/training/peft.ts';
+import { parseRun, type RunConfig } from '../../src/training/run-config.ts';
+import { openModelFolder } from '../../src/weights/model-folder.ts';
+import { nodeFiles } from '../../src/weights/node-files.ts';
+import { parseSafetensors, type LoadedTensor } from '../../src/weights/safetensors.ts';
+import { goldenFolder } from './golden-files.ts';
+
+export type Stage = 'pretrain' | 'sft' | 'lora';
+
+/** A run folder in memory. */
+export class MemoryFolder implements RunFolder {
+  readonly files = new Map<string, Uint8Array>();
+
+  async read(path: string): Promise<Uint8Array | null> {
+    return this.files.get(path) ?? null;
+  }
+
+  async write(path: string, bytes: Uint8Array): Promise<void> {
+    this.files.set(path, bytes);
+  }
+
+  async append(path: string, text: string): Promise<void> {
+    this.files.set(path, Buffer.concat([this.files.get(path) ?? new Uint8Array(0), Buffer.from(text)]));
+  }
+
+  tensors(path: string): Map<string, LoadedTensor> {
+    return parseSafetensors(this.files.get(path)!, path);
+  }
+
+  get checkpoint(): Map<string, LoadedTensor> {
+    return this.tensors(CHECKPOINT);
+  }
+}
+
+export interface RunOutcome {
+  steps: TrainStep[];
+  result: TrainResult;
+  output: MemoryFolder;
+}
+
+/** Runs a golden's run file, with `changes` to it, as `nvlm train` does. */
+export async function runGolden(
+  name: string,
+  stage: Stage,
+  device: Device,
+  changes: Partial<RunConfig> = {},
+  { output = new MemoryFolder(), resume = false, extraRecords = [], ...options }: TrainOptions & {
+    output?: MemoryFolder;
+    resume?: boolean;
+    /** Behind the golden's own. */
+    extraRecords?: object[];
+  } = {},
+): Promise<RunOutcome> {
+  const folder = goldenFolder(name);
+  const file = join(folder, `${stage}.run.json`);
+  const run = { ...parseRun(JSON.parse(await readFile(file, 'utf8')), file), ...changes };
+  const data = resolve(folder, run.data);
+  const session = await Session.open(await openModelFolder(nodeFiles(resolve(folder, run.model))), device);
+  try {
+    const adapter = run.lora?.init ? await readAdapter(join(folder, run.lora.init)) : null;
+    const steps: TrainStep[] = [];
+    const result = await train(
+      {
+        model: session.model,
+        text: session.text!,
+        device,
+        run,
+        data: JSON.stringify([...(JSON.parse(await readFile(data, 'utf8')) as object[]), ...extraRecords]),
+        textData: null,
+        readImage: (path) => readImageFile(resolve(data, '..', path)),
+        adapter: adapter && parseAdapter(adapter.config, adapter.tensors, session.model.weights),
+        output,
+        resume,
+      },
+      {
+        ...options,
+        onStep: (step) => {
+          steps.push(step);
+          options.onStep?.(step);
+        },
+      },
+    );
+    return { steps, result, output };
+  } finally {
+    session.dispose();
+  }
+}
+
+export async function readAdapter(folder: string): Promise<{ config: unknown; tensors: Map<string, LoadedTensor> }> {
+  const file = join(folder, 'adapter_model.safetensors');
+  return {
+    config: JSON.parse(await readFile(join(folder, 'adapter_config.json'), 'utf8')) as unknown,
+    tensors: parseSafetensors(await readFile(file), file),
+  };
+}
+
+export async function goldenLog(name: string, stage: Stage): Promise<{ loss: number; lr: number; gradNorm: number }[]> {
+  const text = await readFile(join(goldenFolder(name), `${stage}.log.jsonl`), 'utf8');
+  return text.trimEnd().split('\n').map((line) => JSON.parse(line) as { loss: number; lr: number; gradNorm: number });
+}
+
+/** The trained tensors after PyTorch's last step. */
+export async function goldenFinal(name: string, stage: Stage): Promise<Map<string, LoadedTensor>> {
+  const folder = goldenFolder(name);
+  if (stage === 'lora') return (await readAdapter(join(folder, 'lora.final'))).tensors;
+  const file = join(folder, `${stage}.final.safetensors`);
+  return parseSafetensors(await readFile(file), file);
+}
