@@ -1,6 +1,7 @@
 import { NvlmError } from '../errors.ts';
 import { checkFilePath } from './file-path.ts';
 import type { TensorEntry } from './safetensors.ts';
+import { hasQwen2TokenizerFiles, qwen2TokenizerJson } from './qwen2-tokenizer-files.ts';
 import { readHeader } from './safetensors.ts';
 import type { ModelFiles } from './source.ts';
 import { missingFile } from './source.ts';
@@ -20,7 +21,10 @@ export interface ModelDescription {
   config: JsonObject;
   /** generation_config.json */
   generationConfig: JsonObject | null;
-  /** tokenizer.json; null where there is none: `forward` needs no tokenizer, see {@link requireTokenizer}. */
+  /**
+   * tokenizer.json, or made of a Qwen2 tokenizer's older files; null where there is none: `forward` needs no tokenizer, see
+   * {@link requireTokenizer}.
+   */
   tokenizer: JsonObject | null;
   /**
    * tokenizer_config.json, with `chat_template` filled from chat_template.jinja when it stands in a file of its own.
@@ -163,11 +167,17 @@ export async function readModelDescription(files: ModelFiles, signal?: AbortSign
   const config = await readJson(files, 'config.json', MAX_CONFIG_BYTES, signal);
   if (config === null) throw missingFile('config.json', files.id);
   const generationConfig = await readJson(files, 'generation_config.json', MAX_CONFIG_BYTES, signal);
-  const tokenizer = await readJson(files, 'tokenizer.json', MAX_TOKENIZER_BYTES, signal);
+  let tokenizer = await readJson(files, 'tokenizer.json', MAX_TOKENIZER_BYTES, signal);
   const tokenizerConfig = await readJson(files, 'tokenizer_config.json', MAX_CONFIG_BYTES, signal);
   if (tokenizerConfig && tokenizerConfig.chat_template === undefined) {
     const template = await readText(files, 'chat_template.jinja', MAX_CONFIG_BYTES, signal);
     if (template !== null) tokenizerConfig.chat_template = template;
+  }
+  if (!tokenizer && tokenizerConfig && hasQwen2TokenizerFiles(tokenizerConfig)) {
+    const vocab = await readJson(files, 'vocab.json', MAX_TOKENIZER_BYTES, signal);
+    const merges = await readText(files, 'merges.txt', MAX_TOKENIZER_BYTES, signal);
+    const added = await readJson(files, 'added_tokens.json', MAX_CONFIG_BYTES, signal);
+    if (vocab && merges !== null) tokenizer = qwen2TokenizerJson(vocab, merges, added, tokenizerConfig);
   }
   return { files, config, generationConfig, tokenizer, tokenizerConfig };
 }
