@@ -129,6 +129,21 @@ describe('engine on wasm', () => {
   });
 });
 
+describe('a lost device', () => {
+  it('is said, and everything works again on a new one', async () => {
+    const engine = createEngine(platform);
+    await engine.openDevice('webgpu');
+    await engine.load({ kind: 'bundled', id: 'nano-d' });
+    (tf.backend() as unknown as { device: GPUDevice }).device.destroy();
+    await expect(engine.chat(ask('Hello!'))).rejects.toMatchObject({ code: 'device-lost' });
+    await expect(engine.chat(ask('Hello!'))).rejects.toMatchObject({ code: 'device-lost' });
+    await engine.openDevice('wasm');
+    await engine.load({ kind: 'bundled', id: 'nano-d' });
+    expect((await engine.chat(ask('Hello!'))).text).toBe('Hello! Show me a picture.');
+    await engine.dispose();
+  });
+});
+
 describe('every backend', () => {
   it.each(['nano-d', 'nano-x', 'nano-h'])('gives the same greedy text with %s', async (id) => {
     const engine = createEngine(platform);

@@ -2,9 +2,12 @@ import * as tf from '@tensorflow/tfjs';
 import { browserPlatform } from '../../../src/device/browser.ts';
 import { openDevice } from '../../../src/device/open-device.ts';
 import type { BackendChoice, DeviceInfo } from '../../../src/device/types.ts';
+import { deskExamples } from '../../../src/desk/examples.ts';
 import { toPlainError, type PlainError } from '../../../src/errors.ts';
 import { runOpCases, type OpCaseResult } from '../../../src/ops/verify.ts';
+import { decodeImage } from '../../../src/tiling/decode.ts';
 import { httpFiles } from '../../../src/weights/http-files.ts';
+import { digestOf } from '../../support/digest.ts';
 import { answerChats, forwardErrors, type GoldenChat, type GoldenError } from '../../goldens/check.ts';
 
 /** What a spec can have done in the page or in a worker; arguments and answers are plain data. */
@@ -47,6 +50,12 @@ export const jobs = {
     await device.dispose();
     return answers;
   },
+
+  /** SHA-256 of the pixels of an encoded picture, as the browser's worker decodes it. */
+  decodedDigest: async (file: number[]): Promise<string> => digestOf([(await decodeImage(Uint8Array.from(file))).data]),
+
+  /** SHA-256 of the pixels of all example pictures, as the browser draws them. */
+  examplesDigest: async (): Promise<string> => digestOf(deskExamples().map((example) => example.draw().data)),
 
   /** Loses the device under a running computation, then opens it again: the error, and values of the new device (50). */
   async loseDevice(): Promise<{ error: PlainError | null; values: number[] }> {
