@@ -42,7 +42,8 @@ describe.each(allBackends)('adapters on %s', (backend) => {
   });
   afterAll(() => device.dispose());
 
-  it.each(MODELS)("%s with the reference's adapter gives its logits", async (name) => {
+  // One architecture is enough for the slow software adapter; nvlm-h has every kind of module.
+  it.each(backend === 'webgpu' ? ['nvlm-h'] : MODELS)("%s with the reference's adapter gives its logits", async (name) => {
     const model = await openGolden(name);
     expect(await logitsError(name, model, device)).toBeGreaterThan(0.05);
     applyAdapter(model, await readAdapter(join(goldenFolder(name), 'lora.final')));
