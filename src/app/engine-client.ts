@@ -77,6 +77,7 @@ export function createEngineClient(spawn: () => EngineHost = spawnEngineWorker):
     models: () => call((service) => service.models()),
     load: (source, { signal, onProgress = ignore } = {}) =>
       call((service, id) => service.load(id, source, Comlink.proxy(onProgress)), signal),
+    plan: (source, { signal, ...settings } = {}) => call((service, id) => service.plan(id, source, settings), signal),
     unload: () => call((service) => service.unload()),
     deleteStored: (model) => call((service) => service.deleteStored(model)),
     chat: (request, { signal, onEvent = ignore } = {}) =>

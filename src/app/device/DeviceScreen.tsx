@@ -19,7 +19,7 @@ const CHOICES: { value: BackendChoice; title: string; words: string }[] = [
     title: 'WebGPU',
     words: 'Custom compute shaders on the graphics card; on a software adapter too when there is no other.',
   },
-  { value: 'wasm', title: 'wasm', words: 'WebAssembly with SIMD on the processor; threads when the page is isolated.' },
+  { value: 'wasm', title: 'wasm', words: 'WebAssembly with SIMD, on one core of the processor.' },
   { value: 'cpu', title: 'cpu', words: 'Plain JavaScript: works everywhere, some fifty times slower than wasm.' },
 ];
 
@@ -150,7 +150,6 @@ function browserRows(facts: BrowserFacts): [string, ReactNode][] {
   const { usage, quota } = facts.storage ?? {};
   return [
     ['WebGPU', facts.webgpu ? 'offered' : 'not offered'],
-    ['Isolated', facts.isolated ? 'yes: wasm may use threads' : 'no: wasm runs on one thread'],
     ['Processor', `${formatCount(facts.cores)} logical cores`],
     ['Storage', quota === undefined ? 'not told' : `${formatBytes(usage ?? 0)} used of ${formatBytes(quota)}`],
     ['Connection', facts.online ? 'online' : 'offline'],

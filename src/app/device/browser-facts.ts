@@ -2,7 +2,6 @@ import { useEffect, useState } from 'react';
 
 export interface BrowserFacts {
   webgpu: boolean;
-  isolated: boolean;
   cores: number;
   online: boolean;
   userAgent: string;
@@ -28,7 +27,6 @@ export function useBrowserFacts(): BrowserFacts {
   }, []);
   return {
     webgpu: 'gpu' in navigator,
-    isolated: window.crossOriginIsolated,
     cores: navigator.hardwareConcurrency,
     online,
     userAgent: navigator.userAgent,

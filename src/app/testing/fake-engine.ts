@@ -98,6 +98,21 @@ export function createFakeEngine(): FakeEngine {
       const loaded = entry(id.at(-1)!.toUpperCase() as 'D', id);
       return { entry: loaded, architecture: loaded.architecture, tileSize: 112, maxTiles: 6 } as LoadedModel;
     },
+    async plan(_, { contextLength = 4096 } = {}) {
+      failing('plan');
+      return {
+        backend: 'wasm',
+        settings: { contextLength },
+        bytes: { weights: 12, kvCache: 3, activations: 5, total: 20 },
+        largestBuffer: { name: 'embedding', bytes: 6 },
+        download: 6,
+        freeQuota: null,
+        canBeStored: null,
+        verdict: 'fits',
+        problems: [],
+        settingsThatFit: null,
+      };
+    },
     async unload() {
       fake.loadedId = null;
     },
