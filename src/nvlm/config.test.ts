@@ -30,6 +30,20 @@ describe('parseConfig', () => {
     expect(config.llm.qkvBias).toBe(true);
   });
 
+  it('reads InternVL, and the same from its -hf layout', () => {
+    const original = parseConfig(golden('internvl'));
+    const hf = parseConfig(golden('internvl-hf'));
+    expect(original).toMatchObject({ architecture: 'NVLM_D', tagFormat: 'none', wrapper: { open: '<img>', close: '</img>' } });
+    expect(original.projector).toEqual({ hiddenSize: 64, bias: true });
+    expect(hf).toEqual({ ...original, imageTokenId: 300 });
+  });
+
+  it('reads rotary parameters under their newer name', () => {
+    const { rope_theta, rope_scaling, ...rest } = golden('text/llama3-rope');
+    const newer = parseConfig({ ...rest, rope_parameters: { ...(rope_scaling as Json), rope_theta } });
+    expect(newer).toEqual(parseConfig(golden('text/llama3-rope')));
+  });
+
   it('reads plain text models', () => {
     expect(parseConfig(golden('text/qwen3')).llm.qkNorm).toBe(true);
     expect(parseConfig(golden('text/qwen2')).vision).toBeNull();
@@ -48,6 +62,11 @@ describe('parseConfig', () => {
     ['kv heads that do not divide', patch('llm_config', { num_key_value_heads: 3 }), 'bad-model', /num_key_value_heads/],
     ['another activation', patch('llm_config', { hidden_act: 'gelu' }), 'bad-model', /hidden_act/],
     ['another rope', patch('llm_config', { rope_scaling: { rope_type: 'yarn', factor: 4 } }), 'bad-model', /yarn/],
+    ['a sliding window', patch('llm_config', { use_sliding_window: true }), 'bad-model', /use_sliding_window/],
+    ['another quantisation', { ...golden('text/qwen2'), quantization_config: { quant_method: 'gptq', bits: 4 } }, 'unsupported-model', /gptq/],
+    ['another mode of MLX', { ...golden('text/qwen2'), quantization: { mode: 'mxfp4', bits: 4 } }, 'unsupported-model', /mxfp4/],
+    ['tiles that are not square', hfVision({ image_size: [448, 224] }), 'bad-model', /image_size is not the size of a square/],
+    ['an -hf encoder without positions', hfVision({ use_absolute_position_embeddings: false }), 'bad-model', /learned positions/],
     ['another tile size than the encoder', { ...golden('nvlm-d'), force_image_size: 112 }, 'unsupported-model', /force_image_size/],
   ])('refuses %s and says what', (_, json, code, message) => {
     expect(() => parseConfig(json)).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }));
@@ -79,4 +98,9 @@ describe('inverseFrequencies', () => {
 function patch(section: string, values: Json): Json {
   const config = golden('nvlm-d');
   return { ...config, [section]: { ...(config[section] as Json), ...values } };
+}
+
+function hfVision(values: Json): Json {
+  const config = golden('internvl-hf');
+  return { ...config, vision_config: { ...(config.vision_config as Json), ...values } };
 }

@@ -252,6 +252,7 @@ function parseLlm(llm: JsonReader, tied = false): LlmConfig {
   if (headDim % 2 !== 0) throw llm.error('head_dim', `${headDim} is odd, rotary positions need pairs`);
   const activation = llm.string('hidden_act', 'silu');
   if (activation !== 'silu') throw llm.error('hidden_act', `"${activation}" is not supported`);
+  if (llm.boolean('use_sliding_window', false)) throw llm.error('use_sliding_window', 'is true, and this decoder attends to everything');
   return {
     hiddenSize,
     heads,
