@@ -8,8 +8,11 @@ import type { AdapterModule } from '../training/lora.ts';
 import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, adapterConfig } from '../training/peft.ts';
 import type { RunConfig } from '../training/run-config.ts';
 import { Trainer, type StepResult, type TrainingSample } from '../training/trainer.ts';
+import type { ModelFolder } from '../weights/model-folder.ts';
+import { parseSafetensors } from '../weights/safetensors.ts';
 import type { CallOptions } from './api.ts';
 import { parseRecords, type DataProblem, type DataRecord } from './conversation-data.ts';
+import { canExport, exportedFiles } from './export-model.ts';
 import type { TextSide } from './session.ts';
 import { planExamples, TrainingImages, type ReadImage } from './train-data.ts';
 import { yieldToEventLoop } from './yield.ts';
@@ -18,6 +21,8 @@ export { parseRun } from '../training/run-config.ts';
 
 export const CHECKPOINT = 'checkpoint.safetensors';
 export const LOG = 'log.jsonl';
+/** The tuned model as a folder of its own. */
+export const MODEL = 'model';
 
 /** Where a run's files go: a folder on disk, or the browser's storage. */
 export interface RunFolder {
@@ -25,10 +30,14 @@ export interface RunFolder {
   /** All or nothing: a reader never sees half a file. */
   write(path: string, bytes: Uint8Array): Promise<void>;
   append(path: string, text: string): Promise<void>;
+  /** As `write`, for what is too large to hold. */
+  writeParts(path: string, parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void>;
 }
 
 export interface TrainRequest {
   model: NvlmModel;
+  /** Where the model came from; a finished run without LoRA writes it again with what it trained. */
+  folder: ModelFolder;
   text: TextSide;
   device: Device;
   run: RunConfig;
@@ -67,6 +76,8 @@ export interface TrainResult {
   problems: DataProblem[];
   /** Positions computed by this call. */
   tokens: number;
+  /** Folder in the run's own that holds the tuned model; null after LoRA, when stopped, or for layouts of other names. */
+  exported: string | null;
   /** Ctrl-C, or the page was left: a resumable checkpoint was written. */
   interrupted: boolean;
 }
@@ -133,7 +144,7 @@ async function readPools({ run, data, textData, text, readImage }: TrainRequest,
 }
 
 async function runSteps(
-  { examples, mainCount, problems, trainer, images, run, output, resume, device }: TrainRequest & Pools & { trainer: Trainer; images: TrainingImages },
+  { examples, mainCount, problems, trainer, images, run, folder, output, resume, device }: TrainRequest & Pools & { trainer: Trainer; images: TrainingImages },
   { signal, onStep }: TrainOptions,
 ): Promise<TrainResult> {
   const identity = runIdentity(run, examples.length);
@@ -146,7 +157,7 @@ async function runSteps(
     await writeFiles(trainer, state.step, identity, run, output, device);
     state.saved = state.step;
   };
-  const result = (interrupted: boolean): TrainResult => ({
+  const result = (interrupted: boolean, exported: string | null): TrainResult => ({
     steps: state.step,
     resumedFrom: first,
     loss: state.loss,
@@ -154,6 +165,7 @@ async function runSteps(
     records: examples.length,
     problems,
     tokens: state.tokens,
+    exported,
     interrupted,
   });
 
@@ -182,14 +194,22 @@ async function runSteps(
     if (!(error instanceof NvlmError)) throw error;
     if (error.code === 'cancelled') {
       if (state.step > state.saved) await save();
-      return result(true);
+      return result(true, null);
     }
     // The weights are still those of the step before; kept when nothing was kept yet, and never over an older good state.
     if (error.code === 'not-a-number' && state.saved === 0 && state.step > 0) await save().catch(() => undefined);
     throw error;
   }
   if (state.step > state.saved) await save();
-  return result(false);
+  return result(false, run.lora ? null : await exportModel(folder, trainer, output, device));
+}
+
+/** @returns the folder that was written, if one was */
+async function exportModel(folder: ModelFolder, trainer: Trainer, output: RunFolder, device: Device): Promise<string | null> {
+  if (!canExport(folder, trainer.tensors.map(({ name }) => name))) return null;
+  const trained = parseSafetensors(await writeTrained(trainer.tensors, device), MODEL);
+  for await (const { path, parts } of exportedFiles(folder, trained)) await output.writeParts(`${MODEL}/${path}`, parts);
+  return MODEL;
 }
 
 async function imageOf(path: string | null, images: TrainingImages, signal: AbortSignal | undefined): Promise<Tensor3D | null> {

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { RunFolder } from '../engine/train.ts';
 import { NvlmError } from '../errors.ts';
@@ -15,23 +15,27 @@ export function nodeRunFolder(folder: string): RunFolder {
         throw unusable(path, error);
       }
     },
-    async write(path, bytes) {
-      const target = join(folder, path);
-      const unfinished = `${target}.${process.pid}.tmp`;
-      try {
-        await mkdir(dirname(target), { recursive: true });
-        await writeFile(unfinished, bytes, { flush: true });
-        await rename(unfinished, target);
-      } catch (error) {
-        throw unusable(path, error);
-      }
-    },
+    write: (path, bytes) => writeWhole(path, [bytes]),
+    writeParts: writeWhole,
     async append(path, text) {
       await appendFile(join(folder, path), text).catch((error: unknown) => {
         throw unusable(path, error);
       });
     },
   };
+
+  async function writeWhole(path: string, parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
+    const target = join(folder, path);
+    const unfinished = `${target}.${process.pid}.tmp`;
+    try {
+      await mkdir(dirname(target), { recursive: true });
+      await writeFile(unfinished, parts, { flush: true });
+      await rename(unfinished, target);
+    } catch (error) {
+      await rm(unfinished, { force: true });
+      throw error instanceof NvlmError ? error : unusable(path, error);
+    }
+  }
 
   function unusable(path: string, cause: unknown): NvlmError {
     const full = (cause as NodeJS.ErrnoException).code === 'ENOSPC';

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { nodePlatform } from '../device/node.ts';
 import { isBundled } from '../engine/bundled-models.ts';
@@ -33,7 +33,7 @@ export function addTrain(program: Command, run: Run): void {
       .command('train')
       .description(
         'Fine-tune a model by a run file: connector and cross-attention, the whole decoder, or a LoRA adapter. ' +
-          'Writes log.jsonl and a checkpoint; Ctrl-C leaves one too.',
+          'Writes log.jsonl, a checkpoint, and the adapter or the tuned model; Ctrl-C leaves a checkpoint too.',
       )
       .option('--config <file>', 'required: run file (JSON); paths in it are relative to it')
       .option('--resume', "continue from the checkpoint in the run's folder")
@@ -81,6 +81,7 @@ async function trainModel(options: TrainOptions, context: Context) {
   const result = await train(
     {
       model: session.model,
+      folder,
       text: session.requireText(),
       device,
       run,
@@ -101,7 +102,7 @@ async function trainModel(options: TrainOptions, context: Context) {
   const { problems, ...summary } = result;
   return {
     document: { ...summary, problems: problems.length, out, backend: device.info.backend, adapter: device.info.adapter },
-    text: `${describe(result)} on ${deviceName(device.info)}; log and checkpoint are in ${out}`,
+    text: `${describe(result)} on ${deviceName(device.info)}; log and checkpoint are in ${out}${result.exported ? `, the tuned model in ${join(out, result.exported)}` : ''}`,
     interrupted: result.interrupted,
   };
 }

@@ -91,6 +91,13 @@ describe('nvlm train', () => {
     expect(code).toBe(0);
     expect(document).toMatchObject({ steps: 12, resumedFrom: done });
     expect(await lossesIn(out)).toEqual(await lossesIn(whole));
+
+    // The tuned model is a folder that every command takes.
+    const files = await Promise.all([out, whole].map((run) => readFile(join(run, 'model', 'model.safetensors'))));
+    expect(files[0]!.equals(files[1]!)).toBe(true);
+    expect(files[0]!.equals(await readFile(join(model, 'model.safetensors')))).toBe(false);
+    const chat = ['chat', '--model', join(out, 'model'), '--prompt', 'Read the code 66', '--max-new-tokens', '2', '--backend', 'wasm'];
+    expect((await runJson(chat)).code).toBe(0);
   });
 
   it('says what is wrong with a run file, and with the data, before it starts', async () => {

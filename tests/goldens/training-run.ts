@@ -30,6 +30,12 @@ export class MemoryFolder implements RunFolder {
     this.files.set(path, Buffer.concat([this.files.get(path) ?? new Uint8Array(0), Buffer.from(text)]));
   }
 
+  async writeParts(path: string, parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
+    const all: Uint8Array[] = [];
+    for await (const part of parts) all.push(part);
+    this.files.set(path, Buffer.concat(all));
+  }
+
   tensors(path: string): Map<string, LoadedTensor> {
     return parseSafetensors(this.files.get(path)!, path);
   }
@@ -62,13 +68,15 @@ export async function runGolden(
   const file = join(folder, `${stage}.run.json`);
   const run = { ...parseRun(JSON.parse(await readFile(file, 'utf8')), file), ...changes };
   const data = resolve(folder, run.data);
-  const session = await Session.open(await openModelFolder(nodeFiles(resolve(folder, run.model))), device);
+  const modelFolder = await openModelFolder(nodeFiles(resolve(folder, run.model)));
+  const session = await Session.open(modelFolder, device);
   try {
     const adapter = run.lora?.init ? await readAdapter(join(folder, run.lora.init)) : null;
     const steps: TrainStep[] = [];
     const result = await train(
       {
         model: session.model,
+        folder: modelFolder,
         text: session.text!,
         device,
         run,
