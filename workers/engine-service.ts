@@ -8,6 +8,7 @@ import type {
   Inspection,
   LoadProgress,
   ModelSource,
+  PlanSettings,
 } from '../src/engine/api.ts';
 import { toPlainError, type PlainError } from '../src/errors.ts';
 
@@ -57,6 +58,8 @@ export function createEngineService(engine: Engine) {
     models: () => reply(() => engine.models()),
     load: (id: CallId, source: ModelSource, listener: Listener<LoadProgress>) =>
       cancellable(id, (signal) => listening(listener, (onProgress) => engine.load(source, { signal, onProgress }))),
+    plan: (id: CallId, source: ModelSource, settings: Partial<PlanSettings>) =>
+      cancellable(id, (signal) => engine.plan(source, { ...settings, signal })),
     unload: () => reply(() => engine.unload()),
     deleteStored: (model: string) => reply(() => engine.deleteStored(model)),
     chat: (id: CallId, request: ChatRequest, listener: Listener<ChatEvent>) =>

@@ -134,12 +134,42 @@ export interface LoadOptions extends CallOptions {
   onProgress?: (progress: LoadProgress) => void;
 }
 
+/** What a plan is made for. */
+export interface PlanSettings {
+  /** Tokens of the longest conversation. */
+  contextLength: number;
+  quantize?: Quantization;
+}
+
+/** What a model will need in memory, before the first byte of its weights is read. */
+export interface MemoryPlan {
+  backend: BackendName;
+  settings: PlanSettings;
+  /** Weights and cache are exact to a few percent; activations are an estimate of the peak. */
+  bytes: { weights: number; kvCache: number; activations: number; total: number };
+  /** The largest single buffer, which WebGPU limits. */
+  largestBuffer: { name: string; bytes: number };
+  /** Bytes of the weight files. */
+  download: number;
+  /** What the browser may still store; null where nothing is stored. */
+  freeQuota: number | null;
+  /** Whether the files could be kept; the model works without. Null where nothing is stored. */
+  canBeStored: boolean | null;
+  verdict: 'fits' | 'fits-if' | 'does-not-fit';
+  /** Why not, a sentence each. */
+  problems: string[];
+  /** Settings with which it would fit, for `fits-if`. */
+  settingsThatFit: PlanSettings | null;
+}
+
 export interface Engine {
   device(): Promise<DeviceInfo>;
   /** Switches the backend; a loaded model is unloaded first. */
   openDevice(choice: BackendChoice): Promise<DeviceInfo>;
   models(): Promise<ModelEntry[]>;
   load(source: ModelSource, options?: LoadOptions): Promise<LoadedModel>;
+  /** Reads configuration and headers alone. The loaded model stays. */
+  plan(source: ModelSource, options?: CallOptions & Partial<PlanSettings>): Promise<MemoryPlan>;
   unload(): Promise<void>;
   /** Deletes the stored bytes of a model (not the loaded one). */
   deleteStored(id: string): Promise<void>;

@@ -2,6 +2,7 @@ import { openDevice } from '../device/open-device.ts';
 import type { Device } from '../device/types.ts';
 import { NvlmError } from '../errors.ts';
 import { tokensPerTile } from '../nvlm/config.ts';
+import { freeQuota } from '../weights/storage/quota.ts';
 import { openModelFolder, readModelDescription, type ModelFolder } from '../weights/model-folder.ts';
 import type {
   BackendChoice,
@@ -16,12 +17,15 @@ import type {
   LoadedModel,
   LoadOptions,
   LoadProgress,
+  MemoryPlan,
   ModelEntry,
   ModelSource,
+  PlanSettings,
 } from './api.ts';
 import { BUNDLED_MODELS, isBundled } from './bundled-models.ts';
 import { geometryOfModel, NVLM_72B, nvlm72bGeometry, type Geometry } from './geometries.ts';
 import { inspectImage } from './inspect.ts';
+import { planMemory } from './memory-plan.ts';
 import { sourceId, type EnginePlatform } from './platform.ts';
 import { openTextSide, Session } from './session.ts';
 
@@ -148,6 +152,21 @@ export function createEngine(platform: EnginePlatform): Engine {
     };
   }
 
+  async function plan(
+    source: ModelSource,
+    { signal, contextLength, quantize }: CallOptions & Partial<PlanSettings> = {},
+  ): Promise<MemoryPlan> {
+    const { info } = await usableDevice();
+    const files = await platform.openFiles(source, { signal });
+    try {
+      const folder = await openModelFolder(files, signal);
+      const quota = (await platform.store()) ? await freeQuota() : null;
+      return planMemory(folder, info, { contextLength, quantize }, quota);
+    } finally {
+      await files.close();
+    }
+  }
+
   async function usableDevice(): Promise<Device> {
     if (lost) throw lost;
     return device();
@@ -191,6 +210,8 @@ export function createEngine(platform: EnginePlatform): Engine {
     models: entries,
 
     load: (source, options) => inTurn(() => load(source, options)),
+
+    plan: (source, options) => inTurn(() => plan(source, options)),
 
     unload: () => inTurn(async () => unloadNow()),
 

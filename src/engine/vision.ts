@@ -5,7 +5,7 @@ import type { NvlmModel } from '../nvlm/model.ts';
 import { yieldToEventLoop } from './yield.ts';
 
 /** Rows of the vision encoder computed at once: enough to fill a GPU, few enough to show progress and to stop in between. */
-const ROWS_AT_ONCE = 2048;
+export const ROWS_AT_ONCE = 2048;
 
 /**
  * Image features of all tiles, a few tiles at a time.

@@ -8,6 +8,7 @@ import { addData } from './data-command.ts';
 import { addEval } from './eval-command.ts';
 import { addForward } from './forward-command.ts';
 import { addInspect } from './inspect-command.ts';
+import { addPlan } from './plan-command.ts';
 import { Progress } from './progress.ts';
 import { addSynth } from './synth-command.ts';
 import { addTrain } from './train-command.ts';
@@ -60,7 +61,7 @@ async function parse(argv: readonly string[], json: boolean, progress: Progress)
     .addOption(jsonOption().hideHelp())
     .exitOverride()
     .configureOutput({ outputError: () => undefined });
-  for (const add of [addInspect, addChat, addForward, addData, addEval, addTrain, addSynth, addVerify]) add(program, run);
+  for (const add of [addInspect, addChat, addForward, addPlan, addData, addEval, addTrain, addSynth, addVerify]) add(program, run);
   await program.parseAsync(argv, { from: 'user' });
   return exitCode;
 }
@@ -98,7 +99,7 @@ function usageError(error: CommanderError, argv: readonly string[]): PlainError 
   return toPlainError(new NvlmError('usage', message, `See what there is: nvlm${command} --help`));
 }
 
-const COMMANDS = ['inspect', 'chat', 'forward', 'eval', 'train', 'synth', 'verify'];
+const COMMANDS = ['inspect', 'chat', 'forward', 'plan', 'eval', 'train', 'synth', 'verify'];
 
 function sentence(message: string): string {
   const text = message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');

@@ -18,7 +18,7 @@ export interface CrossKeysAndValues {
 }
 
 /** Capacities come in steps, so that a growing conversation reuses pooled buffers of few sizes. */
-const CAPACITY_STEP = 256;
+export const CAPACITY_STEP = 256;
 
 /**
  * Keys and values of the tokens seen so far, a pair a decoder layer, for a batch whose rows have lengths of their own; and the

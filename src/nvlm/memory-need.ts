@@ -1,0 +1,122 @@
+import type { ModelFolder } from '../weights/model-folder.ts';
+import { isQuantizable, planWeights, type PlannedParameter } from './checkpoint-layout.ts';
+import { hasCrossAttention, type NvlmConfig } from './config.ts';
+import { CAPACITY_STEP } from './kv-cache.ts';
+import type { LoadWeightsOptions } from './load-weights.ts';
+import { names } from './names.ts';
+
+export interface WeightsNeed {
+  /** Bytes on the device; what `Weights.bytes` will say. */
+  bytes: number;
+  /** The tensor that needs the largest single buffer. */
+  largest: { name: string; bytes: number };
+  /** The checkpoint holds quantised matrices itself. */
+  quantized: boolean;
+}
+
+const F32 = 4;
+
+/**
+ * What the weights will take, from the headers alone. Assumes that bf16 values fit into f16, as those of all public
+ * checkpoints do; a matrix where they do not is held twice as large.
+ * @throws NvlmError `bad-model` as `planWeights`
+ */
+export function weightsNeed(
+  folder: Pick<ModelFolder, 'tensors'>,
+  config: NvlmConfig,
+  options: Pick<LoadWeightsOptions, 'keepHalves' | 'quantize'>,
+): WeightsNeed {
+  const { parameters, dummyHeads } = planWeights(folder, config);
+  const need: WeightsNeed = { bytes: 0, largest: { name: '', bytes: 0 }, quantized: parameters.some(({ affine }) => affine) };
+  for (const parameter of parameters) {
+    const { total, largest } = parameterBytes(parameter, config, dummyHeads, options);
+    need.bytes += total;
+    if (largest > need.largest.bytes) need.largest = { name: parameter.spec.name, bytes: largest };
+    const isTied = config.llm.tieWordEmbeddings && parameter.spec.name === names.embedTokens(config);
+    // Only the f32 form of a tied head needs a copy, its transpose.
+    if (isTied && total === F32 * sizeOf(parameter.spec.shape)) need.bytes += total;
+  }
+  return need;
+}
+
+function parameterBytes(
+  { spec, sources, affine }: PlannedParameter,
+  config: NvlmConfig,
+  dummyHeads: number,
+  { keepHalves, quantize }: Pick<LoadWeightsOptions, 'keepHalves' | 'quantize'>,
+): { total: number; largest: number } {
+  const size = sizeOf(spec.shape);
+  const one = (bytes: number) => ({ total: bytes, largest: bytes });
+  const packed = (bits: number, groupSize: number) => {
+    const words = (size * bits) / 8;
+    return { total: words + (2 * F32 * size) / groupSize, largest: words };
+  };
+  if (affine) return keepHalves ? packed(affine.bits, affine.groupSize) : one(size * F32);
+  if (quantize && sources.length === 1 && isQuantizable(spec, config, quantize.groupSize)) {
+    return keepHalves ? packed(quantize.bits, quantize.groupSize) : one(size * F32);
+  }
+  const real = size * realShare(spec.name, config, dummyHeads);
+  const [first] = sources;
+  const isHalf =
+    keepHalves && spec.role !== 'vector' && first!.dtype !== 'F32' && sources.every(({ dtype }) => dtype === first!.dtype);
+  if (!isHalf) return one(real * F32);
+  const rows = spec.shape[0] ?? 1;
+  const columns = real / rows;
+  return one(rows * Math.ceil(columns / 2) * F32);
+}
+
+/** What is left of a vision attention tensor when the heads of zeros behind the real ones have been cut off. */
+function realShare(name: string, { vision }: NvlmConfig, dummyHeads: number): number {
+  const isPadded = dummyHeads > 0 && /\.attn\.(qkv\.|q_norm\.|k_norm\.|proj\.weight$)/.test(name);
+  return vision && isPadded && name.startsWith('vision_model.') ? vision.heads / (vision.heads + dummyHeads) : 1;
+}
+
+export interface CacheNeed {
+  /** Tokens of the sequence. */
+  tokens: number;
+  /** Image tokens (and in H their tags') that gated cross-attention reads; 0 in D. */
+  crossKeys: number;
+  /** Whether buffers are allocated ahead and written in place, as on WebGPU. */
+  inPlace: boolean;
+}
+
+/** What `KvCache.bytes` will say of one sequence. */
+export function kvCacheBytes(config: NvlmConfig, { tokens, crossKeys, inPlace }: CacheNeed): number {
+  const { layers, kvHeads, headDim } = config.llm;
+  const crossLayers = Array.from({ length: layers }, (_, layer) => hasCrossAttention(config, layer)).filter(Boolean).length;
+  const capacity = inPlace ? Math.ceil(tokens / CAPACITY_STEP) * CAPACITY_STEP : tokens;
+  return 2 * F32 * kvHeads * headDim * (layers * capacity + crossLayers * crossKeys);
+}
+
+export interface ActivationsNeed {
+  /** Tokens of the longest prefill. */
+  tokens: number;
+  /** Tiles of a picture, thumbnail included; 0 for text. */
+  tiles: number;
+  /** Rows of the vision encoder that are computed at once, at most; one tile is never divided. */
+  visionRowsAtOnce: number;
+  /** Whether attention holds whole matrices of scores, as the reference ops do. */
+  scores: boolean;
+}
+
+/**
+ * An estimate of the most that one layer holds besides weights and cache: its inputs, projections and the three FFN
+ * rows, of the vision encoder or the decoder, whichever is more. Real use depends on the backend's buffer pool.
+ */
+export function activationBytes(config: NvlmConfig, need: ActivationsNeed): number {
+  const { hiddenSize, heads, kvHeads, headDim, intermediateSize, vocabSize } = config.llm;
+  const perToken = 4 * hiddenSize + 2 * (heads + 2 * kvHeads) * headDim + 3 * intermediateSize;
+  const decoder = need.tokens * perToken + vocabSize + (need.scores ? need.tokens ** 2 : 0);
+  const { vision } = config;
+  if (!vision || need.tiles === 0) return F32 * decoder;
+  const rowsPerTile = (vision.imageSize / vision.patchSize) ** 2 + 1;
+  const tilesAtOnce = Math.min(need.tiles, Math.max(1, Math.floor(need.visionRowsAtOnce / rowsPerTile)));
+  const rows = tilesAtOnce * rowsPerTile;
+  const encoder = rows * (5 * vision.hiddenSize + 2 * vision.intermediateSize) + (need.scores ? rowsPerTile ** 2 : 0);
+  const features = (need.tiles * (rowsPerTile - 1) * hiddenSize) / 4;
+  return F32 * (Math.max(encoder, decoder) + features);
+}
+
+function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}
