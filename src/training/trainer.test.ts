@@ -4,17 +4,13 @@ import { openBackend } from '../../tests/support/backends.ts';
 import type { Device } from '../device/types.ts';
 import { openFiles } from '../headless/node-platform.ts';
 import { loadModel } from '../nvlm/load-model.ts';
+import type { LoadWeightsOptions } from '../nvlm/load-weights.ts';
+import type { NvlmModel } from '../nvlm/model.ts';
 import { names } from '../nvlm/names.ts';
 import { openModelFolder } from '../weights/model-folder.ts';
 import { summedLoss } from './loss.ts';
 import { parseRun } from './run-config.ts';
 import { Trainer } from './trainer.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await openBackend('wasm');
-});
-afterAll(() => device.dispose());
 
 const inputIds = Int32Array.from({ length: 12 }, (_, i) => 20 + i);
 const plan = {
@@ -26,9 +22,57 @@ const plan = {
   crossTagIds: [],
 };
 
+function openNano(options: Omit<LoadWeightsOptions, 'keepHalves'> & { keepHalves?: boolean } = {}): Promise<NvlmModel> {
+  return openFiles({ kind: 'bundled', id: 'nano-d' })
+    .then((files) => openModelFolder(files))
+    .then((folder) => loadModel(folder, { keepHalves: false, ...options }));
+}
+
+describe('a packed base', () => {
+  const QUANTIZE = { bits: 4, groupSize: 64 } as const;
+
+  async function firstStep(backend: 'wasm' | 'webgpu', changes: object, options: Parameters<typeof openNano>[0]): Promise<number[]> {
+    const device = await openBackend(backend);
+    const model = await openNano({ keepHalves: backend === 'webgpu', ...options });
+    const run = parseRun({ model: 'nano-d', data: 'none', steps: 1, ...changes }, 'run');
+    const trainer = await Trainer.create(model, run, device);
+    const { loss, gradNorm } = await trainer.step(0, [[{ plan, image: null }]]);
+    trainer.dispose();
+    model.dispose();
+    await device.dispose();
+    return [loss, gradNorm];
+  }
+
+  const lora = { rank: 4, alpha: 8, targets: ['q_proj', 'down_proj'] };
+  it.each([
+    ['LoRA on packed halves', { lora }, {}],
+    ['LoRA on 4 bits', { lora }, { quantize: QUANTIZE }],
+    ['full training, halves unpacked', { stage: 'sft', activation_checkpointing: true }, {}],
+  ])('%s on WebGPU equals f32 on wasm', async (_, changes, options) => {
+    const packed = await firstStep('webgpu', changes, options);
+    const plain = await firstStep('wasm', changes, options);
+    packed.forEach((value, i) => expect(Math.abs(value - plain[i]!)).toBeLessThan(2e-3 * plain[i]!));
+  });
+
+  it('is not trained itself when it is quantised', async () => {
+    const device = await openBackend('wasm');
+    const model = await openNano({ keepHalves: true, quantize: QUANTIZE });
+    const run = parseRun({ model: 'nano-d', data: 'none', steps: 1, trainable: ['language_model'] }, 'run');
+    await expect(Trainer.create(model, run, device)).rejects.toThrow('is quantised and cannot be trained itself');
+    model.dispose();
+    await device.dispose();
+  });
+});
+
 describe('a tied head', () => {
+  let device: Device;
+  beforeAll(async () => {
+    device = await openBackend('wasm');
+  });
+  afterAll(() => device.dispose());
+
   it('gets its share of the gradient, and follows the table when settled', async () => {
-    const model = await loadModel(await openModelFolder(await openFiles({ kind: 'bundled', id: 'nano-d' })), { keepHalves: false });
+    const model = await openNano();
     const { weights, config } = model;
     expect(config.llm.tieWordEmbeddings).toBe(true);
     const table = names.embedTokens(config);
