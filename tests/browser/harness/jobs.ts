@@ -7,8 +7,16 @@ import { toPlainError, type PlainError } from '../../../src/errors.ts';
 import { runOpCases, type OpCaseResult } from '../../../src/ops/verify.ts';
 import { decodeImage } from '../../../src/tiling/decode.ts';
 import { httpFiles } from '../../../src/weights/http-files.ts';
+import { openModelFolder } from '../../../src/weights/model-folder.ts';
+import { openStore } from '../../../src/weights/storage/open-store.ts';
+import { checkStoreContract } from '../../../src/weights/storage/store-contract.ts';
+import { storedFiles } from '../../../src/weights/stored-files.ts';
+import { streamTensors } from '../../../src/weights/stream.ts';
 import { digestOf } from '../../support/digest.ts';
 import { answerChats, forwardErrors, type GoldenChat, type GoldenError } from '../../goldens/check.ts';
+
+/** Small beside the golden models, which are some hundred kilobytes. */
+const STORE_CHUNK_BYTES = 40_000;
 
 /** What a spec can have done in the page or in a worker; arguments and answers are plain data. */
 export const jobs = {
@@ -31,6 +39,38 @@ export const jobs = {
     await device.check();
     await device.dispose();
     return results;
+  },
+
+  /** Holds the browser's best storage to its contract; which one it is. */
+  async storeContract(): Promise<string> {
+    const store = await openStore();
+    await checkStoreContract(store);
+    return store.kind;
+  },
+
+  /**
+   * Streams a golden model into storage up to a share of its bytes, and stops there with everything left open.
+   * @returns bytes of weights fetched, and in the file
+   */
+  async storeShare(model: string, share: number): Promise<{ fetched: number; size: number }> {
+    let fetched = 0;
+    const counting: typeof fetch = async (input, init) => {
+      const response = await fetch(input, init);
+      const isPart = init?.method !== 'HEAD' && String(input).endsWith('.safetensors');
+      if (isPart) fetched += Number(response.headers.get('Content-Length'));
+      return response;
+    };
+    const store = await openStore();
+    const folder = await openModelFolder(storedFiles(httpFiles(goldenUrl(model), { fetch: counting }), store));
+    const pieces = streamTensors(folder, folder.tensors.keys(), { chunkBytes: STORE_CHUNK_BYTES });
+    let bytes = 0;
+    while (bytes < share * folder.tensorBytes) {
+      const { value, done } = await pieces.next();
+      if (done) break;
+      bytes += value.bytes.length;
+    }
+    if (share >= 1) await pieces.next();
+    return { fetched, size: folder.shards[0]!.bytes };
   },
 
   /** `forward` on records of a golden model: errors against the reference. */
