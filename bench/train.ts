@@ -1,6 +1,6 @@
 /**
- * A training step of D, X and H, with and without activation checkpointing: time, speed and peak memory of tfjs's tensors.
- * Pictures of 6 tiles and a thumbnail with one question each; SFT, two to a batch.
+ * A training step of D, X and H, with and without activation checkpointing: time, speed and peak memory of tfjs's
+ * tensors. Pictures of 6 tiles and a thumbnail with one question each; SFT, two to a batch.
  *
  * `npx tsx bench/train.ts [BACKEND] [STEPS] [MODEL …]`, e.g. `wasm 5 nano-d nano-x nano-h`
  */
@@ -46,7 +46,10 @@ const nowhere: RunFolder = {
 const device = await openDevice(backend as BackendChoice, nodePlatform());
 
 /** Steps after the warm-up, and the most bytes that tensors took beyond those of the model before the run. */
-async function measure(model: string, activationCheckpointing: boolean): Promise<{ steps: TrainStep[]; peakBytes: number }> {
+async function measure(
+  model: string,
+  activationCheckpointing: boolean,
+): Promise<{ steps: TrainStep[]; peakBytes: number }> {
   const folder = await openModelFolder(await openFiles({ kind: 'bundled', id: model }));
   const session = await Session.open(folder, device);
   const run = parseRun(
@@ -97,8 +100,16 @@ for (const model of models) {
       backend: device.info.backend,
     });
     measurements.push(
-      of('step', 'ms', measured.map(({ ms }) => ms)),
-      of('speed', 'tokens/s', measured.map(({ ms, tokens }) => (1000 * tokens) / ms)),
+      of(
+        'step',
+        'ms',
+        measured.map(({ ms }) => ms),
+      ),
+      of(
+        'speed',
+        'tokens/s',
+        measured.map(({ ms, tokens }) => (1000 * tokens) / ms),
+      ),
       of('peak memory beyond the model', 'bytes', [peakBytes]),
     );
   }

@@ -4,18 +4,27 @@ import { MAX_READ_BYTES } from '../weights/source.ts';
 
 /** Files that come along as they are. */
 const SMALL_FILES = [
-  'config.json', 'generation_config.json', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja', 'special_tokens_map.json',
+  'config.json',
+  'generation_config.json',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'chat_template.jinja',
+  'special_tokens_map.json',
 ];
 const INDEX = 'model.safetensors.index.json';
 const MOST_SMALL_BYTES = 32 * 2 ** 20;
 
-/** Whether the folder stores every one of these tensors under its own name; layouts with other names cannot be rewritten. */
+/**
+ * Whether the folder stores every one of these tensors under its own name; layouts with other names cannot be
+ * rewritten.
+ */
 export function canExport(folder: ModelFolder, trained: Iterable<string>): boolean {
   return [...trained].every((name) => folder.tensors.has(name));
 }
 
 /**
- * The files of a model folder with some tensors replaced, piece by piece: at no time is more than one read of a shard held.
+ * The files of a model folder with some tensors replaced, piece by piece: at no time is more than one read of a shard
+ * held.
  *
  * @param trained f32, in the shapes of the folder's own
  */

@@ -26,12 +26,17 @@ export type ReadImage = (path: string) => Promise<Uint8Array>;
 
 /** What can be wrong with one record alone. */
 const RECORD_ERRORS: ReadonlySet<ErrorCode> = new Set([
-  'bad-image', 'bad-data', 'image-too-large', 'not-found', 'empty-prompt', 'usage',
+  'bad-image',
+  'bad-data',
+  'image-too-large',
+  'not-found',
+  'empty-prompt',
+  'usage',
 ]);
 
 /**
- * Plans every record: a picture that cannot be read or a conversation that is too long is found here, not in the middle of the
- * run.
+ * Plans every record: a picture that cannot be read or a conversation that is too long is found here, not in the
+ * middle of the run.
  */
 export async function planExamples(
   text: TextSide,
@@ -65,15 +70,22 @@ function unfit(plan: TokenPlan, { config }: TextSide): string | null {
 }
 
 async function tile({ config }: Pick<TextSide, 'config'>, bytes: Uint8Array, maxTiles: number | null): Promise<Tiling> {
-  if (!config.vision) throw new NvlmError('usage', 'this is a text model: it cannot see pictures', 'Use text-only data.');
+  if (!config.vision)
+    throw new NvlmError('usage', 'this is a text model: it cannot see pictures', 'Use text-only data.');
   const { tileSize, useThumbnail, tagFormat } = config;
-  return tileImage(await decodeImage(bytes), { maxTiles: maxTiles ?? config.maxTiles, tileSize, useThumbnail }, tagFormat);
+  return tileImage(
+    await decodeImage(bytes),
+    { maxTiles: maxTiles ?? config.maxTiles, tileSize, useThumbnail },
+    tagFormat,
+  );
 }
 
 /** Kept features; what goes beyond is encoded again when its picture comes round. */
 const MOST_BYTES = 256 * 2 ** 20;
 
-/** The frozen part of every picture's way, computed when it is first needed and kept within a bound, last used longest. */
+/**
+ * The frozen part of every picture's way, computed when it is first needed and kept within a bound, last used longest.
+ */
 export class TrainingImages {
   private readonly kept = new Map<string, Tensor3D>();
 

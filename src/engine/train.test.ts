@@ -17,14 +17,16 @@ function stopAfter(count: number) {
   return { signal: stop.signal, onStep: ({ step }: { step: number }) => step === count - 1 && stop.abort() };
 }
 
-const lossesOf = (steps: readonly { loss: number; gradNorm: number }[]) => steps.map(({ loss, gradNorm }) => [loss, gradNorm]);
+const lossesOf = (steps: readonly { loss: number; gradNorm: number }[]) =>
+  steps.map(({ loss, gradNorm }) => [loss, gradNorm]);
 
 /** Everything that draws random numbers, at once. */
 const RANDOM = { shuffle: true, bucket: true, text: { data: null, ratio: 0.25 }, accumulate: 2, seed: 5, steps: 6 };
 
 describe('resuming', () => {
   it.each(['sft', 'lora'] as const)('%s: stopped and resumed equals never stopped, to the last bit', async (stage) => {
-    const lora = stage === 'lora' ? { lora: { rank: 2, alpha: 4, dropout: 0.2, targets: ['q_proj', 'mlp1.3'], init: null } } : {};
+    const lora =
+      stage === 'lora' ? { lora: { rank: 2, alpha: 4, dropout: 0.2, targets: ['q_proj', 'mlp1.3'], init: null } } : {};
     const changes = { ...RANDOM, ...lora };
     const whole = await runGolden('nvlm-h', stage, device, changes);
     const output = new MemoryFolder();
@@ -36,7 +38,11 @@ describe('resuming', () => {
     expect(rest.result).toMatchObject({ interrupted: false, steps: 6, resumedFrom: 3 });
     expect(lossesOf([...begun.steps, ...rest.steps])).toEqual(lossesOf(whole.steps));
     expect(Buffer.from(output.files.get(CHECKPOINT)!).equals(whole.output.files.get(CHECKPOINT)!)).toBe(true);
-    const log = new TextDecoder().decode(output.files.get(LOG)).trimEnd().split('\n').map((line) => JSON.parse(line) as object);
+    const log = new TextDecoder()
+      .decode(output.files.get(LOG))
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
     expect(log.map((line) => (line as { step: number }).step)).toEqual([0, 1, 2, 3, 4, 5]);
     expect(Object.keys(log[0]!)).toEqual(['step', 'loss', 'lr', 'gradNorm', 'tokens', 'ms']);
   });
@@ -96,7 +102,13 @@ describe('a run', () => {
   it('keeps memory flat over 100 steps and frees everything at the end', async () => {
     const before = tf.memory().numTensors;
     const counts: number[] = [];
-    await runGolden('nvlm-h', 'lora', device, { batch: 1, steps: 100 }, { onStep: () => counts.push(tf.memory().numTensors) });
+    await runGolden(
+      'nvlm-h',
+      'lora',
+      device,
+      { batch: 1, steps: 100 },
+      { onStep: () => counts.push(tf.memory().numTensors) },
+    );
     // The first round through the eight records fills the image cache.
     expect(new Set(counts.slice(8)).size).toBe(1);
     expect(tf.memory().numTensors).toBe(before);
@@ -106,9 +118,25 @@ describe('a run', () => {
     const output = new MemoryFolder();
     const good = await runGolden('nvlm-d', 'sft', device, { steps: 2 }, { output });
     expect(good.result.steps).toBe(2);
-    const wild = { lr: 10, minLr: 10, warmup: 0, shape: 'constant' as const, betas: [0.9, 0.95] as [number, number], eps: 1e-8, weightDecay: 0, clip: null };
-    await expect(runGolden('nvlm-d', 'sft', device, { steps: 50, optimizer: wild }, { output })).rejects.toMatchObject({ code: 'not-a-number', fix: expect.stringContaining('learning rate') as string });
-    expect([...output.checkpoint.values()].every(({ bytes }) => new Float32Array(bytes.slice().buffer).every(Number.isFinite))).toBe(true);
+    const wild = {
+      lr: 10,
+      minLr: 10,
+      warmup: 0,
+      shape: 'constant' as const,
+      betas: [0.9, 0.95] as [number, number],
+      eps: 1e-8,
+      weightDecay: 0,
+      clip: null,
+    };
+    await expect(runGolden('nvlm-d', 'sft', device, { steps: 50, optimizer: wild }, { output })).rejects.toMatchObject({
+      code: 'not-a-number',
+      fix: expect.stringContaining('learning rate') as string,
+    });
+    expect(
+      [...output.checkpoint.values()].every(({ bytes }) =>
+        new Float32Array(bytes.slice().buffer).every(Number.isFinite),
+      ),
+    ).toBe(true);
   });
 
   it('writes a checkpoint every so many steps and when cancelled', async () => {
@@ -122,14 +150,33 @@ describe('a run', () => {
 
   it('lists rows it cannot use and goes on with the rest', async () => {
     const output = new MemoryFolder();
-    const { result } = await runGolden('nvlm-d', 'pretrain', device, { steps: 1 }, {
-      output,
-      extraRecords: [
-        { id: 'no-picture', image: 'missing.png', conversations: [{ from: 'human', value: 'a' }, { from: 'gpt', value: 'b' }] },
-        { id: 'too-long', conversations: [{ from: 'human', value: 'word '.repeat(4000) }, { from: 'gpt', value: 'b' }] },
-        { id: 'unpaired', conversations: [{ from: 'human', value: 'a' }] },
-      ],
-    });
+    const { result } = await runGolden(
+      'nvlm-d',
+      'pretrain',
+      device,
+      { steps: 1 },
+      {
+        output,
+        extraRecords: [
+          {
+            id: 'no-picture',
+            image: 'missing.png',
+            conversations: [
+              { from: 'human', value: 'a' },
+              { from: 'gpt', value: 'b' },
+            ],
+          },
+          {
+            id: 'too-long',
+            conversations: [
+              { from: 'human', value: 'word '.repeat(4000) },
+              { from: 'gpt', value: 'b' },
+            ],
+          },
+          { id: 'unpaired', conversations: [{ from: 'human', value: 'a' }] },
+        ],
+      },
+    );
     expect(result.records).toBe(8);
     expect(result.problems.map(({ id }) => id).sort()).toEqual(['no-picture', 'too-long', 'unpaired']);
   });
@@ -139,7 +186,11 @@ describe('a run', () => {
     const names = [...output.checkpoint.keys()].filter((name) => !name.startsWith('optimizer.'));
     expect(names).toHaveLength(12);
     expect(names.every((name) => name.includes('.cross_attn'))).toBe(true);
-    await expect(runGolden('nvlm-d', 'sft', device, { steps: 1, trainable: ['cross_attention'] })).rejects.toThrow('nothing to train');
-    await expect(runGolden('nvlm-d', 'sft', device, { steps: 1, trainable: ['vision_model.'] })).rejects.toMatchObject({ fix: expect.stringContaining('stays frozen') as string });
+    await expect(runGolden('nvlm-d', 'sft', device, { steps: 1, trainable: ['cross_attention'] })).rejects.toThrow(
+      'nothing to train',
+    );
+    await expect(runGolden('nvlm-d', 'sft', device, { steps: 1, trainable: ['vision_model.'] })).rejects.toMatchObject({
+      fix: expect.stringContaining('stays frozen') as string,
+    });
   });
 });

@@ -76,17 +76,20 @@ export interface TrainResult {
   problems: DataProblem[];
   /** Positions computed by this call. */
   tokens: number;
-  /** Folder in the run's own that holds the tuned model; null after LoRA, when stopped, or for layouts of other names. */
+  /**
+   * Folder in the run's own that holds the tuned model; null after LoRA, when stopped, or for layouts of other names.
+   */
   exported: string | null;
   /** Ctrl-C, or the page was left: a resumable checkpoint was written. */
   interrupted: boolean;
 }
 
 /**
- * Runs a training run to its end, or until the signal fires, which leaves a resumable checkpoint. Every random choice depends on
- * seed and step alone, so a resumed run has the losses of one that was never stopped.
+ * Runs a training run to its end, or until the signal fires, which leaves a resumable checkpoint. Every random choice
+ * depends on seed and step alone, so a resumed run has the losses of one that was never stopped.
  *
- * @throws NvlmError `usage`, `bad-data` when no record can be used, `not-a-number` on divergence (the last good checkpoint stays),
+ * @throws NvlmError `usage`, `bad-data` when no record can be used, `not-a-number` on divergence (the last good
+ *   checkpoint stays),
  *   device errors
  */
 export async function train(request: TrainRequest, options: TrainOptions = {}): Promise<TrainResult> {
@@ -114,7 +117,10 @@ interface Pools {
   problems: DataProblem[];
 }
 
-async function readPools({ run, data, textData, text, readImage }: TrainRequest, options: TrainOptions): Promise<Pools> {
+async function readPools(
+  { run, data, textData, text, readImage }: TrainRequest,
+  options: TrainOptions,
+): Promise<Pools> {
   const { records, problems } = parseRecords(data);
   let main: DataRecord[] = records;
   let texts: DataRecord[] = [];
@@ -135,23 +141,44 @@ async function readPools({ run, data, textData, text, readImage }: TrainRequest,
   const second = await plan(texts, main.length);
   problems.push(...first.problems, ...second.problems);
   options.onProblems?.(problems);
-  for (const [pool, what] of [[first, 'record'], ...(run.text ? [[second, 'text-only record'] as const] : [])] as const) {
+  for (const [pool, what] of [
+    [first, 'record'],
+    ...(run.text ? [[second, 'text-only record'] as const] : []),
+  ] as const) {
     if (pool.examples.length > 0) continue;
     const why = problems[0] ? ` The first, ${problems[0].id}: ${problems[0].reason}.` : '';
-    throw new NvlmError('bad-data', `There is no ${what} to learn from.${why}`, 'Give LLaVA records: id, image, conversations.');
+    throw new NvlmError(
+      'bad-data',
+      `There is no ${what} to learn from.${why}`,
+      'Give LLaVA records: id, image, conversations.',
+    );
   }
   return { examples: [...first.examples, ...second.examples], mainCount: first.examples.length, problems };
 }
 
 async function runSteps(
-  { examples, mainCount, problems, trainer, images, run, folder, output, resume, device }: TrainRequest & Pools & { trainer: Trainer; images: TrainingImages },
+  {
+    examples,
+    mainCount,
+    problems,
+    trainer,
+    images,
+    run,
+    folder,
+    output,
+    resume,
+    device,
+  }: TrainRequest & Pools & { trainer: Trainer; images: TrainingImages },
   { signal, onStep }: TrainOptions,
 ): Promise<TrainResult> {
   const identity = runIdentity(run, examples.length);
   const first = resume ? await resumeFrom(output, trainer, identity) : 0;
   if (!resume) await output.write(LOG, new Uint8Array(0));
   const lengths = examples.map(({ plan }) => plan.inputIds.length);
-  const batches = new Batches(lengths.slice(0, mainCount), lengths.slice(mainCount), { ...run, textRatio: run.text?.ratio ?? 0 });
+  const batches = new Batches(lengths.slice(0, mainCount), lengths.slice(mainCount), {
+    ...run,
+    textRatio: run.text?.ratio ?? 0,
+  });
   const state = { step: first, saved: first, loss: null as number | null, tokens: 0 };
   const save = async () => {
     await writeFiles(trainer, state.step, identity, run, output, device);
@@ -196,7 +223,8 @@ async function runSteps(
       if (state.step > state.saved) await save();
       return result(true, null);
     }
-    // The weights are still those of the step before; kept when nothing was kept yet, and never over an older good state.
+    // The weights are still those of the step before; kept when nothing was kept yet, and never over an older good
+    // state.
     if (error.code === 'not-a-number' && state.saved === 0 && state.step > 0) await save().catch(() => undefined);
     throw error;
   }
@@ -205,14 +233,30 @@ async function runSteps(
 }
 
 /** @returns the folder that was written, if one was */
-async function exportModel(folder: ModelFolder, trainer: Trainer, output: RunFolder, device: Device): Promise<string | null> {
-  if (!canExport(folder, trainer.tensors.map(({ name }) => name))) return null;
+async function exportModel(
+  folder: ModelFolder,
+  trainer: Trainer,
+  output: RunFolder,
+  device: Device,
+): Promise<string | null> {
+  if (
+    !canExport(
+      folder,
+      trainer.tensors.map(({ name }) => name),
+    )
+  )
+    return null;
   const trained = parseSafetensors(await writeTrained(trainer.tensors, device), MODEL);
-  for await (const { path, parts } of exportedFiles(folder, trained)) await output.writeParts(`${MODEL}/${path}`, parts);
+  for await (const { path, parts } of exportedFiles(folder, trained))
+    await output.writeParts(`${MODEL}/${path}`, parts);
   return MODEL;
 }
 
-async function imageOf(path: string | null, images: TrainingImages, signal: AbortSignal | undefined): Promise<Tensor3D | null> {
+async function imageOf(
+  path: string | null,
+  images: TrainingImages,
+  signal: AbortSignal | undefined,
+): Promise<Tensor3D | null> {
   return path === null ? null : images.get(path, signal);
 }
 
@@ -220,7 +264,14 @@ function logLine({ step, loss, lr, gradNorm, tokens, ms }: TrainStep): object {
   return { step, loss, lr, gradNorm, tokens, ms: Math.round(10 * ms) / 10 };
 }
 
-async function writeFiles(trainer: Trainer, step: number, identity: string, run: RunConfig, output: RunFolder, device: Device): Promise<void> {
+async function writeFiles(
+  trainer: Trainer,
+  step: number,
+  identity: string,
+  run: RunConfig,
+  output: RunFolder,
+  device: Device,
+): Promise<void> {
   await output.write(CHECKPOINT, await writeCheckpoint(trainer.tensors, step, identity, device));
   if (!run.lora) return;
   const { rank, alpha, dropout, targets } = run.lora;
@@ -232,7 +283,8 @@ async function writeFiles(trainer: Trainer, step: number, identity: string, run:
 /** Restores the checkpoint and cuts the log back to it: steps after it are done again. */
 async function resumeFrom(output: RunFolder, trainer: Trainer, identity: string): Promise<number> {
   const bytes = await output.read(CHECKPOINT);
-  if (!bytes) throw new NvlmError('not-found', 'There is no checkpoint to resume from.', 'Leave --resume out to start the run.');
+  if (!bytes)
+    throw new NvlmError('not-found', 'There is no checkpoint to resume from.', 'Leave --resume out to start the run.');
   const step = restoreCheckpoint(bytes, CHECKPOINT, trainer.tensors, identity);
   const log = new TextDecoder().decode((await output.read(LOG)) ?? new Uint8Array(0));
   const kept = log.split('\n').slice(0, step);

@@ -18,7 +18,9 @@ export async function readAdapterFolder(folder: string): Promise<AdapterFiles> {
   try {
     config = JSON.parse(text);
   } catch (cause) {
-    throw new NvlmError('bad-model', `${configFile} is not JSON.`, 'Get the adapter again, or export it again.', { cause });
+    throw new NvlmError('bad-model', `${configFile} is not JSON.`, 'Get the adapter again, or export it again.', {
+      cause,
+    });
   }
   return { config, tensors: parseSafetensors(await readInput(weightsFile, MOST_ADAPTER_BYTES), weightsFile) };
 }

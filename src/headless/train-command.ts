@@ -58,7 +58,8 @@ async function trainModel(options: TrainOptions, context: Context) {
   const parsed = parseRun(json, file);
   const run = { ...parsed, steps: options.steps ?? parsed.steps };
   const out = options.out ?? (run.out === null ? null : beside(run.out));
-  if (out === null) throw new NvlmError('usage', 'The run has no folder to write to.', 'Give --out, or "out" in the run file.');
+  if (out === null)
+    throw new NvlmError('usage', 'The run has no folder to write to.', 'Give --out, or "out" in the run file.');
   const output = nodeRunFolder(out);
   await refuseOverwriting(output.read(CHECKPOINT), out, options);
 
@@ -100,9 +101,16 @@ async function trainModel(options: TrainOptions, context: Context) {
     },
   );
   const { problems, ...summary } = result;
+  const tuned = result.exported ? `, the tuned model in ${join(out, result.exported)}` : '';
   return {
-    document: { ...summary, problems: problems.length, out, backend: device.info.backend, adapter: device.info.adapter },
-    text: `${describe(result)} on ${deviceName(device.info)}; log and checkpoint are in ${out}${result.exported ? `, the tuned model in ${join(out, result.exported)}` : ''}`,
+    document: {
+      ...summary,
+      problems: problems.length,
+      out,
+      backend: device.info.backend,
+      adapter: device.info.adapter,
+    },
+    text: `${describe(result)} on ${deviceName(device.info)}; log and checkpoint are in ${out}${tuned}`,
     interrupted: result.interrupted,
   };
 }
@@ -112,14 +120,24 @@ async function readRunFile(file: string): Promise<unknown> {
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
-    throw new NvlmError('usage', `${file} is not JSON: ${(cause as Error).message}.`, 'Correct the run file.', { cause });
+    throw new NvlmError('usage', `${file} is not JSON: ${(cause as Error).message}.`, 'Correct the run file.', {
+      cause,
+    });
   }
 }
 
-async function refuseOverwriting(checkpoint: Promise<Uint8Array | null>, out: string, { resume, force }: TrainOptions): Promise<void> {
+async function refuseOverwriting(
+  checkpoint: Promise<Uint8Array | null>,
+  out: string,
+  { resume, force }: TrainOptions,
+): Promise<void> {
   if (resume && force) throw new NvlmError('usage', '--resume and --force contradict each other.', 'Give one of them.');
   if ((await checkpoint) === null || resume || force) return;
-  throw new NvlmError('usage', `"${out}" holds the checkpoint of an earlier run.`, 'Add --resume or --force, or give another --out.');
+  throw new NvlmError(
+    'usage',
+    `"${out}" holds the checkpoint of an earlier run.`,
+    'Add --resume or --force, or give another --out.',
+  );
 }
 
 /** A folder beside the run file, or whatever else `--model` takes. */

@@ -5,9 +5,10 @@ import { WEBGPU_BACKEND } from './webgpu-program.ts';
 /**
  * Sums of the columns of dy [R, C]: the gradient of a bias.
  *
- * The terms may cancel almost wholly. A key bias shifts all scores of a row alike, which softmax ignores, so that rotary positions
- * alone leave it a gradient; summed in single precision that gradient would be rounding error, and Adam would take it for signal.
- * Off WebGPU, where the values lie in host memory, the sum is in double precision; on WebGPU it is made in two short rounds.
+ * The terms may cancel almost wholly. A key bias shifts all scores of a row alike, which softmax ignores, so that
+ * rotary positions alone leave it a gradient; summed in single precision that gradient would be rounding error, and
+ * Adam would take it for signal. Off WebGPU, where the values lie in host memory, the sum is in double precision; on
+ * WebGPU it is made in two short rounds.
  */
 export function columnSums(dy: tf.Tensor): tf.Tensor1D {
   const [rows, columns] = dy.shape as [number, number];

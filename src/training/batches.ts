@@ -19,8 +19,8 @@ const PURPOSE = { order: 1, windows: 2, text: 3 };
 /**
  * Which samples a step sees, computed from the step alone.
  *
- * Without shuffling, sample b of step s is record (s · batch + b) mod n. With it, every epoch has an order of its own. A
- * text-only blend takes every so manieth place for the text pool, so that its share is exact over any stretch.
+ * Without shuffling, sample b of step s is record (s · batch + b) mod n. With it, every epoch has an order of its own.
+ * A text-only blend takes every so manieth place for the text pool, so that its share is exact over any stretch.
  */
 export class Batches {
   private readonly orders = new Map<string, number[]>();

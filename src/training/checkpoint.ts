@@ -2,7 +2,14 @@ import * as tf from '@tensorflow/tfjs';
 import type { Variable } from '@tensorflow/tfjs';
 import type { Device } from '../device/types.ts';
 import { NvlmError } from '../errors.ts';
-import { headerLength, parseHeader, parseSafetensors, writeSafetensors, type LoadedTensor, type TensorData } from '../weights/safetensors.ts';
+import {
+  headerLength,
+  parseHeader,
+  parseSafetensors,
+  writeSafetensors,
+  type LoadedTensor,
+  type TensorData,
+} from '../weights/safetensors.ts';
 import type { RunConfig } from './run-config.ts';
 import type { OptimizedTensor } from './trainer.ts';
 import { turned } from './trained-tensors.ts';
@@ -13,12 +20,17 @@ const SECOND = 'optimizer.exp_avg_sq.';
 
 /**
  * A run's state after `step` steps as one safetensors file: the trained tensors under their own names and in checkpoint
- * orientation, AdamW's moments, and in the metadata the step and what the run was. Random numbers depend on seed and step alone,
- * so the step is their state too.
+ * orientation, AdamW's moments, and in the metadata the step and what the run was. Random numbers depend on seed and
+ * step alone, so the step is their state too.
  *
  * @throws NvlmError `not-a-number` rather than write a broken state over a good one
  */
-export async function writeCheckpoint(tensors: readonly OptimizedTensor[], step: number, run: string, device: Device): Promise<Uint8Array> {
+export async function writeCheckpoint(
+  tensors: readonly OptimizedTensor[],
+  step: number,
+  run: string,
+  device: Device,
+): Promise<Uint8Array> {
   const data: TensorData[] = [];
   for (const tensor of tensors) {
     data.push(await stored(tensor, tensor.name, tensor.variable, device));
@@ -42,7 +54,12 @@ export async function writeTrained(tensors: readonly OptimizedTensor[], device: 
  * @returns the step to go on with
  * @throws NvlmError `usage` when another run made it, `bad-model` when it is damaged
  */
-export function restoreCheckpoint(bytes: Uint8Array, file: string, tensors: readonly OptimizedTensor[], run: string): number {
+export function restoreCheckpoint(
+  bytes: Uint8Array,
+  file: string,
+  tensors: readonly OptimizedTensor[],
+  run: string,
+): number {
   const length = headerLength(bytes.subarray(0, 8), bytes.length, file);
   const { metadata } = parseHeader(bytes.subarray(8, 8 + length), bytes.length, file);
   if (metadata['run'] !== run) {
@@ -64,12 +81,28 @@ export function restoreCheckpoint(bytes: Uint8Array, file: string, tensors: read
   return step;
 }
 
-/** What must be equal for a checkpoint to continue a run: all that decides what a step does, but not how many there are. */
+/**
+ * What must be equal for a checkpoint to continue a run: all that decides what a step does, but not how many there
+ * are.
+ */
 export function runIdentity(run: RunConfig, records: number): string {
   const { stage, trainable, batch, accumulate, optimizer, shuffle, bucket, seed, maxTiles } = run;
   const lora = run.lora && { ...run.lora, init: run.lora.init !== null };
   const text = run.text && { ratio: run.text.ratio, apart: run.text.data !== null };
-  return JSON.stringify({ stage, trainable, lora, batch, accumulate, optimizer, shuffle, bucket, seed, text, maxTiles, records });
+  return JSON.stringify({
+    stage,
+    trainable,
+    lora,
+    batch,
+    accumulate,
+    optimizer,
+    shuffle,
+    bucket,
+    seed,
+    text,
+    maxTiles,
+    records,
+  });
 }
 
 async function stored(tensor: OptimizedTensor, name: string, variable: Variable, device: Device): Promise<TensorData> {
@@ -87,7 +120,8 @@ async function stored(tensor: OptimizedTensor, name: string, variable: Variable,
 }
 
 function restore(tensor: OptimizedTensor, stored: LoadedTensor | undefined, variable: Variable, file: string): void {
-  if (!stored || stored.dtype !== 'F32' || stored.shape.join() !== tensor.shape.join()) throw damaged(file, `${tensor.name} does not fit`);
+  if (!stored || stored.dtype !== 'F32' || stored.shape.join() !== tensor.shape.join())
+    throw damaged(file, `${tensor.name} does not fit`);
   const values = new Float32Array(stored.bytes.slice().buffer);
   const [rows, columns] = tensor.shape as [number, number];
   tf.tidy(() => variable.assign(tf.tensor(tensor.transposed ? turned(values, rows, columns) : values, variable.shape)));
@@ -107,5 +141,9 @@ function wholeNumber(value: unknown, file: string): number {
 }
 
 function damaged(file: string, why: string): NvlmError {
-  return new NvlmError('bad-model', `${file} cannot be resumed from: ${why}.`, 'Start the run again with another --out.');
+  return new NvlmError(
+    'bad-model',
+    `${file} cannot be resumed from: ${why}.`,
+    'Start the run again with another --out.',
+  );
 }

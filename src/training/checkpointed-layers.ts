@@ -3,8 +3,9 @@ import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import type { LayerInputs, LayerRunner } from '../nvlm/decoder.ts';
 
 /**
- * Activation checkpointing (Chen et al. 2016): of a decoder layer only its inputs are kept for the backward pass, which runs the
- * layer again. Memory falls from every intermediate of every layer to those of one; a step computes a third more.
+ * Activation checkpointing (Chen et al. 2016): of a decoder layer only its inputs are kept for the backward pass,
+ * which runs the layer again. Memory falls from every intermediate of every layer to those of one; a step computes a
+ * third more.
  *
  * @param trainedOf the trained tensors that layer `index` reads, with cross-attention input or without
  */

@@ -20,7 +20,8 @@ export interface AdapterModule {
 }
 
 /**
- * Names of the linears that end in one of the targets, as PEFT matches a list of `target_modules`. Never the vision encoder's.
+ * Names of the linears that end in one of the targets, as PEFT matches a list of `target_modules`. Never the vision
+ * encoder's.
  *
  * @throws NvlmError `usage` when a target fits nothing
  */
@@ -107,7 +108,11 @@ export function adapterTensorName(module: string, side: 'A' | 'B'): string {
 export function mergeAdapters(weights: Weights): void {
   for (const module of weights.updates.keys()) {
     if (weights.linear(module).kind === 'f32') continue;
-    throw new NvlmError('usage', `${module} is held packed, so nothing can be merged into it.`, 'Load the model with 32-bit weights.');
+    throw new NvlmError(
+      'usage',
+      `${module} is held packed, so nothing can be merged into it.`,
+      'Load the model with 32-bit weights.',
+    );
   }
   for (const [module, updates] of weights.updates) {
     for (const { a, b, scale } of updates) {
@@ -121,7 +126,13 @@ export function mergeAdapters(weights: Weights): void {
   weights.updates.clear();
 }
 
-function checkSizes(module: string, rank: number, a: Float32Array, b: Float32Array, { inFeatures, outFeatures }: LinearWeight): void {
+function checkSizes(
+  module: string,
+  rank: number,
+  a: Float32Array,
+  b: Float32Array,
+  { inFeatures, outFeatures }: LinearWeight,
+): void {
   if (a.length === rank * inFeatures && b.length === outFeatures * rank) return;
   throw new NvlmError(
     'bad-model',

@@ -18,8 +18,8 @@ export function countLabels({ labels }: Pick<TokenPlan, 'labels'>): number {
 }
 
 /**
- * Cross-entropy summed over the labelled tokens, each predicted from the position before it. The head runs on those rows alone:
- * with a large vocabulary and a long picture it would be most of the work.
+ * Cross-entropy summed over the labelled tokens, each predicted from the position before it. The head runs on those
+ * rows alone: with a large vocabulary and a long picture it would be most of the work.
  */
 export function summedLoss(
   model: NvlmModel,

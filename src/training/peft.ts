@@ -17,7 +17,11 @@ const NAME = /^(?:base_model\.model\.)?(.+)\.lora_([AB])(?:\.default)?\.weight$/
  * @param tensors of adapter_model.safetensors
  * @throws NvlmError `bad-model`; `unsupported-model` for what is not plain LoRA
  */
-export function parseAdapter(config: unknown, tensors: ReadonlyMap<string, LoadedTensor>, weights: Weights): AdapterModule[] {
+export function parseAdapter(
+  config: unknown,
+  tensors: ReadonlyMap<string, LoadedTensor>,
+  weights: Weights,
+): AdapterModule[] {
   const scaleOf = readScales(config);
   const sides = new Map<string, { A?: LoadedTensor; B?: LoadedTensor }>();
   for (const [name, tensor] of tensors) {
@@ -89,16 +93,25 @@ function ownName(given: string, weights: Weights): string {
 function values(tensor: LoadedTensor): Float32Array {
   const floats = toF32(tensor.dtype, tensor.bytes);
   if (!floats) throw broken(`${tensor.name} has element type ${tensor.dtype}`);
-  if (floats.some((value) => !Number.isFinite(value))) throw broken(`${tensor.name} holds values that are not finite numbers`);
+  if (floats.some((value) => !Number.isFinite(value)))
+    throw broken(`${tensor.name} holds values that are not finite numbers`);
   return floats;
 }
 
 function broken(why: string): NvlmError {
-  return new NvlmError('bad-model', `The adapter cannot be used: ${why}.`, 'Get its files again, or export it again with PEFT.');
+  return new NvlmError(
+    'bad-model',
+    `The adapter cannot be used: ${why}.`,
+    'Get its files again, or export it again with PEFT.',
+  );
 }
 
 function unsupported(why: string): NvlmError {
-  return new NvlmError('unsupported-model', `Only plain LoRA adapters work here: ${why}.`, 'Merge it into its model with PEFT and use that.');
+  return new NvlmError(
+    'unsupported-model',
+    `Only plain LoRA adapters work here: ${why}.`,
+    'Merge it into its model with PEFT and use that.',
+  );
 }
 
 export interface AdapterDescription {
@@ -157,4 +170,3 @@ export function adapterConfig({ rank, alpha, dropout, targets, base }: AdapterDe
   };
   return `${JSON.stringify(config, null, 2)}\n`;
 }
-

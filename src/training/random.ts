@@ -1,6 +1,6 @@
 /**
- * Numbers that depend on a seed and on what they are for alone, not on what was drawn before: a resumed run needs no generator
- * state to go on as if it had never stopped.
+ * Numbers that depend on a seed and on what they are for alone, not on what was drawn before: a resumed run needs no
+ * generator state to go on as if it had never stopped.
  */
 export function numbersFor(seed: number, ...purpose: number[]): () => number {
   let state = purpose.reduce((mixed, part) => scramble((mixed ^ part) + 0x9e3779b9), scramble(seed));

@@ -11,9 +11,23 @@ describe('parseRun', () => {
       batch: 1,
       accumulate: 1,
       shuffle: true,
-      optimizer: { lr: 1e-4, minLr: 0, warmup: 0, shape: 'cosine', betas: [0.9, 0.95], eps: 1e-8, weightDecay: 0.1, clip: 1 },
+      optimizer: {
+        lr: 1e-4,
+        minLr: 0,
+        warmup: 0,
+        shape: 'cosine',
+        betas: [0.9, 0.95],
+        eps: 1e-8,
+        weightDecay: 0.1,
+        clip: 1,
+      },
     });
-    expect(parseRun({ ...least, lora: {} }, 'run.json').lora).toMatchObject({ rank: 8, alpha: 16, dropout: 0, init: null });
+    expect(parseRun({ ...least, lora: {} }, 'run.json').lora).toMatchObject({
+      rank: 8,
+      alpha: 16,
+      dropout: 0,
+      init: null,
+    });
     expect(parseRun({ ...least, optimizer: { clip: 0 } }, 'run.json').optimizer.clip).toBeNull();
   });
 

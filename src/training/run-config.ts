@@ -49,8 +49,8 @@ export interface RunConfig {
 const DEFAULT_TARGETS = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
 
 /**
- * Reads an untrusted run file (design §7 `train`). What it does not say has the defaults of the paper's SFT where those make
- * sense for small runs.
+ * Reads an untrusted run file (design §7 `train`). What it does not say has the defaults of the paper's SFT where
+ * those make sense for small runs.
  *
  * @throws NvlmError `usage` that names the key and what it may be
  */
@@ -136,7 +136,8 @@ class Keys {
   optionalText(key: string): string | null {
     const value = this.take(key) ?? null;
     if (value === null) return null;
-    if (typeof value !== 'string' || value === '' || value.length > MOST_CHARACTERS) return this.fail(key, 'is not a text');
+    if (typeof value !== 'string' || value === '' || value.length > MOST_CHARACTERS)
+      return this.fail(key, 'is not a text');
     return value;
   }
 
@@ -181,7 +182,8 @@ class Keys {
   betas(key: string): [number, number] {
     const value = this.take(key) ?? [0.9, 0.95];
     const fits = (beta: unknown) => typeof beta === 'number' && beta >= 0 && beta < 1;
-    if (!Array.isArray(value) || value.length !== 2 || !value.every(fits)) return this.fail(key, 'is not two numbers from 0 to below 1');
+    if (!Array.isArray(value) || value.length !== 2 || !value.every(fits))
+      return this.fail(key, 'is not two numbers from 0 to below 1');
     return value as [number, number];
   }
 

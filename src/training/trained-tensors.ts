@@ -33,12 +33,16 @@ const STAGES: Record<RunConfig['stage'], string[]> = {
 };
 
 /**
- * The tensors that a run without an adapter trains (paper §4.5): `pretrain` the connector and gated cross-attention, `sft` the
- * language model as well; `trainable` names groups or beginnings of tensor names instead. The vision encoder stays frozen.
+ * The tensors that a run without an adapter trains (paper §4.5): `pretrain` the connector and gated cross-attention,
+ * `sft` the language model as well; `trainable` names groups or beginnings of tensor names instead. The vision encoder
+ * stays frozen.
  *
  * @throws NvlmError `usage` when a name fits nothing, or nothing is left to train
  */
-export function selectTrained(config: NvlmConfig, { stage, trainable }: Pick<RunConfig, 'stage' | 'trainable'>): ParameterSpec[] {
+export function selectTrained(
+  config: NvlmConfig,
+  { stage, trainable }: Pick<RunConfig, 'stage' | 'trainable'>,
+): ParameterSpec[] {
   const specs = parameterSpecs(config).filter(({ name }) => !name.startsWith('vision_model.'));
   const chosen = new Set<ParameterSpec>();
   for (const wanted of trainable ?? STAGES[stage]) {
@@ -48,13 +52,17 @@ export function selectTrained(config: NvlmConfig, { stage, trainable }: Pick<Run
       throw new NvlmError(
         'usage',
         `There is nothing to train under "${wanted}" in this model.`,
-        'Name connector, cross_attention, language_model, or the beginning of a tensor name; the vision encoder stays frozen.',
+        'Name connector, cross_attention, language_model, or a tensor name’s beginning; the vision encoder stays frozen.',
       );
     }
     for (const spec of found) chosen.add(spec);
   }
   if (chosen.size === 0) {
-    throw new NvlmError('usage', `This model has nothing that stage "${stage}" trains.`, 'Use stage "sft", or name "trainable" tensors.');
+    throw new NvlmError(
+      'usage',
+      `This model has nothing that stage "${stage}" trains.`,
+      'Use stage "sft", or name "trainable" tensors.',
+    );
   }
   return specs.filter((spec) => chosen.has(spec));
 }
@@ -64,7 +72,11 @@ export function selectTrained(config: NvlmConfig, { stage, trainable }: Pick<Run
  *
  * @throws NvlmError `usage` for quantised tensors
  */
-export async function makeTrainable(weights: Weights, specs: readonly ParameterSpec[], device: Device): Promise<TrainedTensor[]> {
+export async function makeTrainable(
+  weights: Weights,
+  specs: readonly ParameterSpec[],
+  device: Device,
+): Promise<TrainedTensor[]> {
   const trained: TrainedTensor[] = [];
   for (const { name, role, shape } of specs) {
     const entry = { name, shape, transposed: role === 'linear', module: moduleOf(name) };
@@ -77,7 +89,11 @@ export async function makeTrainable(weights: Weights, specs: readonly ParameterS
     const [rows, columns] = shape as [number, number];
     const held = role === 'linear' ? weights.linear(entry.module) : weights.embedding(name);
     if (held.kind === 'affine') {
-      throw new NvlmError('usage', `${name} is quantised and cannot be trained itself.`, 'Train a LoRA adapter on it: add "lora" to the run file.');
+      throw new NvlmError(
+        'usage',
+        `${name} is quantised and cannot be trained itself.`,
+        'Train a LoRA adapter on it: add "lora" to the run file.',
+      );
     }
     let data: Tensor = held.data;
     if (held.kind === 'f16') {
@@ -86,7 +102,12 @@ export async function makeTrainable(weights: Weights, specs: readonly ParameterS
     }
     const variable = asVariable(data);
     if (role === 'linear') {
-      weights.linears.set(name, { kind: 'f32', inFeatures: columns, outFeatures: rows, data: variable as unknown as Tensor2D });
+      weights.linears.set(name, {
+        kind: 'f32',
+        inFeatures: columns,
+        outFeatures: rows,
+        data: variable as unknown as Tensor2D,
+      });
     } else {
       weights.embeddings.set(name, { kind: 'f32', vocab: rows, width: columns, data: variable as unknown as Tensor2D });
     }
@@ -130,8 +151,8 @@ export function turned(values: Float32Array, rows: number, columns: number): Flo
 }
 
 /**
- * Which variables decoder layer `index` reads. Cross-attention's key and value projections are not among them: they read the
- * image once, before the layers.
+ * Which variables decoder layer `index` reads. Cross-attention's key and value projections are not among them: they
+ * read the image once, before the layers.
  */
 export function trainedInLayer(
   trained: readonly TrainedTensor[],

@@ -31,7 +31,11 @@ function openNano(options: Omit<LoadWeightsOptions, 'keepHalves'> & { keepHalves
 describe('a packed base', () => {
   const QUANTIZE = { bits: 4, groupSize: 64 } as const;
 
-  async function firstStep(backend: 'wasm' | 'webgpu', changes: object, options: Parameters<typeof openNano>[0]): Promise<number[]> {
+  async function firstStep(
+    backend: 'wasm' | 'webgpu',
+    changes: object,
+    options: Parameters<typeof openNano>[0],
+  ): Promise<number[]> {
     const device = await openBackend(backend);
     const model = await openNano({ keepHalves: backend === 'webgpu', ...options });
     const run = parseRun({ model: 'nano-d', data: 'none', steps: 1, ...changes }, 'run');

@@ -70,7 +70,12 @@ export class Trainer {
    * @param adapter a LoRA run's start; null = a fresh one
    * @throws NvlmError `usage` when the run does not fit the model
    */
-  static async create(model: NvlmModel, config: TrainerConfig, device: Device, adapter: AdapterModule[] | null = null): Promise<Trainer> {
+  static async create(
+    model: NvlmModel,
+    config: TrainerConfig,
+    device: Device,
+    adapter: AdapterModule[] | null = null,
+  ): Promise<Trainer> {
     const { weights } = model;
     // Known only once the trainer exists, and used only once it runs.
     const holder: { trainer: Trainer | null } = { trainer: null };
@@ -80,7 +85,11 @@ export class Trainer {
       const { dropout } = config.lora;
       modules = adapter ?? freshAdapter(weights, config.lora, config.seed);
       addAdapter(weights, modules);
-      trained = makeAdapterTrainable(weights, modules, dropout > 0 ? (x, module) => holder.trainer!.drop(x, module, dropout) : null);
+      trained = makeAdapterTrainable(
+        weights,
+        modules,
+        dropout > 0 ? (x, module) => holder.trainer!.drop(x, module, dropout) : null,
+      );
     } else {
       trained = await makeTrainable(weights, selectTrained(model.config, config), device);
     }
@@ -98,8 +107,8 @@ export class Trainer {
   }
 
   /**
-   * The part of an image's way that never changes during the run, so that it is computed once: the vision encoder, and the
-   * connector too when it is frozen.
+   * The part of an image's way that never changes during the run, so that it is computed once: the vision encoder, and
+   * the connector too when it is frozen.
    *
    * @param pixels [tiles, 3, S, S]
    */
@@ -110,7 +119,8 @@ export class Trainer {
   /**
    * One step of the optimiser on one or more batches, whose gradients add up to those of one large batch.
    *
-   * @throws NvlmError `not-a-number` when loss or gradient is not finite or the loss explodes; the weights are then as before
+   * @throws NvlmError `not-a-number` when loss or gradient is not finite or the loss explodes; the weights are then as
+   *   before
    */
   async step(step: number, batches: readonly (readonly TrainingSample[])[]): Promise<StepResult> {
     const samples = batches.flat();
@@ -141,7 +151,12 @@ export class Trainer {
     const head = weights.linear(names.lmHead(config));
     const data = table.data.transpose<Tensor2D>();
     if (head.data !== table.data) head.data.dispose();
-    weights.linears.set(`${names.lmHead(config)}.weight`, { kind: 'f32', inFeatures: table.width, outFeatures: table.vocab, data });
+    weights.linears.set(`${names.lmHead(config)}.weight`, {
+      kind: 'f32',
+      inFeatures: table.width,
+      outFeatures: table.vocab,
+      data,
+    });
   }
 
   dispose(): void {
@@ -149,7 +164,11 @@ export class Trainer {
   }
 
   /** Adds the batch's share of the gradients. @returns its share of the loss */
-  private async backward(batch: readonly TrainingSample[], labelled: number, gradients: (Tensor | null)[]): Promise<number> {
+  private async backward(
+    batch: readonly TrainingSample[],
+    labelled: number,
+    gradients: (Tensor | null)[],
+  ): Promise<number> {
     const { weights, config } = this.model;
     const head = `${names.lmHead(config)}.weight`;
     const heldHead = this.trainsTiedHead ? weights.linears.get(head)! : null;
@@ -159,7 +178,12 @@ export class Trainer {
     const lossOf = (): Scalar => {
       if (heldHead) {
         const table = weights.embedding(names.embedTokens(config));
-        weights.linears.set(head, { kind: 'f32', inFeatures: table.width, outFeatures: table.vocab, data: tf.transpose(table.data) });
+        weights.linears.set(head, {
+          kind: 'f32',
+          inFeatures: table.width,
+          outFeatures: table.vocab,
+          data: tf.transpose(table.data),
+        });
       }
       const samples = batch.map(({ plan, image }) => ({ plan, features: image && this.featuresOf(image) }));
       return summedLoss(this.model, samples, runLayer).div<Scalar>(labelled);
@@ -204,7 +228,8 @@ export class Trainer {
     this.firstLoss ??= loss;
     const most = DIVERGED * Math.max(this.firstLoss, Math.log(this.model.config.llm.vocabSize));
     if (Number.isFinite(gradNorm) && loss <= most) return;
-    const what = loss > most ? `The loss has risen to ${loss.toPrecision(3)}` : 'Loss or gradient is not a number any more';
+    const what =
+      loss > most ? `The loss has risen to ${loss.toPrecision(3)}` : 'Loss or gradient is not a number any more';
     throw new NvlmError(
       'not-a-number',
       `${what} at step ${step}; training stopped.`,

@@ -24,7 +24,10 @@ const lora = join(model, 'lora.run.json');
 
 async function lossesIn(out: string): Promise<number[]> {
   const text = await readFile(join(out, 'log.jsonl'), 'utf8');
-  return text.trimEnd().split('\n').map((line) => (JSON.parse(line) as { loss: number }).loss);
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { loss: number }).loss);
 }
 
 async function runFile(name: string, changes: object): Promise<string> {
@@ -37,21 +40,57 @@ async function runFile(name: string, changes: object): Promise<string> {
 describe('nvlm train', () => {
   it('trains an adapter that chat, forward and eval take', async () => {
     const out = join(folder, 'adapter');
-    const { code, document } = await runJson<TrainDocument>(['train', '--config', lora, '--out', out, '--steps', '3', '--backend', 'wasm']);
+    const { code, document } = await runJson<TrainDocument>([
+      'train',
+      '--config',
+      lora,
+      '--out',
+      out,
+      '--steps',
+      '3',
+      '--backend',
+      'wasm',
+    ]);
     expect(code).toBe(0);
     expect(document).toMatchObject({ steps: 3, resumedFrom: 0, interrupted: false, parameters: 16384 });
     expect(await lossesIn(out)).toHaveLength(3);
 
     const inputs = join(model, 'forward', '0.inputs.safetensors');
     const forward = (...more: string[]) =>
-      runJson(['forward', '--model', model, '--inputs', inputs, '--output', join(folder, `${more.length}.safetensors`), ...more, '--backend', 'wasm']);
+      runJson([
+        'forward',
+        '--model',
+        model,
+        '--inputs',
+        inputs,
+        '--output',
+        join(folder, `${more.length}.safetensors`),
+        ...more,
+        '--backend',
+        'wasm',
+      ]);
     const [plain, tuned] = await Promise.all([forward(), forward('--adapter', out)]);
     expect([plain.code, tuned.code]).toEqual([0, 0]);
-    const [a, b] = await Promise.all([readFile(join(folder, '0.safetensors')), readFile(join(folder, '2.safetensors'))]);
+    const [a, b] = await Promise.all([
+      readFile(join(folder, '0.safetensors')),
+      readFile(join(folder, '2.safetensors')),
+    ]);
     expect(a.length).toBe(b.length);
     expect(a.equals(b)).toBe(false);
 
-    const chat = ['chat', '--model', model, '--adapter', out, '--prompt', 'Read the code 66', '--max-new-tokens', '2', '--backend', 'wasm'];
+    const chat = [
+      'chat',
+      '--model',
+      model,
+      '--adapter',
+      out,
+      '--prompt',
+      'Read the code 66',
+      '--max-new-tokens',
+      '2',
+      '--backend',
+      'wasm',
+    ];
     expect((await runJson(chat)).code).toBe(0);
     const missing = await runCli([...chat, '--adapter', join(folder, 'nowhere')]);
     expect(missing.code).toBe(1);
@@ -96,7 +135,17 @@ describe('nvlm train', () => {
     const files = await Promise.all([out, whole].map((run) => readFile(join(run, 'model', 'model.safetensors'))));
     expect(files[0]!.equals(files[1]!)).toBe(true);
     expect(files[0]!.equals(await readFile(join(model, 'model.safetensors')))).toBe(false);
-    const chat = ['chat', '--model', join(out, 'model'), '--prompt', 'Read the code 66', '--max-new-tokens', '2', '--backend', 'wasm'];
+    const chat = [
+      'chat',
+      '--model',
+      join(out, 'model'),
+      '--prompt',
+      'Read the code 66',
+      '--max-new-tokens',
+      '2',
+      '--backend',
+      'wasm',
+    ];
     expect((await runJson(chat)).code).toBe(0);
   });
 
@@ -108,7 +157,10 @@ describe('nvlm train', () => {
     const unknown = await refuse({ stepz: 3 });
     expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('no key "stepz"') as string });
     const rank = await refuse({ lora: { rank: 0 } });
-    expect(rank).toMatchObject({ code: 2, stderr: expect.stringContaining('"rank" is not a number from 1 to 1024') as string });
+    expect(rank).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('"rank" is not a number from 1 to 1024') as string,
+    });
     const target = await refuse({ lora: { targets: ['attn.qkv'] } });
     expect(target).toMatchObject({ code: 2, stderr: expect.stringContaining('"attn.qkv" fits no linear') as string });
     const data = await refuse({ data: 'nowhere.json' });

@@ -3,7 +3,14 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Device } from '../../src/device/types.ts';
 import { Session } from '../../src/engine/session.ts';
-import { CHECKPOINT, train, type RunFolder, type TrainOptions, type TrainResult, type TrainStep } from '../../src/engine/train.ts';
+import {
+  CHECKPOINT,
+  train,
+  type RunFolder,
+  type TrainOptions,
+  type TrainResult,
+  type TrainStep,
+} from '../../src/engine/train.ts';
 import { readImageFile } from '../../src/headless/input-files.ts';
 import { parseAdapter } from '../../src/training/peft.ts';
 import { parseRun, type RunConfig } from '../../src/training/run-config.ts';
@@ -57,7 +64,12 @@ export async function runGolden(
   stage: Stage,
   device: Device,
   changes: Partial<RunConfig> = {},
-  { output = new MemoryFolder(), resume = false, extraRecords = [], ...options }: TrainOptions & {
+  {
+    output = new MemoryFolder(),
+    resume = false,
+    extraRecords = [],
+    ...options
+  }: TrainOptions & {
     output?: MemoryFolder;
     resume?: boolean;
     /** Behind the golden's own. */
@@ -111,7 +123,10 @@ export async function readAdapter(folder: string): Promise<{ config: unknown; te
 
 export async function goldenLog(name: string, stage: Stage): Promise<{ loss: number; lr: number; gradNorm: number }[]> {
   const text = await readFile(join(goldenFolder(name), `${stage}.log.jsonl`), 'utf8');
-  return text.trimEnd().split('\n').map((line) => JSON.parse(line) as { loss: number; lr: number; gradNorm: number });
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { loss: number; lr: number; gradNorm: number });
 }
 
 /** The trained tensors after PyTorch's last step. */

@@ -1,6 +1,6 @@
 /**
- * Training against PyTorch: every step's loss and gradient norm, and the tensors after the last step, of D, X and H in every
- * stage; in full on wasm, the first steps on WebGPU.
+ * Training against PyTorch: every step's loss and gradient norm, and the tensors after the last step, of D, X and H in
+ * every stage; in full on wasm, the first steps on WebGPU.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Device } from '../../src/device/types.ts';
@@ -18,7 +18,8 @@ async function expectTrace(name: string, stage: Stage, { steps }: RunOutcome, co
   expect(steps.length).toBe(count);
   const off = steps.filter(({ step, loss, lr, gradNorm }) => {
     const golden = log[step]!;
-    const within = (value: number, wanted: number, bound: number) => Math.abs(value - wanted) <= bound * Math.abs(wanted);
+    const within = (value: number, wanted: number, bound: number) =>
+      Math.abs(value - wanted) <= bound * Math.abs(wanted);
     return !(within(loss, golden.loss, 1e-3) && within(gradNorm, golden.gradNorm, 1e-2) && within(lr, golden.lr, 1e-9));
   });
   expect(off.map((step) => ({ ...step, golden: log[step.step] }))).toEqual([]);
@@ -42,7 +43,9 @@ describe('training on wasm', () => {
       return error < 1e-3 ? [] : [{ tensor, error }];
     });
     expect(off).toEqual([]);
-    expect([...trained.keys()].filter((tensor) => !tensor.startsWith('optimizer.')).sort()).toEqual([...final.keys()].sort());
+    expect([...trained.keys()].filter((tensor) => !tensor.startsWith('optimizer.')).sort()).toEqual(
+      [...final.keys()].sort(),
+    );
   });
 });
 
@@ -65,10 +68,16 @@ describe('training on WebGPU', () => {
 /** The first steps of a run, under the schedule of the whole run. */
 async function runFirst(name: string, stage: Stage, device: Device, count: number): Promise<RunOutcome> {
   const stop = new AbortController();
-  return runGolden(name, stage, device, {}, {
-    signal: stop.signal,
-    onStep: ({ step }) => {
-      if (step === count - 1) stop.abort();
+  return runGolden(
+    name,
+    stage,
+    device,
+    {},
+    {
+      signal: stop.signal,
+      onStep: ({ step }) => {
+        if (step === count - 1) stop.abort();
+      },
     },
-  });
+  );
 }

@@ -6,8 +6,8 @@ import { adamWReference } from './reference.ts';
 import type { AdamWStep, AdamWTensors } from './step.ts';
 
 /**
- * One step of AdamW (Loshchilov & Hutter 2019; PyTorch `AdamW`), in place: the variables keep their identity on every backend,
- * on WebGPU their buffers too.
+ * One step of AdamW (Loshchilov & Hutter 2019; PyTorch `AdamW`), in place: the variables keep their identity on every
+ * backend, on WebGPU their buffers too.
  *
  * @throws RangeError when shapes disagree
  */

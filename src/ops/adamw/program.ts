@@ -41,7 +41,8 @@ const value = inPlace(
   'adamw-value',
   ['first', 'second'],
   ['keep', 'stepSize', 'rootCorrection', 'eps'],
-  'result[i] = uniforms.keep * result[i] - uniforms.stepSize * first[i] / (sqrt(second[i]) / uniforms.rootCorrection + uniforms.eps);',
+  `let divisor = sqrt(second[i]) / uniforms.rootCorrection + uniforms.eps;
+        result[i] = uniforms.keep * result[i] - uniforms.stepSize * first[i] / divisor;`,
 );
 
 export function adamWPrograms(tensors: AdamWTensors, gradient: TensorInfo, step: AdamWStep): void {

@@ -3,8 +3,8 @@ import * as tf from '@tensorflow/tfjs';
 import { corrections, type AdamWStep, type AdamWTensors } from './step.ts';
 
 /**
- * On the host, where the tensors of the wasm and cpu backends lie anyway: one pass over memory, where stock ops would make
- * ten.
+ * On the host, where the tensors of the wasm and cpu backends lie anyway: one pass over memory, where stock ops would
+ * make ten.
  */
 export function adamWReference({ value, first, second }: AdamWTensors, gradient: tf.Tensor, step: AdamWStep): void {
   const { learningRate, beta1, beta2, eps, weightDecay, gradientScale } = step;
@@ -24,7 +24,11 @@ export function adamWReference({ value, first, second }: AdamWTensors, gradient:
     w[i] = keep * w[i]! - (stepSize * mean) / (Math.sqrt(square) / rootCorrection + eps);
   }
   tf.tidy(() => {
-    for (const [variable, values] of [[value, w], [first, m], [second, v]] as const) {
+    for (const [variable, values] of [
+      [value, w],
+      [first, m],
+      [second, v],
+    ] as const) {
       variable.assign(tf.tensor(values, variable.shape));
     }
   });

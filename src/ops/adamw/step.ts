@@ -23,6 +23,9 @@ export interface AdamWTensors {
 }
 
 /** Step size and the divisor of √second, with both moments' bias corrections in them. */
-export function corrections({ learningRate, beta1, beta2, count }: AdamWStep): { stepSize: number; rootCorrection: number } {
+export function corrections({ learningRate, beta1, beta2, count }: AdamWStep): {
+  stepSize: number;
+  rootCorrection: number;
+} {
   return { stepSize: learningRate / (1 - beta1 ** count), rootCorrection: Math.sqrt(1 - beta2 ** count) };
 }
