@@ -8,6 +8,7 @@ import type {
   Inspection,
   LoadProgress,
   ModelSource,
+  VerifyProgress,
   PlanSettings,
 } from '../src/engine/api.ts';
 import { toPlainError, type PlainError } from '../src/errors.ts';
@@ -68,6 +69,8 @@ export function createEngineService(engine: Engine) {
       const answer = await cancellable(id, (signal) => engine.inspect(request, { signal }));
       return answer.ok ? Comlink.transfer(answer, pixelBuffers(answer.value)) : answer;
     },
+    verify: (id: CallId, listener: Listener<VerifyProgress>) =>
+      cancellable(id, (signal) => listening(listener, (onProgress) => engine.verify({ signal, onProgress }))),
     dispose: () => reply(() => engine.dispose()),
     cancel: (id: CallId) => running.get(id)?.abort(),
   };

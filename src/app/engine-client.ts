@@ -83,6 +83,8 @@ export function createEngineClient(spawn: () => EngineHost = spawnEngineWorker):
     chat: (request, { signal, onEvent = ignore } = {}) =>
       call((service, id) => service.chat(id, request, Comlink.proxy(onEvent)), signal),
     inspect: (request, { signal }: CallOptions = {}) => call((service, id) => service.inspect(id, request), signal),
+    verify: ({ signal, onProgress = ignore } = {}) =>
+      call((service, id) => service.verify(id, Comlink.proxy(onProgress)), signal),
     dispose: async () => {
       await call((service) => service.dispose());
       abandon(cancelled());

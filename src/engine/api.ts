@@ -4,6 +4,7 @@
  */
 import type { AdapterDescription, BackendChoice, BackendName, DeviceInfo } from '../device/types.ts';
 import type { Sampling } from '../nvlm/sampler.ts';
+import type { OpCaseResult } from '../ops/verify.ts';
 import type { Architecture, ChatMessage, TokenPlan } from '../text/types.ts';
 import type { TagFormat, Tiling } from '../tiling/types.ts';
 import type { AdapterFiles } from './adapter.ts';
@@ -56,7 +57,7 @@ export interface LoadedModel {
   loadMs: number;
 }
 
-export type { Sampling };
+export type { OpCaseResult, Sampling };
 
 export interface ChatRequest {
   /** The whole conversation; the first user message gets the image when there is one. */
@@ -162,6 +163,12 @@ export interface MemoryPlan {
   settingsThatFit: PlanSettings | null;
 }
 
+export interface VerifyProgress {
+  /** Ops that are through, of how many. */
+  done: number;
+  total: number;
+}
+
 export interface Engine {
   device(): Promise<DeviceInfo>;
   /** Switches the backend; a loaded model is unloaded first. */
@@ -175,5 +182,7 @@ export interface Engine {
   deleteStored(id: string): Promise<void>;
   chat(request: ChatRequest, options?: CallOptions & { onEvent?: (event: ChatEvent) => void }): Promise<ChatResult>;
   inspect(request: InspectRequest, options?: CallOptions): Promise<Inspection>;
+  /** Every op on the open device, forward and gradient, against its reference. The loaded model stays. */
+  verify(options?: CallOptions & { onProgress?: (progress: VerifyProgress) => void }): Promise<OpCaseResult[]>;
   dispose(): Promise<void>;
 }

@@ -235,6 +235,13 @@ export function createEngine(platform: EnginePlatform): Engine {
       return inspectImage(request.image, await geometry(request.model, options), request, options);
     },
 
+    verify: (options) =>
+      inTurn(async () => {
+        // The cases and the cpu backend are only worth loading for those who ask.
+        const { verifyOps } = await import('./verify.ts');
+        return verifyOps(await usableDevice(), options);
+      }),
+
     dispose: () =>
       inTurn(async () => {
         if (!lost) unloadNow();

@@ -2,17 +2,17 @@ import type { Device } from '../device/types.ts';
 import { throwIfAborted } from '../errors.ts';
 import { opCases } from '../ops/cases.ts';
 import { runOpCases, type OpCaseResult } from '../ops/verify.ts';
-import type { CallOptions } from './api.ts';
+import type { CallOptions, VerifyProgress } from './api.ts';
+import { yieldToEventLoop } from './yield.ts';
 
 /**
  * Every op's program on the open device against its reference on the cpu.
  *
- * @param onProgress ops done, ops in all
  * @throws NvlmError `cancelled`; `shader-failed`, `device-lost`, `out-of-memory` when the device itself fails
  */
 export async function verifyOps(
   device: Device,
-  { signal, onProgress }: CallOptions & { onProgress?: (done: number, total: number) => void } = {},
+  { signal, onProgress }: CallOptions & { onProgress?: (progress: VerifyProgress) => void } = {},
 ): Promise<OpCaseResult[]> {
   const ops = [...new Set(opCases.map(({ op }) => op))];
   const results: OpCaseResult[] = [];
@@ -24,7 +24,8 @@ export async function verifyOps(
       throw device.explain(error);
     }
     await device.check();
-    onProgress?.(i + 1, ops.length);
+    onProgress?.({ done: i + 1, total: ops.length });
+    await yieldToEventLoop();
   }
   return results;
 }

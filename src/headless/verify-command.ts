@@ -19,7 +19,7 @@ async function verify(context: Context) {
   warnOfSoftwareAdapter(device.info, context);
   const ops = await verifyOps(device, {
     signal: context.signal,
-    onProgress: (done, total) => context.progress.update('Verifying', done, total, 'ops'),
+    onProgress: ({ done, total }) => context.progress.update('Verifying', done, total, 'ops'),
   });
   const ok = ops.every((result) => result.ok);
   const figure = (value: number | null) => (value === null ? 'none' : value.toExponential(1));

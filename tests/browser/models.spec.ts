@@ -1,3 +1,4 @@
+import AxeBuilder from '@axe-core/playwright';
 import { expect, test } from './fixtures.ts';
 
 test('models are loaded, unloaded and deleted, and say where their bytes are', async ({ page }) => {
@@ -72,6 +73,16 @@ test('the device screen says what computes and why, and switches', async ({ page
   await expect(page).toHaveURL(/backend=cpu/);
   await page.getByRole('radio', { name: /^wasm/ }).check();
   await expect(now).toContainText(/Backend\s*wasm/);
+});
+
+test('the device screen holds every op to its reference', async ({ page }) => {
+  await page.goto('#/device');
+  await page.getByRole('button', { name: 'Check every op' }).click();
+  await expect(page.getByRole('status').filter({ hasText: /All \d+ cases agree/ })).toBeVisible({ timeout: 60_000 });
+  await page.getByText('Largest differences, case by case').click();
+  await expect(page.getByRole('row', { name: /attention/ }).first()).toBeVisible();
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations).toEqual([]);
 });
 
 test('a software adapter that is asked for is named, with a plain warning', async ({ page }) => {

@@ -6,6 +6,7 @@ import { Notice, Problem } from '../components/Notice.tsx';
 import { formatBytes, formatCount } from '../format.ts';
 import { useApp } from '../state/hooks.ts';
 import styles from './DeviceScreen.module.css';
+import { VerifyCard } from './VerifyCard.tsx';
 import { useBrowserFacts, type BrowserFacts } from './browser-facts.ts';
 
 const CHOICES: { value: BackendChoice; title: string; words: string }[] = [
@@ -37,6 +38,7 @@ export function DeviceScreen() {
           {device ? <Now device={device} /> : <p className={styles.muted}>No device is open.</p>}
         </section>
         <BackendForm />
+        <VerifyCard />
         <section className={styles.card} aria-labelledby="device-browser">
           <h2 id="device-browser">This browser</h2>
           <Facts facts={browserRows(facts)} />

@@ -157,6 +157,7 @@ export function createFakeEngine(): FakeEngine {
         tokens: { perTile: 16, visual: 48, tags: 6 },
       } as Inspection;
     },
+    verify: async () => [],
     dispose: async () => undefined,
     onLost(listener) {
       lost.add(listener);
