@@ -62,6 +62,8 @@ export interface RunSample {
 }
 
 export type RunEvent =
+  /** First of all, so that the page can name the run in its address. */
+  | { type: 'run'; summary: RunSummary }
   | { type: 'stage'; stage: 'load' | 'data' | 'baseline' | 'train' | 'samples' | 'save'; done: number; total: number }
   | { type: 'problems'; problems: { id: string; reason: string }[] }
   | { type: 'step'; step: RunStep; etaSeconds: number }
@@ -107,6 +109,7 @@ export interface TrainingApi {
   startRun(request: RunRequest, options?: CallOptions & { onEvent?: (event: RunEvent) => void }): Promise<RunSummary>;
   resumeRun(id: string, options?: CallOptions & { onEvent?: (event: RunEvent) => void }): Promise<RunSummary>;
   deleteRun(id: string): Promise<void>;
+  renameRun(id: string, title: string): Promise<RunSummary>;
   /** `run`: the whole folder, which `nvlm train --resume` continues; `adapter`: PEFT; `model`: a checkpoint of its own. */
   exportRun(id: string, what: 'run' | 'adapter' | 'model'): Promise<ExportedFile[]>;
   /** A run's folder made elsewhere, by `nvlm train` or another tab. @throws NvlmError `bad-data`, `bad-model` */
