@@ -1,9 +1,11 @@
-import { StrictMode } from 'react';
+import { startTransition, StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { createEngineClient } from './engine-client.ts';
 import { convertToPng } from './picture-conversion.ts';
 import { createPreferences } from './preferences.ts';
+import { currentRoute } from './router.ts';
 import { App } from './shell/App.tsx';
+import { fetchScreen } from './shell/screens.tsx';
 import { startApp } from './start.ts';
 import { createAppStore } from './state/app-store.ts';
 import { AppContext } from './state/hooks.ts';
@@ -18,11 +20,15 @@ const store = createAppStore({
   now: () => performance.now(),
 });
 startApp(store);
+fetchScreen(currentRoute().screen);
 
-createRoot(document.getElementById('root')!).render(
-  <StrictMode>
-    <AppContext value={{ store, engine }}>
-      <App />
-    </AppContext>
-  </StrictMode>,
-);
+// As a transition it is rendered in slices; otherwise the first render is one task.
+startTransition(() => {
+  createRoot(document.getElementById('root')!).render(
+    <StrictMode>
+      <AppContext value={{ store, engine }}>
+        <App />
+      </AppContext>
+    </StrictMode>,
+  );
+});

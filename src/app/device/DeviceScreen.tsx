@@ -26,7 +26,7 @@ const CHOICES: { value: BackendChoice; title: string; words: string }[] = [
 
 const BYTE_LIMITS = /(?:Size|BufferBindingSize|StorageSize)$/;
 
-export function DeviceScreen() {
+export default function DeviceScreen() {
   const device = useApp((state) => state.device);
   const facts = useBrowserFacts();
   return (

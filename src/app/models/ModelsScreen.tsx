@@ -23,7 +23,7 @@ const STORAGE_WORDS: Record<NonNullable<ModelEntry['storage']>, string> = {
 
 const REFRESH_MS = 2000;
 
-export function ModelsScreen() {
+export default function ModelsScreen() {
   const models = useApp((state) => state.models);
   const refreshModels = useApp((state) => state.refreshModels);
   // Files are written behind a load, and other tabs load and delete too.

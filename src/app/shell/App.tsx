@@ -1,26 +1,16 @@
-import { lazy, Suspense, useEffect } from 'react';
-import { ChatScreen } from '../chat/ChatScreen.tsx';
+import { Suspense, useEffect } from 'react';
 import { ToastView } from '../components/ToastView.tsx';
-import { DeviceScreen } from '../device/DeviceScreen.tsx';
-import { ModelsScreen } from '../models/ModelsScreen.tsx';
-import { useRoute, type Screen } from '../router.ts';
+import { useRoute } from '../router.ts';
 import { useApp } from '../state/hooks.ts';
 import styles from './App.module.css';
 import { DropTarget } from './DropTarget.tsx';
 import { Header, SCREEN_TITLES } from './Header.tsx';
 import { LossBanner } from './LossBanner.tsx';
-
-const TilesScreen = lazy(() => import('../tiles/TilesScreen.tsx'));
-
-const SCREENS: Record<Screen, () => React.ReactNode> = {
-  chat: () => <ChatScreen />,
-  tiles: () => <TilesScreen />,
-  models: () => <ModelsScreen />,
-  device: () => <DeviceScreen />,
-};
+import { SCREEN_VIEWS } from './screens.tsx';
 
 export function App() {
   const { screen } = useRoute();
+  const View = SCREEN_VIEWS[screen];
   const announcement = useApp((state) => state.announcement);
   useEffect(() => {
     document.title = `${SCREEN_TITLES[screen]} · NVLM Playground`;
@@ -42,7 +32,7 @@ export function App() {
       <main id="main" tabIndex={-1} className={styles.main} data-screen={screen}>
         <LossBanner />
         <Suspense fallback={<p className={styles.opening}>Opening {SCREEN_TITLES[screen]}…</p>}>
-          {SCREENS[screen]()}
+          <View />
         </Suspense>
       </main>
       <ToastView />

@@ -6,6 +6,7 @@ import { hrefFor, SCREENS, useRoute, type Screen } from '../router.ts';
 import { useApp } from '../state/hooks.ts';
 import type { Theme } from '../state/settings-slice.ts';
 import styles from './Header.module.css';
+import { fetchScreen } from './screens.tsx';
 import { ShortcutsDialog, useShortcut } from './ShortcutsDialog.tsx';
 
 export const SCREEN_TITLES: Record<Screen, string> = {
@@ -40,7 +41,13 @@ export function Header({ screen }: { screen: Screen }) {
       </a>
       <nav aria-label="Screens" className={styles.nav}>
         {SCREENS.map((name) => (
-          <a key={name} href={hrefFor(name, route)} aria-current={name === screen ? 'page' : undefined}>
+          <a
+            key={name}
+            href={hrefFor(name, route)}
+            aria-current={name === screen ? 'page' : undefined}
+            onPointerEnter={() => fetchScreen(name)}
+            onFocus={() => fetchScreen(name)}
+          >
             <Icon name={name} />
             {SCREEN_TITLES[name]}
           </a>
