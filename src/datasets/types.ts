@@ -7,6 +7,8 @@ export interface DatasetSummary {
   records: number;
   /** Of these, how many are kept out of training, to measure it. */
   heldOut: number;
+  /** Records without an answer to learn yet; training leaves them out. */
+  drafts: number;
   pictures: number;
   /** All files. */
   bytes: number;
@@ -18,10 +20,11 @@ export interface DatasetSummary {
 export interface DatasetRecord {
   id: string;
   task: string;
-  /** Name of a picture of the same dataset; null for text only. */
-  picture: string | null;
-  /** User and assistant in turn. */
+  /** Path of the picture beside `data.json`; null for text only. */
+  image: string | null;
+  /** User and assistant in turn; every answer in it can be learnt. */
   messages: ChatMessage[];
+  /** `held_out`: kept out of training, to measure it. */
   heldOut: boolean;
 }
 

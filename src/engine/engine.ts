@@ -27,7 +27,8 @@ import { geometryOfModel, NVLM_72B, nvlm72bGeometry, type Geometry } from './geo
 import { inspectImage } from './inspect.ts';
 import { planMemory } from './memory-plan.ts';
 import { sourceId, type EnginePlatform } from './platform.ts';
-import { openTextSide, Session } from './session.ts';
+import { Session } from './session.ts';
+import { openTextSide } from './text-side.ts';
 
 interface Loaded {
   session: Session;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { NvlmError } from '../errors.ts';
 import type { ChatRequest, ChatResult } from './api.ts';
-import type { DataQuestion } from './conversation-data.ts';
+import type { DataQuestion } from '../datasets/questions.ts';
 import { evaluate, shuffleImages } from './eval.ts';
 
 const ask = (id: string, image: string | null, answer: string, task = 'read'): DataQuestion => ({

@@ -1,6 +1,7 @@
+import type { DataProblem } from '../datasets/llava.ts';
+import type { DataQuestion } from '../datasets/questions.ts';
 import { NvlmError, throwIfAborted, type ErrorCode } from '../errors.ts';
 import type { CallOptions, Engine } from './api.ts';
-import type { DataProblem, DataQuestion } from './conversation-data.ts';
 
 export type EvalProblem = DataProblem;
 

@@ -9,7 +9,8 @@ import { openModelFolder, type ModelFolder } from '../weights/model-folder.ts';
 import { nodeFiles } from '../weights/node-files.ts';
 import type { JsonObject } from '../weights/strict-json.ts';
 import { planMemory, type PlanDevice } from './memory-plan.ts';
-import { planConversation, Session } from './session.ts';
+import { Session } from './session.ts';
+import { planConversation } from './text-side.ts';
 
 const open = (model: string) =>
   openModelFolder(nodeFiles(fileURLToPath(new URL(`../../${model}`, import.meta.url)), model));

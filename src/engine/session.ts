@@ -1,68 +1,27 @@
 import type { Tensor3D } from '@tensorflow/tfjs';
 import type { Device } from '../device/types.ts';
 import { NvlmError, throwIfAborted } from '../errors.ts';
-import { parseConfig, tokensPerTile, type NvlmConfig } from '../nvlm/config.ts';
+import type { NvlmConfig } from '../nvlm/config.ts';
 import { generate } from '../nvlm/generate.ts';
 import type { KvCache } from '../nvlm/kv-cache.ts';
 import { loadModel } from '../nvlm/load-model.ts';
 import type { NvlmModel } from '../nvlm/model.ts';
 import { checkSampling, Sampler } from '../nvlm/sampler.ts';
-import { createChatTemplate, type ChatTemplate } from '../text/chat-template.ts';
 import { assertFits, assertPrompt } from '../text/prompt-limits.ts';
 import { createTextStream } from '../text/text-stream.ts';
-import { planTokens } from '../text/token-plan.ts';
-import { createTokenizer } from '../text/tokenizer.ts';
-import type { ChatMessage, Tokenizer, TokenPlan } from '../text/types.ts';
+import type { TokenPlan } from '../text/types.ts';
 import { decodeImage } from '../tiling/decode.ts';
 import { toPixelValues } from '../tiling/pixel-values.ts';
 import { tileImage } from '../tiling/tile-image.ts';
 import type { RgbImage, Tiling } from '../tiling/types.ts';
-import { requireTokenizer, type ModelDescription, type ModelFolder } from '../weights/model-folder.ts';
+import type { ModelFolder } from '../weights/model-folder.ts';
 import type { StreamProgress } from '../weights/stream.ts';
 import { applyAdapter, type AdapterFiles } from './adapter.ts';
 import type { CallOptions, ChatEvent, ChatRequest, ChatResult, Quantization } from './api.ts';
-import { imageTokenIdOf, stopIdsOf } from './special-tokens.ts';
+import { stopIdsOf } from './special-tokens.ts';
+import { openTextSide, planConversation, type TextSide } from './text-side.ts';
 import { encodeTiles } from './vision.ts';
 import { yieldToEventLoop } from './yield.ts';
-
-/** The text side of a model folder: enough to plan a sequence, without any weights. */
-export interface TextSide {
-  config: NvlmConfig;
-  tokenizer: Tokenizer;
-  chatTemplate: ChatTemplate;
-  imageTokenId: number | null;
-}
-
-/** @throws NvlmError `bad-model`, `unsupported-model`, `not-found` (no tokenizer) */
-export function openTextSide(description: ModelDescription): TextSide {
-  const config = parseConfig(description.config);
-  const files = requireTokenizer(description);
-  const tokenizer = createTokenizer(files.tokenizer, files.tokenizerConfig);
-  return { config, tokenizer, chatTemplate: createChatTemplate(files.tokenizerConfig), imageTokenId: imageTokenIdOf(config, tokenizer) };
-}
-
-/** Token plan of a conversation for this model; with `tiling`, the picture stands in the first user message. */
-export function planConversation(
-  text: TextSide,
-  messages: readonly ChatMessage[],
-  tiling: Pick<Tiling, 'tiles'> | null,
-  addGenerationPrompt: boolean,
-): TokenPlan {
-  const { config, tokenizer, chatTemplate, imageTokenId } = text;
-  return planTokens({
-    architecture: config.architecture,
-    tokenizer,
-    chatTemplate,
-    systemMessage: config.systemMessage ?? undefined,
-    messages,
-    tags: tiling ? tiling.tiles.map((tile) => tile.tag) : [],
-    tokensPerTile: tokensPerTile(config),
-    imageTokenId: imageTokenId ?? 0,
-    addGenerationPrompt,
-    wrapper: config.wrapper,
-    joinTags: config.joinTags,
-  });
-}
 
 /** The picture the session has seen last: asked about again, it is not encoded again. */
 interface SeenImage {

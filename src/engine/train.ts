@@ -1,5 +1,7 @@
 import type { Tensor3D } from '@tensorflow/tfjs';
 import type { Device } from '../device/types.ts';
+import { parseRecords, type DataProblem } from '../datasets/llava.ts';
+import type { DatasetRecord } from '../datasets/types.ts';
 import { NvlmError, throwIfAborted } from '../errors.ts';
 import type { NvlmModel } from '../nvlm/model.ts';
 import { Batches } from '../training/batches.ts';
@@ -11,10 +13,10 @@ import { Trainer, type StepResult, type TrainingSample } from '../training/train
 import type { ModelFolder } from '../weights/model-folder.ts';
 import { parseSafetensors } from '../weights/safetensors.ts';
 import type { CallOptions } from './api.ts';
-import { parseRecords, type DataProblem, type DataRecord } from './conversation-data.ts';
 import { canExport, exportedFiles } from './export-model.ts';
-import type { TextSide } from './session.ts';
-import { planExamples, TrainingImages, type ReadImage } from './train-data.ts';
+import { planExamples, type ReadImage } from './plan-examples.ts';
+import type { TextSide } from './text-side.ts';
+import { TrainingImages } from './train-data.ts';
 import { yieldToEventLoop } from './yield.ts';
 
 export { parseRun } from '../training/run-config.ts';
@@ -122,8 +124,8 @@ async function readPools(
   options: TrainOptions,
 ): Promise<Pools> {
   const { records, problems } = parseRecords(data);
-  let main: DataRecord[] = records;
-  let texts: DataRecord[] = [];
+  let main: DatasetRecord[] = records;
+  let texts: DatasetRecord[] = [];
   if (run.text) {
     const blend = textData === null ? { records, problems: [] } : parseRecords(textData);
     texts = blend.records.filter(({ image }) => image === null);
@@ -131,7 +133,7 @@ async function readPools(
     if (textData === null) main = records.filter(({ image }) => image !== null);
   }
   const total = main.length + texts.length;
-  const plan = (some: DataRecord[], before: number) =>
+  const plan = (some: DatasetRecord[], before: number) =>
     planExamples(text, some, readImage, {
       signal: options.signal,
       maxTiles: run.maxTiles,

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DataProblem } from '../engine/conversation-data.ts';
+import type { DataProblem } from '../datasets/llava.ts';
 import { NvlmError } from '../errors.ts';
 import type { Context } from './command.ts';
 

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { parseConversations } from '../datasets/questions.ts';
 import { evaluate, shuffleImages, type EvalResult } from '../engine/eval.ts';
-import { parseConversations } from '../engine/conversation-data.ts';
 import { NvlmError } from '../errors.ts';
 import { ADAPTER_HELP } from './adapter-folder.ts';
 import { required, withCommonOptions, wholeNumber, type CommonOptions, type Context, type Run } from './command.ts';

@@ -66,7 +66,7 @@ async function inspect(path: string, options: InspectOptions, { signal }: Contex
 async function modelGeometry(model: string, signal: AbortSignal): Promise<Geometry> {
   const folder = await readModelDescription(await openFiles(await modelSource(model), { signal }), signal);
   // Not above: it brings tfjs along.
-  const { openTextSide } = await import('../engine/session.ts');
+  const { openTextSide } = await import('../engine/text-side.ts');
   return geometryOfModel({ id: model, title: model, ...openTextSide(folder) });
 }
 

@@ -5,17 +5,10 @@ import type { NvlmModel, Sample } from '../nvlm/model.ts';
 import { crossEntropy } from '../ops/cross-entropy/cross-entropy.ts';
 import { embed } from '../ops/embed/embed.ts';
 import type { TokenPlan } from '../text/types.ts';
+import { isLearnt } from './labels.ts';
 
 /** One sequence to learn from: its tokens, and which of them are learnt. */
 export type LabelledPlan = Sample['plan'] & Pick<TokenPlan, 'labels'>;
-
-/** In `labels`: not learnt. */
-const IGNORED = -100;
-
-/** Tokens of the sequence that the loss counts: the first has nothing before it that could predict it. */
-export function countLabels({ labels }: Pick<TokenPlan, 'labels'>): number {
-  return labels.reduce((count, label, position) => count + (position > 0 && label !== IGNORED ? 1 : 0), 0);
-}
 
 /**
  * Cross-entropy summed over the labelled tokens, each predicted from the position before it. The head runs on those
@@ -33,7 +26,7 @@ export function summedLoss(
   const labels: number[] = [];
   samples.forEach(({ plan }, sample) => {
     plan.labels.forEach((label, position) => {
-      if (position === 0 || label === IGNORED) return;
+      if (!isLearnt(label, position)) return;
       places.push(sample * length + position - 1);
       labels.push(label);
     });

@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deskDataset } from '../../src/desk/data.ts';
-import { parseConversations, type DataQuestion } from '../../src/engine/conversation-data.ts';
+import { parseConversations, type DataQuestion } from '../../src/datasets/questions.ts';
 import { createEngine } from '../../src/engine/engine.ts';
 import { evaluate, shuffleImages } from '../../src/engine/eval.ts';
 import { nodeEnginePlatform } from '../../src/headless/node-platform.ts';

@@ -1,27 +1,7 @@
 import { NvlmError } from '../errors.ts';
 import { IMAGE_PLACEHOLDER } from '../text/conversation.ts';
 import type { ChatMessage } from '../text/types.ts';
-
-/** One answer to be given: a LLaVA record with one turn is one question, with two turns it is two. */
-export interface DataQuestion {
-  /** The record's; further turns of it are `id#2`, `id#3` … */
-  id: string;
-  task: string;
-  /** Path as it stands in the record, null for text only. */
-  image: string | null;
-  /** The conversation up to and with the question; earlier answers are the record's own. */
-  messages: ChatMessage[];
-  answer: string;
-}
-
-/** A whole conversation about one picture or none; every answer in it can be learnt. */
-export interface DataRecord {
-  id: string;
-  task: string;
-  image: string | null;
-  /** User and assistant in turn. */
-  messages: ChatMessage[];
-}
+import type { DatasetRecord } from './types.ts';
 
 /** A row that cannot be used, and why. */
 export interface DataProblem {
@@ -30,43 +10,58 @@ export interface DataProblem {
 }
 
 /** Task of records that name none. */
-const NO_TASK = 'all';
+export const NO_TASK = 'all';
+
+export interface ReadOptions {
+  /** Records that are still being written pass: no turn yet, or an empty answer. */
+  drafts?: boolean;
+}
 
 /**
  * Reads LLaVA records, as a JSON array or as JSONL:
- * `{id, image?, task?, conversations: [{from: "human" | "gpt", value}]}`.
+ * `{id, image?, task?, held_out?, conversations: [{from: "human" | "gpt", value}]}`.
  * Rows that break the form are set aside with the reason.
  *
  * @throws NvlmError `bad-data` when the text as a whole is neither
  */
-export function parseRecords(text: string): { records: DataRecord[]; problems: DataProblem[] } {
-  const records: DataRecord[] = [];
-  const problems: DataProblem[] = [];
-  for (const { row, value } of rowsOf(text, problems)) {
-    const read = readRecord(value, row);
+export function parseRecords(
+  text: string,
+  options: ReadOptions = {},
+): { records: DatasetRecord[]; problems: DataProblem[] } {
+  const records: DatasetRecord[] = [];
+  const { rows, problems } = parseRows(text);
+  for (const { row, value } of rows) {
+    const read = readRecord(value, row, options);
     if ('reason' in read) problems.push(read);
     else records.push(read);
   }
   return { records, problems };
 }
 
-/** The questions of {@link parseRecords}, each with the conversation before it. */
-export function parseConversations(text: string): { questions: DataQuestion[]; problems: DataProblem[] } {
-  const { records, problems } = parseRecords(text);
-  return { questions: records.flatMap(questionsOf), problems };
+/** The inverse of {@link parseRecords}: a JSON array, one record a line. */
+export function formatRecords(records: readonly DatasetRecord[]): string {
+  return `[${records.map((record) => `\n${JSON.stringify(toLlava(record))}`).join(',')}\n]\n`;
 }
 
-function questionsOf({ id, task, image, messages }: DataRecord): DataQuestion[] {
-  return Array.from({ length: messages.length / 2 }, (_, turn) => ({
-    id: turn === 0 ? id : `${id}#${turn + 1}`,
-    task,
-    image,
-    messages: messages.slice(0, 2 * turn + 1),
-    answer: messages[2 * turn + 1]!.content,
-  }));
+function toLlava({ id, task, image, messages, heldOut }: DatasetRecord) {
+  return {
+    id,
+    ...(image !== null && { image }),
+    ...(task !== NO_TASK && { task }),
+    ...(heldOut && { held_out: true }),
+    conversations: messages.map(({ role, content }) => ({ from: role === 'user' ? 'human' : 'gpt', value: content })),
+  };
 }
 
-function rowsOf(text: string, problems: DataProblem[]): { row: string; value: unknown }[] {
+export interface ParsedRow {
+  /** Where it stood, e.g. `line 3`. */
+  row: string;
+  value: unknown;
+}
+
+/** Values of a JSON array or of JSONL. @throws NvlmError `bad-data` when the text as a whole is neither */
+export function parseRows(text: string): { rows: ParsedRow[]; problems: DataProblem[] } {
+  const problems: DataProblem[] = [];
   const body = text.replace(/^\ufeff/, '').trim();
   if (body.startsWith('[')) {
     let records: unknown;
@@ -80,9 +75,9 @@ function rowsOf(text: string, problems: DataProblem[]): { row: string; value: un
         { cause },
       );
     }
-    return (records as unknown[]).map((value, i) => ({ row: `record ${i + 1}`, value }));
+    return { rows: (records as unknown[]).map((value, i) => ({ row: `record ${i + 1}`, value })), problems };
   }
-  return body.split(/\r?\n/).flatMap((line, i) => {
+  const rows = body.split(/\r?\n/).flatMap((line, i) => {
     if (line.trim() === '') return [];
     const row = `line ${i + 1}`;
     try {
@@ -92,12 +87,19 @@ function rowsOf(text: string, problems: DataProblem[]): { row: string; value: un
       return [];
     }
   });
+  return { rows, problems };
 }
 
-function readRecord(value: unknown, row: string): DataRecord | DataProblem {
+/** @param row name of a record without an id */
+export function readRecord(
+  value: unknown,
+  row: string,
+  { drafts = false }: ReadOptions = {},
+): DatasetRecord | DataProblem {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return { id: row, reason: 'it is not an object' };
-  const { id: given, image: path, task = NO_TASK, conversations } = value as Record<string, unknown>;
+  const fields = value as Record<string, unknown>;
+  const { id: given, image: path, task = NO_TASK, held_out: heldOut = false, conversations } = fields;
   const id = typeof given === 'string' || typeof given === 'number' ? String(given) : row;
   const bad = (reason: string): DataProblem => ({ id, reason });
   const image = path ?? null;
@@ -106,7 +108,9 @@ function readRecord(value: unknown, row: string): DataRecord | DataProblem {
     return bad('"image" is an address; only files beside the data are read');
   if (typeof task !== 'string') return bad('"task" is not text');
   if (!Array.isArray(conversations)) return bad('"conversations" is not a list');
-  if (conversations.length === 0 || conversations.length % 2 !== 0)
+  if (typeof heldOut !== 'boolean') return bad('"held_out" is not true or false');
+  if (conversations.length === 0 && !drafts) return bad('it has no question and answer yet');
+  if (conversations.length % 2 !== 0)
     return bad('its turns are not pairs of human and gpt');
 
   const messages: ChatMessage[] = [];
@@ -117,7 +121,8 @@ function readRecord(value: unknown, row: string): DataRecord | DataProblem {
       return bad(`turn ${i + 1} is not {"from": "${expected}", "value": text}`);
     if (expected === 'human' && image === null && said.includes(IMAGE_PLACEHOLDER))
       return bad(`it says ${IMAGE_PLACEHOLDER} and names no "image"`);
+    if (expected === 'gpt' && said.trim() === '' && !drafts) return bad(`turn ${i + 1}, the answer, is empty`);
     messages.push({ role: expected === 'human' ? 'user' : 'assistant', content: said });
   }
-  return { id, task, image, messages };
+  return { id, task, image, messages, heldOut };
 }

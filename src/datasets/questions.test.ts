@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { NvlmError } from '../errors.ts';
-import { parseConversations } from './conversation-data.ts';
+import { parseConversations } from './questions.ts';
 
 const pair = (question: unknown, answer: unknown) => [
   { from: 'human', value: question },

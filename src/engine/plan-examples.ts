@@ -1,0 +1,89 @@
+import { NvlmError, throwIfAborted, type ErrorCode } from '../errors.ts';
+import type { DatasetRecord } from '../datasets/types.ts';
+import type { DataProblem } from '../datasets/llava.ts';
+import type { NvlmConfig } from '../nvlm/config.ts';
+import type { TokenPlan } from '../text/types.ts';
+import { decodeImage } from '../tiling/decode.ts';
+import { tileImage } from '../tiling/tile-image.ts';
+import type { Tiling } from '../tiling/types.ts';
+import { countLabels } from '../training/labels.ts';
+import type { CallOptions } from './api.ts';
+import { planConversation, type TextSide } from './text-side.ts';
+
+/** A record as the model will see it. */
+export interface TrainingExample {
+  id: string;
+  image: string | null;
+  plan: TokenPlan;
+}
+
+/** Bytes of a picture by its path in the data. */
+export type ReadImage = (path: string) => Promise<Uint8Array>;
+
+/** What can be wrong with one record alone. */
+const RECORD_ERRORS: ReadonlySet<ErrorCode> = new Set([
+  'bad-image',
+  'bad-data',
+  'image-too-large',
+  'not-found',
+  'empty-prompt',
+  'usage',
+]);
+
+/**
+ * Plans every record: a picture that cannot be read or a conversation that is too long is found here, not in the
+ * middle of the run.
+ */
+export async function planExamples(
+  text: TextSide,
+  records: readonly DatasetRecord[],
+  readImage: ReadImage,
+  { signal, maxTiles, onProgress }: CallOptions & { maxTiles: number | null; onProgress?: (done: number) => void },
+): Promise<{ examples: TrainingExample[]; problems: DataProblem[] }> {
+  const examples: TrainingExample[] = [];
+  const problems: DataProblem[] = [];
+  for (const [index, { id, image, messages }] of records.entries()) {
+    throwIfAborted(signal);
+    try {
+      const tiling = image === null ? null : await tileForModel(text, await readImage(image), maxTiles);
+      const plan = planConversation(text, messages, tiling, false);
+      const reason = unfit(plan, text);
+      if (reason) problems.push({ id, reason });
+      else examples.push({ id, image, plan });
+    } catch (error) {
+      if (!(error instanceof NvlmError) || !RECORD_ERRORS.has(error.code)) throw error;
+      problems.push({ id, reason: error.message });
+    }
+    onProgress?.(index + 1);
+  }
+  return { examples, problems };
+}
+
+/** Why a plan cannot be learnt from; null when it can. */
+export function unfit(plan: TokenPlan, { config }: TextSide): string | null {
+  const [length, most] = [plan.inputIds.length, config.llm.maxPositions];
+  if (length > most) return `it is ${length} tokens long; the model has ${most} positions`;
+  return countLabels(plan) > 0 ? null : 'it has no answer to learn from';
+}
+
+/**
+ * A picture as the model will see it.
+ *
+ * @param bytes encoded file
+ * @param maxTiles null = the model's own maximum
+ * @throws NvlmError `bad-image`, `image-too-large`, `usage` (a text model)
+ */
+export async function tileForModel(
+  { config }: { config: NvlmConfig },
+  bytes: Uint8Array,
+  maxTiles: number | null,
+): Promise<Tiling> {
+  if (!config.vision)
+    throw new NvlmError('usage', 'this is a text model: it cannot see pictures', 'Use text-only data.');
+  const { tileSize, useThumbnail, tagFormat } = config;
+  return tileImage(
+    await decodeImage(bytes),
+    { maxTiles: maxTiles ?? config.maxTiles, tileSize, useThumbnail },
+    tagFormat,
+  );
+}
