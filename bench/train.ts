@@ -76,7 +76,8 @@ async function measure(
   };
   const done: TrainStep[] = [];
   try {
-    const request = { model: session.model, folder, text: session.requireText(), device, run, data, textData: null };
+    const text = session.requireText();
+    const request = { model: session.model, folder, text, device, run, data, textData: null, blend: null };
     await train(
       { ...request, readImage: async () => image, adapter: null, output: nowhere, resume: false },
       { onStep: (step) => done.push(step) },

@@ -47,6 +47,11 @@ export interface TrainRequest {
   data: string;
   /** The same for the text-only blend; null = the records of `data` without a picture. */
   textData: string | null;
+  /**
+   * Records of the run's blend, null when it has none; `folder` is put before their pictures' paths when these are
+   * read.
+   */
+  blend: { data: string; folder: string } | null;
   readImage: ReadImage;
   /** What a LoRA run starts from; null = a fresh adapter. */
   adapter: AdapterModule[] | null;
@@ -114,25 +119,15 @@ export async function train(request: TrainRequest, options: TrainOptions = {}): 
 
 interface Pools {
   examples: Awaited<ReturnType<typeof planExamples>>['examples'];
-  /** How many of them, from the first, are the main pool; the rest is the text-only one. */
+  /** How many of them, from the first, are the main pool; the rest is the blend. */
   mainCount: number;
   problems: DataProblem[];
 }
 
-async function readPools(
-  { run, data, textData, text, readImage }: TrainRequest,
-  options: TrainOptions,
-): Promise<Pools> {
-  const { records, problems } = parseRecords(data);
-  let main: DatasetRecord[] = records;
-  let texts: DatasetRecord[] = [];
-  if (run.text) {
-    const blend = textData === null ? { records, problems: [] } : parseRecords(textData);
-    texts = blend.records.filter(({ image }) => image === null);
-    problems.push(...blend.problems);
-    if (textData === null) main = records.filter(({ image }) => image !== null);
-  }
-  const total = main.length + texts.length;
+async function readPools(request: TrainRequest, options: TrainOptions): Promise<Pools> {
+  const { run, text, readImage } = request;
+  const { main, blend, problems } = readRecords(request);
+  const total = main.length + blend.length;
   const plan = (some: DatasetRecord[], before: number) =>
     planExamples(text, some, readImage, {
       signal: options.signal,
@@ -140,14 +135,14 @@ async function readPools(
       onProgress: (done) => options.onPlanned?.(before + done, total),
     });
   const first = await plan(main, 0);
-  const second = await plan(texts, main.length);
+  const second = await plan(blend, main.length);
   problems.push(...first.problems, ...second.problems);
   options.onProblems?.(problems);
-  for (const [pool, what] of [
-    [first, 'record'],
-    ...(run.text ? [[second, 'text-only record'] as const] : []),
-  ] as const) {
-    if (pool.examples.length > 0) continue;
+  const pools = [{ ...first, what: 'record' }];
+  if (run.text) pools.push({ ...second, what: 'text-only record' });
+  if (run.blend) pools.push({ ...second, what: 'record of the blend' });
+  for (const { examples, what } of pools) {
+    if (examples.length > 0) continue;
     const why = problems[0] ? ` The first, ${problems[0].id}: ${problems[0].reason}.` : '';
     throw new NvlmError(
       'bad-data',
@@ -156,6 +151,31 @@ async function readPools(
     );
   }
   return { examples: [...first.examples, ...second.examples], mainCount: first.examples.length, problems };
+}
+
+/** The run's main records and those that are blended in. */
+function readRecords({ run, data, textData, blend }: TrainRequest): {
+  main: DatasetRecord[];
+  blend: DatasetRecord[];
+  problems: DataProblem[];
+} {
+  const { records, problems } = parseRecords(data);
+  if (run.blend) {
+    if (!blend) throw new RangeError('The run blends data in that the request does not bring.');
+    const other = parseRecords(blend.data);
+    const placed = other.records.map((record) => {
+      const { image } = record;
+      return { ...record, image: image === null ? null : `${blend.folder}${image}` };
+    });
+    return { main: records, blend: placed, problems: [...problems, ...other.problems] };
+  }
+  if (!run.text) return { main: records, blend: [], problems };
+  const texts = textData === null ? { records, problems: [] } : parseRecords(textData);
+  return {
+    main: textData === null ? records.filter(({ image }) => image !== null) : records,
+    blend: texts.records.filter(({ image }) => image === null),
+    problems: [...problems, ...texts.problems],
+  };
 }
 
 async function runSteps(
@@ -179,7 +199,7 @@ async function runSteps(
   const lengths = examples.map(({ plan }) => plan.inputIds.length);
   const batches = new Batches(lengths.slice(0, mainCount), lengths.slice(mainCount), {
     ...run,
-    textRatio: run.text?.ratio ?? 0,
+    blendRatio: (run.text ?? run.blend)?.ratio ?? 0,
   });
   const state = { step: first, saved: first, loss: null as number | null, tokens: 0 };
   const save = async () => {

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { nodePlatform } from '../device/node.ts';
 import { isBundled } from '../engine/bundled-models.ts';
@@ -65,6 +65,7 @@ async function trainModel(options: TrainOptions, context: Context) {
 
   const data = await dataFile(beside(run.data));
   const textData = run.text?.data ? await dataFile(beside(run.text.data)) : null;
+  const blendFile = run.blend ? await dataFile(beside(run.blend.data)) : null;
   const readText = async (path: string) => new TextDecoder().decode(await readInput(path, MOST_DATA_BYTES));
   const init = run.lora?.init ? await readAdapterFolder(beside(run.lora.init)) : null;
   const source = await modelSource(await modelName(run.model, beside));
@@ -88,6 +89,10 @@ async function trainModel(options: TrainOptions, context: Context) {
       run,
       data: await readText(data),
       textData: textData && (await readText(textData)),
+      blend: blendFile && {
+        data: await readText(blendFile),
+        folder: join('.', relative(dirname(data), dirname(blendFile)), '/'),
+      },
       readImage: (path) => readImageFile(resolve(dirname(data), path)),
       adapter: init && readAdapter(session.model, init),
       output,

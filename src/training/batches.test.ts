@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Batches, type BatchOptions } from './batches.ts';
 
-const plain: BatchOptions = { batch: 3, shuffle: false, seed: 1, bucket: false, textRatio: 0 };
+const plain: BatchOptions = { batch: 3, shuffle: false, seed: 1, bucket: false, blendRatio: 0 };
 const lengths = (count: number) => Array.from({ length: count }, (_, i) => (i * 37) % 101);
 
 function take(batches: Batches, steps: number): number[] {
@@ -27,8 +27,8 @@ describe('Batches', () => {
     );
   });
 
-  it('blends in text at its ratio, over any stretch', () => {
-    const drawn = take(new Batches(lengths(10), lengths(4), { ...plain, shuffle: true, textRatio: 0.25 }), 40);
+  it('blends in at its ratio, over any stretch', () => {
+    const drawn = take(new Batches(lengths(10), lengths(4), { ...plain, shuffle: true, blendRatio: 0.25 }), 40);
     expect(drawn.filter((index) => index >= 10)).toHaveLength(30);
     const counts = [10, 11, 12, 13].map((index) => drawn.filter((drawnIndex) => drawnIndex === index).length);
     expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);

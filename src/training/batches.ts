@@ -6,21 +6,21 @@ export interface BatchOptions {
   seed: number;
   /** Samples of similar length share a batch, so that less of it is padding. */
   bucket: boolean;
-  /** Share of the samples that is drawn from the text-only pool; 0 = none. */
-  textRatio: number;
+  /** Share of the samples that is drawn from the second pool, the blend; 0 = none. */
+  blendRatio: number;
 }
 
 /** Batches whose samples are sorted by length together. */
 const WINDOW = 16;
 
 /** What the two generators of an epoch are for. */
-const PURPOSE = { order: 1, windows: 2, text: 3 };
+const PURPOSE = { order: 1, windows: 2, blend: 3 };
 
 /**
  * Which samples a step sees, computed from the step alone.
  *
  * Without shuffling, sample b of step s is record (s · batch + b) mod n. With it, every epoch has an order of its own.
- * A text-only blend takes every so manieth place for the text pool, so that its share is exact over any stretch.
+ * A blend takes every so manieth place for the second pool, so that its share is exact over any stretch.
  */
 export class Batches {
   private readonly orders = new Map<string, number[]>();
@@ -28,14 +28,14 @@ export class Batches {
   constructor(
     /** Length in tokens of each record of the main pool. */
     private readonly lengths: readonly number[],
-    /** The same of the text-only pool. */
-    private readonly textLengths: readonly number[],
+    /** The same of the blend. */
+    private readonly blendLengths: readonly number[],
     private readonly options: BatchOptions,
   ) {
     if (lengths.length === 0) throw new RangeError('no samples');
   }
 
-  /** Indices of step `step`: into the main pool, or behind its end into the text pool. */
+  /** Indices of step `step`: into the main pool, or behind its end into the blend. */
   at(step: number): number[] {
     const { batch, bucket, seed } = this.options;
     if (!bucket) return this.places(step * batch, batch);
@@ -56,12 +56,12 @@ export class Batches {
   }
 
   private place(place: number): number {
-    const { textRatio } = this.options;
-    const texts = Math.floor(place * textRatio);
-    if (Math.floor((place + 1) * textRatio) > texts) {
-      return this.lengths.length + this.inOrder(texts, this.textLengths.length, PURPOSE.text);
+    const { blendRatio } = this.options;
+    const blended = Math.floor(place * blendRatio);
+    if (Math.floor((place + 1) * blendRatio) > blended) {
+      return this.lengths.length + this.inOrder(blended, this.blendLengths.length, PURPOSE.blend);
     }
-    return this.inOrder(place - texts, this.lengths.length, PURPOSE.order);
+    return this.inOrder(place - blended, this.lengths.length, PURPOSE.order);
   }
 
   private inOrder(place: number, size: number, purpose: number): number {
@@ -82,6 +82,6 @@ export class Batches {
   }
 
   private lengthOf(index: number): number {
-    return this.lengths[index] ?? this.textLengths[index - this.lengths.length]!;
+    return this.lengths[index] ?? this.blendLengths[index - this.lengths.length]!;
   }
 }

@@ -89,6 +89,7 @@ export function runIdentity(run: RunConfig, records: number): string {
   const { stage, trainable, batch, accumulate, optimizer, shuffle, bucket, seed, maxTiles } = run;
   const lora = run.lora && { ...run.lora, init: run.lora.init !== null };
   const text = run.text && { ratio: run.text.ratio, apart: run.text.data !== null };
+  const blend = run.blend ? { blend: run.blend.ratio } : {};
   return JSON.stringify({
     stage,
     trainable,
@@ -102,6 +103,7 @@ export function runIdentity(run: RunConfig, records: number): string {
     text,
     maxTiles,
     records,
+    ...blend,
   });
 }
 

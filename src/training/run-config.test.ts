@@ -47,6 +47,8 @@ describe('parseRun', () => {
     [{ ...least, lora: 4 }, 'run.json: lora is not a JSON object'],
     [{ ...least, lora: {}, trainable: ['connector'] }, 'a LoRA run trains its adapter alone'],
     [{ ...least, text: { ratio: 1 } }, '"ratio" is not a number from 0 to 0.99'],
+    [{ ...least, blend: { ratio: 0.5 } }, '"data" is missing'],
+    [{ ...least, blend: { data: 'old', ratio: 0.5 }, text: { ratio: 0.1 } }, '"text" and "blend" both'],
     [JSON.parse('{"model":"m","data":"d","steps":1,"__proto__":{"a":1}}'), 'no key "__proto__"'],
   ])('refuses %j', (json, message) => {
     expect(() => parseRun(json, 'run.json')).toThrow(message);

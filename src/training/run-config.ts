@@ -37,6 +37,8 @@ export interface RunConfig {
   seed: number;
   /** Text-only blend; `data` null = the records of the main data that have no picture. */
   text: { data: string | null; ratio: number } | null;
+  /** Blend of other records, with pictures or without: what the model can do already and shall not forget. */
+  blend: { data: string; ratio: number } | null;
   activationCheckpointing: boolean;
   /** Most regular tiles a picture; null = the model's. */
   maxTiles: number | null;
@@ -59,6 +61,7 @@ export function parseRun(json: unknown, path: string): RunConfig {
   const optimizer = run.object('optimizer');
   const lora = run.object('lora');
   const text = run.object('text');
+  const blend = run.object('blend');
   const lr = optimizer.number('lr', 1e-4, 0, 10);
   const config: RunConfig = {
     model: run.text('model'),
@@ -91,14 +94,22 @@ export function parseRun(json: unknown, path: string): RunConfig {
     bucket: run.boolean('bucket', false),
     seed: run.integer('seed', 0, 0, 2 ** 32 - 1),
     text: text.given ? { data: text.optionalText('data'), ratio: text.number('ratio', null, 0, 0.99) } : null,
+    blend: blend.given ? { data: blend.text('data'), ratio: blend.number('ratio', null, 0, 0.99) } : null,
     activationCheckpointing: run.boolean('activation_checkpointing', false),
     maxTiles: run.optionalInteger('max_tiles', 1, 64),
     checkpointEvery: run.integer('checkpoint_every', 100, 1, 10_000_000),
     out: run.optionalText('out'),
   };
-  for (const keys of [run, optimizer, lora, text]) keys.refuseOthers();
+  for (const keys of [run, optimizer, lora, text, blend]) keys.refuseOthers();
   if (config.lora && config.trainable) {
     throw new NvlmError('usage', `${path}: a LoRA run trains its adapter alone.`, 'Leave out "trainable", or "lora".');
+  }
+  if (config.text && config.blend) {
+    throw new NvlmError(
+      'usage',
+      `${path}: "text" and "blend" both blend other records in.`,
+      'Leave one of them out; the data of "blend" may hold text-only records too.',
+    );
   }
   return config;
 }

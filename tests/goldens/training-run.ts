@@ -94,6 +94,7 @@ export async function runGolden(
         run,
         data: JSON.stringify([...(JSON.parse(await readFile(data, 'utf8')) as object[]), ...extraRecords]),
         textData: null,
+        blend: null,
         readImage: (path) => readImageFile(resolve(data, '..', path)),
         adapter: adapter && parseAdapter(adapter.config, adapter.tensors, session.model.weights),
         output,
