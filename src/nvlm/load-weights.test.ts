@@ -11,7 +11,9 @@ import type { DType } from '../weights/dtype.ts';
 import type { TensorEntry } from '../weights/safetensors.ts';
 import { parseConfig } from './config.ts';
 import { loadWeights, type QuantizeOptions } from './load-weights.ts';
-import { DenseSink, type ParameterValues } from './parameter-sinks.ts';
+import { floatRows } from './matrix-targets.ts';
+import { parameterSpecs } from './names.ts';
+import { DenseSink, type HeldParameter } from './parameter-sinks.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -19,24 +21,51 @@ beforeAll(async () => {
 });
 afterAll(() => device.dispose());
 
-function entry(name: string, dtype: DType, shape: number[], bytes: number): TensorEntry {
-  return { name, dtype, shape, file: 'model.safetensors', start: 0, end: bytes };
-}
-
-function dense(dtype: DType, words: Uint16Array): ParameterValues {
-  const source = entry('w', dtype, [1, words.length], words.byteLength);
-  const sink = new DenseSink([source], true);
-  sink.add(source, 0, new Uint8Array(words.buffer));
-  return sink.finish();
+/** A matrix of one row through a sink, in two pieces. */
+function dense(dtype: DType, words: Uint16Array): HeldParameter | null {
+  const source: TensorEntry = { name: 'w', dtype, shape: [2, words.length], file: 'f', start: 0, end: 2 * words.byteLength };
+  const sink = new DenseSink([source], null, true, floatRows);
+  try {
+    sink.add(source, 0, new Uint8Array(new Uint16Array(words.length).buffer));
+    sink.add(source, words.byteLength, new Uint8Array(words.buffer));
+    return sink.finish();
+  } catch (error) {
+    sink.dispose();
+    throw error;
+  }
 }
 
 describe('half-precision matrices', () => {
-  it('become f16 where bf16 fits, and f32 where it does not', () => {
-    const fits = dense('BF16', f32ToBf16(Float32Array.of(1.5, -65280, 2 ** -14)));
-    expect(fits.kind === 'f16' && [...unpackHalves(new Int32Array(new Uint16Array([...fits.bits, 0]).buffer), 1, 3)]).toEqual([
-      1.5, -65280, 2 ** -14,
-    ]);
-    expect(dense('BF16', f32ToBf16(Float32Array.of(1.5, -65536)))).toMatchObject({ kind: 'f32', values: Float32Array.of(1.5, -65536) });
+  it('become f16 where bf16 fits', () => {
+    const held = dense('BF16', f32ToBf16(Float32Array.of(1.5, -65280, 2 ** -14)));
+    if (held?.kind !== 'f16') throw new Error('not halves');
+    expect([...unpackHalves(held.data.dataSync(), 2, 3)]).toEqual([0, 0, 0, 1.5, -65280, 2 ** -14]);
+    held.data.dispose();
+  });
+
+  it('with a value that f16 cannot hold are read again as f32, and nothing is left of the halves', async () => {
+    const before = tf.memory().numTensors;
+    const name = 'language_model.model.layers.0.mlp.up_proj';
+    const files = nodeFiles(goldenFolder('internvl'));
+    const { start, file } = (await openModelFolder(files)).tensors.get(`${name}.weight`)!;
+    const folder = await openModelFolder({
+      ...files,
+      async read(path, from, to, signal) {
+        const bytes = await files.read(path, from, to, signal);
+        // 65536 in bf16, as the matrix's second value.
+        if (path === file && from <= start && to >= start + 4) bytes.set([0x80, 0x47], start + 2 - from);
+        return bytes;
+      },
+    });
+    const config = parseConfig(folder.config);
+    const weights = await loadWeights(folder, config, { keepHalves: true });
+    const held = weights.linear(name);
+    expect(held.kind).toBe('f32');
+    expect(held.data.dataSync()[held.outFeatures]).toBe(65536);
+    expect(weights.linear(name.replace('up', 'gate')).kind).toBe('f16');
+    expect(weights.linears.size + weights.embeddings.size + weights.vectors.size).toBeGreaterThan(parameterSpecs(config).length - 1);
+    weights.dispose();
+    expect(tf.memory().numTensors).toBe(before);
   });
 
   it.each([
@@ -45,7 +74,9 @@ describe('half-precision matrices', () => {
     ['F16', 0x7c00],
     ['F16', 0xfe00],
   ] as const)('of %s are refused with a value that is not finite', (dtype, word) => {
+    const before = tf.memory().numTensors;
     expect(() => dense(dtype, Uint16Array.of(0, word))).toThrow(/w holds values that are not finite/);
+    expect(tf.memory().numTensors).toBe(before);
   });
 });
 

@@ -1,174 +1,274 @@
-import * as tf from '@tensorflow/tfjs';
-import type { Tensor2D } from '@tensorflow/tfjs';
+import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
+import { allocateTensor, hostMemory, writeTensor } from '../device/tensor-memory.ts';
 import { NvlmError } from '../errors.ts';
 import { unpackAffine, type AffineBits } from '../ops/affine.ts';
 import type { AffineTensors } from '../ops/types.ts';
-import { bf16ToF16, bf16ToF32, maxAbs, toF32, wordsOf } from '../weights/dtype.ts';
-import { quantizedRows, quantizeGroups, type QuantizedRows } from '../weights/quantize.ts';
+import { bf16ToF16, maxAbs, toF32, wordsOf } from '../weights/dtype.ts';
+import { quantizedRows, quantizeGroups } from '../weights/quantize.ts';
 import type { TensorEntry } from '../weights/safetensors.ts';
 import type { PlannedParameter } from './checkpoint-layout.ts';
+import { halfRows, type MatrixTarget } from './matrix-targets.ts';
 
-/** How the values of a matrix arrive at the device. Half bits are f16, whatever the checkpoint has. */
-export type ParameterValues =
-  | { kind: 'f32'; values: Float32Array; rows: number; columns: number }
-  | { kind: 'f16'; bits: Uint16Array; rows: number; columns: number }
+/** A parameter on the device. An f32 matrix lies as its target laid it; the packed forms are [rows, columns] as in the file. */
+export type HeldParameter =
+  | { kind: 'vector'; data: Tensor1D }
+  | { kind: 'f32' | 'f16'; rows: number; columns: number; data: Tensor2D }
   | ({ kind: 'affine'; rows: number; columns: number } & AffineTensors);
 
-/** Takes the pieces of one parameter, from one or several file tensors and in any order of these. */
+/**
+ * Takes the pieces of one parameter, from one or several file tensors, and brings each to the device at once: on the host
+ * there is never more of a parameter than one piece.
+ */
 export interface ParameterSink {
+  /** @throws NvlmError `bad-model` for values that are not finite */
   add(source: TensorEntry, offset: number, bytes: Uint8Array): void;
-  /** After the last piece. What is on the device then belongs to the caller. */
-  finish(): ParameterValues;
+  /** After the last piece. What is on the device then belongs to the caller; null when it must be read again as f32. */
+  finish(): HeldParameter | null;
   /** Frees what is on the device already, when loading fails half-way. */
   dispose(): void;
 }
 
-/** A float tensor as it is: f32 values, or raw 16-bit words until it is known whether bf16 fits into f16. */
-export class DenseSink implements ParameterSink {
-  private readonly values: Float32Array | Uint16Array<ArrayBuffer>;
-  private readonly rows: number;
-  private readonly columns: number;
+/** Makes the target of an f32 matrix: straight for a table, turned round for a linear. */
+export type FloatTarget = (rows: number, columns: number) => MatrixTarget<Float32Array>;
 
-  /** @param keepHalves hold half-precision values as halves; only where all of `sources` have one element type */
-  constructor(
-    private readonly sources: readonly TensorEntry[],
-    keepHalves: boolean,
-  ) {
-    const [first] = sources;
-    const size = sources.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-    const isHalf = keepHalves && first!.dtype !== 'F32' && sources.every(({ dtype }) => dtype === first!.dtype);
-    this.values = isHalf ? new Uint16Array(size) : new Float32Array(size);
-    this.rows = sources.reduce((sum, { shape }) => sum + (shape[0] ?? 1), 0);
-    this.columns = size / this.rows;
+/** Norms, biases, embeddings of positions: f32, flat. */
+export class VectorSink implements ParameterSink {
+  private readonly tensor: Tensor1D;
+
+  constructor(private readonly sources: readonly TensorEntry[], private readonly trim: Trim) {
+    this.tensor = allocateTensor<tf.Rank.R1>([keptRows(totalRows(sources), trim) * columnsOf(sources)], 'float32');
   }
 
   add(source: TensorEntry, offset: number, bytes: Uint8Array): void {
-    let before = 0;
-    for (const other of this.sources) {
-      if (other === source) break;
-      before += sizeOf(other.shape);
-    }
-    const at = before + (offset * sizeOf(source.shape)) / (source.end - source.start);
-    if (this.values instanceof Uint16Array) {
-      const words = wordsOf(bytes);
-      const infinity = source.dtype === 'F16' ? 0x7c00 : 0x7f80;
-      if (words.some((word) => (word & infinity) === infinity)) throw notFinite(source.name);
-      this.values.set(words, at);
-    } else {
-      this.values.set(finiteF32(source, bytes), at);
+    const values = finiteF32(source, bytes);
+    const first = firstValue(source, offset) + rowsBefore(source, this.sources) * columnsOf(this.sources);
+    if (!this.trim) return writeTensor(this.tensor, first, values);
+    for (const { from, to, at } of runs(first, first + values.length, this.trim)) {
+      writeTensor(this.tensor, at, values.subarray(from, to));
     }
   }
 
-  finish(): ParameterValues {
-    const { rows, columns, values } = this;
-    if (values instanceof Float32Array) return { kind: 'f32', values, rows, columns };
-    if (this.sources[0]!.dtype === 'F16') return { kind: 'f16', bits: values, rows, columns };
-    // bf16 reaches further than f16: a matrix with such a value stays f32 rather than becoming infinite.
-    if (values.some((word) => (word & 0x7fff) >= BF16_BEYOND_F16)) return { kind: 'f32', values: bf16ToF32(values), rows, columns };
-    return { kind: 'f16', bits: bf16ToF16(values, values), rows, columns };
+  finish(): HeldParameter {
+    return { kind: 'vector', data: this.tensor };
   }
 
-  dispose(): void {}
+  dispose(): void {
+    this.tensor.dispose();
+  }
+}
+
+type Span = readonly [from: number, to: number];
+/** Rows to keep, in ascending order, and how many columns from the first on; null keeps all. */
+export type Trim = { rows?: readonly Span[]; columns?: number } | null;
+
+/** The parts of rows [first, end) that are kept: where they are counted from `first`, and which row they become. */
+function* runs(first: number, end: number, trim: Trim): Generator<{ from: number; to: number; at: number }> {
+  let kept = 0;
+  for (const [start, stop] of trim?.rows ?? [[0, Infinity] as const]) {
+    const from = Math.max(first, start);
+    const to = Math.min(end, stop);
+    if (from < to) yield { from: from - first, to: to - first, at: kept + from - start };
+    kept += stop - start;
+  }
+}
+
+/** A float matrix as f32, or as halves; bf16 becomes f16. */
+export class DenseSink implements ParameterSink {
+  private readonly rows: number;
+  private readonly columns: number;
+  private readonly keptColumns: number;
+  private readonly target: { kind: 'f32'; to: MatrixTarget<Float32Array> } | { kind: 'f16'; to: MatrixTarget<Uint16Array> };
+  private tooWide = false;
+
+  /** @param asHalves hold half-precision values as halves; only where all of `sources` have one element type */
+  constructor(
+    private readonly sources: readonly TensorEntry[],
+    private readonly trim: Trim,
+    asHalves: boolean,
+    floats: FloatTarget,
+  ) {
+    this.columns = columnsOf(sources);
+    this.rows = keptRows(totalRows(sources), trim);
+    this.keptColumns = trim?.columns ?? this.columns;
+    const [first] = sources;
+    const isHalf = asHalves && first!.dtype !== 'F32' && sources.every(({ dtype }) => dtype === first!.dtype);
+    const size = [this.rows, this.keptColumns] as const;
+    this.target = isHalf ? { kind: 'f16', to: halfRows(...size) } : { kind: 'f32', to: floats(...size) };
+  }
+
+  add(source: TensorEntry, offset: number, bytes: Uint8Array): void {
+    if (this.tooWide) return;
+    const before = rowsBefore(source, this.sources);
+    if (this.target.kind === 'f32') {
+      this.write(this.target.to, source, before, offset, finiteF32(source, bytes));
+      return;
+    }
+    const words = wordsOf(bytes);
+    const infinity = source.dtype === 'F16' ? 0x7c00 : 0x7f80;
+    let isWide = false;
+    for (let i = 0; i < words.length; i++) {
+      if ((words[i]! & infinity) === infinity) throw notFinite(source.name);
+      if ((words[i]! & 0x7fff) >= BF16_BEYOND_F16) isWide = true;
+    }
+    if (source.dtype === 'F16') this.write(this.target.to, source, before, offset, words);
+    // bf16 reaches further than f16: a matrix with such a value has to stay f32 rather than become infinite.
+    else if (isWide) this.giveUp();
+    else this.write(this.target.to, source, before, offset, bf16ToF16(words));
+  }
+
+  finish(): HeldParameter | null {
+    if (this.tooWide) return null;
+    return { kind: this.target.kind, rows: this.rows, columns: this.keptColumns, data: this.target.to.finish() };
+  }
+
+  dispose(): void {
+    if (!this.tooWide) this.target.to.dispose();
+  }
+
+  private giveUp(): void {
+    this.tooWide = true;
+    this.target.to.dispose();
+  }
+
+  private write<V extends Float32Array | Uint16Array>(
+    to: MatrixTarget<V>,
+    source: TensorEntry,
+    before: number,
+    offset: number,
+    values: V,
+  ): void {
+    const { columns, keptColumns } = this;
+    const first = before + wholeRows(source, firstValue(source, offset), columns);
+    const count = wholeRows(source, values.length, columns);
+    for (const { from, to: end, at } of runs(first, first + count, this.trim)) {
+      const part = values.subarray(from * columns, end * columns) as V;
+      to.write(at, keptColumns === columns ? part : cutColumns(part, columns, keptColumns));
+    }
+  }
+}
+
+function cutColumns<V extends Float32Array | Uint16Array>(values: V, columns: number, kept: number): V {
+  const rows = values.length / columns;
+  const out = values.slice(0, rows * kept) as V;
+  for (let row = 0; row < rows; row++) out.set(values.subarray(row * columns, row * columns + kept), row * kept);
+  return out;
 }
 
 /** 65536 in bf16: the next smaller one, 65280, is the last that f16 can hold. */
 const BF16_BEYOND_F16 = 0x4780;
 
-/** Packs a float matrix as its rows arrive, so that it is never held unpacked. */
+/** Packs a float matrix as its rows arrive, so that it is never held unpacked; or shows the loss as f32. */
 export class QuantizingSink implements ParameterSink {
-  private readonly packed: QuantizedRows;
   private readonly rows: number;
   private readonly columns: number;
+  private readonly packed: AffineTensors | null;
+  private readonly floats: MatrixTarget<Float32Array> | null;
 
+  /** @param floats null keeps the matrix packed */
   constructor(
     source: TensorEntry,
-    private readonly layout: { bits: AffineBits; groupSize: number },
-    private readonly keepPacked: boolean,
+    private readonly layout: Pick<AffineTensors, 'bits' | 'groupSize'>,
+    floats: FloatTarget | null,
   ) {
     [this.rows, this.columns] = source.shape as [number, number];
-    this.packed = quantizedRows(this.rows, this.columns, layout.bits, layout.groupSize);
+    this.packed = floats ? null : affineTensors(this.rows, this.columns, layout);
+    this.floats = floats && floats(this.rows, this.columns);
   }
 
   add(source: TensorEntry, offset: number, bytes: Uint8Array): void {
     const { bits, groupSize } = this.layout;
-    const firstValue = (offset * this.rows * this.columns) / (source.end - source.start);
     const values = finiteF32(source, bytes);
-    // Pieces are whole rows, and rows whole groups.
-    if (firstValue % groupSize !== 0 || values.length % groupSize !== 0) throw new Error(`A piece of ${source.name} is not whole rows.`);
-    quantizeGroups(values, bits, groupSize, this.packed, firstValue / groupSize);
+    const first = wholeRows(source, firstValue(source, offset), this.columns);
+    const rows = quantizedRows(wholeRows(source, values.length, this.columns), this.columns, bits, groupSize);
+    quantizeGroups(values, bits, groupSize, rows, 0);
+    this.floats?.write(first, unpackAffine(rows, bits, groupSize));
+    if (!this.packed) return;
+    writeTensor(this.packed.data, (first * this.columns * bits) / 32, rows.words);
+    writeTensor(this.packed.scales, (first * this.columns) / groupSize, rows.scales);
+    writeTensor(this.packed.biases, (first * this.columns) / groupSize, rows.biases);
   }
 
-  finish(): ParameterValues {
-    const { rows, columns, packed, layout } = this;
-    if (!this.keepPacked) return { kind: 'f32', values: unpackAffine(packed, layout.bits, layout.groupSize), rows, columns };
-    return { kind: 'affine', rows, columns, ...layout, ...affineTensors(packed, rows, columns, layout.groupSize) };
-  }
-
-  dispose(): void {}
-}
-
-/**
- * A matrix that the checkpoint holds quantised. Words, scales and biases often lie far apart in the file: on a device that computes
- * with them each goes there as soon as it is complete, so that no more than one is held here.
- */
-export class AffineSink implements ParameterSink {
-  private words: Int32Array | null = null;
-  private readonly groups = new Map<TensorEntry, Float32Array>();
-  private readonly left = new Map<TensorEntry, number>();
-  private readonly onDevice = new Map<TensorEntry, Tensor2D>();
-
-  constructor(
-    private readonly parameter: PlannedParameter & { affine: NonNullable<PlannedParameter['affine']> },
-    private readonly keepPacked: boolean,
-  ) {
-    const { scales, biases } = parameter.affine;
-    for (const entry of [parameter.sources[0]!, scales, biases]) this.left.set(entry, entry.end - entry.start);
-  }
-
-  add(source: TensorEntry, offset: number, bytes: Uint8Array): void {
-    if (source === this.parameter.sources[0]) {
-      this.words ??= new Int32Array(sizeOf(source.shape));
-      new Uint8Array(this.words.buffer).set(bytes, offset);
-    } else {
-      let values = this.groups.get(source);
-      if (!values) this.groups.set(source, (values = new Float32Array(sizeOf(source.shape))));
-      values.set(finiteF32(source, bytes), (offset * values.length) / (source.end - source.start));
-    }
-    const left = this.left.get(source)! - bytes.length;
-    this.left.set(source, left);
-    if (left > 0 || !this.keepPacked) return;
-    const isWords = source === this.parameter.sources[0];
-    const values = isWords ? this.words! : this.groups.get(source)!;
-    this.onDevice.set(source, tf.tensor2d(values, source.shape as [number, number], isWords ? 'int32' : 'float32'));
-    if (isWords) this.words = null;
-    else this.groups.delete(source);
-  }
-
-  finish(): ParameterValues {
-    const { spec, sources, affine } = this.parameter;
-    const { bits, groupSize } = affine;
-    const [rows, columns] = spec.shape as [number, number];
-    if (this.keepPacked) {
-      const [data, scales, biases] = [sources[0]!, affine.scales, affine.biases].map((entry) => this.onDevice.get(entry)!);
-      return { kind: 'affine', rows, columns, bits, groupSize, data: data!, scales: scales!, biases: biases! };
-    }
-    const [scales, biases] = [affine.scales, affine.biases].map((entry) => this.groups.get(entry)!);
-    const values = unpackAffine({ words: this.words!, scales: scales!, biases: biases! }, bits, groupSize);
-    return { kind: 'f32', values, rows, columns };
+  finish(): HeldParameter {
+    const { rows, columns } = this;
+    if (this.packed) return { kind: 'affine', rows, columns, ...this.packed };
+    return { kind: 'f32', rows, columns, data: this.floats!.finish() };
   }
 
   dispose(): void {
-    for (const tensor of this.onDevice.values()) tensor.dispose();
+    if (this.packed) disposeAffine(this.packed);
+    this.floats?.dispose();
   }
 }
 
-function affineTensors({ words, scales, biases }: QuantizedRows, rows: number, columns: number, groupSize: number) {
+/**
+ * A matrix that the checkpoint holds quantised. Words, scales and biases often lie far apart in the file, so they go to the
+ * device as they are, and are unpacked there when all have come.
+ */
+export class AffineSink implements ParameterSink {
+  private readonly tensors: AffineTensors;
+
+  /** @param floats null keeps the matrix packed, as does a device whose memory the host cannot read */
+  constructor(
+    private readonly parameter: PlannedParameter & { affine: NonNullable<PlannedParameter['affine']> },
+    private readonly floats: FloatTarget | null,
+  ) {
+    const [rows, columns] = parameter.spec.shape as [number, number];
+    this.tensors = affineTensors(rows, columns, parameter.affine);
+  }
+
+  add(source: TensorEntry, offset: number, bytes: Uint8Array): void {
+    const { scales, biases } = this.parameter.affine;
+    if (source === scales || source === biases) {
+      writeTensor(source === scales ? this.tensors.scales : this.tensors.biases, firstValue(source, offset), finiteF32(source, bytes));
+    } else {
+      const words = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+      writeTensor(this.tensors.data, offset / 4, new Int32Array(words.buffer, words.byteOffset, words.byteLength / 4));
+    }
+  }
+
+  finish(): HeldParameter {
+    const { bits, groupSize } = this.parameter.affine;
+    const [rows, columns] = this.parameter.spec.shape as [number, number];
+    if (!this.floats || !hostMemory(this.tensors.data)) return { kind: 'affine', rows, columns, ...this.tensors };
+    const target = this.floats(rows, columns);
+    const step = Math.max(1, Math.floor(VALUES_AT_ONCE / columns));
+    for (let row = 0; row < rows; row += step) {
+      const end = Math.min(rows, row + step);
+      const part = (tensor: Tensor, perValue: number) =>
+        hostMemory(tensor)!.subarray(row * columns * perValue, end * columns * perValue);
+      const matrix = {
+        words: part(this.tensors.data, bits / 32),
+        scales: part(this.tensors.scales, 1 / groupSize),
+        biases: part(this.tensors.biases, 1 / groupSize),
+      };
+      target.write(row, unpackAffine(matrix, bits, groupSize));
+    }
+    disposeAffine(this.tensors);
+    return { kind: 'f32', rows, columns, data: target.finish() };
+  }
+
+  dispose(): void {
+    disposeAffine(this.tensors);
+  }
+}
+
+const VALUES_AT_ONCE = 2 ** 18;
+
+function affineTensors(rows: number, columns: number, layout: { bits: AffineBits; groupSize: number }): AffineTensors {
+  const { bits, groupSize } = layout;
   const groups: [number, number] = [rows, columns / groupSize];
   return {
-    data: tf.tensor2d(words, [rows, words.length / rows], 'int32'),
-    scales: tf.tensor2d(scales, groups),
-    biases: tf.tensor2d(biases, groups),
+    bits,
+    groupSize,
+    data: allocateTensor<tf.Rank.R2>([rows, (columns * bits) / 32], 'int32'),
+    scales: allocateTensor<tf.Rank.R2>(groups, 'float32'),
+    biases: allocateTensor<tf.Rank.R2>(groups, 'float32'),
   };
+}
+
+function disposeAffine({ data, scales, biases }: AffineTensors): void {
+  for (const tensor of [data, scales, biases]) tensor.dispose();
 }
 
 function finiteF32({ dtype, name }: TensorEntry, bytes: Uint8Array): Float32Array {
@@ -183,6 +283,33 @@ function notFinite(name: string): NvlmError {
     `${name} holds values that are not finite numbers.`,
     'Get the checkpoint again; if it stays, the weights themselves are damaged.',
   );
+}
+
+/** Which value of the tensor the byte at `offset` begins. */
+function firstValue({ shape, start, end }: TensorEntry, offset: number): number {
+  return (offset * sizeOf(shape)) / (end - start);
+}
+
+/** Pieces of a matrix are whole rows as long as a row is smaller than a piece, and no model has wider ones. */
+function wholeRows({ name }: TensorEntry, values: number, columns: number): number {
+  if (values % columns !== 0) throw new Error(`A piece of ${name} is not whole rows.`);
+  return values / columns;
+}
+
+function rowsBefore(source: TensorEntry, sources: readonly TensorEntry[]): number {
+  return totalRows(sources.slice(0, sources.indexOf(source)));
+}
+
+function totalRows(sources: readonly TensorEntry[]): number {
+  return sources.reduce((sum, { shape }) => sum + (shape[0] ?? 1), 0);
+}
+
+function columnsOf(sources: readonly TensorEntry[]): number {
+  return sizeOf(sources[0]!.shape.slice(1));
+}
+
+function keptRows(rows: number, trim: Trim): number {
+  return trim?.rows ? trim.rows.reduce((sum, [from, to]) => sum + to - from, 0) : rows;
 }
 
 function sizeOf(shape: readonly number[]): number {
