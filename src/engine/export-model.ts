@@ -1,76 +1,246 @@
-import { buildHeader, type LoadedTensor, type TensorSpec } from '../weights/safetensors.ts';
+import { NvlmError, throwIfAborted } from '../errors.ts';
+import { planWeights, type PlannedParameter } from '../nvlm/checkpoint-layout.ts';
+import { parseConfig } from '../nvlm/config.ts';
+import { names } from '../nvlm/names.ts';
+import type { LinearSizes } from '../training/peft.ts';
+import { DTYPE_BYTES, toF32, type DType } from '../weights/dtype.ts';
 import type { ModelFolder } from '../weights/model-folder.ts';
-import { MAX_READ_BYTES } from '../weights/source.ts';
+import {
+  buildHeader,
+  headerLength,
+  parseHeader,
+  type LoadedTensor,
+  type TensorEntry,
+} from '../weights/safetensors.ts';
+import { MAX_READ_BYTES, readSpan, type ModelFiles } from '../weights/source.ts';
+import { rewrittenTensor, type ChangedTensor, type TensorChange } from './rewritten-tensor.ts';
 
-/** Files that come along as they are. */
-const SMALL_FILES = [
-  'config.json',
-  'generation_config.json',
-  'tokenizer.json',
-  'tokenizer_config.json',
+/** What a folder that cannot be listed may hold besides its weights. */
+const KNOWN_FILES = [
+  'README.md',
+  'LICENSE',
+  'added_tokens.json',
   'chat_template.jinja',
+  'chat_template.json',
+  'config.json',
+  'configuration_intern_vit.py',
+  'configuration_internvl_chat.py',
+  'conversation.py',
+  'generation_config.json',
+  'merges.txt',
+  'modeling_intern_vit.py',
+  'modeling_internvl_chat.py',
+  'preprocessor_config.json',
+  'processor_config.json',
   'special_tokens_map.json',
+  'tokenizer.json',
+  'tokenizer.model',
+  'tokenizer_config.json',
+  'video_preprocessor_config.json',
+  'vocab.json',
 ];
 const INDEX = 'model.safetensors.index.json';
-const MOST_SMALL_BYTES = 32 * 2 ** 20;
+const WEIGHT_FILE = /\.(safetensors|bin|pt|pth|ckpt|gguf|h5|msgpack|onnx|npz)$/i;
+const HIDDEN = /(^|\/)\./;
+const MOST_INDEX_BYTES = 32 * 2 ** 20;
+/** So that a message to another thread, or a stop, never waits for long. */
+const COPY_BYTES = Math.min(8 * 2 ** 20, MAX_READ_BYTES);
 
-/**
- * Whether the folder stores every one of these tensors under its own name; layouts with other names cannot be
- * rewritten.
- */
-export function canExport(folder: ModelFolder, trained: Iterable<string>): boolean {
-  return [...trained].every((name) => folder.tensors.has(name));
+export interface ExportOptions {
+  /** `source`: changed tensors keep the element type that they had, rounded to nearest even; `f32`: they are f32. */
+  dtype?: 'source' | 'f32';
+  signal?: AbortSignal;
+}
+
+export interface ExportFile {
+  path: string;
+  bytes: number;
+  parts: AsyncIterable<Uint8Array>;
+}
+
+/** Sizes of a checkpoint's linears, without its weights: what a PEFT adapter is checked against. */
+export function linearSizes(folder: ModelFolder): LinearSizes {
+  const { parameters } = planWeights(folder, parseConfig(folder.config));
+  const linears = new Map<string, { inFeatures: number; outFeatures: number }>();
+  for (const { spec } of parameters) {
+    const [outFeatures, inFeatures] = spec.shape;
+    if (spec.role === 'linear' && spec.shape.length === 2)
+      linears.set(spec.name, { inFeatures: inFeatures!, outFeatures: outFeatures! });
+  }
+  return { linears };
+}
+
+/** Trained tensors (f32, under the model's own names) in the place of the old ones. */
+export function replacements(trained: ReadonlyMap<string, LoadedTensor>): Map<string, TensorChange> {
+  return new Map(
+    [...trained].map(([name, { dtype, shape, bytes }]) => {
+      const columns = shape.slice(1).reduce((product, size) => product * size, 1);
+      const all = toF32(dtype, bytes)!;
+      const rewrite = (values: Float32Array, firstRow: number) =>
+        values.set(all.subarray(firstRow * columns, firstRow * columns + values.length));
+      return [name, { rewrite }] as const;
+    }),
+  );
 }
 
 /**
- * The files of a model folder with some tensors replaced, piece by piece: at no time is more than one read of a shard
- * held.
+ * The files of a model folder with some parameters changed, in the layout that it came from: same names, same shards,
+ * same small files, and byte for byte the same where nothing changed. A block of a tensor is held at a time.
  *
- * @param trained f32, in the shapes of the folder's own
+ * @param changes by the model's own parameter names
+ * @throws NvlmError `usage` for a change that the layout cannot express; before the first file
  */
-export async function* exportedFiles(
+export async function exportedFiles(
   folder: ModelFolder,
-  trained: ReadonlyMap<string, LoadedTensor>,
-): AsyncGenerator<{ path: string; parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array> }> {
-  for (const path of SMALL_FILES) {
-    const bytes = await folder.files.readAll(path, MOST_SMALL_BYTES);
-    if (bytes) yield { path, parts: [bytes] };
-  }
-  let totalSize = 0;
-  for (const { file } of folder.shards) {
-    const specs = specsOf(folder, file, trained);
-    const { header, order, totalBytes } = buildHeader(specs, { format: 'pt' });
-    totalSize += totalBytes - header.length;
-    yield { path: file, parts: shardParts(folder, header, order, trained) };
-  }
-  if (folder.shards.length === 1 && folder.shards[0]!.file === 'model.safetensors') return;
-  const weightMap = Object.fromEntries([...folder.tensors].map(([name, { file }]) => [name, file]));
-  const index = JSON.stringify({ metadata: { total_size: totalSize }, weight_map: weightMap }, null, 2);
-  yield { path: INDEX, parts: [new TextEncoder().encode(`${index}\n`)] };
-}
-
-function specsOf(folder: ModelFolder, file: string, trained: ReadonlyMap<string, LoadedTensor>): TensorSpec[] {
-  return [...folder.tensors.values()]
-    .filter((entry) => entry.file === file)
-    .map(({ name, dtype, shape }) => ({ name, dtype: trained.has(name) ? 'F32' : dtype, shape }));
-}
-
-async function* shardParts(
-  folder: ModelFolder,
-  header: Uint8Array,
-  order: readonly TensorSpec[],
-  trained: ReadonlyMap<string, LoadedTensor>,
-): AsyncGenerator<Uint8Array> {
-  yield header;
-  for (const { name } of order) {
-    const own = trained.get(name);
-    if (own) {
-      yield own.bytes;
+  changes: ReadonlyMap<string, TensorChange>,
+  { dtype = 'source', signal }: ExportOptions = {},
+): Promise<ExportFile[]> {
+  const { files } = folder;
+  const changed = changedTensors(folder, changes);
+  const result: ExportFile[] = [];
+  let grown = 0;
+  for (const { file, bytes } of folder.shards) {
+    const own = [...folder.tensors.values()].filter((entry) => entry.file === file);
+    if (dtype === 'source' || !own.some(({ name }) => widens(name))) {
+      result.push({ path: file, bytes, parts: sameShape(files, file, bytes, own, changed, signal) });
       continue;
     }
-    const { file, start, end } = folder.tensors.get(name)!;
-    for (let at = start; at < end; at += MAX_READ_BYTES) {
-      yield await folder.files.read(file, at, Math.min(end, at + MAX_READ_BYTES));
+    const length = headerLength(await files.read(file, 0, 8, signal), bytes, file);
+    const { metadata } = parseHeader(await readSpan(files, file, 8, 8 + length, signal), bytes, file);
+    const specs = own.map((entry) => ({ ...entry, dtype: widens(entry.name) ? ('F32' as DType) : entry.dtype }));
+    const plan = buildHeader(specs, { ...metadata });
+    for (const { name, shape } of own.filter((entry) => widens(entry.name))) {
+      const count = shape.reduce((product, size) => product * size, 1);
+      grown += count * (4 - DTYPE_BYTES[folder.tensors.get(name)!.dtype]);
+    }
+    result.push({ path: file, bytes: plan.totalBytes, parts: newShape(folder, plan, changed, signal) });
+  }
+  const shards = new Set(folder.shards.map(({ file }) => file));
+  for (const path of (await files.list?.(signal)) ?? [INDEX, ...KNOWN_FILES]) {
+    if (shards.has(path) || WEIGHT_FILE.test(path) || HIDDEN.test(path)) continue;
+    const bytes = await files.size(path, signal);
+    if (bytes === null) continue;
+    if (path === INDEX && grown > 0) {
+      const index = await grownIndex(files, grown, signal);
+      result.push({ path, bytes: index.length, parts: once(index) });
+    } else {
+      result.push({ path, bytes, parts: copied(files, path, 0, bytes, signal) });
     }
   }
+  return result.sort((a, b) => (a.path < b.path ? -1 : 1));
+
+  /** Words, scales and biases of a quantised matrix stay as they are. */
+  function widens(name: string): boolean {
+    const tensor = changed.get(name);
+    return tensor !== undefined && tensor.affine === null;
+  }
+}
+
+/** Which tensors of the files a change of the model's parameters touches. @throws NvlmError `usage` */
+function changedTensors(folder: ModelFolder, changes: ReadonlyMap<string, TensorChange>): Map<string, ChangedTensor> {
+  const changed = new Map<string, ChangedTensor>();
+  if (changes.size === 0) return changed;
+  const config = parseConfig(folder.config);
+  const { parameters, dummyHeads } = planWeights(folder, config);
+  const byName = new Map(parameters.map((parameter) => [parameter.spec.name, parameter]));
+  for (const [name, change] of changes) {
+    const parameter = byName.get(name);
+    if (!parameter) throw notStored(name);
+    if (dummyHeads > 0 && name.startsWith('vision_model.')) throw padded(name);
+    place(parameter, change);
+    const head = `${names.lmHead(config)}.weight`;
+    // Tied heads that are stored all the same have to stay what the table is.
+    const stored = name === names.embedTokens(config) && config.llm.tieWordEmbeddings && folder.tensors.get(head);
+    if (stored) changed.set(head, { change, firstRow: 0, affine: null });
+  }
+  return changed;
+
+  function place(parameter: PlannedParameter, change: TensorChange): void {
+    if (parameter.affine) {
+      const parts = { weight: parameter.sources[0]!, scales: parameter.affine.scales, biases: parameter.affine.biases };
+      for (const part of ['weight', 'scales', 'biases'] as const)
+        changed.set(parts[part].name, { change, firstRow: 0, affine: { parameter, part } });
+      return;
+    }
+    let firstRow = 0;
+    for (const source of parameter.sources) {
+      changed.set(source.name, { change, firstRow, affine: null });
+      firstRow += source.shape[0] ?? 1;
+    }
+  }
+}
+
+/** Every tensor keeps its place, so the header and whatever else lies in the file pass through as they are. */
+async function* sameShape(
+  files: ModelFiles,
+  file: string,
+  bytes: number,
+  entries: readonly TensorEntry[],
+  changed: ReadonlyMap<string, ChangedTensor>,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  let at = 0;
+  for (const entry of [...entries].sort((a, b) => a.start - b.start)) {
+    const change = changed.get(entry.name);
+    if (!change || entry.start === entry.end) continue;
+    yield* copied(files, file, at, entry.start, signal);
+    yield* rewrittenTensor(files, entry, change, entry.dtype, signal);
+    at = entry.end;
+  }
+  yield* copied(files, file, at, bytes, signal);
+}
+
+async function* newShape(
+  { files, tensors }: ModelFolder,
+  { header, order }: ReturnType<typeof buildHeader<TensorEntry>>,
+  changed: ReadonlyMap<string, ChangedTensor>,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  yield header;
+  for (const { name, dtype } of order) {
+    const entry = tensors.get(name)!;
+    const change = changed.get(name);
+    if (change) yield* rewrittenTensor(files, entry, change, dtype, signal);
+    else yield* copied(files, entry.file, entry.start, entry.end, signal);
+  }
+}
+
+async function* copied(
+  files: ModelFiles,
+  path: string,
+  start: number,
+  end: number,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  for (let at = start; at < end; at += COPY_BYTES) {
+    yield await files.read(path, at, Math.min(end, at + COPY_BYTES), signal);
+    throwIfAborted(signal);
+  }
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+async function grownIndex(files: ModelFiles, grown: number, signal?: AbortSignal): Promise<Uint8Array> {
+  const text = new TextDecoder().decode((await files.readAll(INDEX, MOST_INDEX_BYTES, signal))!);
+  const index = JSON.parse(text) as { metadata?: { total_size?: unknown } };
+  if (typeof index.metadata?.total_size === 'number') index.metadata.total_size += grown;
+  return new TextEncoder().encode(`${JSON.stringify(index, null, 2)}\n`);
+}
+
+function notStored(name: string): NvlmError {
+  return new NvlmError(
+    'usage',
+    `${name} is no tensor of its own in this checkpoint: its head is the embedding table.`,
+    'Use an adapter that leaves lm_head out.',
+  );
+}
+
+function padded(name: string): NvlmError {
+  return new NvlmError(
+    'usage',
+    `${name} is stored with padding heads, which a change would have to leave alone.`,
+    'Use an adapter that leaves the vision encoder out.',
+  );
 }

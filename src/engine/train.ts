@@ -13,7 +13,7 @@ import { Trainer, type StepResult, type TrainingSample } from '../training/train
 import type { ModelFolder } from '../weights/model-folder.ts';
 import { parseSafetensors } from '../weights/safetensors.ts';
 import type { CallOptions } from './api.ts';
-import { canExport, exportedFiles } from './export-model.ts';
+import { exportedFiles, replacements } from './export-model.ts';
 import { planExamples, type ReadImage } from './plan-examples.ts';
 import type { TextSide } from './text-side.ts';
 import { TrainingImages } from './train-data.ts';
@@ -261,15 +261,9 @@ async function exportModel(
   output: RunFolder,
   device: Device,
 ): Promise<string | null> {
-  if (
-    !canExport(
-      folder,
-      trainer.tensors.map(({ name }) => name),
-    )
-  )
-    return null;
   const trained = parseSafetensors(await writeTrained(trainer.tensors, device), MODEL);
-  for await (const { path, parts } of exportedFiles(folder, trained))
+  // In f32: the last steps' small changes would drown in the rounding of a half.
+  for (const { path, parts } of await exportedFiles(folder, replacements(trained), { dtype: 'f32' }))
     await output.writeParts(`${MODEL}/${path}`, parts);
   return MODEL;
 }

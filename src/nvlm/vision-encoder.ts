@@ -7,6 +7,7 @@ import { linear } from '../ops/linear/linear.ts';
 import { rmsNorm } from '../ops/rms-norm/rms-norm.ts';
 import type { VisionConfig } from './config.ts';
 import { names } from './names.ts';
+import { project } from './project.ts';
 import type { Weights } from './weights.ts';
 
 /**
@@ -62,7 +63,7 @@ export function encodeVision(pixels: Float32Array, tiles: number, config: Vision
       config.normType === 'rms_norm'
         ? rmsNorm(input, weights.vector(`${name}.weight`), config.normEps)
         : layerNorm(input, weights.vector(`${name}.weight`), weights.vector(`${name}.bias`), config.normEps);
-    const apply = (input: Tensor2D, name: string): Tensor2D => linear(input, weights.linear(name), weights.bias(name));
+    const apply = (input: Tensor2D, name: string): Tensor2D => project(input, name, weights);
 
     for (let layer = 0; layer < layers; layer++) {
       const name = names.visionLayer(layer);

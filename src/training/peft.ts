@@ -1,12 +1,17 @@
 import { NvlmError } from '../errors.ts';
 import { JsonReader } from '../nvlm/json-reader.ts';
-import type { Weights } from '../nvlm/weights.ts';
+import type { LinearWeight } from '../ops/types.ts';
 import { toF32 } from '../weights/dtype.ts';
 import type { LoadedTensor } from '../weights/safetensors.ts';
 import type { AdapterModule } from './lora.ts';
 
 export const ADAPTER_CONFIG = 'adapter_config.json';
 export const ADAPTER_WEIGHTS = 'adapter_model.safetensors';
+
+/** What an adapter is checked against: the model's linears, by tensor name. */
+export interface LinearSizes {
+  linears: ReadonlyMap<string, Pick<LinearWeight, 'inFeatures' | 'outFeatures'>>;
+}
 
 const NAME = /^(?:base_model\.model\.)?(.+)\.lora_([AB])(?:\.default)?\.weight$/;
 
@@ -20,7 +25,7 @@ const NAME = /^(?:base_model\.model\.)?(.+)\.lora_([AB])(?:\.default)?\.weight$/
 export function parseAdapter(
   config: unknown,
   tensors: ReadonlyMap<string, LoadedTensor>,
-  weights: Weights,
+  weights: LinearSizes,
 ): AdapterModule[] {
   const scaleOf = readScales(config);
   const sides = new Map<string, { A?: LoadedTensor; B?: LoadedTensor }>();
@@ -37,7 +42,7 @@ export function parseAdapter(
     if (!A || !B) throw broken(`${given} has one of its two matrices only`);
     const [rank, inFeatures] = A.shape;
     const fits = A.shape.length === 2 && B.shape.length === 2 && rank === B.shape[1];
-    const linear = weights.linear(module);
+    const linear = weights.linears.get(`${module}.weight`)!;
     if (!fits || !rank || inFeatures !== linear.inFeatures || B.shape[0] !== linear.outFeatures) {
       throw broken(
         `${given} has matrices [${A.shape.join(', ')}] and [${B.shape.join(', ')}] where the model maps ` +
@@ -52,6 +57,10 @@ export function parseAdapter(
 function readScales(config: unknown): (module: string, rank: number) => number {
   const reader = JsonReader.open(config, ADAPTER_CONFIG);
   if (reader.string('peft_type', 'LORA') !== 'LORA') throw unsupported(`its type is ${reader.string('peft_type', '')}`);
+  for (const key of ['modules_to_save', 'layer_replication', 'target_parameters']) {
+    const value = (config as Record<string, unknown>)[key];
+    if (Array.isArray(value) ? value.length > 0 : reader.has(key)) throw unsupported(`it sets ${key}`);
+  }
   for (const key of ['use_dora', 'fan_in_fan_out', 'lora_bias', 'use_bdlora', 'use_qalora']) {
     if (reader.boolean(key, false)) throw unsupported(`it sets ${key}`);
   }
@@ -74,12 +83,14 @@ function readScales(config: unknown): (module: string, rank: number) => number {
 }
 
 /** Adapters name modules from the model class they were made with: the whole, or the language model alone. */
-function ownName(given: string, weights: Weights): string {
+function ownName(given: string, weights: LinearSizes): string {
   const names = [
     given,
     `language_model.${given}`,
     given.replace(/^language_model\./, ''),
     given.replace(/^model\.language_model\./, 'language_model.model.'),
+    given.replace(/^(model\.)?multi_modal_projector\.linear_1$/, 'mlp1.1'),
+    given.replace(/^(model\.)?multi_modal_projector\.linear_2$/, 'mlp1.3'),
   ];
   const found = names.find((name) => weights.linears.has(`${name}.weight`));
   if (found) return found;

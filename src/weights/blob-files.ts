@@ -36,6 +36,7 @@ export function blobFiles(picked: readonly PickedFile[], id: string): ModelFiles
 
   return {
     id,
+    list: async () => [...blobs.keys()].sort(),
     size: async (path) => blobs.get(checkFilePath(path))?.size ?? null,
     async read(path, start, end, signal) {
       checkSpan(path, start, end);

@@ -1,5 +1,5 @@
-import { open, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open, readdir, stat } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { throwIfAborted } from '../errors.ts';
 import { checkFilePath } from './file-path.ts';
 import type { ModelFiles } from './source.ts';
@@ -35,6 +35,13 @@ export function nodeFiles(folder: string, id = folder): ModelFiles {
 
   return {
     id,
+    async list() {
+      const entries = await readdir(folder, { withFileTypes: true, recursive: true });
+      return entries
+        .filter((entry) => entry.isFile())
+        .map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
+        .sort();
+    },
     size,
     read,
     async readAll(path, maxBytes, signal) {

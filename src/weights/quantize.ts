@@ -27,6 +27,7 @@ export function quantizedRows(rows: number, columns: number, bits: number, group
  *
  * @param values f32, whole groups
  * @param firstGroup where they belong
+ * @param round to the element type that scales and biases will be stored in, so that q is found with what readers see
  */
 export function quantizeGroups(
   values: Float32Array,
@@ -34,6 +35,7 @@ export function quantizeGroups(
   groupSize: number,
   out: QuantizedRows,
   firstGroup: number,
+  round: (value: number) => number = Math.fround,
 ): void {
   const most = 2 ** bits - 1;
   const perWord = 32 / bits;
@@ -51,8 +53,8 @@ export function quantizeGroups(
     const edge = lowIsEdge ? low : high;
     const steps = roundToEven(edge / scale);
     if (steps !== 0) scale = edge / steps;
-    scale = Math.fround(scale);
-    const bias = steps === 0 ? 0 : edge;
+    scale = round(scale);
+    const bias = steps === 0 ? 0 : round(edge);
     out.scales[group] = scale;
     out.biases[group] = bias;
     for (let i = 0, word = (group * groupSize) / perWord; i < groupSize; i += perWord, word++) {

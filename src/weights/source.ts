@@ -13,6 +13,8 @@ export const MAX_READ_BYTES = 32 * 1024 * 1024;
 export interface ModelFiles {
   /** Names the model in storage and messages, e.g. `bundled/nano-d`; a safe relative path itself. */
   readonly id: string;
+  /** Paths of all files, for sources that can tell; the others leave it out. */
+  list?(signal?: AbortSignal): Promise<string[]>;
   /** Bytes of a file, or null when there is no such file. */
   size(path: string, signal?: AbortSignal): Promise<number | null>;
   /**
