@@ -110,8 +110,7 @@ export function readRecord(
   if (!Array.isArray(conversations)) return bad('"conversations" is not a list');
   if (typeof heldOut !== 'boolean') return bad('"held_out" is not true or false');
   if (conversations.length === 0 && !drafts) return bad('it has no question and answer yet');
-  if (conversations.length % 2 !== 0)
-    return bad('its turns are not pairs of human and gpt');
+  if (conversations.length % 2 !== 0) return bad('its turns are not pairs of human and gpt');
 
   const messages: ChatMessage[] = [];
   for (const [i, turn] of (conversations as unknown[]).entries()) {

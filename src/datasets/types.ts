@@ -34,3 +34,78 @@ export interface ImportProblem {
   where: string;
   reason: string;
 }
+
+/** Which column of a table is what; null = none. */
+export interface ColumnMapping {
+  image: string | null;
+  question: string | null;
+  answer: string | null;
+  /** A list of turns, in place of question and answer. */
+  conversations: string | null;
+  task: string | null;
+  id: string | null;
+  /** A column that says `test`, `validation`, `held_out` or true of rows that are kept out of training. */
+  split: string | null;
+  /** Asked where there is no question column. */
+  fixedQuestion: string;
+}
+
+/** A CSV or parquet file before it is imported. */
+export interface TableDescription {
+  path: string;
+  columns: string[];
+  /** null where counting would mean reading all of it. */
+  rows: number | null;
+  mapping: ColumnMapping;
+}
+
+export interface ImportReport {
+  records: number;
+  pictures: number;
+  /** The first of them; see `problemCount`. */
+  problems: ImportProblem[];
+  problemCount: number;
+}
+
+export interface ImportProgress {
+  /** What is being read, in words. */
+  what: string;
+  done: number;
+  /** 0 = not known. */
+  total: number;
+  unit: 'records' | 'bytes';
+}
+
+export type RecordFilter = 'all' | 'training' | 'held-out' | 'drafts';
+
+/** A page of a dataset's records. */
+export interface RecordQuery {
+  filter: RecordFilter;
+  /** Found in questions, answers, task or id, whatever its case; empty = all. */
+  search: string;
+  /** null = every task. */
+  task: string | null;
+  offset: number;
+  limit: number;
+}
+
+export interface RecordPage {
+  summary: DatasetSummary;
+  records: DatasetRecord[];
+  /** That the query matches, of all pages. */
+  matches: number;
+  tasks: { name: string; records: number; heldOut: number }[];
+}
+
+/** Taken out records with their places, to put them back. */
+export interface RemovedRecord {
+  index: number;
+  record: DatasetRecord;
+}
+
+export interface GenerateRequest {
+  pictures: number;
+  seed: number;
+  /** Kinds of picture, and `text`; none = all. */
+  kinds: string[];
+}

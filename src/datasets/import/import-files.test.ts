@@ -1,0 +1,226 @@
+import { deflateRawSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { crc32 } from '../../tiling/crc32.ts';
+import type { ColumnMapping } from '../types.ts';
+import { parseCsv } from './csv.ts';
+import { describeTables, importFiles } from './import-files.ts';
+import { readRow } from './rows.ts';
+import { blobFile, bytesFile, type SourceFile } from './source-file.ts';
+import { readZip, writeZip } from './zip.ts';
+
+const text = (value: string) => new TextEncoder().encode(value);
+const file = (path: string, content: string | object) =>
+  bytesFile(path, text(typeof content === 'string' ? content : JSON.stringify(content)));
+const turns = [
+  { from: 'human', value: 'Q?' },
+  { from: 'gpt', value: 'A' },
+];
+
+/** Takes every picture that does not say otherwise. */
+async function take(files: SourceFile[], mapping: ColumnMapping | null = null, room = 100) {
+  const kept: string[] = [];
+  const add = async (bytes: Uint8Array, name: string) => {
+    kept.push(`${name}:${new TextDecoder().decode(bytes)}`);
+    return `pictures/${kept.length}.png`;
+  };
+  return { kept, ...(await importFiles(files, { add }, { mapping, room })) };
+}
+
+async function zipOf(entries: Record<string, Uint8Array>, change: (bytes: Uint8Array) => void = () => undefined) {
+  async function* files() {
+    for (const [path, bytes] of Object.entries(entries)) yield { path, bytes };
+  }
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  for await (const part of writeZip(files())) parts.push(part as Uint8Array<ArrayBuffer>);
+  const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
+  change(bytes);
+  return blobFile('data.zip', new Blob([bytes]));
+}
+
+/** A zip of one deflated file that may lie about its size. */
+function deflatedZip(content: Uint8Array, declared = content.length): SourceFile {
+  const packed = deflateRawSync(content);
+  const out = Buffer.alloc(30 + 1 + packed.length + 46 + 1 + 22);
+  const fields = (at: number) => {
+    out.writeUInt16LE(8, at);
+    out.writeUInt32LE(crc32(content), at + 6);
+    out.writeUInt32LE(packed.length, at + 10);
+    out.writeUInt32LE(declared, at + 14);
+    out.writeUInt16LE(1, at + 18);
+  };
+  out.writeUInt32LE(0x04034b50, 0);
+  fields(8);
+  out.write('a', 30);
+  out.set(packed, 31);
+  const directory = 31 + packed.length;
+  out.writeUInt32LE(0x02014b50, directory);
+  fields(directory + 10);
+  out.write('a', directory + 46);
+  const end = directory + 47;
+  out.writeUInt32LE(0x06054b50, end);
+  out.writeUInt16LE(1, end + 10);
+  out.writeUInt32LE(47, end + 12);
+  out.writeUInt32LE(directory, end + 16);
+  return bytesFile('a.zip', new Uint8Array(out));
+}
+
+describe('importing', () => {
+  it('finds pictures beside the data, by the end of their path, and says which are missing or unused', async () => {
+    const rows = [
+      { id: 'beside', image: 'img/a.png', conversations: turns },
+      { id: 'deep', image: 'coco/train/b.png', conversations: turns },
+      { id: 'gone', image: 'c.png', conversations: turns },
+      { id: 'out', image: '../a.png', conversations: turns },
+      { id: 'twice', image: 'img/a.png', conversations: turns },
+    ];
+    const files = [file('set/data.json', rows), file('set/img/a.png', 'A'), file('b.png', 'B'), file('d.png', 'D')];
+    const { records, kept, report } = await take(files);
+    expect(records.map(({ id, image }) => [id, image])).toEqual([
+      ['beside', 'pictures/1.png'],
+      ['deep', 'pictures/2.png'],
+      ['twice', 'pictures/1.png'],
+    ]);
+    expect(kept).toEqual(['set/img/a.png:A', 'b.png:B']);
+    expect(report.problems.map(({ where }) => where)).toEqual([
+      'set/data.json, record 3',
+      'set/data.json, record 4',
+      'Pictures',
+    ]);
+  });
+
+  it('makes a draft of every picture that comes without data', async () => {
+    const { records } = await take([file('x/one.png', '1'), file('two.jpg', '2'), file('readme.md', '')]);
+    expect(records).toEqual([
+      { id: 'one', task: 'all', image: 'pictures/1.png', messages: [], heldOut: false },
+      { id: 'two', task: 'all', image: 'pictures/2.png', messages: [], heldOut: false },
+    ]);
+  });
+
+  it('stops at the room that is left and says so', async () => {
+    const rows = Array.from({ length: 5 }, (_, i) => ({ id: `${i}`, conversations: turns }));
+    const { records, report } = await take([file('a.json', rows)], null, 3);
+    expect(records).toHaveLength(3);
+    expect(report.problems[0]).toMatchObject({ where: 'a.json, record 4' });
+  });
+
+  it('says what is wrong when nothing can be used', async () => {
+    await expect(take([file('a.json', [3])])).rejects.toMatchObject({ code: 'bad-data', message: /record 1/ });
+    await expect(take([file('a.exe', 'x')])).rejects.toMatchObject({ message: /a\.exe/ });
+    await expect(take([file('a.json', '[')])).rejects.toMatchObject({ message: /not JSON/ });
+    await expect(take([])).rejects.toMatchObject({ code: 'bad-data' });
+  });
+
+  it.each([
+    [
+      'roles',
+      {
+        messages: [
+          { role: 'user', content: 'Q?' },
+          { role: 'assistant', content: 'A' },
+        ],
+      },
+    ],
+    ['pairs', { texts: [{ user: 'Q?', assistant: 'A' }] }],
+    [
+      'parts',
+      {
+        messages: [
+          { role: 'user', content: [{ type: 'text', text: 'Q?' }] },
+          { role: 'assistant', content: 'A' },
+        ],
+      },
+    ],
+    ['text', { conversations: JSON.stringify(turns) }],
+    ['columns', { query: 'Q?', label: ['A', 'a'] }],
+  ])('understands conversations as %s', (_, value) => {
+    expect(readRow(value, 'row 1')).toMatchObject({
+      record: {
+        id: 'row 1',
+        messages: [
+          { role: 'user', content: 'Q?' },
+          { role: 'assistant', content: 'A' },
+        ],
+      },
+    });
+  });
+
+  it.each([
+    ['no answer', { question: 'Q?', answer: '' }, /no answer/],
+    ['several pictures', { images: ['a.png', 'b.png'], conversations: turns }, /2 pictures/],
+    ['a picture elsewhere', { image: 'https://x/a.png', conversations: turns }, /address/],
+    ['a stranger', { conversations: [{ from: 'tool', value: 'x' }] }, /neither human nor gpt/],
+    ['a novel', { question: 'x'.repeat(100_001), answer: 'A' }, /100001 characters/],
+    ['a list', [], /object/],
+    ['endless turns', { conversations: Array.from({ length: 402 }, () => turns[0]) }, /402 turns/],
+  ])('sets aside %s', (_, value, reason) => {
+    expect(readRow(value, 'row')).toEqual({ reason: expect.stringMatching(reason) as string });
+  });
+});
+
+describe('CSV', () => {
+  const cells = (csv: string) => [...parseCsv(csv)].map((row) => row.cells);
+
+  it('reads quotes, line breaks in cells, other delimiters and Windows line ends', () => {
+    expect(cells('a;b\r\n"x;""y""";"two\nlines"\r\n\r\nlast;')).toEqual([
+      ['a', 'b'],
+      ['x;"y"', 'two\nlines'],
+      ['last', ''],
+    ]);
+    expect([...parseCsv('a,b\n"1\n2",3\n4,5')].map(({ line }) => line)).toEqual([1, 2, 4]);
+    expect(cells('a,b\n"never closed,1\n2,3')).toEqual([['a', 'b'], ['never closed,1\n2,3']]);
+  });
+
+  it('takes columns by their usual names or as told, and lists rows of another width', async () => {
+    const csv = file('t.csv', 'image,question,answer,split\na.png,Q1?,1,train\nb.png,Q2?\na.png,Q3?,3,test\n');
+    const pictures = [file('a.png', 'A'), file('b.png', 'B')];
+    const { records, report } = await take([csv, ...pictures]);
+    expect(records.map(({ messages, heldOut }) => [messages[1]!.content, heldOut])).toEqual([
+      ['1', false],
+      ['3', true],
+    ]);
+    expect(report.problems[0]).toEqual({ where: 't.csv, line 3', reason: 'it has 2 cells; the header has 4' });
+    const [table] = await describeTables([csv]);
+    expect(table).toMatchObject({ columns: ['image', 'question', 'answer', 'split'] });
+    const mapping = { ...table!.mapping, question: null, answer: 'question', fixedQuestion: 'Say it.' };
+    const told = await take([csv, ...pictures], mapping);
+    expect(told.records[0]!.messages.map(({ content }) => content)).toEqual(['Say it.', 'Q1?']);
+    await expect(take([file('u.csv', 'x,y\n1,2\n')])).rejects.toMatchObject({ message: /x, y/ });
+  });
+});
+
+describe('zip', () => {
+  const all = async (zip: SourceFile) => {
+    const { files, problems } = await readZip(zip);
+    const read = await Promise.all(files.map(async (one) => new TextDecoder().decode(await one.slice(0, one.size))));
+    return { names: files.map(({ path }) => path), read, problems };
+  };
+
+  it('reads stored and deflated files and leaves out what systems put in', async () => {
+    const zip = await zipOf({ 'a/b.txt': text('b'), '__MACOSX/x': text('x'), 'ü.txt': text('u') });
+    expect(await all(zip)).toEqual({ names: ['a/b.txt', 'ü.txt'], read: ['b', 'u'], problems: [] });
+    expect(await all(deflatedZip(text('deflated '.repeat(50))))).toMatchObject({ read: ['deflated '.repeat(50)] });
+  });
+
+  it('never gives out files whose paths leave the archive', async () => {
+    const { names, problems } = await all(
+      await zipOf({ '../up.png': text('x'), '/etc/x.png': text('x'), 'ok.png': text('y') }),
+    );
+    expect(names).toEqual(['ok.png']);
+    expect(problems).toHaveLength(2);
+  });
+
+  it('unpacks no more than is declared, and nothing when too much is declared', async () => {
+    const bomb = new Uint8Array(10_000_000);
+    await expect(all(deflatedZip(bomb, 1000))).rejects.toMatchObject({ message: /more than it declares/ });
+    await expect(all(deflatedZip(bomb, 0xf0000000))).rejects.toMatchObject({ message: /unpack to more/ });
+  });
+
+  it('refuses what is damaged', async () => {
+    await expect(all(file('x.zip', 'no zip at all'))).rejects.toMatchObject({ code: 'bad-data' });
+    await expect(all(await zipOf({ a: text('content') }, (bytes) => (bytes[32]! ^= 1)))).rejects.toMatchObject({
+      message: /damaged/,
+    });
+    const cut = await zipOf({ a: text('content') }, (bytes) => bytes.copyWithin(bytes.length - 6, 0, 4));
+    await expect(all(cut)).rejects.toMatchObject({ code: 'bad-data' });
+  });
+});

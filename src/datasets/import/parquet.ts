@@ -1,0 +1,89 @@
+import { parquetMetadataAsync, parquetReadObjects, parquetSchema, type FileMetaData } from 'hyparquet';
+import { NvlmError } from '../../errors.ts';
+import { badFile } from '../limits.ts';
+import type { SourceFile } from './source-file.ts';
+
+/** Read at once: rows of a group share their pages. */
+const MOST_GROUP_BYTES = 512 * 2 ** 20;
+const MOST_GROUPS = 10_000;
+
+export interface Parquet {
+  columns: string[];
+  rows: number;
+  /** Rows of the given columns; class numbers are given by their names. */
+  read(columns: string[]): AsyncGenerator<Record<string, unknown>>;
+}
+
+/** @throws NvlmError `bad-data` for what is damaged, encrypted or packed by a method other than snappy */
+export async function openParquet(file: SourceFile): Promise<Parquet> {
+  const buffer = {
+    byteLength: file.size,
+    slice: async (start: number, end = file.size) =>
+      exactBuffer(await file.slice(start < 0 ? file.size + start : start, end)),
+  };
+  const metadata = await explained(file, () => parquetMetadataAsync(buffer));
+  const columns = parquetSchema(metadata).children.map(({ element }) => element.name);
+  const classes = classNames(metadata);
+  return {
+    columns,
+    rows: Number(metadata.num_rows),
+    async *read(wanted) {
+      if (metadata.row_groups.length > MOST_GROUPS) throw badFile(file.path, 'it has too many row groups');
+      let first = 0;
+      for (const group of metadata.row_groups) {
+        const count = Number(group.num_rows);
+        const bytes = group.columns.reduce((sum, { meta_data: meta }) => {
+          return sum + (wanted.includes(meta?.path_in_schema[0] ?? '') ? Number(meta?.total_uncompressed_size) : 0);
+        }, 0);
+        if (!(bytes >= 0 && bytes <= MOST_GROUP_BYTES))
+          throw badFile(file.path, `a row group has ${Math.round(bytes / 2 ** 20)} MiB; write it with smaller ones`);
+        const options = {
+          file: buffer,
+          metadata,
+          columns: wanted,
+          rowStart: first,
+          rowEnd: first + count,
+          utf8: false,
+        };
+        const rows = await explained(file, () => parquetReadObjects(options));
+        for (const row of rows) yield named(row, classes);
+        first += count;
+      }
+    },
+  };
+}
+
+async function explained<T>(file: SourceFile, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof NvlmError) throw cause;
+    throw badFile(file.path, (cause as Error).message.slice(0, 200) || 'it is damaged', cause);
+  }
+}
+
+function exactBuffer(bytes: Uint8Array): ArrayBuffer {
+  return bytes.slice().buffer as ArrayBuffer;
+}
+
+/** Names of class numbers, as Hugging Face's `datasets` leaves them in the file. */
+function classNames({ key_value_metadata: entries = [] }: FileMetaData): Map<string, string[]> {
+  const classes = new Map<string, string[]>();
+  try {
+    const text = entries.find(({ key }) => key === 'huggingface')?.value ?? '{}';
+    const { info } = JSON.parse(text) as { info?: { features?: Record<string, { names?: unknown } | null> } };
+    for (const [column, feature] of Object.entries(info?.features ?? {}))
+      if (Array.isArray(feature?.names)) classes.set(column, feature.names.map(String));
+  } catch {
+    // Without names the numbers themselves are the labels.
+  }
+  return classes;
+}
+
+function named(row: Record<string, unknown>, classes: Map<string, string[]>): Record<string, unknown> {
+  for (const [column, names] of classes) {
+    const value = row[column];
+    if (typeof value === 'bigint' || typeof value === 'number') row[column] = names[Number(value)] ?? String(value);
+  }
+  return row;
+}

@@ -1,0 +1,33 @@
+import * as Comlink from 'comlink';
+import { DatasetLibrary, type Exclusive } from '../src/datasets/library.ts';
+import { browserFiles } from '../src/engine/browser-files.ts';
+import type { Folder } from '../src/files/folder.ts';
+import { openFolder } from '../src/files/open-folder.ts';
+import { createDataService } from './data-service.ts';
+
+/** The browser's private storage that datasets and runs share. */
+const FOLDER = 'nvlm-playground';
+
+// As in the engine's worker.
+const modelsUrl = new URL('../models/', location.href);
+
+/** Over all tabs where there are Web Locks; pages that did not come over HTTPS have none. */
+const waiting = new Map<string, Promise<unknown>>();
+const exclusive: Exclusive = (name, work) => {
+  if (isSecureContext) return navigator.locks.request(`nvlm-data-${name}`, work) as ReturnType<typeof work>;
+  const done = (waiting.get(name) ?? Promise.resolve()).then(work, work);
+  waiting.set(name, done);
+  return done;
+};
+
+// Comlink must listen before the first message comes, and opening the storage takes a moment.
+const opened = openFolder(FOLDER);
+const folder: Folder = {
+  read: async (path) => (await opened).read(path),
+  write: async (path, bytes) => (await opened).write(path, bytes),
+  append: async (path, text) => (await opened).append(path, text),
+  writeParts: async (path, parts) => (await opened).writeParts(path, parts),
+  list: async (path) => (await opened).list(path),
+  remove: async (path) => (await opened).remove(path),
+};
+Comlink.expose(createDataService(new DatasetLibrary(folder, exclusive), browserFiles(modelsUrl)));
