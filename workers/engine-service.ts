@@ -6,6 +6,7 @@ import type {
   Engine,
   InspectRequest,
   Inspection,
+  LoadOptions,
   LoadProgress,
   ModelSource,
   VerifyProgress,
@@ -57,12 +58,16 @@ export function createEngineService(engine: Engine) {
     device: () => reply(() => engine.device()),
     openDevice: (choice: BackendChoice) => reply(() => engine.openDevice(choice)),
     models: () => reply(() => engine.models()),
-    load: (id: CallId, source: ModelSource, listener: Listener<LoadProgress>) =>
-      cancellable(id, (signal) => listening(listener, (onProgress) => engine.load(source, { signal, onProgress }))),
+    load: (id: CallId, source: ModelSource, settings: Omit<LoadOptions, 'signal' | 'onProgress'>, listener: Listener<LoadProgress>) =>
+      cancellable(id, (signal) =>
+        listening(listener, (onProgress) => engine.load(source, { ...settings, signal, onProgress })),
+      ),
     plan: (id: CallId, source: ModelSource, settings: Partial<PlanSettings>) =>
       cancellable(id, (signal) => engine.plan(source, { ...settings, signal })),
     unload: () => reply(() => engine.unload()),
     deleteStored: (model: string) => reply(() => engine.deleteStored(model)),
+    useHubToken: (token: string | null) => reply(() => engine.useHubToken(token)),
+    searchHub: (id: CallId, query: string) => cancellable(id, (signal) => engine.searchHub(query, { signal })),
     chat: (id: CallId, request: ChatRequest, listener: Listener<ChatEvent>) =>
       cancellable(id, (signal) => listening(listener, (onEvent) => engine.chat(request, { signal, onEvent }))),
     inspect: async (id: CallId, request: InspectRequest) => {

@@ -27,10 +27,13 @@ export function createEngineClient(spawn: () => EngineHost = spawnEngineWorker):
   /** Rejects every call that waits for the present worker. */
   let rejectOpen = new Set<(error: NvlmError) => void>();
   let lastId = 0;
+  /** Held here for the workers to come. */
+  let token: string | null = null;
   let host = start();
 
   function start(): EngineHost {
     const started = spawn();
+    if (token !== null) void started.service.useHubToken(token);
     void started.died.then((why) => {
       if (started !== host) return;
       const error = engineLost(why);
@@ -75,10 +78,15 @@ export function createEngineClient(spawn: () => EngineHost = spawnEngineWorker):
     device: () => call((service) => service.device()),
     openDevice: (choice) => call((service) => service.openDevice(choice)),
     models: () => call((service) => service.models()),
-    load: (source, { signal, onProgress = ignore } = {}) =>
-      call((service, id) => service.load(id, source, Comlink.proxy(onProgress)), signal),
+    load: (source, { signal, onProgress = ignore, ...settings } = {}) =>
+      call((service, id) => service.load(id, source, settings, Comlink.proxy(onProgress)), signal),
     plan: (source, { signal, ...settings } = {}) => call((service, id) => service.plan(id, source, settings), signal),
     unload: () => call((service) => service.unload()),
+    useHubToken(given) {
+      token = given;
+      return call((service) => service.useHubToken(given));
+    },
+    searchHub: (query, { signal } = {}) => call((service, id) => service.searchHub(id, query), signal),
     deleteStored: (model) => call((service) => service.deleteStored(model)),
     chat: (request, { signal, onEvent = ignore } = {}) =>
       call((service, id) => service.chat(id, request, Comlink.proxy(onEvent)), signal),

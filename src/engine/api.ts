@@ -9,18 +9,34 @@ import type { Architecture, ChatMessage, TokenPlan } from '../text/types.ts';
 import type { TagFormat, Tiling } from '../tiling/types.ts';
 import type { AdapterFiles } from './adapter.ts';
 
-export type { AdapterDescription, BackendChoice, BackendName, DeviceInfo };
+export type { AdapterDescription, BackendChoice, BackendName, DeviceInfo, PickedFile };
 
-/** Where a model comes from. Bundled models are addressed by id (`nano-d`), those of Hugging Face by `org/name`. */
+/**
+ * Where a model comes from. Bundled models are addressed by id (`nano-d`), those of Hugging Face by `org/name`; one line
+ * for each is `modelAddress`. Plain data that can be kept, all but `files`.
+ */
 export type ModelSource =
   | { kind: 'bundled'; id: string }
   | { kind: 'url'; url: string }
   | { kind: 'hub'; repository: string; revision: string }
-  | { kind: 'folder'; path: string };
+  /** A folder of this machine, in Node. */
+  | { kind: 'folder'; path: string }
+  /** Files that were dropped or chosen in the page; bytes are read from disk as they are wanted. */
+  | { kind: 'files'; name: string; files: PickedFile[] }
+  /** What a finished run of this browser has left. */
+  | { kind: 'run'; id: string };
+
+/** How a model is loaded. */
+export interface LoadSettings {
+  quantize?: Quantization;
+  /** Longest conversation in tokens, if shorter than what the model was made for. */
+  contextLength?: number;
+}
 
 export interface ModelEntry {
   id: string;
   title: string;
+  /** `modelAddress` of its source. */
   source: ModelSource;
   architecture: Architecture;
   parameters: number;
@@ -32,6 +48,10 @@ export interface ModelEntry {
   loaded: boolean;
   /** What it can and cannot do, in a sentence or two. */
   note: string;
+  /** False for text models. */
+  takesPictures: boolean;
+  /** As it was loaded last; null for bundled models. */
+  settings: LoadSettings | null;
 }
 
 export type LoadStage = 'config' | 'tokenizer' | 'weights' | 'device' | 'ready';
@@ -128,10 +148,9 @@ export interface Quantization {
   groupSize: 32 | 64 | 128;
 }
 
-export interface LoadOptions extends CallOptions {
-  quantize?: Quantization;
-  /** A PEFT LoRA adapter to put on the model. */
-  adapter?: AdapterFiles;
+export interface LoadOptions extends CallOptions, LoadSettings {
+  /** PEFT LoRA adapters that stand on the model for as long as it is loaded. */
+  adapters?: readonly StrongAdapter[];
   onProgress?: (progress: LoadProgress) => void;
 }
 
@@ -144,8 +163,22 @@ export interface PlanSettings {
 
 /** What a model will need in memory, before the first byte of its weights is read. */
 export interface MemoryPlan {
+/** What configuration and headers say of a model. */
+export interface PlannedModel {
+  architecture: Architecture;
+  parameters: number;
+  takesPictures: boolean;
+  tileSize: number;
+  maxTiles: number;
+  /** Tokens of the longest conversation that it was made for. */
+  longestContext: number;
+  /** The checkpoint is quantised already. */
+  quantized: boolean;
+}
+
   backend: BackendName;
   settings: PlanSettings;
+  about: PlannedModel;
   /** Weights and cache are exact to a few percent; activations are an estimate of the peak. */
   bytes: { weights: number; kvCache: number; activations: number; total: number };
   /** The largest single buffer, which WebGPU limits. */
@@ -165,6 +198,24 @@ export interface MemoryPlan {
 
 export interface VerifyProgress {
   /** Ops that are through, of how many. */
+/** A repository of the hub that a search has found. */
+export interface HubHit {
+  /** `org/name` */
+  repository: string;
+  downloads: number;
+  likes: number;
+  /** Access has to be asked for. */
+  gated: boolean;
+  /** null where the hub does not say. */
+  parameters: number | null;
+  /** Of the weights, from parameters and number formats; null where the hub does not say. */
+  bytes: number | null;
+  /** `model_type` of its configuration; null where the hub does not say. */
+  modelType: string | null;
+  /** Whether this engine knows models of that type; null where the hub does not say. */
+  loadable: boolean | null;
+}
+
   done: number;
   total: number;
 }
@@ -181,6 +232,10 @@ export interface Engine {
   /** Deletes the stored bytes of a model (not the loaded one). */
   deleteStored(id: string): Promise<void>;
   chat(request: ChatRequest, options?: CallOptions & { onEvent?: (event: ChatEvent) => void }): Promise<ChatResult>;
+  /** For private and gated repositories of the hub. Kept in memory alone, and sent to the hub alone. */
+  useHubToken(token: string | null): Promise<void>;
+  /** Repositories with safetensors whose names hold `query`, most downloaded first. @throws NvlmError `network` */
+  searchHub(query: string, options?: CallOptions): Promise<HubHit[]>;
   inspect(request: InspectRequest, options?: CallOptions): Promise<Inspection>;
   /** Every op on the open device, forward and gradient, against its reference. The loaded model stays. */
   verify(options?: CallOptions & { onProgress?: (progress: VerifyProgress) => void }): Promise<OpCaseResult[]>;

@@ -3,6 +3,7 @@ import type { Device } from '../device/types.ts';
 import { NvlmError } from '../errors.ts';
 import { tokensPerTile } from '../nvlm/config.ts';
 import { freeQuota } from '../weights/storage/quota.ts';
+import { searchRepositories } from '../weights/hub-search.ts';
 import { openModelFolder, readModelDescription, type ModelFolder } from '../weights/model-folder.ts';
 import type {
   BackendChoice,
@@ -17,24 +18,33 @@ import type {
   LoadedModel,
   LoadOptions,
   LoadProgress,
+  LoadSettings,
   MemoryPlan,
   ModelEntry,
   ModelSource,
+  PlannedModel,
   PlanSettings,
 } from './api.ts';
 import { BUNDLED_MODELS, isBundled } from './bundled-models.ts';
 import { geometryOfModel, NVLM_72B, nvlm72bGeometry, type Geometry } from './geometries.ts';
+import { hubHit } from './hub-hits.ts';
 import { inspectImage } from './inspect.ts';
 import { planMemory } from './memory-plan.ts';
-import { sourceId, type EnginePlatform } from './platform.ts';
+import { modelAddress, modelTitle, parseModelAddress } from './model-address.ts';
+import { isKept, readRecords, storageFolder, storedBytesOf, writeRecord, type ModelRecord } from './model-records.ts';
+import type { EnginePlatform } from './platform.ts';
 import { Session } from './session.ts';
 import { openTextSide } from './text-side.ts';
 
 interface Loaded {
+  id: string;
   session: Session;
-  source: ModelSource;
-  entry: ModelEntry;
+  record: ModelRecord;
 }
+
+/** Of which a handful is looked at. */
+const SEARCH_LIMIT = 20;
+const OWN_NOTE = 'A model of your own: what it can do is for its publisher to say.';
 
 /** One device, at most one model. Calls that use the device wait for each other; `inspect` does not use it. */
 export function createEngine(platform: EnginePlatform): Engine {
@@ -44,6 +54,8 @@ export function createEngine(platform: EnginePlatform): Engine {
   /** Why the device went away, until another is opened. */
   let lost: NvlmError | null = null;
   const geometries = new Map<string, Promise<Geometry>>();
+  /** Sources by their address, for those that no address can be turned back into. */
+  const known = new Map<string, ModelSource>();
 
   let last: Promise<unknown> = Promise.resolve();
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -77,60 +89,55 @@ export function createEngine(platform: EnginePlatform): Engine {
   async function entries(): Promise<ModelEntry[]> {
     const store = await platform.store();
     const usage = (await store?.usage()) ?? [];
-    return BUNDLED_MODELS.map((model) => {
-      const storedBytes = usage
-        .filter(({ path }) => path.startsWith(`${model.id}/`))
-        .reduce((sum, { bytes }) => sum + bytes, 0);
+    const bundled = BUNDLED_MODELS.map((model) => {
+      const source: ModelSource = { kind: 'bundled', id: model.id };
+      return { ...model, source, takesPictures: true, settings: null };
+    });
+    const stored = store ? await readRecords(store, usage) : [];
+    const own = stored.map((record) => ({ ...record, id: modelAddress(record.source), note: OWN_NOTE }));
+    const current = loaded && ![...bundled, ...own].some(({ id }) => id === loaded?.id);
+    return [...bundled, ...own, ...(current ? [{ ...loaded!.record, id: loaded!.id, note: OWN_NOTE }] : [])].map((entry) => {
+      const storedBytes = storedBytesOf(entry.source, usage);
+      const isElsewhere = store === null || !(isKept(entry.source) || entry.source.kind === 'bundled');
       return {
-        ...model,
-        source: { kind: 'bundled' as const, id: model.id },
-        storage: store ? (storedBytes > 0 ? store.kind : null) : ('files' as const),
+        ...entry,
+        storage: isElsewhere ? 'files' : storedBytes > 0 ? store.kind : null,
         storedBytes,
-        loaded: loaded?.entry.id === model.id,
+        loaded: loaded?.id === entry.id,
       };
     });
   }
 
-  async function describe(source: ModelSource, folder: ModelFolder, session: Session): Promise<ModelEntry> {
-    const id = sourceId(source);
-    const bundled = (await entries()).find((entry) => entry.id === id);
-    if (bundled) return { ...bundled, loaded: true };
-    return {
-      id,
-      title: id.split(/[\\/]/).filter(Boolean).at(-1) ?? id,
-      source,
-      architecture: session.config.architecture,
-      parameters: [...folder.tensors.values()].reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
-      bytes: folder.shards.reduce((sum, { bytes }) => sum + bytes, 0),
-      storage: source.kind === 'folder' ? 'files' : ((await platform.store())?.kind ?? null),
-      storedBytes: 0,
-      loaded: true,
-      note: 'A model of your own: what it can do is for its publisher to say.',
-    };
-  }
-
   async function load(
     source: ModelSource,
-    { quantize, adapter, signal, onProgress }: LoadOptions = {},
+    { quantize, contextLength, adapter, signal, onProgress }: LoadOptions = {},
   ): Promise<LoadedModel> {
     const report = (stage: LoadProgress['stage'], progress: Partial<LoadProgress> = {}) =>
       onProgress?.({ stage, loadedBytes: 0, totalBytes: 0, bytesPerSecond: 0, etaSeconds: null, fromStorage: false, ...progress });
+    const id = remember(source);
     const device = await usableDevice();
     report('config');
     const files = await platform.openFiles(source, { signal });
     let latest: Partial<LoadProgress> = {};
     try {
       const folder = await openModelFolder(files, signal);
+      const settings: LoadSettings = { ...(quantize && { quantize }), ...(contextLength && { contextLength }) };
+      // Before the first byte of weights: what cannot be loaded is not downloaded either.
+      const record = recordOf(source, folder, settings, planMemory(folder, device.info, { contextLength, quantize }).about);
+      const store = isKept(source) ? await platform.store() : null;
+      // Noted down first, so that a download that breaks off is found again.
+      if (store) await writeRecord(store, record);
       report('weights', { totalBytes: folder.tensorBytes });
       const session = await Session.open(folder, device, {
         quantize,
+        contextLength,
         adapter,
         signal,
         onProgress: (progress) => report('weights', (latest = progress)),
       });
       // The old model stays usable until the new one is there.
       unloadNow();
-      loaded = { session, source, entry: await describe(source, folder, session) };
+      loaded = { id, session, record };
     } catch (error) {
       await files.close(error);
       throw device.explain(error);
@@ -138,10 +145,10 @@ export function createEngine(platform: EnginePlatform): Engine {
       await files.close();
     }
     report('ready', latest);
-    const { session, entry } = loaded;
+    const { session } = loaded;
     const { config } = session;
     return {
-      entry,
+      entry: (await entries()).find((entry) => entry.id === id)!,
       architecture: config.architecture,
       tileSize: config.tileSize,
       maxTiles: config.maxTiles,
@@ -153,14 +160,35 @@ export function createEngine(platform: EnginePlatform): Engine {
     };
   }
 
+  function remember(source: ModelSource): string {
+    const id = modelAddress(source);
+    // Other files may come under the same name.
+    if (source.kind === 'files') geometries.delete(id);
+    known.set(id, source);
+    return id;
+  }
+
+  function recordOf(
+    source: ModelSource,
+    folder: ModelFolder,
+    settings: LoadSettings,
+    { architecture, parameters, takesPictures }: PlannedModel,
+  ): ModelRecord {
+    const bytes = folder.shards.reduce((sum, shard) => sum + shard.bytes, 0);
+    return { title: modelTitle(source), source, architecture, parameters, bytes, takesPictures, settings };
+  }
+
   async function plan(
     source: ModelSource,
     { signal, contextLength, quantize }: CallOptions & Partial<PlanSettings> = {},
   ): Promise<MemoryPlan> {
+    remember(source);
     const { info } = await usableDevice();
     const files = await platform.openFiles(source, { signal });
     try {
       const folder = await openModelFolder(files, signal);
+      // A tokenizer or a template that cannot be used is a reason not to download the rest.
+      if (folder.tokenizer) openTextSide(folder);
       const quota = (await platform.store()) ? await freeQuota() : null;
       return planMemory(folder, info, { contextLength, quantize }, quota);
     } finally {
@@ -176,9 +204,11 @@ export function createEngine(platform: EnginePlatform): Engine {
   async function geometry(model: string | undefined, options: CallOptions): Promise<Geometry> {
     const id = model ?? NVLM_72B;
     if (id === NVLM_72B) return nvlm72bGeometry();
-    if (loaded?.entry.id === id && loaded.session.text) return geometryOfModel({ id, title: loaded.entry.title, ...loaded.session.text });
-    const known = geometries.get(id);
-    if (known) return known;
+    if (loaded?.id === id && loaded.session.text) {
+      return geometryOfModel({ id, title: loaded.record.title, ...loaded.session.text });
+    }
+    const read = geometries.get(id);
+    if (read) return read;
     const reading = readGeometry(id, options);
     geometries.set(id, reading);
     reading.catch(() => geometries.delete(id));
@@ -186,14 +216,29 @@ export function createEngine(platform: EnginePlatform): Engine {
   }
 
   async function readGeometry(id: string, { signal }: CallOptions): Promise<Geometry> {
-    const source: ModelSource = isBundled(id) ? { kind: 'bundled', id } : { kind: 'folder', path: id };
+    const source = sourceOf(id);
     const files = await platform.openFiles(source, { signal });
     try {
       // The description alone: the shards may be on their way into storage at this moment, by a load of the same model.
-      return geometryOfModel({ id, title: id, ...openTextSide(await readModelDescription(files, signal)) });
+      return geometryOfModel({ id, title: modelTitle(source), ...openTextSide(await readModelDescription(files, signal)) });
     } finally {
       await files.close();
     }
+  }
+
+  function sourceOf(id: string): ModelSource {
+    if (isBundled(id)) return { kind: 'bundled', id };
+    return known.get(id) ?? parseModelAddress(id) ?? { kind: 'folder', path: id };
+  }
+
+  /** By model: its plan and its load write the same files into storage. */
+  const openedModels = new Map<string, Promise<unknown>>();
+  function oneAtATime<T>(source: ModelSource, work: () => Promise<T>): Promise<T> {
+    const id = modelAddress(source);
+    const result = (openedModels.get(id) ?? Promise.resolve()).then(work, work);
+    openedModels.set(id, result);
+    result.catch(() => undefined);
+    return result;
   }
 
   return {
@@ -210,9 +255,17 @@ export function createEngine(platform: EnginePlatform): Engine {
 
     models: entries,
 
-    load: (source, options) => inTurn(() => load(source, options)),
+    load: (source, options) => inTurn(() => oneAtATime(source, () => load(source, options))),
 
-    plan: (source, options) => inTurn(() => plan(source, options)),
+    // Computes nothing, so it need not wait for a download or an answer.
+    plan: (source, options) => oneAtATime(source, () => plan(source, options)),
+
+    async useHubToken(token) {
+      platform.hub.token = token ?? undefined;
+    },
+
+    searchHub: async (query, { signal } = {}) =>
+      (await searchRepositories(query, { ...platform.hub, limit: SEARCH_LIMIT, signal })).map(hubHit),
 
     unload: () => inTurn(async () => unloadNow()),
 
@@ -222,7 +275,7 @@ export function createEngine(platform: EnginePlatform): Engine {
         if (!store) {
           throw new NvlmError('usage', 'Nothing is stored here: models are read where they lie.', 'Delete the folder itself, if you want it gone.');
         }
-        await store.delete(id);
+        await store.delete(storageFolder(sourceOf(id)));
       }),
 
     chat: (request: ChatRequest, options?: CallOptions & { onEvent?: (event: ChatEvent) => void }): Promise<ChatResult> =>

@@ -40,6 +40,15 @@ export function planMemory(
   const better = problems.length > 0 ? settingsThatFit(folder, config, device, settings, asked.quantized) : null;
   const download = folder.shards.reduce((sum, { bytes }) => sum + bytes, 0);
   return {
+    about: {
+      architecture: config.architecture,
+      parameters: [...folder.tensors.values()].reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
+      takesPictures: config.vision !== null,
+      tileSize: config.tileSize,
+      maxTiles: config.maxTiles,
+      longestContext: longest,
+      quantized: asked.quantized,
+    },
     backend: device.backend,
     settings,
     bytes: asked.bytes,

@@ -16,7 +16,7 @@ import { tileImage } from '../tiling/tile-image.ts';
 import type { RgbImage, Tiling } from '../tiling/types.ts';
 import type { ModelFolder } from '../weights/model-folder.ts';
 import type { StreamProgress } from '../weights/stream.ts';
-import { applyAdapter, type AdapterFiles } from './adapter.ts';
+import { applyAdapter, type StrongAdapter } from './adapter.ts';
 import type { CallOptions, ChatEvent, ChatRequest, ChatResult, Quantization } from './api.ts';
 import { stopIdsOf } from './special-tokens.ts';
 import { openTextSide, planConversation, type TextSide } from './text-side.ts';
@@ -47,6 +47,7 @@ interface SeenSequence {
 export class Session {
   private image: SeenImage | null = null;
   private sequence: SeenSequence | null = null;
+  private readonly adapters: AttachedAdapters;
 
   private constructor(
     readonly model: NvlmModel,
@@ -54,6 +55,7 @@ export class Session {
     private readonly stopIds: ReadonlySet<number>,
     private readonly device: Device,
     readonly loadMs: number,
+    private readonly longest: number,
   ) {}
 
   static async open(
@@ -61,7 +63,8 @@ export class Session {
     device: Device,
     options: CallOptions & {
       quantize?: Quantization;
-      adapter?: AdapterFiles;
+      contextLength?: number;
+      adapters?: readonly StrongAdapter[];
       onProgress?: (progress: StreamProgress) => void;
     } = {},
   ): Promise<Session> {
@@ -71,10 +74,11 @@ export class Session {
     const keepHalves = device.info.backend === 'webgpu';
     const model = await loadModel(folder, { ...options, keepHalves }, text?.imageTokenId ?? null);
     try {
-      if (options.adapter) applyAdapter(model, options.adapter);
+      for (const { files, strength } of options.adapters ?? []) applyAdapter(model, files, strength);
       await device.check();
       const stopIds = stopIdsOf(folder, text?.tokenizer ?? null);
-      return new Session(model, text, stopIds, device, performance.now() - start);
+      const longest = options.contextLength ?? Infinity;
+      return new Session(model, text, stopIds, device, performance.now() - start, longest);
     } catch (error) {
       model.dispose();
       throw error;
@@ -86,7 +90,7 @@ export class Session {
   }
 
   get contextLength(): number {
-    return this.config.llm.maxPositions;
+    return Math.min(this.longest, this.config.llm.maxPositions);
   }
 
   /** @throws NvlmError `empty-prompt`, `prompt-too-long`, `bad-image`, `image-too-large`, `usage`, `cancelled`, device errors */

@@ -3,7 +3,8 @@ import { resolve } from 'node:path';
 import { BUNDLED_MODELS, isBundled } from '../engine/bundled-models.ts';
 import type { ModelSource } from '../engine/api.ts';
 import { NvlmError } from '../errors.ts';
-import { parseHubAddress, parseHubId, type HubOptions } from '../weights/hub.ts';
+import { parseHubAddress, parseHubId } from '../weights/hub-address.ts';
+import type { HubOptions } from '../weights/hub.ts';
 
 export const MODEL_HELP = 'bundled id, folder, address, or Hugging Face id (org/name, org/name@revision)';
 

@@ -7,7 +7,8 @@ import { asDirectory, fakeOpfs } from '../../tests/fixtures/weights/fake-opfs.ts
 import { smallModel } from '../../tests/fixtures/weights/small-model.ts';
 import { checkedFiles } from './checked-files.ts';
 import { httpFiles } from './http-files.ts';
-import { hubFetch, hubId, openHub, parseHubAddress, parseHubId } from './hub.ts';
+import { hubId, parseHubAddress, parseHubId } from './hub-address.ts';
+import { hubFetch, openHub } from './hub.ts';
 import { openModelFolder } from './model-folder.ts';
 import type { ModelFiles } from './source.ts';
 import { createLock } from './storage/locks.ts';

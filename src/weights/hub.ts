@@ -1,25 +1,20 @@
 import { NvlmError } from '../errors.ts';
 import { checkFilePath } from './file-path.ts';
 import { httpFiles } from './http-files.ts';
+import { endpointUrl, hubId, type HubModel } from './hub-address.ts';
 import type { HttpOptions } from './http-transport.ts';
 import { httpTransport, readBody } from './http-transport.ts';
 import type { Manifest, ManifestEntry } from './manifest.ts';
 import type { ModelFiles } from './source.ts';
 import { isJsonObject, parseStrictJson, type JsonValue } from './strict-json.ts';
 
-/** A model on Hugging Face or a mirror of it. */
-export interface HubModel {
-  /** `org/name` */
-  repository: string;
-  /** Branch, tag, commit or `refs/pr/3`. */
-  revision: string;
-}
-
 export interface HubOptions extends HttpOptions {
   /** Default: Hugging Face itself. */
   endpoint?: string;
   /** For private and gated repositories; sent to the endpoint's origin as a header, and never kept. */
   token?: string;
+  /** What to do about a gated repository, when there is a better way to give a token than the environment. */
+  lockedHint?: (page: string, token: string | undefined) => string;
 }
 
 /** The files of a hub model and the list that they can be checked against. */
@@ -29,46 +24,9 @@ export interface Hub {
   list(signal?: AbortSignal): Promise<Manifest>;
 }
 
-const HUGGING_FACE = 'https://huggingface.co';
-const NAME = '[A-Za-z0-9][\\w.-]{0,95}';
-const HUB_ID = new RegExp(`^(${NAME}/${NAME})(?:@([\\w./-]{1,200}))?$`);
-const HUB_PAGE = new RegExp(`^(${NAME}/${NAME})(?:/(?:tree|resolve)/([^/]+))?/?$`);
 const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 /** Of 1000 files each; model repositories have some dozens. */
 const MAX_PAGES = 10;
-
-/** What `org/name` or `org/name@revision` names, or null for any other text. */
-export function parseHubId(text: string): HubModel | null {
-  const [, repository, revision = 'main'] = HUB_ID.exec(text) ?? [];
-  if (!repository || revision.split('/').some((part) => part === '' || part === '.' || part === '..')) return null;
-  return { repository, revision };
-}
-
-/** The model whose page, or folder of files, this address is; null for any other address. */
-export function parseHubAddress(address: string, endpoint = HUGGING_FACE): HubModel | null {
-  const base = endpointUrl(endpoint);
-  const url = new URL(address);
-  if (url.origin !== base.origin || !url.pathname.startsWith(base.pathname)) return null;
-  const [, repository, revision = 'main'] = HUB_PAGE.exec(url.pathname.slice(base.pathname.length)) ?? [];
-  try {
-    return repository ? parseHubId(`${repository}@${decodeURIComponent(revision)}`) : null;
-  } catch {
-    return null;
-  }
-}
-
-export function hubId({ repository, revision }: HubModel): string {
-  return revision === 'main' ? repository : `${repository}@${revision}`;
-}
-
-function endpointUrl(endpoint = HUGGING_FACE): URL {
-  if (!/^https?:\/\//i.test(endpoint) || !URL.canParse(endpoint)) {
-    throw new NvlmError('usage', 'The address of the model hub is not valid.', 'Give HF_ENDPOINT as https://host.');
-  }
-  const url = new URL(endpoint);
-  if (!url.pathname.endsWith('/')) url.pathname += '/';
-  return url;
-}
 
 /**
  * A fetch that shows the token to the hub and to nobody else. Browsers and Node drop the header themselves when the hub
@@ -86,15 +44,20 @@ export function hubFetch({ endpoint, token, fetch: inner }: HubOptions): typeof 
   };
 }
 
+function askForToken(page: string, token: string | undefined): string {
+  return token
+    ? `Accept its terms on ${page}, and check that the token may read it.`
+    : `Accept its terms on ${page}, and give a token that may read it (HF_TOKEN).`;
+}
+
 /** @throws NvlmError `usage` for an endpoint that is no address */
 export function openHub(model: HubModel, options: HubOptions = {}): Hub {
   const base = endpointUrl(options.endpoint);
   const fetch = hubFetch(options);
   const { repository } = model;
   const revision = encodeURIComponent(model.revision);
-  const tokenHint = options.token
-    ? `Accept its terms on ${base.host}/${repository}, and check that the token may read it.`
-    : `Accept its terms on ${base.host}/${repository}, and give a token that may read it (HF_TOKEN).`;
+  const page = `${base.host}${base.pathname}${repository}`;
+  const tokenHint = (options.lockedHint ?? askForToken)(page, options.token);
   const files = httpFiles(new URL(`${repository}/resolve/${revision}/`, base), {
     id: `hub/${repository}/${model.revision}`,
     fetch,
@@ -103,7 +66,7 @@ export function openHub(model: HubModel, options: HubOptions = {}): Hub {
   });
   const { request, patiently } = httpTransport(base.host, { fetch, retry: options.retry });
 
-  async function page(url: URL, signal?: AbortSignal): Promise<{ entries: JsonValue; next: URL | null }> {
+  async function listPage(url: URL, signal?: AbortSignal): Promise<{ entries: JsonValue; next: URL | null }> {
     const body = await request(url, { headers: { Accept: 'application/json' } }, signal);
     try {
       const { status, ok, headers } = body.response;
@@ -150,7 +113,7 @@ export function openHub(model: HubModel, options: HubOptions = {}): Hub {
           `the list of files of ${hubId(model)}`,
           () => 0,
           signal,
-          () => page(address, signal),
+          () => listPage(address, signal),
         );
         if (!Array.isArray(entries)) throw broken();
         for (const item of entries) {

@@ -8,6 +8,7 @@ import type {
   LoadedModel,
   ModelEntry,
 } from '../../engine/api.ts';
+  PlannedModel,
 import { cancelled, NvlmError, throwIfAborted } from '../../errors.ts';
 import type { EngineClient } from '../engine-client.ts';
 
@@ -40,6 +41,16 @@ function entry(letter: 'D' | 'X' | 'H', loadedId: string | null): ModelEntry {
   const id = `nano-${letter.toLowerCase()}`;
   return {
     id,
+const PLANNED: PlannedModel = {
+  architecture: 'NVLM_D',
+  parameters: 3,
+  takesPictures: true,
+  tileSize: 112,
+  maxTiles: 6,
+  longestContext: 32_768,
+  quantized: false,
+};
+
     title: id,
     source: { kind: 'bundled', id },
     architecture: `NVLM_${letter}`,
@@ -52,6 +63,8 @@ function entry(letter: 'D' | 'X' | 'H', loadedId: string | null): ModelEntry {
   };
 }
 
+    takesPictures: true,
+    settings: null,
 export function createFakeEngine(): FakeEngine {
   const lost = new Set<(error: NvlmError) => void>();
 
@@ -135,6 +148,7 @@ export function createFakeEngine(): FakeEngine {
         emit({ type: 'token', id: index, text, index });
       }
       return {
+        about: PLANNED,
         text: written.join(''),
         ids: written.map((_, i) => i),
         finishReason,
@@ -150,6 +164,8 @@ export function createFakeEngine(): FakeEngine {
       return {
         tiling: {
           image: { width: image.length, height: 10 },
+    useHubToken: async () => undefined,
+    searchHub: async () => [],
           grid: { cols: 2, rows: 1 },
           tiles: [0, 1, 2],
           options: { tileSize: 112 },
