@@ -65,9 +65,9 @@ export function createEngineService(engine: Engine) {
     plan: (id: CallId, source: ModelSource, settings: Partial<PlanSettings>) =>
       cancellable(id, (signal) => engine.plan(source, { ...settings, signal })),
     unload: () => reply(() => engine.unload()),
-    deleteStored: (model: string) => reply(() => engine.deleteStored(model)),
     useHubToken: (token: string | null) => reply(() => engine.useHubToken(token)),
     searchHub: (id: CallId, query: string) => cancellable(id, (signal) => engine.searchHub(query, { signal })),
+    deleteStored: (model: string) => reply(() => engine.deleteStored(model)),
     chat: (id: CallId, request: ChatRequest, listener: Listener<ChatEvent>) =>
       cancellable(id, (signal) => listening(listener, (onEvent) => engine.chat(request, { signal, onEvent }))),
     inspect: async (id: CallId, request: InspectRequest) => {

@@ -9,7 +9,7 @@ import type { Architecture, ChatMessage, TokenPlan } from '../text/types.ts';
 import type { TagFormat, Tiling } from '../tiling/types.ts';
 import type { AdapterFiles } from './adapter.ts';
 
-export type { AdapterDescription, BackendChoice, BackendName, DeviceInfo, PickedFile };
+export type { AdapterDescription, BackendChoice, BackendName, DeviceInfo };
 
 /**
  * Where a model comes from. Bundled models are addressed by id (`nano-d`), those of Hugging Face by `org/name`; one line
@@ -34,9 +34,9 @@ export interface LoadSettings {
 }
 
 export interface ModelEntry {
+  /** `modelAddress` of its source. */
   id: string;
   title: string;
-  /** `modelAddress` of its source. */
   source: ModelSource;
   architecture: Architecture;
   parameters: number;
@@ -46,12 +46,12 @@ export interface ModelEntry {
   storage: 'opfs' | 'cache' | 'memory' | 'files' | null;
   storedBytes: number;
   loaded: boolean;
-  /** What it can and cannot do, in a sentence or two. */
-  note: string;
   /** False for text models. */
   takesPictures: boolean;
   /** As it was loaded last; null for bundled models. */
   settings: LoadSettings | null;
+  /** What it can and cannot do, in a sentence or two. */
+  note: string;
 }
 
 export type LoadStage = 'config' | 'tokenizer' | 'weights' | 'device' | 'ready';
@@ -148,9 +148,10 @@ export interface Quantization {
   groupSize: 32 | 64 | 128;
 }
 
-export interface LoadOptions extends CallOptions, LoadSettings {
-  /** PEFT LoRA adapters that stand on the model for as long as it is loaded. */
-  adapters?: readonly StrongAdapter[];
+export interface LoadOptions extends CallOptions {
+  quantize?: Quantization;
+  /** A PEFT LoRA adapter to put on the model. */
+  adapter?: AdapterFiles;
   onProgress?: (progress: LoadProgress) => void;
 }
 
@@ -161,8 +162,6 @@ export interface PlanSettings {
   quantize?: Quantization;
 }
 
-/** What a model will need in memory, before the first byte of its weights is read. */
-export interface MemoryPlan {
 /** What configuration and headers say of a model. */
 export interface PlannedModel {
   architecture: Architecture;
@@ -176,9 +175,11 @@ export interface PlannedModel {
   quantized: boolean;
 }
 
+/** What a model will need in memory, before the first byte of its weights is read. */
+export interface MemoryPlan {
+  about: PlannedModel;
   backend: BackendName;
   settings: PlanSettings;
-  about: PlannedModel;
   /** Weights and cache are exact to a few percent; activations are an estimate of the peak. */
   bytes: { weights: number; kvCache: number; activations: number; total: number };
   /** The largest single buffer, which WebGPU limits. */
@@ -196,8 +197,6 @@ export interface PlannedModel {
   settingsThatFit: PlanSettings | null;
 }
 
-export interface VerifyProgress {
-  /** Ops that are through, of how many. */
 /** A repository of the hub that a search has found. */
 export interface HubHit {
   /** `org/name` */
@@ -216,6 +215,8 @@ export interface HubHit {
   loadable: boolean | null;
 }
 
+export interface VerifyProgress {
+  /** Ops that are through, of how many. */
   done: number;
   total: number;
 }
@@ -229,13 +230,13 @@ export interface Engine {
   /** Reads configuration and headers alone. The loaded model stays. */
   plan(source: ModelSource, options?: CallOptions & Partial<PlanSettings>): Promise<MemoryPlan>;
   unload(): Promise<void>;
-  /** Deletes the stored bytes of a model (not the loaded one). */
-  deleteStored(id: string): Promise<void>;
-  chat(request: ChatRequest, options?: CallOptions & { onEvent?: (event: ChatEvent) => void }): Promise<ChatResult>;
   /** For private and gated repositories of the hub. Kept in memory alone, and sent to the hub alone. */
   useHubToken(token: string | null): Promise<void>;
   /** Repositories with safetensors whose names hold `query`, most downloaded first. @throws NvlmError `network` */
   searchHub(query: string, options?: CallOptions): Promise<HubHit[]>;
+  /** Deletes the stored bytes of a model (not the loaded one). */
+  deleteStored(id: string): Promise<void>;
+  chat(request: ChatRequest, options?: CallOptions & { onEvent?: (event: ChatEvent) => void }): Promise<ChatResult>;
   inspect(request: InspectRequest, options?: CallOptions): Promise<Inspection>;
   /** Every op on the open device, forward and gradient, against its reference. The loaded model stays. */
   verify(options?: CallOptions & { onProgress?: (progress: VerifyProgress) => void }): Promise<OpCaseResult[]>;

@@ -16,7 +16,7 @@ import { tileImage } from '../tiling/tile-image.ts';
 import type { RgbImage, Tiling } from '../tiling/types.ts';
 import type { ModelFolder } from '../weights/model-folder.ts';
 import type { StreamProgress } from '../weights/stream.ts';
-import { applyAdapter, type StrongAdapter } from './adapter.ts';
+import { applyAdapter, type AdapterFiles } from './adapter.ts';
 import type { CallOptions, ChatEvent, ChatRequest, ChatResult, Quantization } from './api.ts';
 import { stopIdsOf } from './special-tokens.ts';
 import { openTextSide, planConversation, type TextSide } from './text-side.ts';
@@ -47,7 +47,6 @@ interface SeenSequence {
 export class Session {
   private image: SeenImage | null = null;
   private sequence: SeenSequence | null = null;
-  private readonly adapters: AttachedAdapters;
 
   private constructor(
     readonly model: NvlmModel,
@@ -55,7 +54,6 @@ export class Session {
     private readonly stopIds: ReadonlySet<number>,
     private readonly device: Device,
     readonly loadMs: number,
-    private readonly longest: number,
   ) {}
 
   static async open(
@@ -63,8 +61,7 @@ export class Session {
     device: Device,
     options: CallOptions & {
       quantize?: Quantization;
-      contextLength?: number;
-      adapters?: readonly StrongAdapter[];
+      adapter?: AdapterFiles;
       onProgress?: (progress: StreamProgress) => void;
     } = {},
   ): Promise<Session> {
@@ -74,7 +71,7 @@ export class Session {
     const keepHalves = device.info.backend === 'webgpu';
     const model = await loadModel(folder, { ...options, keepHalves }, text?.imageTokenId ?? null);
     try {
-      for (const { files, strength } of options.adapters ?? []) applyAdapter(model, files, strength);
+      if (options.adapter) applyAdapter(model, options.adapter);
       await device.check();
       const stopIds = stopIdsOf(folder, text?.tokenizer ?? null);
       const longest = options.contextLength ?? Infinity;
@@ -242,6 +239,13 @@ export class Session {
     this.sequence = { ids: [...plan.inputIds, ...ids].slice(0, cache.lengths[0]), image, cache };
   }
 
+  private forgetStale({ sequences, images }: Stale): void {
+    if (sequences) this.forgetSequence();
+    if (!images) return;
+    this.image?.features.dispose();
+    this.image = null;
+  }
+
   private forgetSequence(): void {
     this.sequence?.cache.dispose();
     this.sequence = null;
@@ -249,6 +253,7 @@ export class Session {
 }
 
 const MOST_NEW_TOKENS = 1 << 20;
+const MOST_STRENGTH = 2;
 
 function checkNewTokens(count: number): void {
   if (Number.isInteger(count) && count >= 1 && count <= MOST_NEW_TOKENS) return;

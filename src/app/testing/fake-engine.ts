@@ -7,8 +7,8 @@ import type {
   Inspection,
   LoadedModel,
   ModelEntry,
-} from '../../engine/api.ts';
   PlannedModel,
+} from '../../engine/api.ts';
 import { cancelled, NvlmError, throwIfAborted } from '../../errors.ts';
 import type { EngineClient } from '../engine-client.ts';
 
@@ -37,10 +37,6 @@ const DEVICE: DeviceInfo = {
   reason: 'No WebGPU here.',
 };
 
-function entry(letter: 'D' | 'X' | 'H', loadedId: string | null): ModelEntry {
-  const id = `nano-${letter.toLowerCase()}`;
-  return {
-    id,
 const PLANNED: PlannedModel = {
   architecture: 'NVLM_D',
   parameters: 3,
@@ -51,6 +47,10 @@ const PLANNED: PlannedModel = {
   quantized: false,
 };
 
+function entry(letter: 'D' | 'X' | 'H', loadedId: string | null): ModelEntry {
+  const id = `nano-${letter.toLowerCase()}`;
+  return {
+    id,
     title: id,
     source: { kind: 'bundled', id },
     architecture: `NVLM_${letter}`,
@@ -59,12 +59,12 @@ const PLANNED: PlannedModel = {
     storage: null,
     storedBytes: 0,
     loaded: id === loadedId,
+    takesPictures: true,
+    settings: null,
     note: '',
   };
 }
 
-    takesPictures: true,
-    settings: null,
 export function createFakeEngine(): FakeEngine {
   const lost = new Set<(error: NvlmError) => void>();
 
@@ -114,6 +114,7 @@ export function createFakeEngine(): FakeEngine {
     async plan(_, { contextLength = 4096 } = {}) {
       failing('plan');
       return {
+        about: PLANNED,
         backend: 'wasm',
         settings: { contextLength },
         bytes: { weights: 12, kvCache: 3, activations: 5, total: 20 },
@@ -129,6 +130,8 @@ export function createFakeEngine(): FakeEngine {
     async unload() {
       fake.loadedId = null;
     },
+    useHubToken: async () => undefined,
+    searchHub: async () => [],
     deleteStored: async () => undefined,
     async chat(request, { signal, onEvent } = {}) {
       fake.chats.push(request);
@@ -148,7 +151,6 @@ export function createFakeEngine(): FakeEngine {
         emit({ type: 'token', id: index, text, index });
       }
       return {
-        about: PLANNED,
         text: written.join(''),
         ids: written.map((_, i) => i),
         finishReason,
@@ -164,8 +166,6 @@ export function createFakeEngine(): FakeEngine {
       return {
         tiling: {
           image: { width: image.length, height: 10 },
-    useHubToken: async () => undefined,
-    searchHub: async () => [],
           grid: { cols: 2, rows: 1 },
           tiles: [0, 1, 2],
           options: { tileSize: 112 },
