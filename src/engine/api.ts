@@ -7,6 +7,7 @@ import type { Sampling } from '../nvlm/sampler.ts';
 import type { OpCaseResult } from '../ops/verify.ts';
 import type { Architecture, ChatMessage, TokenPlan } from '../text/types.ts';
 import type { TagFormat, Tiling } from '../tiling/types.ts';
+import type { PickedFile } from '../weights/blob-files.ts';
 import type { AdapterFiles } from './adapter.ts';
 
 export type { AdapterDescription, BackendChoice, BackendName, DeviceInfo };
@@ -148,8 +149,7 @@ export interface Quantization {
   groupSize: 32 | 64 | 128;
 }
 
-export interface LoadOptions extends CallOptions {
-  quantize?: Quantization;
+export interface LoadOptions extends CallOptions, LoadSettings {
   /** A PEFT LoRA adapter to put on the model. */
   adapter?: AdapterFiles;
   onProgress?: (progress: LoadProgress) => void;

@@ -14,6 +14,7 @@ const path = (relative: string) => fileURLToPath(new URL(`../../${relative}`, im
 const platform: EnginePlatform = {
   device: nodePlatform(),
   openFiles: async (source) => nodeFiles(source.kind === 'bundled' ? path(`public/models/${source.id}`) : sourceId(source)),
+  hub: {},
   store: async () => null,
 };
 

@@ -54,6 +54,7 @@ export class Session {
     private readonly stopIds: ReadonlySet<number>,
     private readonly device: Device,
     readonly loadMs: number,
+    private readonly longest: number,
   ) {}
 
   static async open(
@@ -61,6 +62,7 @@ export class Session {
     device: Device,
     options: CallOptions & {
       quantize?: Quantization;
+      contextLength?: number;
       adapter?: AdapterFiles;
       onProgress?: (progress: StreamProgress) => void;
     } = {},
@@ -238,22 +240,9 @@ export class Session {
   private remember(plan: TokenPlan, ids: readonly number[], image: SeenImage | null, cache: KvCache): void {
     this.sequence = { ids: [...plan.inputIds, ...ids].slice(0, cache.lengths[0]), image, cache };
   }
-
-  private forgetStale({ sequences, images }: Stale): void {
-    if (sequences) this.forgetSequence();
-    if (!images) return;
-    this.image?.features.dispose();
-    this.image = null;
-  }
-
-  private forgetSequence(): void {
-    this.sequence?.cache.dispose();
-    this.sequence = null;
-  }
 }
 
 const MOST_NEW_TOKENS = 1 << 20;
-const MOST_STRENGTH = 2;
 
 function checkNewTokens(count: number): void {
   if (Number.isInteger(count) && count >= 1 && count <= MOST_NEW_TOKENS) return;
