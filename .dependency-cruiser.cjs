@@ -41,12 +41,12 @@ module.exports = {
       name: 'app-computes-in-the-worker',
       severity: 'error',
       comment:
-        'The page knows the engine and the data it speaks of as types only, for they live in a worker. It runs itself: the desk ' +
-        'world, whose pictures it draws, the errors, and the JSON form of an inspection, which it shares with the command line.',
+        'The page knows the engine and the data it speaks of as types only, for they live in a worker. It runs itself: the ' +
+        'errors and the JSON form of an inspection, which it shares with the command line.',
       from: { path: room('app'), pathNot: '\\.test\\.tsx?$' },
       to: {
         path: '^(src|workers)/',
-        pathNot: [room('app'), room('desk'), '^src/errors\\.ts$', '^src/engine/inspection-json\\.ts$', '^workers/engine\\.worker\\.ts$'],
+        pathNot: [room('app'), '^src/errors\\.ts$', '^src/engine/inspection-json\\.ts$', '^workers/(engine|pictures)\\.worker\\.ts$'],
         dependencyTypesNot: ['type-only'],
       },
     },

@@ -2,6 +2,7 @@ import { startTransition, StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { createEngineClient } from './engine-client.ts';
 import { convertToPng } from './picture-conversion.ts';
+import { createPicturesClient } from './pictures-client.ts';
 import { createPreferences } from './preferences.ts';
 import { currentRoute } from './router.ts';
 import { App } from './shell/App.tsx';
@@ -19,14 +20,15 @@ const store = createAppStore({
   convertPicture: convertToPng,
   now: () => performance.now(),
 });
-startApp(store);
+const pictures = createPicturesClient();
+startApp(store, pictures);
 fetchScreen(currentRoute().screen);
 
 // As a transition it is rendered in slices; otherwise the first render is one task.
 startTransition(() => {
   createRoot(document.getElementById('root')!).render(
     <StrictMode>
-      <AppContext value={{ store, engine }}>
+      <AppContext value={{ store, engine, pictures }}>
         <App />
       </AppContext>
     </StrictMode>,

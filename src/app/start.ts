@@ -1,5 +1,6 @@
 import type { BackendChoice } from '../engine/api.ts';
-import { exampleOffer, FIRST_EXAMPLE, loadExamples } from './chat/examples.ts';
+import { exampleOffer, FIRST_EXAMPLE } from './chat/examples.ts';
+import type { Pictures } from './pictures-client.ts';
 import { currentRoute, setParams, subscribeRoute, type RouteParams } from './router.ts';
 import type { AppStore } from './state/app-store.ts';
 import type { AppState } from './state/app-state.ts';
@@ -8,12 +9,13 @@ import { DEFAULT_MODEL } from './state/model-slice.ts';
 const BACKENDS: readonly BackendChoice[] = ['auto', 'webgpu', 'wasm', 'cpu'];
 
 /** Opens the device, the model and the picture that the address names, and keeps address and state the same. */
-export function startApp(store: AppStore): void {
+export function startApp(store: AppStore, pictures: Pictures): void {
   const { params } = currentRoute();
   void openFirst(store, params);
-  void showExample(store, params.picture ?? FIRST_EXAMPLE);
+  const showExample = (id: string) => void offerExample(store, pictures, id);
+  showExample(params.picture ?? FIRST_EXAMPLE);
   subscribeRoute((fresh) => {
-    if (fresh) followAddress(store, currentRoute().params);
+    if (fresh) followAddress(store, currentRoute().params, showExample);
     // Going back leads to another screen, not to the model or the picture of that time.
     setParams(addressOf(store.getState()));
   });
@@ -32,11 +34,11 @@ async function openFirst(store: AppStore, params: RouteParams): Promise<void> {
 }
 
 /** What a followed link or a typed address asks for; it leaves alone what it does not mention. */
-function followAddress(store: AppStore, params: RouteParams): void {
+function followAddress(store: AppStore, params: RouteParams, showExample: (id: string) => void): void {
   const { selectedModel, backendChoice, switchingTo, selectModel, openDevice } = store.getState();
   if (params.model && modelOf(params) !== selectedModel) void selectModel(modelOf(params));
   if (params.backend && backendOf(params) !== backendChoice && switchingTo === null) void openDevice(backendOf(params));
-  if (params.picture && params.picture !== pictureOf(store.getState())) void showExample(store, params.picture);
+  if (params.picture && params.picture !== pictureOf(store.getState())) showExample(params.picture);
 }
 
 function addressOf(state: AppState): Record<string, string | null> {
@@ -61,10 +63,11 @@ function backendOf(params: RouteParams): BackendChoice {
 }
 
 /** Claims its place before the examples are there, so that a question asked meanwhile is about this picture. */
-async function showExample(store: AppStore, id: string): Promise<void> {
+async function offerExample(store: AppStore, pictures: Pictures, id: string): Promise<void> {
   await store.getState().offerLater('the example', async () => {
-    const examples = await loadExamples();
-    return exampleOffer(examples.find((one) => one.id === id) ?? examples.find((one) => one.id === FIRST_EXAMPLE)!);
+    const cards = await pictures.examples();
+    const card = cards.find((one) => one.id === id) ?? cards.find((one) => one.id === FIRST_EXAMPLE)!;
+    return exampleOffer(pictures, card);
   });
 }
 

@@ -6,7 +6,13 @@ import { NvlmError, toPlainError, type PlainError } from '../../errors.ts';
 import { useApp } from '../state/hooks.ts';
 import styles from './CameraDialog.module.css';
 
-export function CameraDialog({ onClose }: { onClose(): void }) {
+interface CameraDialogProps {
+  onClose(): void;
+  /** Takes the photo; without it, it becomes the picture that Chat and Tiles look at. */
+  onPhoto?: (file: File) => void;
+}
+
+export function CameraDialog({ onClose, onPhoto }: CameraDialogProps) {
   const video = useRef<HTMLVideoElement>(null);
   const offerFile = useApp((state) => state.offerFile);
   const [ready, setReady] = useState(false);
@@ -39,7 +45,10 @@ export function CameraDialog({ onClose }: { onClose(): void }) {
     canvas.getContext('2d')!.drawImage(source, 0, 0);
     const file = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/jpeg', 0.92));
     onClose();
-    if (file) await offerFile(new File([file], 'photo.jpg'), { kind: 'camera' });
+    if (!file) return;
+    const photo = new File([file], 'photo.jpg', { type: file.type });
+    if (onPhoto) onPhoto(photo);
+    else await offerFile(photo, { kind: 'camera' });
   }
 
   return (
@@ -57,7 +66,7 @@ export function CameraDialog({ onClose }: { onClose(): void }) {
             onLoadedData={() => setReady(true)}
           />
           <p className={styles.note}>
-            The photo stays on this machine. The nano models read printed capitals and digits, not scenes.
+            The photo stays on this machine.{!onPhoto && ' The nano models read printed capitals and digits, not scenes.'}
           </p>
           <Button variant="primary" icon="camera" disabled={!ready} onClick={() => void shoot()}>
             {ready ? 'Take the photo' : 'Opening the camera…'}

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
+import type { ComposeForm, TypedBar } from '../../desk/compose/form.ts';
 import type { TypedItem } from '../../desk/compose/receipt.ts';
 import { Button, IconButton } from '../components/Button.tsx';
-import type { ComposeForm, TypedBar } from '../state/compose-slice.ts';
 import styles from './ComposeFields.module.css';
 import { COLOUR_NAMES } from './desk-names.ts';
 

@@ -1,14 +1,13 @@
-import { useDeferredValue, useEffect, useMemo, useRef, useState } from 'react';
-import type { Composition } from '../../desk/compose/composition.ts';
+import { useEffect, useRef, useState } from 'react';
+import type { ComposedPicture } from '../../../workers/desk-pictures.ts';
+import type { ComposeForm } from '../../desk/compose/form.ts';
 import type { SceneKind } from '../../desk/scene.ts';
 import { Button } from '../components/Button.tsx';
 import { Notice } from '../components/Notice.tsx';
 import { Segmented } from '../components/Segmented.tsx';
-import type { ComposeForm } from '../state/compose-slice.ts';
-import { useApp } from '../state/hooks.ts';
+import { useApp, usePictures } from '../state/hooks.ts';
 import { ChartFields, NoteField, ReceiptFields } from './ComposeFields.tsx';
 import styles from './ComposePicture.module.css';
-import { knownAnswers, paintPicture, pictureToPng } from './picture-file.ts';
 import { ShapesField } from './ShapesField.tsx';
 
 const KINDS: { value: SceneKind; label: string }[] = [
@@ -24,8 +23,6 @@ const NAMES: Record<SceneKind, string> = {
   chart: 'Your bar chart',
   shapes: 'Your shapes',
 };
-
-type Compose = (form: ComposeForm) => Composition;
 
 /** *Type your own*: what is typed is drawn at once; a tap on a question shows the picture to the model and asks. */
 export function ComposePicture() {
@@ -44,23 +41,19 @@ export function ComposePicture() {
 }
 
 function Result({ form, onChange }: { form: ComposeForm; onChange(patch: Partial<ComposeForm>): void }) {
-  const compose = useCompose();
-  const settled = useDeferredValue(form);
-  const composition = useMemo(() => compose?.(settled) ?? null, [compose, settled]);
-  const offerImage = useApp((state) => state.offerImage);
+  const pictures = usePictures();
+  const composed = useComposed(form);
+  const offerLater = useApp((state) => state.offerLater);
   const ask = useApp((state) => state.ask);
-  if (!composition) return <p className={styles.note}>Fetching pens and paper…</p>;
-  const { scene, picture, suggestedQuestions, problems, hints } = composition;
-  const empty = scene.cells.every((cell) => cell === null);
+  if (!composed) return <p className={styles.note}>Fetching pens and paper…</p>;
+  const { suggestedQuestions, problems, hints, blank } = composed;
 
-  async function show(): Promise<boolean> {
-    return offerImage({
-      name: NAMES[settled.kind],
-      description: scene.questions.find(({ task }) => task.endsWith(': all'))?.answer ?? null,
-      bytes: await pictureToPng(picture),
-      origin: { kind: 'composed' },
-      suggestedQuestions: suggestedQuestions.map(({ question }) => question),
-      knownAnswers: knownAnswers(scene.questions),
+  /** Of what stands in the form now: the drawing on show may be a moment behind. */
+  function show(): Promise<boolean> {
+    const name = NAMES[form.kind];
+    return offerLater(name, async () => {
+      const { file, description, suggestedQuestions, knownAnswers } = await pictures.compose(form);
+      return { name, description, bytes: file, origin: { kind: 'composed' }, suggestedQuestions, knownAnswers };
     });
   }
 
@@ -76,9 +69,9 @@ function Result({ form, onChange }: { form: ComposeForm; onChange(patch: Partial
         </Notice>
       )}
       <div className={styles.result}>
-        <PictureCanvas composition={composition} />
+        <Preview composed={composed} />
         <div className={styles.looks}>
-          <Button variant="primary" size="small" disabled={empty} onClick={() => void show()}>
+          <Button variant="primary" size="small" disabled={blank} onClick={() => void show()}>
             Use this picture
           </Button>
           <Button
@@ -96,9 +89,9 @@ function Result({ form, onChange }: { form: ComposeForm; onChange(patch: Partial
           )}
         </div>
       </div>
-      {!empty && (
+      {!blank && (
         <ul className={styles.questions} aria-label="Ask about what you typed">
-          {suggestedQuestions.map(({ question }) => (
+          {suggestedQuestions.map((question) => (
             <li key={question}>
               <button
                 type="button"
@@ -116,19 +109,36 @@ function Result({ form, onChange }: { form: ComposeForm; onChange(patch: Partial
   );
 }
 
-function PictureCanvas({ composition }: { composition: Composition }) {
+function Preview({ composed: { file } }: { composed: ComposedPicture }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
-    if (canvas.current) paintPicture(canvas.current, composition.picture);
-  }, [composition]);
+    let gone = false;
+    const png = new Blob([file as Uint8Array<ArrayBuffer>], { type: 'image/png' });
+    // Drawn into the same element, for a picture that is loaded anew at every letter would flicker.
+    void createImageBitmap(png).then((bitmap) => {
+      if (gone || !canvas.current) return;
+      canvas.current.width = bitmap.width;
+      canvas.current.height = bitmap.height;
+      canvas.current.getContext('2d')!.drawImage(bitmap, 0, 0);
+    });
+    return () => {
+      gone = true;
+    };
+  }, [file]);
   return <canvas ref={canvas} role="img" aria-label="Preview of what you typed" />;
 }
 
-/** The drawing code comes when it is first wanted: it carries the outlines of a dozen fonts. */
-function useCompose(): Compose | null {
-  const [compose, setCompose] = useState<Compose | null>(null);
+/** What stands in the form, drawn; until it is, the drawing before. */
+function useComposed(form: ComposeForm): ComposedPicture | null {
+  const pictures = usePictures();
+  const reportImageError = useApp((state) => state.reportImageError);
+  const [composed, setComposed] = useState<ComposedPicture | null>(null);
   useEffect(() => {
-    void import('./compose-picture.ts').then(({ composePicture }) => setCompose(() => composePicture));
-  }, []);
-  return compose;
+    let overtaken = false;
+    pictures.compose(form).then((picture) => overtaken || setComposed(picture), reportImageError);
+    return () => {
+      overtaken = true;
+    };
+  }, [pictures, form, reportImageError]);
+  return composed;
 }

@@ -1,7 +1,7 @@
 import { useState } from 'react';
+import type { ComposeForm } from '../../desk/compose/form.ts';
 import type { PlacedShape } from '../../desk/shapes.ts';
 import { Segmented } from '../components/Segmented.tsx';
-import type { ComposeForm } from '../state/compose-slice.ts';
 import { COLOUR_NAMES, SHAPE_NAMES } from './desk-names.ts';
 import styles from './ShapesField.module.css';
 

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { memo, useEffect, useState } from 'react';
 import { backendName } from '../adapter-name.ts';
 import { Button } from '../components/Button.tsx';
 import { Icon } from '../components/Icon.tsx';
@@ -9,8 +9,16 @@ import { stageText } from './stage-text.ts';
 import { turnStats } from './turn-stats.ts';
 import styles from './TurnView.module.css';
 
-/** A question and its answer. What the model writes is drawn as text and nothing else. */
-export function TurnView({ turn, last }: { turn: Turn; last: boolean }) {
+interface Props {
+  turn: Turn;
+  last: boolean;
+}
+
+/**
+ * A question and its answer. What the model writes is drawn as text and nothing else. A token redraws its own turn
+ * alone, however long the conversation is.
+ */
+export const TurnView = memo(function TurnView({ turn, last }: Props) {
   const selected = useApp((state) => state.selectedModel);
   const retry = useApp((state) => state.retry);
   const editTurn = useApp((state) => state.editTurn);
@@ -64,7 +72,7 @@ export function TurnView({ turn, last }: { turn: Turn; last: boolean }) {
       </div>
     </article>
   );
-}
+});
 
 function TurnFacts({ turn }: { turn: Turn }) {
   const stats = turnStats(turn);

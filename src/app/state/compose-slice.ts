@@ -1,26 +1,5 @@
-import type { Bar } from '../../desk/chart.ts';
-import type { TypedItem } from '../../desk/compose/receipt.ts';
-import type { SceneKind } from '../../desk/scene.ts';
-import type { PlacedShape } from '../../desk/shapes.ts';
-import type { Grid } from '../../desk/vocabulary.ts';
+import type { ComposeForm } from '../../desk/compose/form.ts';
 import type { SliceTools } from './app-state.ts';
-
-/** A bar as it is being typed: the height may be nothing yet. */
-export type TypedBar = Omit<Bar, 'height'> & { height: string };
-
-/** What stands in the *type your own* forms; every kind keeps its own. */
-export interface ComposeForm {
-  kind: SceneKind;
-  note: string;
-  items: TypedItem[];
-  total: boolean;
-  bars: TypedBar[];
-  shapes: PlacedShape[];
-  shapesGrid: Grid;
-  /** Chooses the looks. */
-  seed: number;
-  plain: boolean;
-}
 
 export interface ComposeSlice {
   shelf: 'examples' | 'own';

@@ -1,6 +1,7 @@
 import { createContext, useContext } from 'react';
 import { useStore } from 'zustand';
 import type { Engine } from '../../engine/api.ts';
+import type { Pictures } from '../pictures-client.ts';
 import type { AppState } from './app-state.ts';
 import type { AppStore } from './app-store.ts';
 import type { SharedImage } from './image-slice.ts';
@@ -8,6 +9,7 @@ import type { SharedImage } from './image-slice.ts';
 export interface AppContextValue {
   store: AppStore;
   engine: Engine;
+  pictures: Pictures;
 }
 
 export const AppContext = createContext<AppContextValue | null>(null);
@@ -23,9 +25,19 @@ export function useApp<T>(select: (state: AppState) => T): T {
   return useStore(useAppContext().store, select);
 }
 
+/** The store itself, for what follows it without being drawn. */
+export function useAppStore(): AppStore {
+  return useAppContext().store;
+}
+
 /** The engine in its worker, for screens that ask it something of their own. */
 export function useEngine(): Engine {
   return useAppContext().engine;
+}
+
+/** The worker that draws. */
+export function usePictures(): Pictures {
+  return useAppContext().pictures;
 }
 
 /** The picture that all screens look at. */

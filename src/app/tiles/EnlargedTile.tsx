@@ -1,7 +1,7 @@
 import { useEffect, useRef, type KeyboardEvent, type PointerEvent } from 'react';
 import { Button, IconButton } from '../components/Button.tsx';
 import styles from './EnlargedTile.module.css';
-import { encodeCanvas, saveBlob, tileFileName } from './export-files.ts';
+import { encodeBitmap, saveBlob, tileFileName } from './export-files.ts';
 import { enlargeTile, focusTile, useFocus } from './focus-store.ts';
 import { describeTile, tileName } from './tile-names.ts';
 import { TilePixels } from './TilePixels.tsx';
@@ -87,7 +87,7 @@ export function EnlargedTile({ shown, index }: { shown: Shown; index: number }) 
           icon="download"
           onClick={() => {
             const file = tileFileName(tiles, index);
-            void encodeCanvas(shown.pictures[index]!.pixels).then((blob) => saveBlob(blob, file));
+            void encodeBitmap(shown.pictures[index]!.pixels).then((blob) => saveBlob(blob, file));
           }}
         >
           Save PNG

@@ -109,7 +109,7 @@ export function Stage({ shown, view, onView }: Props) {
             {preview && <Preview shown={shown} {...preview} rect={stageLayout({ ...placed, pull: 0 }).picture} />}
           </>
         )}
-        {enlarged !== null && <EnlargedTile shown={shown} index={enlarged} />}
+        {enlarged !== null && enlarged < tiling.tiles.length && <EnlargedTile shown={shown} index={enlarged} />}
       </div>
     </div>
   );

@@ -1,7 +1,7 @@
 import { useLayoutEffect, useRef } from 'react';
 
 interface Props {
-  source: HTMLCanvasElement | ImageBitmap;
+  source: ImageBitmap;
   /** Largest side at which it is shown, in CSS pixels; default: as large as it is. */
   shownAt?: number;
 }

@@ -31,6 +31,14 @@ export function encodeCanvas(canvas: HTMLCanvasElement): Promise<Blob> {
   });
 }
 
+export function encodeBitmap(bitmap: ImageBitmap): Promise<Blob> {
+  const canvas = document.createElement('canvas');
+  canvas.width = bitmap.width;
+  canvas.height = bitmap.height;
+  canvas.getContext('2d')!.drawImage(bitmap, 0, 0);
+  return encodeCanvas(canvas);
+}
+
 const GAP = 16;
 const MARGIN = 24;
 /** No browser draws much larger canvases everywhere. */

@@ -1,15 +1,17 @@
-import { useEffect, useRef, useState } from 'react';
+import { startTransition, useEffect, useRef, useState } from 'react';
+import type { TilePicture } from '../../../workers/bitmaps.ts';
 import type { Inspection } from '../../engine/api.ts';
 import { toPlainError, type PlainError } from '../../errors.ts';
-import { useEngine } from '../state/hooks.ts';
+import { useEngine, usePictures } from '../state/hooks.ts';
 import type { SharedImage } from '../state/image-slice.ts';
 import { resetFocus } from './focus-store.ts';
 import { toInspectRequest, type TilesSettings } from './settings.ts';
-import { decodeForDisplay, paintTiles, type TilePicture } from './tile-pictures.ts';
+import { drawTiles } from './tile-pictures.ts';
 
 /** One consistent view: everything that is drawn comes from here and changes at once. */
 export interface Shown {
   image: SharedImage;
+  /** Without the pixels of its tiles: they became `pictures`. */
   inspection: Inspection;
   pictures: TilePicture[];
   /** The picture before any resize; null when the browser cannot decode it (the tiles are drawn in its place). */
@@ -34,6 +36,7 @@ const SETTLE_MS = 40;
  */
 export function useInspection(image: SharedImage | null, settings: TilesSettings): InspectionState {
   const engine = useEngine();
+  const pictures = usePictures();
   const [state, setState] = useState<InspectionState>({ shown: null, pending: false, error: null });
   const originals = useRef<{ id: number; bitmap: Promise<ImageBitmap | null> } | null>(null);
   const { geometry, maxTiles, tileSize, tagFormat, prompt } = settings;
@@ -48,16 +51,19 @@ export function useInspection(image: SharedImage | null, settings: TilesSettings
     setState((before) => ({ ...before, pending: true }));
     const inspect = async () => {
       if (originals.current?.id !== image.id) {
-        originals.current = { id: image.id, bitmap: decodeForDisplay(image.bytes, image.type, LARGEST_DISPLAY_SIDE) };
+        const file = new Blob([image.bytes as Uint8Array<ArrayBuffer>], { type: image.type });
+        originals.current = { id: image.id, bitmap: pictures.display(file, LARGEST_DISPLAY_SIDE) };
       }
       const request = toInspectRequest(image.bytes, { geometry, maxTiles, tileSize, tagFormat, prompt });
       const inspection = await engine.inspect(request, { signal });
       const across = Math.round(Math.sqrt(inspection.tokens.perTile));
-      const pictures = await paintTiles(inspection.tiling, across, signal);
+      const tiles = await drawTiles(pictures, inspection.tiling, across, signal);
       const original = await originals.current.bitmap;
       if (signal.aborted) return;
       resetFocus();
-      setState({ shown: { image, inspection, pictures, original, across }, pending: false, error: null });
+      const shown = { image, inspection, pictures: tiles, original, across };
+      // Rendered in slices: a new cut redraws the whole screen.
+      startTransition(() => setState({ shown, pending: false, error: null }));
     };
     const timer = setTimeout(() => {
       inspect().catch((error: unknown) => {
@@ -68,7 +74,7 @@ export function useInspection(image: SharedImage | null, settings: TilesSettings
       clearTimeout(timer);
       controller.abort();
     };
-  }, [engine, image, geometry, maxTiles, tileSize, tagFormat, prompt]);
+  }, [engine, pictures, image, geometry, maxTiles, tileSize, tagFormat, prompt]);
 
   return state;
 }
