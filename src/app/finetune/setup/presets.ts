@@ -1,0 +1,33 @@
+import type { Method, RunForm } from './run-form.ts';
+
+export interface Preset {
+  id: string;
+  title: string;
+  words: string;
+  steps: number;
+}
+
+/** How long, in plain words; the rest follows from it. */
+export const PRESETS: readonly Preset[] = [
+  { id: 'look', title: 'Quick look', words: '40 steps: does it learn at all?', steps: 40 },
+  { id: 'teach', title: 'Teach one thing', words: '200 steps', steps: 200 },
+  { id: 'thorough', title: 'Thorough', words: '1000 steps', steps: 1000 },
+];
+
+/** Rates at which models of the bundled size learn and stay stable. */
+const RATES: Record<Method, number> = { lora: 0.002, connector: 0.002, 'cross-attention': 0.001, decoder: 0.0005 };
+
+/** Everything that hangs on the length: warm-up a twentieth, eight held-out measurements, four looks at answers. */
+export function ofLength(steps: number): Partial<RunForm> {
+  return {
+    steps,
+    warmup: Math.max(1, Math.round(steps / 20)),
+    heldOutEvery: Math.max(1, Math.round(steps / 8)),
+    sampleEvery: Math.max(1, Math.round(steps / 4)),
+    checkpointEvery: Math.max(5, Math.min(100, Math.round(steps / 4))),
+  };
+}
+
+export function ofMethod(method: Method): Partial<RunForm> {
+  return { method, trainable: [], learningRate: RATES[method] };
+}

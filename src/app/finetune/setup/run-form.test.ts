@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest';
+import { parseRun } from '../../../training/run-config.ts';
+import { ofLength, ofMethod, PRESETS } from './presets.ts';
+import { readRunFile } from './read-run-file.ts';
+import { BOUNDS, checkForm, DEFAULT_FORM, toRunFile, type NumberSetting, type RunForm } from './run-form.ts';
+
+const changed: RunForm = {
+  ...DEFAULT_FORM,
+  steps: 321,
+  batch: 3,
+  accumulate: 2,
+  learningRate: 0.003,
+  minLearningRate: 0.0001,
+  warmup: 7,
+  schedule: 'linear',
+  beta1: 0.8,
+  beta2: 0.99,
+  epsilon: 1e-7,
+  weightDecay: 0.05,
+  clip: 0.5,
+  rank: 4,
+  alpha: 9,
+  dropout: 0.1,
+  targets: ['q_proj', 'mlp1.1'],
+  shuffle: false,
+  bucket: true,
+  seed: 42,
+  textRatio: 0.25,
+  maxTiles: 3,
+  activationCheckpointing: true,
+  checkpointEvery: 11,
+};
+
+describe('run form', () => {
+  it('writes what the trainer reads, in every method', () => {
+    for (const method of ['lora', 'connector', 'cross-attention', 'decoder'] as const) {
+      for (const { steps } of PRESETS) {
+        const form = { ...DEFAULT_FORM, ...ofMethod(method), ...ofLength(steps) };
+        expect(checkForm(form, 'NVLM_X')).toEqual({});
+        const run = parseRun(toRunFile(form, 'cards'), 'run.json');
+        expect(run).toMatchObject({ model: 'nano-d', data: 'cards', steps, optimizer: { lr: form.learningRate } });
+        expect(run.lora === null).toBe(method !== 'lora');
+      }
+    }
+  });
+
+  it('comes back from its own run file', () => {
+    const { form, notes } = readRunFile(JSON.stringify(toRunFile(changed, 'cards')), DEFAULT_FORM);
+    expect(notes).toEqual([]);
+    expect(form).toEqual(changed);
+    const full = { ...DEFAULT_FORM, ...ofMethod('connector') };
+    expect(readRunFile(JSON.stringify(toRunFile(full, 'cards')), DEFAULT_FORM).form).toEqual(full);
+  });
+
+  it('has the bounds of the trainer', () => {
+    for (const [name, { min, max, key, whole }] of Object.entries(BOUNDS) as [NumberSetting, (typeof BOUNDS)[NumberSetting]][]) {
+      if (key === null) continue;
+      for (const value of [min, max]) {
+        const form = { ...changed, textRatio: 0, minLearningRate: 0, [name]: value };
+        expect(() => parseRun(toRunFile(form, 'cards'), 'run.json'), `${name} = ${value}`).not.toThrow();
+      }
+      const outside = { ...changed, textRatio: 0, [name]: max * 2 + 1 };
+      expect(checkForm(outside, 'NVLM_D')[name], name).toBeTruthy();
+      if (whole) expect(checkForm({ ...changed, [name]: min + 0.5 }, 'NVLM_D')[name], name).toBe('A whole number.');
+    }
+  });
+
+  it('says beside which control something is wrong', () => {
+    const wrong = { ...DEFAULT_FORM, steps: NaN, warmup: 5, batch: 0, learningRate: 0, method: 'cross-attention' as const };
+    expect(checkForm(wrong, 'NVLM_D')).toMatchObject({
+      steps: 'Type a number.',
+      batch: 'At least 1.',
+      learningRate: 'At 0 nothing would be learnt.',
+      method: expect.stringContaining('no cross-attention') as string,
+    });
+    expect(checkForm({ ...DEFAULT_FORM, warmup: 500 }, 'NVLM_D').warmup).toBe('Longer than the run itself.');
+    expect(checkForm({ ...DEFAULT_FORM, textRatio: 0.1, blendRatio: 0.1 }, 'NVLM_D').textRatio).toContain('not both');
+  });
+
+  it('takes what it can from a foreign run file and says what it cannot', () => {
+    const file = { model: 'org/big', data: 'x', steps: 'many', stage: 'pretrain', lora: null, text: { data: 'y', ratio: 0.2 } };
+    const { form, notes } = readRunFile(JSON.stringify(file), DEFAULT_FORM);
+    expect(form).toMatchObject({ steps: 200, textRatio: 0.2, trainable: ['connector', 'cross_attention'] });
+    expect(notes.join(' ')).toMatch(/“steps” is not a number.*text-only.*org\/big/);
+  });
+
+  it.each(['', '[1]', '{}', '{"a":1}', 'null', '"x"', '{"steps":'])('refuses %s', (text) => {
+    expect(() => readRunFile(text, DEFAULT_FORM)).toThrow('not a run file');
+  });
+});
