@@ -240,6 +240,11 @@ export class Session {
   private remember(plan: TokenPlan, ids: readonly number[], image: SeenImage | null, cache: KvCache): void {
     this.sequence = { ids: [...plan.inputIds, ...ids].slice(0, cache.lengths[0]), image, cache };
   }
+
+  private forgetSequence(): void {
+    this.sequence?.cache.dispose();
+    this.sequence = null;
+  }
 }
 
 const MOST_NEW_TOKENS = 1 << 20;

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { nodePlatform } from '../device/node.ts';
 import type { CallOptions, ModelSource } from '../engine/api.ts';
 import type { EnginePlatform } from '../engine/platform.ts';
+import { NvlmError } from '../errors.ts';
 import { checkedFiles } from '../weights/checked-files.ts';
 import { httpFiles } from '../weights/http-files.ts';
 import { hubFetch, openHub } from '../weights/hub.ts';
