@@ -1,0 +1,53 @@
+import { useState } from 'react';
+import { Button } from '../../components/Button.tsx';
+import { Dialog } from '../../components/Dialog.tsx';
+import styles from './dialogs.module.css';
+
+export function SplitDialog({ onClose, onSplit }: { onClose(): void; onSplit(ratio: number, seed: number): void }) {
+  const [percent, setPercent] = useState(20);
+  const [seed, setSeed] = useState(1);
+  return (
+    <Dialog title="Hold records out of training" onClose={onClose}>
+      <form
+        className={styles.form}
+        onSubmit={(event) => {
+          event.preventDefault();
+          onSplit(percent / 100, seed);
+        }}
+      >
+        <p className={styles.hint}>
+          Held-out records are never learnt: loss and answers on them show whether the model understood or only
+          remembers. Every task gives its share; all records of a picture stay together. This replaces what was held out
+          by hand.
+        </p>
+        <div className={styles.pair}>
+          <label className={styles.field}>
+            <span>Held out, percent</span>
+            <input
+              type="number"
+              min={0}
+              max={90}
+              required
+              value={percent}
+              onChange={(event) => setPercent(event.target.valueAsNumber)}
+            />
+          </label>
+          <label className={styles.field}>
+            <span>Seed</span>
+            <input
+              type="number"
+              min={0}
+              step={1}
+              required
+              value={seed}
+              onChange={(event) => setSeed(event.target.valueAsNumber)}
+            />
+          </label>
+        </div>
+        <Button type="submit" variant="primary" icon="check">
+          Split
+        </Button>
+      </form>
+    </Dialog>
+  );
+}
