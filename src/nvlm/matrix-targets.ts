@@ -27,10 +27,18 @@ export function halfRows(rows: number, columns: number): MatrixTarget<Uint16Arra
   const width = Math.ceil(columns / 2);
   const tensor = allocateTensor<tf.Rank.R2>([rows, width], 'int32');
   return {
-    write: (firstRow, bits) => writeTensor(tensor, firstRow * width, packHalves(bits, bits.length / columns, columns)),
+    write: (firstRow, bits) => writeTensor(tensor, firstRow * width, wordsOf(bits, columns)),
     finish: () => tensor,
     dispose: () => tensor.dispose(),
   };
+}
+
+/** Memory of an even row length is the packed layout already, see `packHalves`. */
+function wordsOf(bits: Uint16Array, columns: number): Int32Array {
+  const isPacked = columns % 2 === 0 && bits.byteOffset % 4 === 0;
+  return isPacked
+    ? new Int32Array(bits.buffer as ArrayBuffer, bits.byteOffset, bits.length / 2)
+    : packHalves(bits, bits.length / columns, columns);
 }
 
 /** f32, turned round: [columns, rows] */

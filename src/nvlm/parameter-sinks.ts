@@ -4,7 +4,7 @@ import { allocateTensor, hostMemory, writeTensor } from '../device/tensor-memory
 import { NvlmError } from '../errors.ts';
 import { unpackAffine, type AffineBits } from '../ops/affine.ts';
 import type { AffineTensors } from '../ops/types.ts';
-import { bf16ToF16, maxAbs, toF32, wordsOf } from '../weights/dtype.ts';
+import { bf16ToF16, DTYPE_BYTES, maxAbs, toF32, wordsOf } from '../weights/dtype.ts';
 import { quantizedRows, quantizeGroups } from '../weights/quantize.ts';
 import type { TensorEntry } from '../weights/safetensors.ts';
 import type { PlannedParameter } from './checkpoint-layout.ts';
@@ -114,7 +114,7 @@ export class DenseSink implements ParameterSink {
     if (source.dtype === 'F16') this.write(this.target.to, source, before, offset, words);
     // bf16 reaches further than f16: a matrix with such a value has to stay f32 rather than become infinite.
     else if (isWide) this.giveUp();
-    else this.write(this.target.to, source, before, offset, bf16ToF16(words));
+    else this.write(this.target.to, source, before, offset, bf16ToF16(words, halvesOf(words.length)));
   }
 
   finish(): HeldParameter | null {
@@ -271,8 +271,25 @@ function disposeAffine({ data, scales, biases }: AffineTensors): void {
   for (const tensor of [data, scales, biases]) tensor.dispose();
 }
 
+/**
+ * Room for the values of one piece, used again for the next, which they are copied out of at once: otherwise the garbage of a large
+ * model's pieces would be several times the pieces themselves before it is collected.
+ */
+const scratch = { floats: new Float32Array(0), halves: new Uint16Array(0) };
+
+function floatsOf(count: number): Float32Array {
+  if (scratch.floats.length < count) scratch.floats = new Float32Array(count);
+  return scratch.floats.subarray(0, count);
+}
+
+function halvesOf(count: number): Uint16Array {
+  if (scratch.halves.length < count) scratch.halves = new Uint16Array(count);
+  return scratch.halves.subarray(0, count);
+}
+
+/** Valid until the next call. */
 function finiteF32({ dtype, name }: TensorEntry, bytes: Uint8Array): Float32Array {
-  const values = toF32(dtype, bytes)!;
+  const values = toF32(dtype, bytes, floatsOf(bytes.byteLength / DTYPE_BYTES[dtype]))!;
   if (!Number.isFinite(maxAbs(values))) throw notFinite(name);
   return values;
 }

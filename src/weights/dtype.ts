@@ -57,14 +57,14 @@ function halves(): Float32Array {
 }
 
 /** Half-precision bits to f32, exactly. */
-export function f16ToF32(bits: Uint16Array, out = new Float32Array(bits.length)): Float32Array {
+export function f16ToF32(bits: Uint16Array, out: Float32Array = new Float32Array(bits.length)): Float32Array {
   const table = halves();
   for (let i = 0; i < bits.length; i++) out[i] = table[bits[i]!]!;
   return out;
 }
 
 /** bfloat16 bits to f32, exactly: a bfloat16 is the upper half of a float. */
-export function bf16ToF32(bits: Uint16Array, out = new Float32Array(bits.length)): Float32Array {
+export function bf16ToF32(bits: Uint16Array, out: Float32Array = new Float32Array(bits.length)): Float32Array {
   const words = new Uint32Array(out.buffer, out.byteOffset, out.length);
   for (let i = 0; i < bits.length; i++) words[i] = bits[i]! << 16;
   return out;
@@ -106,7 +106,7 @@ export function f32ToBf16(values: Float32Array, out = new Uint16Array(values.len
 }
 
 /** bfloat16 bits to half bits: exact for 2⁻¹⁴ ≤ |x| ≤ 65504, rounded below, infinity above. */
-export function bf16ToF16(bits: Uint16Array, out = new Uint16Array(bits.length)): Uint16Array {
+export function bf16ToF16(bits: Uint16Array, out: Uint16Array = new Uint16Array(bits.length)): Uint16Array {
   for (let i = 0; i < bits.length; i++) out[i] = halfBits(bits[i]! << 16);
   return out;
 }
@@ -132,24 +132,34 @@ export function f32ToPackedHalves(values: Float32Array, rows: number, columns: n
   return packHalves(f32ToF16(values), rows, columns);
 }
 
-/** Any element type this project computes with, as f32 (an owned copy). Null for one that has no float meaning here. */
-export function toF32(dtype: DType, bytes: Uint8Array): Float32Array | null {
+/**
+ * Any element type this project computes with, as f32, into `out` or an owned copy. Null for one that has no float meaning here.
+ */
+export function toF32(dtype: DType, bytes: Uint8Array, out?: Float32Array): Float32Array | null {
   const count = bytes.byteLength / DTYPE_BYTES[dtype];
-  const from = aligned(bytes, DTYPE_BYTES[dtype]);
+  const values = out ?? new Float32Array(count);
   switch (dtype) {
     case 'F32':
-      return new Float32Array(from.slice().buffer);
+      new Uint8Array(values.buffer, values.byteOffset, bytes.byteLength).set(bytes);
+      return values;
     case 'F16':
-      return f16ToF32(wordsOf(bytes));
+      return f16ToF32(wordsOf(bytes), values);
     case 'BF16':
-      return bf16ToF32(wordsOf(bytes));
-    case 'F64':
-      return Float32Array.from(new Float64Array(from.buffer, from.byteOffset, count));
-    case 'I32':
-      return Float32Array.from(new Int32Array(from.buffer, from.byteOffset, count));
+      return bf16ToF32(wordsOf(bytes), values);
+    case 'F64': {
+      const from = aligned(bytes, 8);
+      values.set(new Float64Array(from.buffer, from.byteOffset, count));
+      return values;
+    }
+    case 'I32': {
+      const from = aligned(bytes, 4);
+      values.set(new Int32Array(from.buffer, from.byteOffset, count));
+      return values;
+    }
     case 'U8':
     case 'BOOL':
-      return Float32Array.from(bytes);
+      values.set(bytes);
+      return values;
     default:
       return null;
   }

@@ -4,6 +4,11 @@ import { openDevice } from '../../../src/device/open-device.ts';
 import type { BackendChoice, DeviceInfo } from '../../../src/device/types.ts';
 import { deskExamples } from '../../../src/desk/examples.ts';
 import { toPlainError, type PlainError } from '../../../src/errors.ts';
+import { parseConfig } from '../../../src/nvlm/config.ts';
+import { loadWeights } from '../../../src/nvlm/load-weights.ts';
+import { weightsNeed } from '../../../src/nvlm/memory-need.ts';
+import { names } from '../../../src/nvlm/names.ts';
+import { embed } from '../../../src/ops/embed/embed.ts';
 import { runOpCases, type OpCaseResult } from '../../../src/ops/verify.ts';
 import { decodeImage } from '../../../src/tiling/decode.ts';
 import { httpFiles } from '../../../src/weights/http-files.ts';
@@ -17,6 +22,26 @@ import { answerChats, forwardErrors, type GoldenChat, type GoldenError } from '.
 
 /** Small beside the golden models, which are some hundred kilobytes. */
 const STORE_CHUNK_BYTES = 40_000;
+
+const CHECKPOINT = 'checkpoint';
+/** See `openStore`. */
+const STORE_FOLDER = 'nvlm-models';
+
+interface SyncReader {
+  read(into: Uint8Array, options: { at: number }): number;
+  close(): void;
+}
+
+export interface CheckpointLoad {
+  ms: number;
+  info: DeviceInfo;
+  /** In the files, on the device, and what the plan says of the latter. */
+  tensorBytes: number;
+  weightBytes: number;
+  plannedBytes: number;
+  /** Of the embedding table, one after the other. */
+  rows: number[];
+}
 
 /** What a spec can have done in the page or in a worker; arguments and answers are plain data. */
 export const jobs = {
@@ -71,6 +96,63 @@ export const jobs = {
     }
     if (share >= 1) await pieces.next();
     return { fetched, size: folder.shards[0]!.bytes };
+  },
+
+  /**
+   * Loads the weights of the folder under `/checkpoint/` onto the device, through storage if wanted: how long it took, and some
+   * rows of the embedding table as the device has them.
+   */
+  async loadCheckpoint(choice: BackendChoice, stored: boolean, rows: number[]): Promise<CheckpointLoad> {
+    const device = await openDevice(choice, browserPlatform());
+    const remote = httpFiles(new URL('/checkpoint/', location.origin), { id: CHECKPOINT });
+    const folder = await openModelFolder(stored ? storedFiles(remote, await openStore()) : remote);
+    const config = parseConfig(folder.config);
+    const start = performance.now();
+    const weights = await loadWeights(folder, config, { keepHalves: device.info.backend === 'webgpu' });
+    await device.check();
+    const ms = performance.now() - start;
+    await folder.files.close();
+    const ids = tf.tensor1d(rows, 'int32');
+    const embedded = embed(ids, weights.embedding(names.embedTokens(config)), null, null);
+    const values = await device.read(embedded);
+    const result = {
+      ms,
+      info: device.info,
+      tensorBytes: folder.tensorBytes,
+      weightBytes: weights.bytes,
+      plannedBytes: weightsNeed(folder, config, { keepHalves: device.info.backend === 'webgpu' }).bytes,
+      rows: [...values],
+    };
+    tf.dispose([ids, embedded]);
+    weights.dispose();
+    await device.dispose();
+    return result;
+  },
+
+  /** Milliseconds to fetch the shards of `/checkpoint/` and throw them away. */
+  async fetchCheckpoint(files: string[]): Promise<number> {
+    const start = performance.now();
+    for (const file of files) {
+      const reader = (await fetch(`/checkpoint/${file}`)).body!.getReader();
+      while (!(await reader.read()).done) continue;
+    }
+    return performance.now() - start;
+  },
+
+  /** Milliseconds to read the stored shards with nothing between us and the browser's storage. */
+  async readStoredCheckpoint(files: string[]): Promise<number> {
+    const root = await navigator.storage.getDirectory();
+    const folder = await (await root.getDirectoryHandle(STORE_FOLDER)).getDirectoryHandle(CHECKPOINT);
+    const chunk = new Uint8Array(4 * 2 ** 20);
+    const start = performance.now();
+    for (const file of files) {
+      // The page's types leave out what only workers have.
+      const stored = (await folder.getFileHandle(file)) as FileSystemFileHandle & { createSyncAccessHandle(): Promise<SyncReader> };
+      const handle = await stored.createSyncAccessHandle();
+      for (let at = 0, got = 1; got > 0; at += got) got = handle.read(chunk, { at });
+      handle.close();
+    }
+    return performance.now() - start;
   },
 
   /** `forward` on records of a golden model: errors against the reference. */

@@ -1,0 +1,61 @@
+import { createReadStream, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const types: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' };
+
+export interface CheckpointServer {
+  url: string;
+  /** Bytes of weights that were asked for since the start, by file name. */
+  asked: Map<string, number>;
+  close(): Promise<void>;
+}
+
+/**
+ * The built test harness, and a model folder of any size under `/checkpoint/`, with Range and ETag as a hub has them: one origin,
+ * as the page's policy lets it fetch from no other without https.
+ */
+export async function serveCheckpoint(folder: string): Promise<CheckpointServer> {
+  const harness = fileURLToPath(new URL('../../.cache/harness/', import.meta.url));
+  const asked = new Map<string, number>();
+  const server = createServer((request, response) => {
+    const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://host').pathname)).replace(/^\/+/, '');
+    const isModel = path.startsWith('checkpoint/');
+    const file = isModel ? join(folder, path.slice('checkpoint/'.length)) : join(harness, path || 'index.html');
+    const found = path.startsWith('..') ? undefined : statSync(file, { throwIfNoEntry: false });
+    if (!found?.isFile()) {
+      response.writeHead(404).end();
+      return;
+    }
+    const headers = {
+      'Content-Type': types[extname(file)] ?? 'application/octet-stream',
+      ETag: `"${found.size}-${found.mtimeMs}"`,
+      'Cache-Control': 'no-store',
+    };
+    const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '');
+    const start = range ? Number(range[1]) : 0;
+    const end = range ? Math.min(Number(range[2]) + 1, found.size) : found.size;
+    const ranged = range ? { 'Content-Range': `bytes ${start}-${end - 1}/${found.size}` } : {};
+    response.writeHead(range ? 206 : 200, { ...headers, ...ranged, 'Content-Length': end - start });
+    if (request.method === 'HEAD') {
+      response.end();
+      return;
+    }
+    if (isModel) asked.set(path, (asked.get(path) ?? 0) + end - start);
+    const body = createReadStream(file, { start, end: end - 1, highWaterMark: 2 ** 18 });
+    body.pipe(response);
+    response.on('close', () => body.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
+  return {
+    url: `http://localhost:${(server.address() as AddressInfo).port}/`,
+    asked,
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
