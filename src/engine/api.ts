@@ -8,9 +8,10 @@ import type { OpCaseResult } from '../ops/verify.ts';
 import type { Architecture, ChatMessage, TokenPlan } from '../text/types.ts';
 import type { TagFormat, Tiling } from '../tiling/types.ts';
 import type { PickedFile } from '../weights/blob-files.ts';
-import type { AdapterFiles } from './adapter.ts';
+import type { StrongAdapter } from './adapter.ts';
+import type { AdapterApi, AdapterUse, TrainingApi } from './training-api.ts';
 
-export type { AdapterDescription, BackendChoice, BackendName, DeviceInfo };
+export type { AdapterDescription, BackendChoice, BackendName, DeviceInfo, PickedFile };
 
 /**
  * Where a model comes from. Bundled models are addressed by id (`nano-d`), those of Hugging Face by `org/name`; one line
@@ -89,6 +90,8 @@ export interface ChatRequest {
   maxTiles?: number;
   sampling: Sampling;
   maxNewTokens: number;
+  /** Adapters that answer, by their ids in this browser; none by default. */
+  adapters?: readonly AdapterUse[];
 }
 
 export type ChatEvent =
@@ -150,8 +153,8 @@ export interface Quantization {
 }
 
 export interface LoadOptions extends CallOptions, LoadSettings {
-  /** A PEFT LoRA adapter to put on the model. */
-  adapter?: AdapterFiles;
+  /** PEFT LoRA adapters that stand on the model for as long as it is loaded. */
+  adapters?: readonly StrongAdapter[];
   onProgress?: (progress: LoadProgress) => void;
 }
 
@@ -221,7 +224,8 @@ export interface VerifyProgress {
   total: number;
 }
 
-export interface Engine {
+/** While a run trains, it has the device: what would need it rejects with `busy`. */
+export interface Engine extends TrainingApi, AdapterApi {
   device(): Promise<DeviceInfo>;
   /** Switches the backend; a loaded model is unloaded first. */
   openDevice(choice: BackendChoice): Promise<DeviceInfo>;

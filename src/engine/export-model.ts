@@ -2,7 +2,8 @@ import { NvlmError, throwIfAborted } from '../errors.ts';
 import { planWeights, type PlannedParameter } from '../nvlm/checkpoint-layout.ts';
 import { parseConfig } from '../nvlm/config.ts';
 import { names } from '../nvlm/names.ts';
-import type { LinearSizes } from '../training/peft.ts';
+import { mergedUpdates } from '../training/merge.ts';
+import { parseAdapter, type LinearSizes } from '../training/peft.ts';
 import { DTYPE_BYTES, toF32, type DType } from '../weights/dtype.ts';
 import type { ModelFolder } from '../weights/model-folder.ts';
 import {
@@ -13,6 +14,7 @@ import {
   type TensorEntry,
 } from '../weights/safetensors.ts';
 import { MAX_READ_BYTES, readSpan, type ModelFiles } from '../weights/source.ts';
+import type { StrongAdapter } from './adapter.ts';
 import { rewrittenTensor, type ChangedTensor, type TensorChange } from './rewritten-tensor.ts';
 
 /** What a folder that cannot be listed may hold besides its weights. */
@@ -41,7 +43,8 @@ const KNOWN_FILES = [
 ];
 const INDEX = 'model.safetensors.index.json';
 const WEIGHT_FILE = /\.(safetensors|bin|pt|pth|ckpt|gguf|h5|msgpack|onnx|npz)$/i;
-const HIDDEN = /(^|\/)\./;
+/** Hidden files, and folders: what lies in those is not the model's. */
+const FOREIGN = /^\.|\//;
 const MOST_INDEX_BYTES = 32 * 2 ** 20;
 /** So that a message to another thread, or a stop, never waits for long. */
 const COPY_BYTES = Math.min(8 * 2 ** 20, MAX_READ_BYTES);
@@ -58,8 +61,8 @@ export interface ExportFile {
   parts: AsyncIterable<Uint8Array>;
 }
 
-/** Sizes of a checkpoint's linears, without its weights: what a PEFT adapter is checked against. */
-export function linearSizes(folder: ModelFolder): LinearSizes {
+/** Sizes of a checkpoint's linears, read off its headers. */
+function linearSizes(folder: ModelFolder): LinearSizes {
   const { parameters } = planWeights(folder, parseConfig(folder.config));
   const linears = new Map<string, { inFeatures: number; outFeatures: number }>();
   for (const { spec } of parameters) {
@@ -68,6 +71,17 @@ export function linearSizes(folder: ModelFolder): LinearSizes {
       linears.set(spec.name, { inFeatures: inFeatures!, outFeatures: outFeatures! });
   }
   return { linears };
+}
+
+/** What adapters change in a checkpoint's weights. @throws NvlmError `bad-model`, `unsupported-model` */
+export function mergeAdapterFiles(folder: ModelFolder, adapters: readonly StrongAdapter[]): Map<string, TensorChange> {
+  const linears = linearSizes(folder);
+  return mergedUpdates(
+    adapters.map(({ files: { config, tensors }, strength }) => ({
+      modules: parseAdapter(config, tensors, linears),
+      strength,
+    })),
+  );
 }
 
 /** Trained tensors (f32, under the model's own names) in the place of the old ones. */
@@ -117,7 +131,7 @@ export async function exportedFiles(
   }
   const shards = new Set(folder.shards.map(({ file }) => file));
   for (const path of (await files.list?.(signal)) ?? [INDEX, ...KNOWN_FILES]) {
-    if (shards.has(path) || WEIGHT_FILE.test(path) || HIDDEN.test(path)) continue;
+    if (shards.has(path) || WEIGHT_FILE.test(path) || FOREIGN.test(path)) continue;
     const bytes = await files.size(path, signal);
     if (bytes === null) continue;
     if (path === INDEX && grown > 0) {

@@ -16,11 +16,14 @@ import { tileImage } from '../tiling/tile-image.ts';
 import type { RgbImage, Tiling } from '../tiling/types.ts';
 import type { ModelFolder } from '../weights/model-folder.ts';
 import type { StreamProgress } from '../weights/stream.ts';
-import { applyAdapter, type AdapterFiles } from './adapter.ts';
+import { AttachedAdapters, type Stale } from '../training/attached-adapters.ts';
+import type { AdapterModule } from '../training/lora.ts';
+import { applyAdapter, type StrongAdapter } from './adapter.ts';
 import type { CallOptions, ChatEvent, ChatRequest, ChatResult, Quantization } from './api.ts';
 import { stopIdsOf } from './special-tokens.ts';
 import { openTextSide, planConversation, type TextSide } from './text-side.ts';
 import { encodeTiles } from './vision.ts';
+import type { AdapterUse } from './training-api.ts';
 import { yieldToEventLoop } from './yield.ts';
 
 /** The picture the session has seen last: asked about again, it is not encoded again. */
@@ -47,6 +50,7 @@ interface SeenSequence {
 export class Session {
   private image: SeenImage | null = null;
   private sequence: SeenSequence | null = null;
+  private readonly adapters: AttachedAdapters;
 
   private constructor(
     readonly model: NvlmModel,
@@ -55,7 +59,9 @@ export class Session {
     private readonly device: Device,
     readonly loadMs: number,
     private readonly longest: number,
-  ) {}
+  ) {
+    this.adapters = new AttachedAdapters(model.weights);
+  }
 
   static async open(
     folder: ModelFolder,
@@ -63,7 +69,7 @@ export class Session {
     options: CallOptions & {
       quantize?: Quantization;
       contextLength?: number;
-      adapter?: AdapterFiles;
+      adapters?: readonly StrongAdapter[];
       onProgress?: (progress: StreamProgress) => void;
     } = {},
   ): Promise<Session> {
@@ -73,7 +79,7 @@ export class Session {
     const keepHalves = device.info.backend === 'webgpu';
     const model = await loadModel(folder, { ...options, keepHalves }, text?.imageTokenId ?? null);
     try {
-      if (options.adapter) applyAdapter(model, options.adapter);
+      for (const { files, strength } of options.adapters ?? []) applyAdapter(model, files, strength);
       await device.check();
       const stopIds = stopIdsOf(folder, text?.tokenizer ?? null);
       const longest = options.contextLength ?? Infinity;
@@ -167,10 +173,33 @@ export class Session {
     };
   }
 
+  /**
+   * Puts exactly these adapters on the model, beside those it was loaded with. What was computed with others is
+   * forgotten: keys and values, and features of the picture when an adapter reads it.
+   *
+   * @param read the modules of one that is not on the device yet
+   * @throws NvlmError `usage` for a strength out of 0 … 2, and what `read` throws; the adapters before stay
+   */
+  async useAdapters(wanted: readonly AdapterUse[], read: (id: string) => Promise<AdapterModule[]>): Promise<void> {
+    for (const { id, strength } of wanted) {
+      if (!(strength >= 0 && strength <= MOST_STRENGTH)) {
+        throw new NvlmError('usage', `An adapter's strength is ${strength}.`, `Give a number from 0 to ${MOST_STRENGTH}.`);
+      }
+      if (strength !== 0 && !this.adapters.has(id)) this.adapters.add(id, await read(id));
+    }
+    this.forgetStale(this.adapters.use(wanted));
+  }
+
+  /** Takes an adapter off and frees it. */
+  removeAdapter(id: string): void {
+    this.forgetStale(this.adapters.remove(id));
+  }
+
   dispose(): void {
     this.forgetSequence();
     this.image?.features.dispose();
     this.image = null;
+    this.adapters.dispose();
     this.model.dispose();
   }
 
@@ -241,6 +270,13 @@ export class Session {
     this.sequence = { ids: [...plan.inputIds, ...ids].slice(0, cache.lengths[0]), image, cache };
   }
 
+  private forgetStale({ sequences, images }: Stale): void {
+    if (sequences) this.forgetSequence();
+    if (!images) return;
+    this.image?.features.dispose();
+    this.image = null;
+  }
+
   private forgetSequence(): void {
     this.sequence?.cache.dispose();
     this.sequence = null;
@@ -248,6 +284,7 @@ export class Session {
 }
 
 const MOST_NEW_TOKENS = 1 << 20;
+const MOST_STRENGTH = 2;
 
 function checkNewTokens(count: number): void {
   if (Number.isInteger(count) && count >= 1 && count <= MOST_NEW_TOKENS) return;

@@ -97,6 +97,11 @@ export interface ExportedFile {
   bytes: Uint8Array;
 }
 
+/** What of a run file may change on the way: a run that diverged goes on with a lower rate. Not its data or batches. */
+export type RunChanges = Partial<Record<'steps' | 'optimizer', unknown>>;
+
+export type RunExport = 'run' | 'adapter' | 'model';
+
 export interface TrainingApi {
   runs(): Promise<RunSummary[]>;
   readRun(id: string): Promise<RunRecord>;
@@ -107,11 +112,20 @@ export interface TrainingApi {
    * signal pauses it: a checkpoint is written from which {@link resumeRun} goes on.
    */
   startRun(request: RunRequest, options?: CallOptions & { onEvent?: (event: RunEvent) => void }): Promise<RunSummary>;
-  resumeRun(id: string, options?: CallOptions & { onEvent?: (event: RunEvent) => void }): Promise<RunSummary>;
+  /**
+   * Goes on from the last checkpoint, after a pause, a closed tab, a lost device or a failure; from the beginning where
+   * none was written. A finished run goes on when `changes` gives it more steps.
+   *
+   * @throws NvlmError `busy` when another tab trains it
+   */
+  resumeRun(
+    id: string,
+    options?: CallOptions & { changes?: RunChanges; onEvent?: (event: RunEvent) => void },
+  ): Promise<RunSummary>;
   deleteRun(id: string): Promise<void>;
   renameRun(id: string, title: string): Promise<RunSummary>;
   /** `run`: the whole folder, which `nvlm train --resume` continues; `adapter`: PEFT; `model`: a checkpoint of its own. */
-  exportRun(id: string, what: 'run' | 'adapter' | 'model'): Promise<ExportedFile[]>;
+  exportRun(id: string, what: RunExport): Promise<ExportedFile[]>;
   /** A run's folder made elsewhere, by `nvlm train` or another tab. @throws NvlmError `bad-data`, `bad-model` */
   importRun(files: ExportedFile[]): Promise<RunSummary>;
 }
@@ -121,13 +135,16 @@ export interface AdapterEntry {
   id: string;
   title: string;
   /** Name of the model that it was made for, as its config says; it fits every model of the same names and widths. */
-  base: string;
+  base: string | null;
+  /** Of its widest module. */
   rank: number;
   modules: number;
   parameters: number;
   bytes: number;
   /** A run of this browser, or a PEFT folder that was brought in. */
   from: 'run' | 'import';
+  /** Why the loaded model cannot take it: a sentence; null when it fits or no model is loaded. */
+  misfit: string | null;
 }
 
 /** One adapter as a request uses it. */
@@ -137,13 +154,34 @@ export interface AdapterUse {
   strength: number;
 }
 
+/** A piece of an exported file, in the order of the files and of their bytes. */
+export interface ExportPart {
+  path: string;
+  /** Of the whole file. */
+  fileBytes: number;
+  part: Uint8Array;
+  /** The file is complete with this piece. */
+  last: boolean;
+  doneBytes: number;
+  totalBytes: number;
+}
+
 export interface AdapterApi {
   adapters(): Promise<AdapterEntry[]>;
   /** `adapter_config.json` and `adapter_model.safetensors`. @throws NvlmError `bad-model`, `unsupported-model` */
   importAdapter(title: string, files: ExportedFile[]): Promise<AdapterEntry>;
+  /** Adapters of runs go with their run. @throws NvlmError `usage` */
   deleteAdapter(id: string): Promise<void>;
   /** The PEFT folder of one adapter. */
   exportAdapter(id: string): Promise<ExportedFile[]>;
-  /** The loaded model with adapters added into its weights, in the layout that it came from. */
-  exportMerged(adapters: AdapterUse[], options?: CallOptions): Promise<ExportedFile[]>;
+  /**
+   * The loaded model's folder with adapters added into its weights, in the layout that it came from, piece by piece:
+   * the next is made when the listener's promise resolves.
+   *
+   * @throws NvlmError `usage` for an adapter that the layout cannot take in
+   */
+  exportMerged(
+    adapters: readonly AdapterUse[],
+    options: CallOptions & { onPart: (part: ExportPart) => unknown },
+  ): Promise<void>;
 }

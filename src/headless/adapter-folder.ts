@@ -1,10 +1,44 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { AdapterFiles } from '../engine/adapter.ts';
+import type { Command } from 'commander';
+import type { AdapterFiles, StrongAdapter } from '../engine/adapter.ts';
 import { NvlmError } from '../errors.ts';
 import { parseSafetensors } from '../weights/safetensors.ts';
 import { readInput } from './input-files.ts';
 
-export const ADAPTER_HELP = 'folder of a PEFT LoRA adapter to put on the model';
+export interface AdapterOptions {
+  adapter?: string[];
+}
+
+export function withAdapterOption(command: Command): Command {
+  return command.option(
+    '--adapter <folder[:strength]>',
+    'folder of a PEFT LoRA adapter to put on the model, and how strongly (0 to 2, default 1); several if given again',
+    (folder: string, before: string[] = []) => [...before, folder],
+  );
+}
+
+const MOST_STRENGTH = 2;
+
+/** @throws NvlmError `not-found`, `bad-model`, `usage` */
+export async function readAdapters({ adapter = [] }: AdapterOptions): Promise<StrongAdapter[]> {
+  const adapters: StrongAdapter[] = [];
+  for (const given of adapter) {
+    const { folder, strength } = await parseAdapterOption(given);
+    adapters.push({ files: await readAdapterFolder(folder), strength });
+  }
+  return adapters;
+}
+
+/** A folder whose own name ends in a colon and a number is the folder. */
+async function parseAdapterOption(given: string): Promise<{ folder: string; strength: number }> {
+  const [, folder, number] = /^(.+):([^:/\\]*)$/.exec(given) ?? [];
+  const whole = await stat(given).catch(() => null);
+  if (whole || folder === undefined) return { folder: given, strength: 1 };
+  const strength = number!.trim() === '' ? NaN : Number(number);
+  if (strength >= 0 && strength <= MOST_STRENGTH) return { folder, strength };
+  throw new NvlmError('usage', `“${number}” is no strength of an adapter.`, `Give --adapter FOLDER:NUMBER, 0 to ${MOST_STRENGTH}.`);
+}
 
 const MOST_CONFIG_BYTES = 2 ** 20;
 const MOST_ADAPTER_BYTES = 2 ** 32;

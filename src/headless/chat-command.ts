@@ -4,7 +4,7 @@ import { assertPrompt } from '../text/prompt-limits.ts';
 import type { ChatMessage } from '../text/types.ts';
 import { decodeImage } from '../tiling/decode.ts';
 import { MAX_TILES } from '../tiling/options.ts';
-import { ADAPTER_HELP } from './adapter-folder.ts';
+import { withAdapterOption, type AdapterOptions } from './adapter-folder.ts';
 import {
   number,
   required,
@@ -19,9 +19,8 @@ import { MODEL_HELP } from './model-source.ts';
 import { deviceName, openEngine } from './open-engine.ts';
 import { quantizationOf, withQuantizeOptions, type QuantizeOptions } from './quantize-option.ts';
 
-interface ChatOptions extends CommonOptions, Sampling, QuantizeOptions {
+interface ChatOptions extends CommonOptions, Sampling, QuantizeOptions, AdapterOptions {
   model: string;
-  adapter?: string;
   image?: string;
   prompt?: string;
   maxTiles?: number;
@@ -36,7 +35,6 @@ export function addChat(program: Command, run: Run): void {
       .command('chat')
       .description('Ask a question, about an image or without one.')
       .option('--model <model>', MODEL_HELP, 'nano-d')
-      .option('--adapter <folder>', ADAPTER_HELP)
       .option('--image <file>', 'PNG, JPEG or WebP file')
       .option('--prompt <text>', 'the question (required); - reads it from standard input')
       .option('--max-new-tokens <n>', 'length limit of the answer', wholeNumber(1, MOST_NEW_TOKENS), 256)
@@ -55,7 +53,7 @@ export function addChat(program: Command, run: Run): void {
       .option('--repetition-penalty <r>', 'above 1: repeat less', number(0, 10, { above: true }))
       .option('--seed <n>', 'equal seeds give equal answers', wholeNumber(0, 2 ** 32 - 1)),
   );
-  withQuantizeOptions(command).action((options: ChatOptions) => run(options, (context) => chat(options, context)));
+  withQuantizeOptions(withAdapterOption(command)).action((options: ChatOptions) => run(options, (context) => chat(options, context)));
 }
 
 async function chat(options: ChatOptions, context: Context) {

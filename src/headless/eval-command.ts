@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { parseConversations } from '../datasets/questions.ts';
 import { evaluate, shuffleImages, type EvalResult } from '../engine/eval.ts';
 import { NvlmError } from '../errors.ts';
-import { ADAPTER_HELP } from './adapter-folder.ts';
+import { withAdapterOption, type AdapterOptions } from './adapter-folder.ts';
 import { required, withCommonOptions, wholeNumber, type CommonOptions, type Context, type Run } from './command.ts';
 import { dataFile, warnOfProblems } from './data-file.ts';
 import { formatPercent, formatTable } from './format.ts';
@@ -13,9 +13,8 @@ import { MODEL_HELP } from './model-source.ts';
 import { deviceName, openEngine } from './open-engine.ts';
 import { quantizationOf, withQuantizeOptions, type QuantizeOptions } from './quantize-option.ts';
 
-interface EvalOptions extends CommonOptions, QuantizeOptions {
+interface EvalOptions extends CommonOptions, QuantizeOptions, AdapterOptions {
   model?: string;
-  adapter?: string;
   data?: string;
   limit?: number;
   shuffleImages?: boolean;
@@ -32,7 +31,6 @@ export function addEval(program: Command, run: Run): void {
         'Exact match of whole greedy answers, by task. "chance" is what always giving the most frequent answer scores.',
       )
       .option('--model <model>', `required: ${MODEL_HELP}`)
-      .option('--adapter <folder>', ADAPTER_HELP)
       .option('--data <folder>', 'required: folder with data.json or data.jsonl (LLaVA), or such a file')
       .option('--limit <n>', 'ask the first n questions only', wholeNumber(1))
       .option(
@@ -41,7 +39,7 @@ export function addEval(program: Command, run: Run): void {
       )
       .option('--answers <file>', 'write every answer to this file as JSONL'),
   );
-  withQuantizeOptions(command).action((options: EvalOptions) => run(options, (context) => evalModel(options, context)));
+  withQuantizeOptions(withAdapterOption(command)).action((options: EvalOptions) => run(options, (context) => evalModel(options, context)));
 }
 
 async function evalModel(options: EvalOptions, context: Context) {

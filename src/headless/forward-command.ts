@@ -5,7 +5,7 @@ import { nodePlatform } from '../device/node.ts';
 import { NvlmError } from '../errors.ts';
 import { openModelFolder } from '../weights/model-folder.ts';
 import { parseSafetensors, writeSafetensors, type TensorData } from '../weights/safetensors.ts';
-import { ADAPTER_HELP, readAdapterFolder } from './adapter-folder.ts';
+import { readAdapters, withAdapterOption, type AdapterOptions } from './adapter-folder.ts';
 import { required, withCommonOptions, type CommonOptions, type Context, type Run } from './command.ts';
 import { readInput } from './input-files.ts';
 import { MODEL_HELP, modelSource } from './model-source.ts';
@@ -13,9 +13,8 @@ import { openFiles } from './node-platform.ts';
 import { deviceName, reportLoading, warnOfSoftwareAdapter } from './open-engine.ts';
 import { quantizationOf, withQuantizeOptions, type QuantizeOptions } from './quantize-option.ts';
 
-interface ForwardOptions extends CommonOptions, QuantizeOptions {
+interface ForwardOptions extends CommonOptions, QuantizeOptions, AdapterOptions {
   model?: string;
-  adapter?: string;
   inputs?: string;
   output?: string;
 }
@@ -29,14 +28,13 @@ export function addForward(program: Command, run: Run): void {
       .command('forward')
       .description('One forward pass on token ids and pixel values: logits, and image features after the connector.')
       .option('--model <model>', `required: ${MODEL_HELP}`)
-      .option('--adapter <folder>', ADAPTER_HELP)
       .option(
         '--inputs <file>',
         'required: safetensors with input_ids, and pixel_values, cross_mask, tag_ids where they apply',
       )
       .option('--output <file>', 'required: safetensors to write: logits, image_features'),
   );
-  withQuantizeOptions(command).action((options: ForwardOptions) => run(options, (context) => forwardOnce(options, context)));
+  withQuantizeOptions(withAdapterOption(command)).action((options: ForwardOptions) => run(options, (context) => forwardOnce(options, context)));
 }
 
 async function forwardOnce(options: ForwardOptions, context: Context) {
@@ -45,7 +43,7 @@ async function forwardOnce(options: ForwardOptions, context: Context) {
   const output = required(options.output, '--output');
   const { signal, backend } = context;
   const tensors = parseSafetensors(await readInput(inputs, MOST_INPUT_BYTES), inputs);
-  const adapter = options.adapter === undefined ? undefined : await readAdapterFolder(options.adapter);
+  const adapters = await readAdapters(options);
   const source = await modelSource(model);
   const folder = await openModelFolder(await openFiles(source, { signal }), signal);
 
@@ -58,7 +56,7 @@ async function forwardOnce(options: ForwardOptions, context: Context) {
   warnOfSoftwareAdapter(device.info, context);
   const session = await Session.open(folder, device, {
     quantize: quantizationOf(options),
-    adapter,
+    adapters,
     signal,
     onProgress: (progress) => reportLoading(model, progress, context),
   }).catch((error: unknown) => {

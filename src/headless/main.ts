@@ -6,6 +6,7 @@ import { addChat } from './chat-command.ts';
 import { jsonOption, type Outcome, type Run } from './command.ts';
 import { addData } from './data-command.ts';
 import { addEval } from './eval-command.ts';
+import { addExport } from './export-command.ts';
 import { addForward } from './forward-command.ts';
 import { addInspect } from './inspect-command.ts';
 import { addPlan } from './plan-command.ts';
@@ -61,7 +62,7 @@ async function parse(argv: readonly string[], json: boolean, progress: Progress)
     .addOption(jsonOption().hideHelp())
     .exitOverride()
     .configureOutput({ outputError: () => undefined });
-  for (const add of [addInspect, addChat, addForward, addPlan, addData, addEval, addTrain, addSynth, addVerify]) add(program, run);
+  for (const add of [addInspect, addChat, addForward, addPlan, addData, addEval, addTrain, addExport, addSynth, addVerify]) add(program, run);
   await program.parseAsync(argv, { from: 'user' });
   return exitCode;
 }
@@ -99,7 +100,7 @@ function usageError(error: CommanderError, argv: readonly string[]): PlainError 
   return toPlainError(new NvlmError('usage', message, `See what there is: nvlm${command} --help`));
 }
 
-const COMMANDS = ['inspect', 'chat', 'forward', 'plan', 'eval', 'train', 'synth', 'verify'];
+const COMMANDS = ['inspect', 'chat', 'forward', 'plan', 'eval', 'train', 'export', 'synth', 'verify'];
 
 function sentence(message: string): string {
   const text = message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');

@@ -1,5 +1,5 @@
 import type { DeviceInfo, Engine, LoadedModel, LoadProgress, Quantization } from '../engine/api.ts';
-import { readAdapterFolder } from './adapter-folder.ts';
+import { readAdapters, type AdapterOptions } from './adapter-folder.ts';
 import type { Context } from './command.ts';
 import { modelSource } from './model-source.ts';
 import { nodeEnginePlatform } from './node-platform.ts';
@@ -8,10 +8,10 @@ import { nodeEnginePlatform } from './node-platform.ts';
 export async function openEngine(
   model: string,
   context: Context,
-  { quantize, adapter }: { quantize?: Quantization; adapter?: string } = {},
+  { quantize, adapter }: { quantize?: Quantization } & AdapterOptions = {},
 ): Promise<{ engine: Engine; device: DeviceInfo; loaded: LoadedModel }> {
   const source = await modelSource(model);
-  const adapterFiles = adapter === undefined ? undefined : await readAdapterFolder(adapter);
+  const adapters = await readAdapters({ adapter });
   const { createEngine } = await import('../engine/engine.ts');
   const engine = createEngine(nodeEnginePlatform());
   const device = await engine.openDevice(context.backend);
@@ -19,7 +19,7 @@ export async function openEngine(
   const onProgress = (progress: LoadProgress) => reportLoading(model, progress, context);
   const loaded = await engine.load(source, {
     quantize,
-    adapter: adapterFiles,
+    adapters,
     signal: context.signal,
     onProgress,
   });

@@ -53,21 +53,36 @@ export function freshAdapter(weights: Weights, { rank, alpha, targets }: LoraCon
 }
 
 /**
- * Puts an adapter on the model; it stands until the weights are disposed.
+ * An adapter's matrices on the device, the caller's to dispose.
  *
  * @throws NvlmError `bad-model` when it belongs to a model of other widths
  */
-export function addAdapter(weights: Weights, modules: readonly AdapterModule[]): void {
-  for (const { module, rank, scale, a, b } of modules) {
-    const linear = weights.linear(module);
-    checkSizes(module, rank, a, b, linear);
-    const update: LowRankUpdate = {
-      a: tf.tensor2d(turned(a, rank, linear.inFeatures), [linear.inFeatures, rank]),
-      b: tf.tensor2d(turned(b, linear.outFeatures, rank), [rank, linear.outFeatures]),
-      scale,
-      dropout: null,
-    };
-    weights.updates.set(module, [...(weights.updates.get(module) ?? []), update]);
+export function updatesOf(weights: Weights, modules: readonly AdapterModule[]): Map<string, LowRankUpdate> {
+  for (const { module, rank, a, b } of modules) checkSizes(module, rank, a, b, weights.linear(module));
+  return new Map(
+    modules.map(({ module, rank, scale, a, b }) => {
+      const { inFeatures, outFeatures } = weights.linear(module);
+      const update: LowRankUpdate = {
+        a: tf.tensor2d(turned(a, rank, inFeatures), [inFeatures, rank]),
+        b: tf.tensor2d(turned(b, outFeatures, rank), [rank, outFeatures]),
+        scale,
+        dropout: null,
+      };
+      return [module, update];
+    }),
+  );
+}
+
+/**
+ * Puts an adapter on the model; it stands until the weights are disposed.
+ *
+ * @param strength factor on the adapter's own scale
+ * @throws NvlmError `bad-model` when it belongs to a model of other widths
+ */
+export function addAdapter(weights: Weights, modules: readonly AdapterModule[], strength = 1): void {
+  for (const [module, update] of updatesOf(weights, modules)) {
+    const scaled = { ...update, scale: update.scale * strength };
+    weights.updates.set(module, [...(weights.updates.get(module) ?? []), scaled]);
   }
 }
 

@@ -28,6 +28,58 @@ export function parseAdapter(
   weights: LinearSizes,
 ): AdapterModule[] {
   const scaleOf = readScales(config);
+  return readPairs(tensors).map(({ given, a, b, ...sizes }) => {
+    const module = ownName(given, weights);
+    if (module === null) throw new NvlmError('bad-model', lacking(given), FIX);
+    const problem = widthProblem({ given, ...sizes }, weights.linears.get(`${module}.weight`)!);
+    if (problem) throw broken(problem);
+    return { module, rank: sizes.rank, scale: scaleOf(given, sizes.rank), a: values(a), b: values(b) };
+  });
+}
+
+/** One linear that an adapter changes, under the adapter's own name for it. */
+export interface AdapterPart {
+  given: string;
+  rank: number;
+  inFeatures: number;
+  outFeatures: number;
+}
+
+/** What an adapter is, without a model to put it on. */
+export interface AdapterOutline {
+  base: string | null;
+  parts: AdapterPart[];
+}
+
+/** @throws NvlmError `bad-model`; `unsupported-model` for what is not plain LoRA */
+export function outlineAdapter(config: unknown, tensors: ReadonlyMap<string, LoadedTensor>): AdapterOutline {
+  const scaleOf = readScales(config);
+  const parts = readPairs(tensors).map(({ given, rank, inFeatures, outFeatures, a, b }) => {
+    scaleOf(given, rank);
+    // Before it is kept: values that are no numbers would make every answer one.
+    values(a);
+    values(b);
+    return { given, rank, inFeatures, outFeatures };
+  });
+  const base = JsonReader.open(config, ADAPTER_CONFIG).string('base_model_name_or_path', '');
+  return { base: base.slice(0, 200) || null, parts };
+}
+
+/** Why a model cannot take an adapter of these parts: a sentence; null when it can. */
+export function adapterMisfit(parts: readonly AdapterPart[], weights: LinearSizes): string | null {
+  for (const part of parts) {
+    const module = ownName(part.given, weights);
+    if (module === null) return lacking(part.given);
+    const problem = widthProblem(part, weights.linears.get(`${module}.weight`)!);
+    if (problem) return `${problem}.`;
+  }
+  return null;
+}
+
+/** An adapter's matrices, two by two. */
+function readPairs(
+  tensors: ReadonlyMap<string, LoadedTensor>,
+): (AdapterPart & { a: LoadedTensor; b: LoadedTensor })[] {
   const sides = new Map<string, { A?: LoadedTensor; B?: LoadedTensor }>();
   for (const [name, tensor] of tensors) {
     const [, given, side] = NAME.exec(name) ?? [];
@@ -38,20 +90,29 @@ export function parseAdapter(
   }
   if (sides.size === 0) throw broken('it holds no tensors');
   return [...sides].map(([given, { A, B }]) => {
-    const module = ownName(given, weights);
     if (!A || !B) throw broken(`${given} has one of its two matrices only`);
     const [rank, inFeatures] = A.shape;
-    const fits = A.shape.length === 2 && B.shape.length === 2 && rank === B.shape[1];
-    const linear = weights.linears.get(`${module}.weight`)!;
-    if (!fits || !rank || inFeatures !== linear.inFeatures || B.shape[0] !== linear.outFeatures) {
-      throw broken(
-        `${given} has matrices [${A.shape.join(', ')}] and [${B.shape.join(', ')}] where the model maps ` +
-          `${linear.inFeatures} to ${linear.outFeatures} features`,
-      );
+    const [outFeatures, inner] = B.shape;
+    if (A.shape.length !== 2 || B.shape.length !== 2 || !rank || rank !== inner || !inFeatures || !outFeatures) {
+      throw broken(`${given} has matrices [${A.shape.join(', ')}] and [${B.shape.join(', ')}], which do not belong together`);
     }
-    return { module, rank, scale: scaleOf(given, rank), a: values(A), b: values(B) };
+    return { given, rank, inFeatures, outFeatures, a: A, b: B };
   });
 }
+
+function widthProblem(part: AdapterPart, linear: Pick<LinearWeight, 'inFeatures' | 'outFeatures'>): string | null {
+  if (part.inFeatures === linear.inFeatures && part.outFeatures === linear.outFeatures) return null;
+  return (
+    `${part.given} has matrices [${part.rank}, ${part.inFeatures}] and [${part.outFeatures}, ${part.rank}] where the ` +
+    `model maps ${linear.inFeatures} to ${linear.outFeatures} features`
+  );
+}
+
+function lacking(given: string): string {
+  return `The adapter changes ${given}, which this model has not got.`;
+}
+
+const FIX = 'Use the adapter with the model it was trained on.';
 
 /** Updates divide alpha by the rank, or with rank stabilisation by its root; both may differ by module. */
 function readScales(config: unknown): (module: string, rank: number) => number {
@@ -83,7 +144,7 @@ function readScales(config: unknown): (module: string, rank: number) => number {
 }
 
 /** Adapters name modules from the model class they were made with: the whole, or the language model alone. */
-function ownName(given: string, weights: LinearSizes): string {
+function ownName(given: string, weights: LinearSizes): string | null {
   const names = [
     given,
     `language_model.${given}`,
@@ -92,13 +153,7 @@ function ownName(given: string, weights: LinearSizes): string {
     given.replace(/^(model\.)?multi_modal_projector\.linear_1$/, 'mlp1.1'),
     given.replace(/^(model\.)?multi_modal_projector\.linear_2$/, 'mlp1.3'),
   ];
-  const found = names.find((name) => weights.linears.has(`${name}.weight`));
-  if (found) return found;
-  throw new NvlmError(
-    'bad-model',
-    `The adapter changes ${given}, which this model has not got.`,
-    'Use the adapter with the model it was trained on.',
-  );
+  return names.find((name) => weights.linears.has(`${name}.weight`)) ?? null;
 }
 
 function values(tensor: LoadedTensor): Float32Array {
