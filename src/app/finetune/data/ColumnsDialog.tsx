@@ -43,8 +43,9 @@ export function ColumnsDialog({
         <div className={styles.roles}>
           {ROLES.map(([role, name]) => (
             <label key={role} className={styles.role}>
-              <span>{name}</span>
+              <span aria-hidden="true">{name}</span>
               <select
+                aria-label={name}
                 value={mapping[role] ?? ''}
                 onChange={(event) => setMapping({ ...mapping, [role]: event.target.value || null })}
               >

@@ -15,7 +15,7 @@ import { SplitDialog } from './SplitDialog.tsx';
 import { useRecords } from './use-dataset.ts';
 
 /** Few enough that drawing a page is no long task, many enough to leaf through. */
-const PAGE = 20;
+const PAGE = 12;
 
 /** One dataset: its records page by page, and what can be done with all of them. */
 export function DatasetView({

@@ -31,6 +31,9 @@ export const RecordCard = memo(function RecordCard({
   focused: boolean;
 }) {
   const [pairs, setPairs] = useState<Pair[]>(() => pairsOf(record));
+  // Shown at once; the record follows when it is saved.
+  const [heldOut, setHeldOut] = useState(record.heldOut);
+  useEffect(() => setHeldOut(record.heldOut), [record.heldOut]);
   const timer = useRef<ReturnType<typeof setTimeout> | null>(null);
   const pending = useRef<Pair[] | null>(null);
   const question = useRef<HTMLTextAreaElement>(null);
@@ -101,8 +104,11 @@ export const RecordCard = memo(function RecordCard({
           <label className={styles.check}>
             <input
               type="checkbox"
-              checked={record.heldOut}
-              onChange={(event) => actions.holdOut(record, event.target.checked)}
+              checked={heldOut}
+              onChange={(event) => {
+                setHeldOut(event.target.checked);
+                actions.holdOut(record, event.target.checked);
+              }}
             />
             Held out
           </label>

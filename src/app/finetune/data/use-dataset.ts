@@ -1,5 +1,5 @@
-import { useCallback, useEffect, useRef, useState } from 'react';
-import type { DatasetSummary, RecordPage, RecordQuery } from '../../../datasets/types.ts';
+import { startTransition, useCallback, useEffect, useRef, useState } from 'react';
+import type { DatasetRecord, DatasetSummary, RecordPage, RecordQuery } from '../../../datasets/types.ts';
 import { toPlainError, type PlainError } from '../../../errors.ts';
 import { dataClient } from './data-client.ts';
 
@@ -20,17 +20,34 @@ export function useRecords(id: string, query: RecordQuery) {
   const [error, setError] = useState<PlainError | null>(null);
   const asked = useRef(0);
   const key = JSON.stringify(query);
+  // An edit of the page before may end after the page was turned: what is asked for then is the page of then.
+  const wanted = useRef(key);
   const refresh = useCallback(async () => {
     const mine = ++asked.current;
     try {
-      const found = await dataClient.query(id, JSON.parse(key) as RecordQuery);
+      const found = await dataClient.query(id, JSON.parse(wanted.current) as RecordQuery);
       if (mine !== asked.current) return;
-      setPage(found);
-      setError(null);
+      // Rendered in slices, and only the cards that changed.
+      startTransition(() => {
+        setPage((before) => ({ ...found, records: keepEqual(found.records, before?.records ?? []) }));
+        setError(null);
+      });
     } catch (cause) {
       if (mine === asked.current) setError(toPlainError(cause));
     }
-  }, [id, key]);
-  useEffect(() => void refresh(), [refresh]);
+  }, [id]);
+  useEffect(() => {
+    wanted.current = key;
+    void refresh();
+  }, [key, refresh]);
   return { page, error, refresh };
+}
+
+/** The records, but as the objects of before where nothing in them has changed. */
+function keepEqual(records: DatasetRecord[], before: readonly DatasetRecord[]): DatasetRecord[] {
+  const known = new Map(before.map((record) => [record.id, record]));
+  return records.map((record) => {
+    const old = known.get(record.id);
+    return old && JSON.stringify(old) === JSON.stringify(record) ? old : record;
+  });
 }
