@@ -1,24 +1,31 @@
 /**
- * A training step of D, X and H, with and without activation checkpointing: time, speed and peak memory of tfjs's
- * tensors. Pictures of 6 tiles and a thumbnail with one question each; SFT, two to a batch.
+ * A training step of D, X and H, with and without activation checkpointing, beside the same model composed of stock
+ * tfjs ops and trained by tfjs's own gradients and optimiser: time, CPU time, speed and peak memory of tfjs's tensors.
+ * Pictures of 6 tiles and a thumbnail with one question each; SFT, two to a batch.
  *
  * `npx tsx bench/train.ts [BACKEND] [STEPS] [MODEL …]`, e.g. `wasm 5 nano-d nano-x nano-h`
  */
 import * as tf from '@tensorflow/tfjs';
+import { parseRecords } from '../src/datasets/llava.ts';
 import { deskExamples } from '../src/desk/examples.ts';
 import { openDevice } from '../src/device/open-device.ts';
 import { nodePlatform } from '../src/device/node.ts';
 import type { BackendChoice } from '../src/device/types.ts';
+import { planExamples, tileForModel } from '../src/engine/plan-examples.ts';
 import { Session } from '../src/engine/session.ts';
-import { parseRun, train, type RunFolder, type TrainStep } from '../src/engine/train.ts';
 import { openFiles } from '../src/headless/node-platform.ts';
 import { encodePng } from '../src/tiling/encode-png.ts';
+import { toPixelValues } from '../src/tiling/pixel-values.ts';
+import { parseRun } from '../src/training/run-config.ts';
+import { Trainer, type TrainingSample } from '../src/training/trainer.ts';
 import { openModelFolder } from '../src/weights/model-folder.ts';
 import { printReport, type Measurement } from './report.ts';
+import { StockTrainer } from './stock/stock-trainer.ts';
 
 const [backend = 'wasm', steps = '5', ...named] = process.argv.slice(2);
 const models = named.length > 0 ? named : ['nano-d', 'nano-x', 'nano-h'];
-/** The first step encodes the pictures and compiles. */
+const BATCH = 2;
+/** The first step compiles. */
 const WARM_UP = 2;
 
 const example = deskExamples().find(({ tiles, kind }) => tiles === 6 && kind === 'shapes');
@@ -35,21 +42,24 @@ const data = JSON.stringify(
   })),
 );
 
-/** What a run writes is of no interest here. */
-const nowhere: RunFolder = {
-  read: async () => null,
-  write: async () => undefined,
-  append: async () => undefined,
-  writeParts: async () => undefined,
+const KINDS = {
+  'activation checkpointing off': { stock: false, checkpointing: false },
+  'activation checkpointing on': { stock: false, checkpointing: true },
+  'stock tfjs ops': { stock: true, checkpointing: false },
 };
 
 const device = await openDevice(backend as BackendChoice, nodePlatform());
 
-/** Steps after the warm-up, and the most bytes that tensors took beyond those of the model before the run. */
-async function measure(
-  model: string,
-  activationCheckpointing: boolean,
-): Promise<{ steps: TrainStep[]; peakBytes: number }> {
+interface Measured {
+  ms: number[];
+  cpuMs: number[];
+  /** Most bytes that tensors took beyond the model's, the pictures' features and optimiser state included. */
+  peakBytes: number;
+  loss: number;
+  tokens: number;
+}
+
+async function measure(model: string, { stock, checkpointing }: (typeof KINDS)[keyof typeof KINDS]): Promise<Measured> {
   const folder = await openModelFolder(await openFiles({ kind: 'bundled', id: model }));
   const session = await Session.open(folder, device);
   const run = parseRun(
@@ -57,14 +67,48 @@ async function measure(
       model,
       data: 'bench',
       stage: 'sft',
-      batch: 2,
+      batch: BATCH,
       steps: WARM_UP + Number(steps),
-      shuffle: false,
-      optimizer: { lr: 1e-6 },
-      activation_checkpointing: activationCheckpointing,
+      optimizer: { lr: 1e-5, schedule: 'constant' },
+      activation_checkpointing: checkpointing,
     },
     'bench',
   );
+  const peak = watchBytes();
+  const trainer = stock
+    ? await StockTrainer.create(session.model, run, device)
+    : await Trainer.create(session.model, run, device);
+  const { tiles } = await tileForModel(session.model, image, null);
+  const pixels = toPixelValues(tiles.map((tile) => tile.pixels));
+  // The frozen part of the model is computed once, beforehand, for both.
+  const features = trainer.prepareImage(pixels, tiles.length);
+  try {
+    const text = session.requireText();
+    const { examples } = await planExamples(text, parseRecords(data).records, async () => image, {
+      maxTiles: null,
+    });
+    const batch: TrainingSample[] = examples.map(({ plan }) => ({ plan, image: features }));
+    const measured: Measured = { ms: [], cpuMs: [], peakBytes: 0, loss: 0, tokens: 0 };
+    for (let step = 0; step < run.steps; step++) {
+      const [start, cpu] = [performance.now(), process.cpuUsage()];
+      const { loss } = trainer instanceof Trainer ? await trainer.step(step, [batch]) : await trainer.step(batch);
+      const { user, system } = process.cpuUsage(cpu);
+      if (step < WARM_UP) continue;
+      measured.ms.push(performance.now() - start);
+      measured.cpuMs.push((user + system) / 1000);
+      measured.loss = loss;
+    }
+    measured.tokens = batch.reduce((sum, { plan }) => sum + plan.inputIds.length, 0);
+    return { ...measured, peakBytes: peak() };
+  } finally {
+    features.dispose();
+    trainer.dispose();
+    session.dispose();
+  }
+}
+
+/** @returns the most bytes of tensors, from now until it is called, beyond those of now */
+function watchBytes(): () => number {
   const engine = tf.engine();
   const before = engine.state.numBytes;
   const runKernel = engine.runKernel.bind(engine);
@@ -74,46 +118,38 @@ async function measure(
     peak = Math.max(peak, engine.state.numBytes);
     return result as never;
   };
-  const done: TrainStep[] = [];
-  try {
-    const text = session.requireText();
-    const request = { model: session.model, folder, text, device, run, data, textData: null, blend: null };
-    await train(
-      { ...request, readImage: async () => image, adapter: null, output: nowhere, resume: false },
-      { onStep: (step) => done.push(step) },
-    );
-  } finally {
+  return () => {
     Reflect.deleteProperty(engine, 'runKernel');
-    session.dispose();
-  }
-  return { steps: done.slice(WARM_UP), peakBytes: peak - before };
+    return peak - before;
+  };
 }
 
 const measurements: Measurement[] = [];
 for (const model of models) {
-  for (const checkpointing of [false, true]) {
-    const { steps: measured, peakBytes } = await measure(model, checkpointing);
+  const losses: number[] = [];
+  for (const [kind, settings] of Object.entries(KINDS)) {
+    const { ms, cpuMs, peakBytes, loss, tokens } = await measure(model, settings);
+    losses.push(loss);
     const of = (name: string, unit: string, samples: number[]): Measurement => ({
-      name: `${model}: ${name}, SFT, batch 2, 6 + 1 tiles, activation checkpointing ${checkpointing ? 'on' : 'off'}`,
+      name: `${model}: ${name}, SFT, batch ${BATCH}, 6 + 1 tiles, ${kind}`,
       unit,
       samples,
       adapter: device.info.adapter,
       backend: device.info.backend,
     });
+    const rate = (count: number) => ms.map((one) => (1000 * count) / one);
     measurements.push(
-      of(
-        'step',
-        'ms',
-        measured.map(({ ms }) => ms),
-      ),
-      of(
-        'speed',
-        'tokens/s',
-        measured.map(({ ms, tokens }) => (1000 * tokens) / ms),
-      ),
+      of('step', 'ms', ms),
+      of("step, this process's CPU time", 'ms', cpuMs),
+      of('speed', 'samples/s', rate(BATCH)),
+      of('speed', 'tokens/s', rate(tokens)),
       of('peak memory beyond the model', 'bytes', [peakBytes]),
     );
   }
+  // Another loss would be another model.
+  const [first = NaN] = losses;
+  if (!losses.every((loss) => Math.abs(loss - first) < 1e-3 * first))
+    throw new Error(`${model} has the losses ${losses.join(', ')}: these are not the same model.`);
 }
 printReport(...measurements);
 await device.dispose();

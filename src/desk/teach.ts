@@ -1,0 +1,142 @@
+import { NvlmError } from '../errors.ts';
+import { deskDataset, deskPicture, numbered, pictureRecords, type DeskPicture, type DeskRecord } from './data.ts';
+import { Random } from './random.ts';
+import { longestName } from './receipt.ts';
+import { ask, blankScene, putCell, putText, type Scene } from './scene.ts';
+import { COLOURS, FOODS, GRIDS, SHAPE_KINDS } from './vocabulary.ts';
+import type { Colour } from './vocabulary.ts';
+
+/** What can be taught: a shape that no nano model has a word for, or a line of a document with a question of its own. */
+export const LESSONS = {
+  heart: { title: 'A new shape: the heart', make: heartScene },
+  due: { title: 'A new document field: the amount due', make: dueScene },
+} as const;
+export type Lesson = keyof typeof LESSONS;
+
+export interface TeachOptions {
+  /** Pictures to learn from, 1–10 000. */
+  count: number;
+  /** Pictures to measure with, none of them learnt from. */
+  heldOut: number;
+  /** Pictures of the world as it was, to blend in so that it is not forgotten; text-only questions come with them. */
+  replay: number;
+  seed: number;
+}
+
+/** Three sets of records about one folder of pictures. */
+export interface TeachDataset {
+  records: DeskRecord[];
+  heldOut: DeskRecord[];
+  replay: DeskRecord[];
+  pictures: DeskPicture[];
+}
+
+const MOST = 10_000;
+/** Apart from the streams that a data set of the world takes of the same seed. */
+const STREAMS = { learnt: 2 ** 40, heldOut: 2 ** 41 };
+const REPLAY_SEED = 2 ** 30;
+
+/** Small pictures are learnt from in less time. */
+const SMALL_GRIDS = GRIDS.filter(({ cols, rows }) => cols * rows <= 2);
+
+/**
+ * What it takes to teach a nano model something new: pictures of the new thing with questions about it, others like them
+ * held out, and a replay of what the model knows.
+ *
+ * @throws NvlmError `usage` when a count or the seed is out of range
+ */
+export function teachDataset(lesson: Lesson, { count, heldOut, replay, seed }: TeachOptions): TeachDataset {
+  for (const [what, n, least] of [
+    ['pictures', count, 1],
+    ['held-out pictures', heldOut, 0],
+    ['replayed pictures', replay, 0],
+  ] as const) {
+    if (Number.isInteger(n) && n >= least && n <= MOST) continue;
+    throw new NvlmError('usage', `${n} ${what} cannot be made.`, `Ask for ${least} to ${MOST}.`);
+  }
+  const learnt = lessonPictures(lesson, 'learn', count, seed, STREAMS.learnt);
+  const measured = lessonPictures(lesson, 'held-out', heldOut, seed, STREAMS.heldOut);
+  const old = replay > 0 ? deskDataset({ count: replay, seed: seed + REPLAY_SEED }) : { records: [], pictures: [] };
+  return {
+    records: learnt.records,
+    heldOut: measured.records,
+    replay: old.records.map((record) => ({
+      ...record,
+      id: `replay-${record.id}`,
+      ...(record.image !== undefined && { image: renamed(record.image) }),
+    })),
+    pictures: [
+      ...learnt.pictures,
+      ...measured.pictures,
+      ...old.pictures.map((picture) => ({ ...picture, path: renamed(picture.path) })),
+    ],
+  };
+}
+
+function renamed(path: string): string {
+  return path.replace('images/', 'images/replay-');
+}
+
+function lessonPictures(lesson: Lesson, prefix: string, count: number, seed: number, stream: number) {
+  const records: DeskRecord[] = [];
+  const pictures: DeskPicture[] = [];
+  for (let i = 0; i < count; i++) {
+    const scene = LESSONS[lesson].make(new Random(seed, stream + 2 * i));
+    const name = `${prefix}-${numbered(i, count)}`;
+    const picture = deskPicture(name, scene, seed, stream + 2 * i + 1);
+    pictures.push(picture);
+    records.push(...pictureRecords(name, picture, scene.questions));
+  }
+  return { records, pictures };
+}
+
+/** One heart among up to three shapes of the world, all of them of different colours. */
+function heartScene(rng: Random): Scene {
+  const scene = blankScene('shapes', rng.choice(SMALL_GRIDS));
+  const shapes = rng.shuffle(['heart' as const, ...rng.sample(SHAPE_KINDS, rng.randint(0, 3))]);
+  const cells = rng.sample(
+    Array.from({ length: scene.width * scene.height }, (_, i) => i),
+    shapes.length,
+  );
+  const colours = rng.sample(COLOURS, COLOURS.length);
+  const about = (task: string, question: string, answer: string) => ask(scene, `heart ${task}`, question, answer);
+  let neighbour = false;
+  shapes.forEach((shape, i) => {
+    const [cell, colour, big] = [cells[i]!, colours[i]!, rng.random() < 0.5];
+    putCell(scene, Math.floor(cell / scene.width), cell % scene.width, { kind: 'shape', shape, colour, big });
+    if (shape === 'heart') {
+      about('kind', `What shape is ${colour}?`, shape);
+      about('colour', 'What colour is the heart?', colour);
+      about('size', 'How big is the heart?', big ? 'big' : 'small');
+      const asked: Colour = rng.random() < 0.5 ? colour : rng.choice(colours.filter((other) => other !== colour));
+      const article = asked === 'orange' ? 'an' : 'a';
+      about('is there', `Is there ${article} ${asked} heart?`, asked === colour ? 'yes' : 'no');
+    } else if (!neighbour) {
+      // Lest "heart" become the answer to every such question.
+      neighbour = true;
+      about('neighbour', `What shape is ${colour}?`, shape);
+    }
+  });
+  return scene;
+}
+
+/** A receipt of one to three items and a line DUE with an amount, in any order. */
+function dueScene(rng: Random): Scene {
+  const scene = blankScene('receipt', rng.choice(SMALL_GRIDS.filter(({ cols }) => cols === 2)));
+  const amount = () => `${rng.randint(0, 9)}.${String(rng.randint(0, 99)).padStart(2, '0')}`;
+  const names = FOODS.filter((food) => food.length <= longestName(scene.width));
+  const lines = rng.shuffle(['DUE', ...rng.sample(names, rng.randint(1, 3))]);
+  const rows = rng
+    .sample(
+      Array.from({ length: scene.height }, (_, i) => i),
+      lines.length,
+    )
+    .sort((a, b) => a - b);
+  lines.forEach((line, i) => {
+    const price = amount();
+    putText(scene, rows[i]!, 0, line);
+    putText(scene, rows[i]!, scene.width - 4, price);
+    if (line === 'DUE') ask(scene, 'due', 'What must I pay?', price);
+  });
+  return scene;
+}
