@@ -12,6 +12,7 @@ import type {
   VerifyProgress,
   PlanSettings,
 } from '../src/engine/api.ts';
+import type { AdapterUse, ExportedFile, ExportPart, RunChanges, RunEvent, RunExport, RunRequest } from '../src/engine/training-api.ts';
 import { toPlainError, type PlainError } from '../src/errors.ts';
 
 /** Errors cross as data: Comlink would keep their message and lose code and fix line. */
@@ -76,6 +77,39 @@ export function createEngineService(engine: Engine) {
     },
     verify: (id: CallId, listener: Listener<VerifyProgress>) =>
       cancellable(id, (signal) => listening(listener, (onProgress) => engine.verify({ signal, onProgress }))),
+    runs: () => reply(() => engine.runs()),
+    readRun: (run: string) => reply(() => engine.readRun(run)),
+    planRun: (id: CallId, request: RunRequest) => cancellable(id, (signal) => engine.planRun(request, { signal })),
+    startRun: (id: CallId, request: RunRequest, listener: Listener<RunEvent>) =>
+      cancellable(id, (signal) => listening(listener, (onEvent) => engine.startRun(request, { signal, onEvent }))),
+    resumeRun: (id: CallId, run: string, changes: RunChanges, listener: Listener<RunEvent>) =>
+      cancellable(id, (signal) =>
+        listening(listener, (onEvent) => engine.resumeRun(run, { signal, changes, onEvent })),
+      ),
+    deleteRun: (run: string) => reply(() => engine.deleteRun(run)),
+    renameRun: (run: string, title: string) => reply(() => engine.renameRun(run, title)),
+    exportRun: async (run: string, what: RunExport) => {
+      const answer = await reply(() => engine.exportRun(run, what));
+      return answer.ok ? Comlink.transfer(answer, wholeBuffers(answer.value.map(({ bytes }) => bytes))) : answer;
+    },
+    importRun: (files: ExportedFile[]) => reply(() => engine.importRun(files)),
+    adapters: () => reply(() => engine.adapters()),
+    importAdapter: (title: string, files: ExportedFile[]) => reply(() => engine.importAdapter(title, files)),
+    deleteAdapter: (adapter: string) => reply(() => engine.deleteAdapter(adapter)),
+    exportAdapter: async (adapter: string) => {
+      const answer = await reply(() => engine.exportAdapter(adapter));
+      return answer.ok ? Comlink.transfer(answer, wholeBuffers(answer.value.map(({ bytes }) => bytes))) : answer;
+    },
+    exportMerged: (id: CallId, adapters: readonly AdapterUse[], listener: Listener<ExportPart>) =>
+      cancellable(id, async (signal) => {
+        try {
+          // Waited for, so that the page is never more than one piece behind.
+          const onPart = (part: ExportPart) => listener(Comlink.transfer(part, wholeBuffers([part.part])));
+          await engine.exportMerged(adapters, { signal, onPart });
+        } finally {
+          (listener as Partial<Comlink.ProxyMethods>)[Comlink.releaseProxy]?.();
+        }
+      }),
     dispose: () => reply(() => engine.dispose()),
     cancel: (id: CallId) => running.get(id)?.abort(),
   };
@@ -98,12 +132,13 @@ async function listening<E, T>(listener: Listener<E>, work: (emit: (event: E) =>
   }
 }
 
-/** Megabytes of pixels move instead of being copied; a view into a larger buffer is left to be copied. */
+/** Megabytes of pixels move instead of being copied. */
 function pixelBuffers({ tiling }: Inspection): ArrayBuffer[] {
-  const views = [tiling.canvas, ...tiling.tiles.map((tile) => tile.pixels)].map((image) => image.data);
-  return [
-    ...new Set(
-      views.filter((view) => view.byteLength === view.buffer.byteLength).map((view) => view.buffer as ArrayBuffer),
-    ),
-  ];
+  return wholeBuffers([tiling.canvas, ...tiling.tiles.map((tile) => tile.pixels)].map((image) => image.data));
+}
+
+/** What can be moved; a view into a larger buffer is left to be copied. */
+function wholeBuffers(views: (Uint8Array | Uint8ClampedArray)[]): ArrayBuffer[] {
+  const whole = views.filter((view) => view.byteLength === view.buffer.byteLength);
+  return [...new Set(whole.map((view) => view.buffer as ArrayBuffer))];
 }

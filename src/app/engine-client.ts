@@ -93,6 +93,23 @@ export function createEngineClient(spawn: () => EngineHost = spawnEngineWorker):
     inspect: (request, { signal }: CallOptions = {}) => call((service, id) => service.inspect(id, request), signal),
     verify: ({ signal, onProgress = ignore } = {}) =>
       call((service, id) => service.verify(id, Comlink.proxy(onProgress)), signal),
+    runs: () => call((service) => service.runs()),
+    readRun: (id) => call((service) => service.readRun(id)),
+    planRun: (request, { signal } = {}) => call((service, id) => service.planRun(id, request), signal),
+    startRun: (request, { signal, onEvent = ignore } = {}) =>
+      call((service, id) => service.startRun(id, request, Comlink.proxy(onEvent)), signal),
+    resumeRun: (run, { signal, changes = {}, onEvent = ignore } = {}) =>
+      call((service, id) => service.resumeRun(id, run, changes, Comlink.proxy(onEvent)), signal),
+    deleteRun: (id) => call((service) => service.deleteRun(id)),
+    renameRun: (id, title) => call((service) => service.renameRun(id, title)),
+    exportRun: (id, what) => call((service) => service.exportRun(id, what)),
+    importRun: (files) => call((service) => service.importRun(files)),
+    adapters: () => call((service) => service.adapters()),
+    importAdapter: (title, files) => call((service) => service.importAdapter(title, files)),
+    deleteAdapter: (adapter) => call((service) => service.deleteAdapter(adapter)),
+    exportAdapter: (adapter) => call((service) => service.exportAdapter(adapter)),
+    exportMerged: (adapters, { signal, onPart }) =>
+      call((service, id) => service.exportMerged(id, adapters, Comlink.proxy(onPart)), signal),
     dispose: async () => {
       await call((service) => service.dispose());
       abandon(cancelled());

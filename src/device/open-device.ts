@@ -86,6 +86,7 @@ async function openWebGpu(adapter: GPUAdapter, reason: string): Promise<Device> 
     lost: watch.lost,
     check: () => watch.check(),
     read,
+    memoryBytes: () => (tf.memory() as tf.MemoryInfo & { numBytesInGPU: number }).numBytesInGPU,
     close: () => {
       watch.close();
       tf.removeBackend('webgpu');
@@ -104,13 +105,15 @@ async function openWasm(reason: string, platform: DevicePlatform): Promise<Devic
   await makeCurrent('wasm', wasmFactory);
   const backend = tf.backend();
   if (!(backend instanceof BackendWasm)) throw new Error('another backend answers to the name wasm');
-  refuseFailedAllocations(backend.wasm as unknown as WasmMemory);
+  const memory = backend.wasm as unknown as WasmMemory;
+  refuseFailedAllocations(memory);
   const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
   return makeDevice({
     info: { backend: 'wasm', adapter: null, features: simd ? ['simd'] : [], limits: {}, threads: 1, reason },
     lost: never,
     check: async () => {},
     read: (tensor) => tensor.data(),
+    memoryBytes: () => memory.HEAPU8.length,
     close: () => {
       // Tensors that outlive the module must still be disposable.
       backend.disposeData = () => true;
@@ -121,6 +124,8 @@ async function openWasm(reason: string, platform: DevicePlatform): Promise<Devic
 
 /** The part of an Emscripten module that its type here leaves out. */
 interface WasmMemory {
+  /** Another one each time the memory has grown. */
+  HEAPU8: Uint8Array;
   _malloc(bytes: number): number;
   _free(pointer: number): void;
 }
@@ -147,6 +152,7 @@ async function openCpu(reason: string): Promise<Device> {
     lost: never,
     check: async () => {},
     read: (tensor) => tensor.data(),
+    memoryBytes: () => tf.memory().numBytes,
     close: () => {},
   });
 }
@@ -163,15 +169,17 @@ interface Opened {
   lost: Promise<NvlmError>;
   check(): Promise<void>;
   read(tensor: tf.Tensor): Promise<Float32Array | Int32Array | Uint8Array>;
+  memoryBytes(): number;
   close(): void;
 }
 
-function makeDevice({ info, lost, check, read, close }: Opened): Device {
+function makeDevice({ info, lost, check, read, memoryBytes, close }: Opened): Device {
   let open = true;
   const device: Device = {
     info,
     lost,
     check,
+    memoryBytes,
     explain: fromThrown,
     read: async (tensor) => {
       const values = await readTyped(tensor);

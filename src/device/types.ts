@@ -53,6 +53,8 @@ export interface Device {
   readIntegers(tensor: Tensor): Promise<Int32Array>;
   /** The typed error behind something that tfjs, wasm or WebGPU threw; anything else comes back as it is. */
   explain(error: unknown): unknown;
+  /** What tensors and buffers take now; of wasm, how far its memory has grown, for it never shrinks. */
+  memoryBytes(): number;
   /** Frees the backend with all its tensors. Tensors left over may still be disposed afterwards. */
   dispose(): Promise<void>;
 }

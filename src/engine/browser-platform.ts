@@ -1,8 +1,18 @@
 import { browserPlatform as browserDevices } from '../device/browser.ts';
+import type { Folder } from '../files/folder.ts';
+import { openFolder } from '../files/open-folder.ts';
 import { browserFiles } from './browser-files.ts';
 import type { EnginePlatform } from './platform.ts';
 
+/** In the browser's private storage; the data worker opens the same. */
+const FOLDER = 'nvlm-playground';
+
 /** @param modelsUrl where the bundled models' folders lie, with a closing slash */
 export function browserPlatform(modelsUrl: URL): EnginePlatform {
-  return { device: browserDevices(), ...browserFiles(modelsUrl) };
+  let files: Promise<Folder> | undefined;
+  return {
+    device: browserDevices(),
+    ...browserFiles(modelsUrl),
+    files: () => (files ??= openFolder(FOLDER)),
+  };
 }

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nodePlatform } from '../device/node.ts';
+import { MemoryFolder } from '../files/memory-folder.ts';
 import { nodeFiles } from '../weights/node-files.ts';
 import type { ChatEvent, ChatRequest, Engine } from './api.ts';
 import { BUNDLED_MODELS } from './bundled-models.ts';
@@ -16,6 +17,7 @@ const platform: EnginePlatform = {
   openFiles: async (source) => nodeFiles(source.kind === 'bundled' ? path(`public/models/${source.id}`) : sourceId(source)),
   hub: {},
   store: async () => null,
+  files: async () => new MemoryFolder(),
 };
 
 const ask = (content: string, image: Uint8Array | null = null): ChatRequest => ({

@@ -1,6 +1,6 @@
 import { openDevice } from '../device/open-device.ts';
 import type { Device } from '../device/types.ts';
-import { NvlmError } from '../errors.ts';
+import { NvlmError, throwIfAborted } from '../errors.ts';
 import { tokensPerTile } from '../nvlm/config.ts';
 import { freeQuota } from '../weights/storage/quota.ts';
 import { searchRepositories } from '../weights/hub-search.ts';
@@ -33,6 +33,8 @@ import { planMemory } from './memory-plan.ts';
 import { modelAddress, modelTitle, parseModelAddress } from './model-address.ts';
 import { isKept, readRecords, storageFolder, storedBytesOf, writeRecord, type ModelRecord } from './model-records.ts';
 import type { EnginePlatform } from './platform.ts';
+import { createAdapters } from './adapters.ts';
+import { createTraining } from './runs.ts';
 import { Session } from './session.ts';
 import { openTextSide } from './text-side.ts';
 
@@ -62,6 +64,24 @@ export function createEngine(platform: EnginePlatform): Engine {
     const result = last.then(work, work);
     last = result.catch(() => undefined);
     return result;
+  }
+
+  /** Ends the run that has the device, leaving a checkpoint; null when there is none. */
+  let training: AbortController | null = null;
+  /** As {@link inTurn}, for what would wait for the end of a run. */
+  async function unlessTraining<T>(work: () => Promise<T>): Promise<T> {
+    if (training) throw busyTraining();
+    return inTurn(work);
+  }
+
+  /** What takes a look alone need not wait for the end of a run. */
+  function beside<T>(work: () => Promise<T>): Promise<T> {
+    return training ? work() : inTurn(work);
+  }
+
+  async function replaceDevice(): Promise<void> {
+    await current?.dispose();
+    current = opened = lost = null;
   }
 
   function device(): Promise<Device> {
@@ -110,7 +130,7 @@ export function createEngine(platform: EnginePlatform): Engine {
 
   async function load(
     source: ModelSource,
-    { quantize, contextLength, adapter, signal, onProgress }: LoadOptions = {},
+    { quantize, contextLength, adapters, signal, onProgress }: LoadOptions = {},
   ): Promise<LoadedModel> {
     const report = (stage: LoadProgress['stage'], progress: Partial<LoadProgress> = {}) =>
       onProgress?.({ stage, loadedBytes: 0, totalBytes: 0, bytesPerSecond: 0, etaSeconds: null, fromStorage: false, ...progress });
@@ -131,7 +151,7 @@ export function createEngine(platform: EnginePlatform): Engine {
       const session = await Session.open(folder, device, {
         quantize,
         contextLength,
-        adapter,
+        adapters,
         signal,
         onProgress: (progress) => report('weights', (latest = progress)),
       });
@@ -241,21 +261,54 @@ export function createEngine(platform: EnginePlatform): Engine {
     return result;
   }
 
+  const runs = createTraining({
+    platform,
+    device: usableDevice,
+    async alone(signal, work) {
+      if (training) throw busyTraining();
+      const stop = new AbortController();
+      const end = () => stop.abort();
+      signal?.addEventListener('abort', end);
+      training = stop;
+      try {
+        return await inTurn(async () => {
+          throwIfAborted(signal);
+          unloadNow();
+          // Whoever goes on after a lost device wants another one.
+          if (lost) await replaceDevice();
+          return work(await device(), stop.signal);
+        });
+      } finally {
+        training = null;
+        signal?.removeEventListener('abort', end);
+      }
+    },
+  });
+
+  const adapters = createAdapters({
+    platform,
+    loaded: () => loaded && { session: loaded.session, source: loaded.record.source },
+    runs: () => runs.runs(),
+    inTurn,
+  });
+
   return {
-    device: () => inTurn(async () => (await device()).info),
+    ...runs,
+    ...adapters.api,
+
+    device: () => beside(async () => (await device()).info),
 
     openDevice: (wanted: BackendChoice): Promise<DeviceInfo> =>
-      inTurn(async () => {
+      unlessTraining(async () => {
         if (!lost) unloadNow();
-        await current?.dispose();
-        current = opened = lost = null;
+        await replaceDevice();
         choice = wanted;
         return (await device()).info;
       }),
 
     models: entries,
 
-    load: (source, options) => inTurn(() => oneAtATime(source, () => load(source, options))),
+    load: (source, options) => unlessTraining(() => oneAtATime(source, () => load(source, options))),
 
     // Computes nothing, so it need not wait for a download or an answer.
     plan: (source, options) => oneAtATime(source, () => plan(source, options)),
@@ -267,10 +320,10 @@ export function createEngine(platform: EnginePlatform): Engine {
     searchHub: async (query, { signal } = {}) =>
       (await searchRepositories(query, { ...platform.hub, limit: SEARCH_LIMIT, signal })).map(hubHit),
 
-    unload: () => inTurn(async () => unloadNow()),
+    unload: () => unlessTraining(async () => unloadNow()),
 
     deleteStored: (id) =>
-      inTurn(async () => {
+      unlessTraining(async () => {
         const store = await platform.store();
         if (!store) {
           throw new NvlmError('usage', 'Nothing is stored here: models are read where they lie.', 'Delete the folder itself, if you want it gone.');
@@ -279,9 +332,10 @@ export function createEngine(platform: EnginePlatform): Engine {
       }),
 
     chat: (request: ChatRequest, options?: CallOptions & { onEvent?: (event: ChatEvent) => void }): Promise<ChatResult> =>
-      inTurn(async () => {
+      unlessTraining(async () => {
         if (lost) throw lost;
         if (!loaded) throw new NvlmError('not-found', 'No model is loaded.', 'Load one first, on the Models screen.');
+        await adapters.use(loaded.session, request.adapters ?? []);
         return loaded.session.chat(request, options);
       }),
 
@@ -290,17 +344,23 @@ export function createEngine(platform: EnginePlatform): Engine {
     },
 
     verify: (options) =>
-      inTurn(async () => {
+      unlessTraining(async () => {
         // The cases and the cpu backend are only worth loading for those who ask.
         const { verifyOps } = await import('./verify.ts');
         return verifyOps(await usableDevice(), options);
       }),
 
-    dispose: () =>
-      inTurn(async () => {
+    dispose: () => {
+      training?.abort();
+      return inTurn(async () => {
         if (!lost) unloadNow();
         await current?.dispose();
         current = opened = null;
-      }),
+      });
+    },
   };
+}
+
+function busyTraining(): NvlmError {
+  return new NvlmError('busy', 'A fine-tuning run has the device.', 'Pause the run first.');
 }

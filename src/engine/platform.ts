@@ -1,4 +1,5 @@
 import type { DevicePlatform } from '../device/types.ts';
+import type { Folder } from '../files/folder.ts';
 import type { HubOptions } from '../weights/hub.ts';
 import type { ModelFiles } from '../weights/source.ts';
 import type { BlobStore } from '../weights/storage/store.ts';
@@ -16,4 +17,6 @@ export interface EnginePlatform {
   openFiles(source: ModelSource, options?: CallOptions): Promise<ModelFiles>;
   /** Where downloaded models are kept; null where files are read in place. */
   store(): Promise<BlobStore | null>;
+  /** Where runs (`runs/<id>`), datasets and adapters lie. */
+  files(): Promise<Folder>;
 }

@@ -7,7 +7,7 @@ import { tileForModel, type ReadImage } from './plan-examples.ts';
 import { encodeTiles } from './vision.ts';
 
 /** Kept features; what goes beyond is encoded again when its picture comes round. */
-const MOST_BYTES = 256 * 2 ** 20;
+export const MOST_FEATURE_BYTES = 256 * 2 ** 20;
 
 /**
  * The frozen part of every picture's way, computed when it is first needed and kept within a bound, last used longest.
@@ -20,7 +20,7 @@ export class TrainingImages {
     private readonly trainer: Trainer,
     private readonly readImage: ReadImage,
     private readonly maxTiles: number | null,
-    private readonly mostBytes = MOST_BYTES,
+    private readonly mostBytes = MOST_FEATURE_BYTES,
   ) {}
 
   /** The cache's own; valid until {@link trim}. */

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Device } from '../device/types.ts';
 import { openBackend } from '../../tests/support/backends.ts';
-import { MemoryFolder, runGolden, type Stage } from '../../tests/goldens/training-run.ts';
+import { RunOutput, runGolden, type Stage } from '../../tests/goldens/training-run.ts';
 import type { RunConfig } from '../training/run-config.ts';
 import { CHECKPOINT, LOG } from './train.ts';
 
@@ -29,7 +29,7 @@ describe('resuming', () => {
       stage === 'lora' ? { lora: { rank: 2, alpha: 4, dropout: 0.2, targets: ['q_proj', 'mlp1.3'], init: null } } : {};
     const changes = { ...RANDOM, ...lora };
     const whole = await runGolden('nvlm-h', stage, device, changes);
-    const output = new MemoryFolder();
+    const output = new RunOutput();
     const begun = await runGolden('nvlm-h', stage, device, changes, { output, ...stopAfter(3) });
     expect(begun.result).toMatchObject({ interrupted: true, steps: 3 });
     // A line of a step that the checkpoint does not know of is cut off.
@@ -44,7 +44,10 @@ describe('resuming', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as object);
     expect(log.map((line) => (line as { step: number }).step)).toEqual([0, 1, 2, 3, 4, 5]);
-    expect(Object.keys(log[0]!)).toEqual(['step', 'loss', 'lr', 'gradNorm', 'tokens', 'ms']);
+    expect(Object.keys(log[0]!)).toEqual([
+      ...['step', 'loss', 'lr', 'gradNorm', 'tokens', 'ms'],
+      ...['gates', 'memoryBytes'],
+    ]);
   });
 
   it('refuses the checkpoint of another run, a damaged one and none', async () => {
@@ -115,7 +118,7 @@ describe('a run', () => {
   });
 
   it('stops at a loss that is no number and keeps the last good checkpoint', async () => {
-    const output = new MemoryFolder();
+    const output = new RunOutput();
     const good = await runGolden('nvlm-d', 'sft', device, { steps: 2 }, { output });
     expect(good.result.steps).toBe(2);
     const wild = {
@@ -140,7 +143,7 @@ describe('a run', () => {
   });
 
   it('writes a checkpoint every so many steps and when cancelled', async () => {
-    const output = new MemoryFolder();
+    const output = new RunOutput();
     const written: string[] = [];
     const write = output.write.bind(output);
     output.write = (path, bytes) => (written.push(path), write(path, bytes));
@@ -149,7 +152,7 @@ describe('a run', () => {
   });
 
   it('lists rows it cannot use and goes on with the rest', async () => {
-    const output = new MemoryFolder();
+    const output = new RunOutput();
     const { result } = await runGolden(
       'nvlm-d',
       'pretrain',

@@ -3,38 +3,34 @@ import type { Device } from '../device/types.ts';
 import { parseRecords, type DataProblem } from '../datasets/llava.ts';
 import type { DatasetRecord } from '../datasets/types.ts';
 import { NvlmError, throwIfAborted } from '../errors.ts';
+import type { Folder } from '../files/folder.ts';
 import type { NvlmModel } from '../nvlm/model.ts';
 import { Batches } from '../training/batches.ts';
 import { restoreCheckpoint, runIdentity, writeCheckpoint, writeTrained } from '../training/checkpoint.ts';
 import type { AdapterModule } from '../training/lora.ts';
 import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, adapterConfig } from '../training/peft.ts';
 import type { RunConfig } from '../training/run-config.ts';
-import { Trainer, type StepResult, type TrainingSample } from '../training/trainer.ts';
+import { Trainer, type TrainingSample } from '../training/trainer.ts';
 import type { ModelFolder } from '../weights/model-folder.ts';
 import { parseSafetensors } from '../weights/safetensors.ts';
 import type { CallOptions } from './api.ts';
 import { exportedFiles, replacements } from './export-model.ts';
-import { planExamples, type ReadImage } from './plan-examples.ts';
+import { planExamples, type ReadImage, type TrainingExample } from './plan-examples.ts';
+import { RunObserver, SAMPLES } from './run-observer.ts';
+import { answerQuestions, planQuestions, type SampleQuestion } from './run-samples.ts';
+import { stopIdsOf } from './special-tokens.ts';
 import type { TextSide } from './text-side.ts';
 import { TrainingImages } from './train-data.ts';
+import type { RunSample, RunStep } from './training-api.ts';
 import { yieldToEventLoop } from './yield.ts';
 
 export { parseRun } from '../training/run-config.ts';
+export { SAMPLES };
 
 export const CHECKPOINT = 'checkpoint.safetensors';
 export const LOG = 'log.jsonl';
 /** The tuned model as a folder of its own. */
 export const MODEL = 'model';
-
-/** Where a run's files go: a folder on disk, or the browser's storage. */
-export interface RunFolder {
-  read(path: string): Promise<Uint8Array | null>;
-  /** All or nothing: a reader never sees half a file. */
-  write(path: string, bytes: Uint8Array): Promise<void>;
-  append(path: string, text: string): Promise<void>;
-  /** As `write`, for what is too large to hold. */
-  writeParts(path: string, parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void>;
-}
 
 export interface TrainRequest {
   model: NvlmModel;
@@ -52,22 +48,27 @@ export interface TrainRequest {
    * read.
    */
   blend: { data: string; folder: string } | null;
+  /** As `blend`, to measure on; null = the records of `data` that are held out. */
+  heldOut: { data: string; folder: string } | null;
   readImage: ReadImage;
   /** What a LoRA run starts from; null = a fresh adapter. */
   adapter: AdapterModule[] | null;
-  output: RunFolder;
+  output: Folder;
   resume: boolean;
 }
 
 /** One line of the log. */
-export interface TrainStep extends StepResult {
-  ms: number;
-}
+export type TrainStep = RunStep;
 
 export interface TrainOptions extends CallOptions {
   onPlanned?: (done: number, total: number) => void;
   onProblems?: (problems: readonly DataProblem[]) => void;
+  /** Between steps: what the run does, and how much of it is done. */
+  onStage?: (stage: 'baseline' | 'train' | 'samples' | 'save', done: number, total: number) => void;
   onStep?: (step: TrainStep) => void;
+  onSample?: (sample: RunSample) => void;
+  /** A checkpoint of so many steps has been written. */
+  onSaved?: (steps: number) => Promise<void>;
 }
 
 export interface TrainResult {
@@ -80,6 +81,8 @@ export interface TrainResult {
   /** Numbers trained. */
   parameters: number;
   records: number;
+  /** Records kept out of training. */
+  heldOut: number;
   problems: DataProblem[];
   /** Positions computed by this call. */
   tokens: number;
@@ -118,16 +121,19 @@ export async function train(request: TrainRequest, options: TrainOptions = {}): 
 }
 
 interface Pools {
-  examples: Awaited<ReturnType<typeof planExamples>>['examples'];
+  examples: TrainingExample[];
   /** How many of them, from the first, are the main pool; the rest is the blend. */
   mainCount: number;
+  measured: TrainingExample[];
+  /** Of the first held-out records; none where the run asks none. */
+  questions: SampleQuestion[];
   problems: DataProblem[];
 }
 
 async function readPools(request: TrainRequest, options: TrainOptions): Promise<Pools> {
   const { run, text, readImage } = request;
-  const { main, blend, problems } = readRecords(request);
-  const total = main.length + blend.length;
+  const { main, blend, heldOut, problems } = readRecords(request);
+  const total = main.length + blend.length + heldOut.length;
   const plan = (some: DatasetRecord[], before: number) =>
     planExamples(text, some, readImage, {
       signal: options.signal,
@@ -136,7 +142,8 @@ async function readPools(request: TrainRequest, options: TrainOptions): Promise<
     });
   const first = await plan(main, 0);
   const second = await plan(blend, main.length);
-  problems.push(...first.problems, ...second.problems);
+  const third = await plan(heldOut, main.length + blend.length);
+  problems.push(...first.problems, ...second.problems, ...third.problems);
   options.onProblems?.(problems);
   const pools = [{ ...first, what: 'record' }];
   if (run.text) pools.push({ ...second, what: 'text-only record' });
@@ -150,24 +157,42 @@ async function readPools(request: TrainRequest, options: TrainOptions): Promise<
       'Give LLaVA records: id, image, conversations.',
     );
   }
-  return { examples: [...first.examples, ...second.examples], mainCount: first.examples.length, problems };
+  const asked = run.sampleEvery > 0 ? heldOut.slice(0, run.samples) : [];
+  return {
+    examples: [...first.examples, ...second.examples],
+    mainCount: first.examples.length,
+    measured: third.examples,
+    questions: await planQuestions(text, asked, readImage, run.maxTiles),
+    problems,
+  };
 }
 
-/** The run's main records and those that are blended in. */
-function readRecords({ run, data, textData, blend }: TrainRequest): {
+interface Records {
   main: DatasetRecord[];
   blend: DatasetRecord[];
+  heldOut: DatasetRecord[];
   problems: DataProblem[];
-} {
+}
+
+/** The run's main records, those that are blended in, and those that it must not learn from. */
+function readRecords(request: TrainRequest): Records {
+  const { main, blend, problems } = readTrained(request);
+  const isHeldOut = ({ heldOut }: DatasetRecord) => heldOut;
+  const others = request.heldOut ? placed(request.heldOut) : { records: main.filter(isHeldOut), problems: [] };
+  return {
+    main: main.filter((record) => !isHeldOut(record)),
+    blend: blend.filter((record) => !isHeldOut(record)),
+    heldOut: others.records,
+    problems: [...problems, ...others.problems],
+  };
+}
+
+function readTrained({ run, data, textData, blend }: TrainRequest): Omit<Records, 'heldOut'> {
   const { records, problems } = parseRecords(data);
   if (run.blend) {
     if (!blend) throw new RangeError('The run blends data in that the request does not bring.');
-    const other = parseRecords(blend.data);
-    const placed = other.records.map((record) => {
-      const { image } = record;
-      return { ...record, image: image === null ? null : `${blend.folder}${image}` };
-    });
-    return { main: records, blend: placed, problems: [...problems, ...other.problems] };
+    const other = placed(blend);
+    return { main: records, blend: other.records, problems: [...problems, ...other.problems] };
   }
   if (!run.text) return { main: records, blend: [], problems };
   const texts = textData === null ? { records, problems: [] } : parseRecords(textData);
@@ -178,24 +203,27 @@ function readRecords({ run, data, textData, blend }: TrainRequest): {
   };
 }
 
+/** Records of another place than the run's own data. */
+function placed({ data, folder }: { data: string; folder: string }): ReturnType<typeof parseRecords> {
+  const { records, problems } = parseRecords(data);
+  const moved = records.map((record) => {
+    const { image } = record;
+    return { ...record, image: image === null ? null : `${folder}${image}` };
+  });
+  return { records: moved, problems };
+}
+
 async function runSteps(
-  {
-    examples,
-    mainCount,
-    problems,
-    trainer,
-    images,
-    run,
-    folder,
-    output,
-    resume,
-    device,
-  }: TrainRequest & Pools & { trainer: Trainer; images: TrainingImages },
-  { signal, onStep }: TrainOptions,
+  request: TrainRequest & Pools & { trainer: Trainer; images: TrainingImages },
+  options: TrainOptions,
 ): Promise<TrainResult> {
+  const { examples, mainCount, problems, trainer, images, run, folder, output, resume, device } = request;
+  const { signal, onStep, onStage } = options;
   const identity = runIdentity(run, examples.length);
+  const observer = observe(request, options);
   const first = resume ? await resumeFrom(output, trainer, identity) : 0;
   if (!resume) await output.write(LOG, new Uint8Array(0));
+  const isAsked = await observer.cutBack(first);
   const lengths = examples.map(({ plan }) => plan.inputIds.length);
   const batches = new Batches(lengths.slice(0, mainCount), lengths.slice(mainCount), {
     ...run,
@@ -203,8 +231,10 @@ async function runSteps(
   });
   const state = { step: first, saved: first, loss: null as number | null, tokens: 0 };
   const save = async () => {
+    onStage?.('save', 0, 1);
     await writeFiles(trainer, state.step, identity, run, output, device);
     state.saved = state.step;
+    await options.onSaved?.(state.step);
   };
   const result = (interrupted: boolean, exported: string | null): TrainResult => ({
     steps: state.step,
@@ -212,13 +242,21 @@ async function runSteps(
     loss: state.loss,
     parameters: trainer.parameters,
     records: examples.length,
+    heldOut: request.measured.length,
     problems,
     tokens: state.tokens,
     exported,
     interrupted,
   });
+  const between = async () => {
+    await yieldToEventLoop();
+    throwIfAborted(signal);
+  };
 
   try {
+    if (first > 0 && observer.measuresAt(first)) await completeLastLine(output, observer, signal);
+    if (!isAsked && observer.asksAt(first)) await observer.ask(first, { signal });
+    onStage?.('train', state.step, run.steps);
     while (state.step < run.steps) {
       throwIfAborted(signal);
       const start = performance.now();
@@ -229,13 +267,21 @@ async function runSteps(
         for (const { plan, image } of picked) batch.push({ plan, image: await imageOf(image, images, signal) });
         samples.push(batch);
       }
-      const step: TrainStep = { ...(await trainer.step(state.step, samples)), ms: performance.now() - start };
+      const taken = await trainer.step(state.step, samples, between);
+      const step: TrainStep = { ...taken, ms: performance.now() - start, memoryBytes: device.memoryBytes() };
       images.trim();
       state.step++;
       state.loss = step.loss;
       state.tokens += step.tokens;
-      await output.append(LOG, `${JSON.stringify(logLine(step))}\n`);
-      onStep?.(step);
+      try {
+        if (observer.measuresAt(state.step)) step.heldOutLoss = await observer.heldOutLoss({ signal });
+      } finally {
+        // Stopped while measuring: the step was taken all the same.
+        await output.append(LOG, `${JSON.stringify(logLine(step))}\n`);
+        onStep?.(step);
+      }
+      if (observer.asksAt(state.step)) await observer.ask(state.step, { signal });
+      // Last, so that what is resumed from has its measurements and answers.
       if (state.step % run.checkpointEvery === 0) await save();
       await yieldToEventLoop();
     }
@@ -254,11 +300,43 @@ async function runSteps(
   return result(false, run.lora ? null : await exportModel(folder, trainer, output, device));
 }
 
+function observe(
+  request: TrainRequest & Pools & { trainer: Trainer; images: TrainingImages },
+  { onStage, onSample }: TrainOptions,
+): RunObserver {
+  const { folder, text } = request;
+  const asked = { ...request, stopIds: stopIdsOf(folder, text.tokenizer) };
+  return new RunObserver(request.run, {
+    ...request,
+    heldOut: request.measured,
+    answer: (questions, step, options) => answerQuestions(questions, step, asked, options),
+    onSample,
+    onAnswered: (steps, done, total) => onStage?.(steps === 0 ? 'baseline' : 'samples', done, total),
+  });
+}
+
+/** The measurement that the last step lacks when the run was stopped in the middle of it. */
+async function completeLastLine(
+  output: Folder,
+  observer: RunObserver,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const lines = new TextDecoder()
+    .decode((await output.read(LOG)) ?? new Uint8Array(0))
+    .trimEnd()
+    .split('\n');
+  const last = JSON.parse(lines.at(-1)!) as TrainStep;
+  if (last.heldOutLoss !== undefined) return;
+  last.heldOutLoss = await observer.heldOutLoss({ signal });
+  const text = [...lines.slice(0, -1), JSON.stringify(logLine(last))].join('\n');
+  await output.write(LOG, new TextEncoder().encode(`${text}\n`));
+}
+
 /** @returns the folder that was written, if one was */
 async function exportModel(
   folder: ModelFolder,
   trainer: Trainer,
-  output: RunFolder,
+  output: Folder,
   device: Device,
 ): Promise<string | null> {
   const trained = parseSafetensors(await writeTrained(trainer.tensors, device), MODEL);
@@ -276,8 +354,8 @@ async function imageOf(
   return path === null ? null : images.get(path, signal);
 }
 
-function logLine({ step, loss, lr, gradNorm, tokens, ms }: TrainStep): object {
-  return { step, loss, lr, gradNorm, tokens, ms: Math.round(10 * ms) / 10 };
+function logLine({ step, loss, lr, gradNorm, tokens, ms, ...more }: TrainStep): TrainStep {
+  return { step, loss, lr, gradNorm, tokens, ms: Math.round(10 * ms) / 10, ...more };
 }
 
 async function writeFiles(
@@ -285,7 +363,7 @@ async function writeFiles(
   step: number,
   identity: string,
   run: RunConfig,
-  output: RunFolder,
+  output: Folder,
   device: Device,
 ): Promise<void> {
   await output.write(CHECKPOINT, await writeCheckpoint(trainer.tensors, step, identity, device));
@@ -297,7 +375,7 @@ async function writeFiles(
 }
 
 /** Restores the checkpoint and cuts the log back to it: steps after it are done again. */
-async function resumeFrom(output: RunFolder, trainer: Trainer, identity: string): Promise<number> {
+async function resumeFrom(output: Folder, trainer: Trainer, identity: string): Promise<number> {
   const bytes = await output.read(CHECKPOINT);
   if (!bytes)
     throw new NvlmError('not-found', 'There is no checkpoint to resume from.', 'Leave --resume out to start the run.');

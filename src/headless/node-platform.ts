@@ -2,6 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { nodePlatform } from '../device/node.ts';
 import type { CallOptions, ModelSource } from '../engine/api.ts';
 import type { EnginePlatform } from '../engine/platform.ts';
+import type { Folder } from '../files/folder.ts';
+import { MemoryFolder } from '../files/memory-folder.ts';
 import { NvlmError } from '../errors.ts';
 import { checkedFiles } from '../weights/checked-files.ts';
 import { httpFiles } from '../weights/http-files.ts';
@@ -10,13 +12,18 @@ import { nodeFiles } from '../weights/node-files.ts';
 import type { ModelFiles } from '../weights/source.ts';
 import { hubOptions } from './model-source.ts';
 
-/** The engine in Node: models are read where they lie, on disk or behind an address, and nothing is kept. */
-export function nodeEnginePlatform(): EnginePlatform {
+/**
+ * The engine in Node: models are read where they lie, on disk or behind an address, and are not kept.
+ *
+ * @param files where runs and datasets lie
+ */
+export function nodeEnginePlatform(files: Folder = new MemoryFolder()): EnginePlatform {
   return {
     device: nodePlatform(),
     hub: hubOptions(),
     openFiles,
     store: async () => null,
+    files: async () => files,
   };
 }
 

@@ -5,6 +5,7 @@ import { nodePlatform } from '../device/node.ts';
 import { isBundled } from '../engine/bundled-models.ts';
 import type { TrainResult, TrainStep } from '../engine/train.ts';
 import { NvlmError } from '../errors.ts';
+import { nodeFolder } from '../files/node-folder.ts';
 import { openModelFolder } from '../weights/model-folder.ts';
 import { readAdapterFolder } from './adapter-folder.ts';
 import { required, withCommonOptions, wholeNumber, type CommonOptions, type Context, type Run } from './command.ts';
@@ -14,7 +15,6 @@ import { readImageFile, readInput } from './input-files.ts';
 import { modelSource } from './model-source.ts';
 import { openFiles } from './node-platform.ts';
 import { deviceName, reportLoading, warnOfSoftwareAdapter } from './open-engine.ts';
-import { nodeRunFolder } from './run-folder.ts';
 
 interface TrainOptions extends CommonOptions {
   config?: string;
@@ -60,13 +60,18 @@ async function trainModel(options: TrainOptions, context: Context) {
   const out = options.out ?? (run.out === null ? null : beside(run.out));
   if (out === null)
     throw new NvlmError('usage', 'The run has no folder to write to.', 'Give --out, or "out" in the run file.');
-  const output = nodeRunFolder(out);
+  const output = nodeFolder(out);
   await refuseOverwriting(output.read(CHECKPOINT), out, options);
 
   const data = await dataFile(beside(run.data));
   const textData = run.text?.data ? await dataFile(beside(run.text.data)) : null;
+  const heldOutFile = run.heldOut ? await dataFile(beside(run.heldOut)) : null;
   const blendFile = run.blend ? await dataFile(beside(run.blend.data)) : null;
   const readText = async (path: string) => new TextDecoder().decode(await readInput(path, MOST_DATA_BYTES));
+  const other = async (path: string) => ({
+    data: await readText(path),
+    folder: join('.', relative(dirname(data), dirname(path)), '/'),
+  });
   const init = run.lora?.init ? await readAdapterFolder(beside(run.lora.init)) : null;
   const source = await modelSource(await modelName(run.model, beside));
   const folder = await openModelFolder(await openFiles(source, { signal }), signal);
@@ -89,10 +94,8 @@ async function trainModel(options: TrainOptions, context: Context) {
       run,
       data: await readText(data),
       textData: textData && (await readText(textData)),
-      blend: blendFile && {
-        data: await readText(blendFile),
-        folder: join('.', relative(dirname(data), dirname(blendFile)), '/'),
-      },
+      blend: blendFile === null ? null : await other(blendFile),
+      heldOut: heldOutFile === null ? null : await other(heldOutFile),
       readImage: (path) => readImageFile(resolve(dirname(data), path)),
       adapter: init && readAdapter(session.model, init),
       output,
@@ -103,6 +106,8 @@ async function trainModel(options: TrainOptions, context: Context) {
       onPlanned: (done, total) => progress.update('Reading the data', done, total, 'records'),
       onProblems: (problems) => warnOfProblems(problems, context),
       onStep: (step) => progress.say(pace.line(step)),
+      onSample: ({ step, record, expected, answer }) =>
+        progress.say(`after ${step} steps, ${record}: ${JSON.stringify(answer)}, expected ${JSON.stringify(expected)}`),
     },
   );
   const { problems, ...summary } = result;
@@ -165,13 +170,14 @@ class Pace {
 
   constructor(private readonly steps: number) {}
 
-  line({ step, loss, lr, tokens, ms }: TrainStep): string {
+  line({ step, loss, lr, tokens, ms, heldOutLoss }: TrainStep): string {
     // The first step encodes pictures and compiles: it counts until there is another.
     this.msPerStep = this.msPerStep === null || step <= 1 ? ms : 0.9 * this.msPerStep + 0.1 * ms;
     const left = ((this.steps - step - 1) * this.msPerStep) / 1000;
     return [
       `step ${step + 1} of ${this.steps}`,
       `loss ${loss.toPrecision(4)}`,
+      ...(heldOutLoss === undefined ? [] : [`held-out loss ${heldOutLoss.toPrecision(4)}`]),
       `lr ${lr.toExponential(1)}`,
       `${((1000 * tokens) / ms).toFixed(0)} tokens/s`,
       `${formatDuration(left)} left`,

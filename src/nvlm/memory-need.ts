@@ -1,6 +1,6 @@
 import type { ModelFolder } from '../weights/model-folder.ts';
 import { isQuantizable, planWeights, type PlannedParameter } from './checkpoint-layout.ts';
-import { hasCrossAttention, type NvlmConfig } from './config.ts';
+import { hasCrossAttention, tokensPerTile, type NvlmConfig } from './config.ts';
 import { CAPACITY_STEP } from './kv-cache.ts';
 import type { LoadWeightsOptions } from './load-weights.ts';
 import { names } from './names.ts';
@@ -39,7 +39,8 @@ export function weightsNeed(
   return need;
 }
 
-function parameterBytes(
+/** Bytes of one parameter on the device, and of its largest tensor. */
+export function parameterBytes(
   { spec, sources, affine }: PlannedParameter,
   config: NvlmConfig,
   dummyHeads: number,
@@ -115,6 +116,38 @@ export function activationBytes(config: NvlmConfig, need: ActivationsNeed): numb
   const encoder = rows * (5 * vision.hiddenSize + 2 * vision.intermediateSize) + (need.scores ? rowsPerTile ** 2 : 0);
   const features = (need.tiles * (rowsPerTile - 1) * hiddenSize) / 4;
   return F32 * (Math.max(encoder, decoder) + features);
+}
+
+export interface TrainingNeed extends ActivationsNeed {
+  /** Of those tokens, how many go through the head. */
+  labels: number;
+  batch: number;
+  checkpointing: boolean;
+}
+
+/**
+ * An estimate of the most that a step holds besides weights, optimiser and encoded pictures: what the forward pass keeps
+ * for the backward pass of every decoder layer, or, checkpointed, of one, and the head's logits; or else the vision
+ * encoder, whichever is more.
+ */
+export function trainingActivationBytes(config: NvlmConfig, need: TrainingNeed): number {
+  const { layers, hiddenSize, heads, kvHeads, headDim, intermediateSize, vocabSize } = config.llm;
+  const rows = need.batch * need.tokens;
+  const isCrossed = (layer: number) => need.tiles > 0 && hasCrossAttention(config, layer);
+  const attention = (keys: number) =>
+    rows * (3 * hiddenSize + 3 * (heads + 2 * kvHeads) * headDim) + (need.scores ? 2 * rows * heads * keys : 0);
+  const ofLayer = (layer: number) => {
+    const crossKeys = isCrossed(layer) ? need.tiles * tokensPerTile(config) : 0;
+    const cross = crossKeys > 0 ? attention(crossKeys) : 0;
+    return attention(need.tokens) + cross + rows * (3 * hiddenSize + 4 * intermediateSize);
+  };
+  const all = Array.from({ length: layers }, (_, layer) => ofLayer(layer));
+  const largest = Math.max(...all);
+  const kept = need.checkpointing ? layers * rows * hiddenSize : all.reduce((sum, one) => sum + one, 0);
+  const head = 3 * need.batch * need.labels * vocabSize;
+  // A layer's gradients stand beside what it kept; the head is through before them.
+  const decoder = F32 * (kept + Math.max(head, 2 * largest));
+  return Math.max(decoder, need.tiles > 0 ? activationBytes(config, need) : 0);
 }
 
 function sizeOf(shape: readonly number[]): number {

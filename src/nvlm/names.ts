@@ -15,6 +15,7 @@ export const names = {
   projectorOut: 'mlp1.3',
   embedTokens: (config: NvlmConfig) => `${llmPrefix(config)}model.embed_tokens.weight`,
   decoderLayer: (config: NvlmConfig, layer: number) => `${llmPrefix(config)}model.layers.${layer}`,
+  crossAttentionGate: (config: NvlmConfig, layer: number) => `${llmPrefix(config)}model.layers.${layer}.cross_attn_gate`,
   finalNorm: (config: NvlmConfig) => `${llmPrefix(config)}model.norm.weight`,
   lmHead: (config: NvlmConfig) => `${llmPrefix(config)}lm_head`,
 };

@@ -66,7 +66,7 @@ export function restoreCheckpoint(
     throw new NvlmError(
       'usage',
       `${file} belongs to a run with other settings or data.`,
-      'Resume with the run file that made it (steps may differ), or give another --out.',
+      'Resume with the run file that made it (steps and optimizer may differ), or give another --out.',
     );
   }
   const step = wholeNumber(Number(metadata['step']), file);
@@ -81,12 +81,18 @@ export function restoreCheckpoint(
   return step;
 }
 
+/** Steps behind a checkpoint, from its header. @throws NvlmError `bad-model` when it is damaged */
+export function checkpointStep(bytes: Uint8Array, file: string): number {
+  const length = headerLength(bytes.subarray(0, 8), bytes.length, file);
+  return wholeNumber(Number(parseHeader(bytes.subarray(8, 8 + length), bytes.length, file).metadata['step']), file);
+}
+
 /**
- * What must be equal for a checkpoint to continue a run: all that decides what a step does, but not how many there
- * are.
+ * What must be equal for a checkpoint to continue a run: what decides which records a step sees and what it trains. Not
+ * how many steps there are, nor the optimiser's numbers: a run that diverged goes on with a lower rate.
  */
 export function runIdentity(run: RunConfig, records: number): string {
-  const { stage, trainable, batch, accumulate, optimizer, shuffle, bucket, seed, maxTiles } = run;
+  const { stage, trainable, batch, accumulate, shuffle, bucket, seed, maxTiles } = run;
   const lora = run.lora && { ...run.lora, init: run.lora.init !== null };
   const text = run.text && { ratio: run.text.ratio, apart: run.text.data !== null };
   const blend = run.blend ? { blend: run.blend.ratio } : {};
@@ -96,7 +102,6 @@ export function runIdentity(run: RunConfig, records: number): string {
     lora,
     batch,
     accumulate,
-    optimizer,
     shuffle,
     bucket,
     seed,

@@ -43,6 +43,14 @@ export interface RunConfig {
   /** Most regular tiles a picture; null = the model's. */
   maxTiles: number | null;
   checkpointEvery: number;
+  /** Other data to measure on, never trained on; null = the records of `data` that say `"held_out": true`. */
+  heldOut: string | null;
+  /** Steps between two measurements of the held-out loss, the last step aside; 0 = none. */
+  heldOutEvery: number;
+  /** Steps between two rounds of sample answers, before the first step and after the last aside; 0 = none. */
+  sampleEvery: number;
+  /** How many held-out records are answered, the first ones. */
+  samples: number;
   /** Null = named on the command line. */
   out: string | null;
 }
@@ -98,6 +106,10 @@ export function parseRun(json: unknown, path: string): RunConfig {
     activationCheckpointing: run.boolean('activation_checkpointing', false),
     maxTiles: run.optionalInteger('max_tiles', 1, 64),
     checkpointEvery: run.integer('checkpoint_every', 100, 1, 10_000_000),
+    heldOut: run.optionalText('held_out'),
+    heldOutEvery: run.integer('held_out_every', 0, 0, 10_000_000),
+    sampleEvery: run.integer('sample_every', 0, 0, 10_000_000),
+    samples: run.integer('samples', 4, 0, 1000),
     out: run.optionalText('out'),
   };
   for (const keys of [run, optimizer, lora, text, blend]) keys.refuseOthers();

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Scalar, Tensor, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs';
 import type { Device } from '../device/types.ts';
 import { NvlmError } from '../errors.ts';
+import { hasCrossAttention } from '../nvlm/config.ts';
 import { names } from '../nvlm/names.ts';
 import type { NvlmModel } from '../nvlm/model.ts';
 import { adamW } from '../ops/adamw/adamw.ts';
@@ -31,6 +32,8 @@ export interface StepResult {
   gradNorm: number;
   /** Positions computed, padding not counted. */
   tokens: number;
+  /** tanh(g) of every gated cross-attention layer as the step's forward pass used it; X and H only. */
+  gates?: number[];
 }
 
 /** A trained tensor with its optimiser state. */
@@ -57,6 +60,8 @@ const DIVERGED = 10;
 export class Trainer {
   private firstLoss: number | null = null;
   private dropoutSeed: number[] = [];
+  /** Dropout is for the steps alone, not for what is asked of the model in between. */
+  private inStep = false;
 
   private constructor(
     private readonly model: NvlmModel,
@@ -120,28 +125,60 @@ export class Trainer {
   /**
    * One step of the optimiser on one or more batches, whose gradients add up to those of one large batch.
    *
+   * @param between awaited before every batch: lets other messages in, and ends the step by throwing, with the weights
+   *   as before
    * @throws NvlmError `not-a-number` when loss or gradient is not finite or the loss explodes; the weights are then as
    *   before
    */
-  async step(step: number, batches: readonly (readonly TrainingSample[])[]): Promise<StepResult> {
+  async step(
+    step: number,
+    batches: readonly (readonly TrainingSample[])[],
+    between: () => Promise<void> = async () => {},
+  ): Promise<StepResult> {
     const samples = batches.flat();
     const labelled = samples.reduce((sum, { plan }) => sum + countLabels(plan), 0);
     const gradients: (Tensor | null)[] = this.tensors.map(() => null);
     try {
+      this.inStep = true;
       let loss = 0;
       for (const [index, batch] of batches.entries()) {
+        await between();
         this.dropoutSeed = [step, index];
         loss += await this.backward(batch, labelled, gradients);
       }
-      const gradNorm = await this.globalNorm(gradients);
+      const { gradNorm, gates } = await this.readNorm(gradients);
+      await between();
       this.refuseBadNumbers(step, loss, gradNorm);
       const lr = learningRate(step, this.config.optimizer, this.config.steps);
       this.update(gradients, lr, gradNorm);
       const tokens = samples.reduce((sum, { plan }) => sum + plan.inputIds.length, 0);
-      return { step, loss, lr, gradNorm, tokens };
+      return { step, loss, lr, gradNorm, tokens, ...(gates.length > 0 && { gates }) };
     } finally {
+      this.inStep = false;
       for (const gradient of gradients) gradient?.dispose();
     }
+  }
+
+  /**
+   * Cross-entropy summed over the labelled tokens of a batch, without a gradient. After {@link settle}.
+   *
+   * @returns nats
+   */
+  async evaluate(batch: readonly TrainingSample[]): Promise<number> {
+    const sum = tf.tidy(() => {
+      const samples = batch.map(({ plan, image }) => ({ plan, features: image && this.featuresOf(image) }));
+      return summedLoss(this.model, samples);
+    });
+    try {
+      return (await this.device.read(sum))[0]!;
+    } finally {
+      sum.dispose();
+    }
+  }
+
+  /** What the model reads of a prepared image: it, or what a trained connector makes of it. */
+  featuresOf(image: Tensor3D): Tensor3D {
+    return this.trainsConnector ? this.model.connectImage(image) : image;
   }
 
   /** Brings what is derived from trained tensors up to date, so that the model can answer: a tied head. */
@@ -209,19 +246,22 @@ export class Trainer {
     }
   }
 
-  private featuresOf(image: Tensor3D): Tensor3D {
-    return this.trainsConnector ? this.model.connectImage(image) : image;
-  }
-
-  private async globalNorm(gradients: readonly (Tensor | null)[]): Promise<number> {
-    const squares = tf.tidy(() => {
-      const sums = gradients.filter((gradient) => gradient !== null).map((gradient) => gradient.square().sum());
-      return sums.length > 0 ? tf.stack(sums) : tf.zeros([1]);
+  /** The gradient's global norm and the gates, in one reading back: each is a wait for the device. */
+  private async readNorm(gradients: readonly (Tensor | null)[]): Promise<{ gradNorm: number; gates: number[] }> {
+    const { config, weights } = this.model;
+    const gates = Array.from({ length: config.llm.layers }, (_, layer) => layer)
+      .filter((layer) => hasCrossAttention(config, layer))
+      .map((layer) => weights.vector(names.crossAttentionGate(config, layer)));
+    const both = tf.tidy(() => {
+      const squares = gradients.filter((gradient) => gradient !== null).map((gradient) => gradient.square().sum());
+      return tf.concat([...gates.map((gate) => gate.tanh().reshape([1])), ...squares.map((sum) => sum.reshape([1]))]);
     });
     try {
-      return Math.sqrt((await this.device.read(squares)).reduce((sum, square) => sum + square, 0));
+      const values = await this.device.read(both);
+      const squares = values.subarray(gates.length).reduce((sum, square) => sum + square, 0);
+      return { gradNorm: Math.sqrt(squares), gates: [...values.subarray(0, gates.length)] };
     } finally {
-      squares.dispose();
+      both.dispose();
     }
   }
 
@@ -261,6 +301,7 @@ export class Trainer {
 
   /** The same mask for the same step, batch and module: on resuming, and when a checkpointed layer runs again. */
   private drop(x: Tensor2D, module: string, rate: number): Tensor2D {
+    if (!this.inStep) return x;
     const seed = numbersFor(this.config.seed, hashText(module), ...this.dropoutSeed)();
     return tf.dropout(x, rate, undefined, String(seed)) as Tensor2D;
   }

@@ -6,11 +6,11 @@ import { Session } from '../../src/engine/session.ts';
 import {
   CHECKPOINT,
   train,
-  type RunFolder,
   type TrainOptions,
   type TrainResult,
   type TrainStep,
 } from '../../src/engine/train.ts';
+import { MemoryFolder } from '../../src/files/memory-folder.ts';
 import { readImageFile } from '../../src/headless/input-files.ts';
 import { parseAdapter } from '../../src/training/peft.ts';
 import { parseRun, type RunConfig } from '../../src/training/run-config.ts';
@@ -21,28 +21,8 @@ import { goldenFolder } from './golden-files.ts';
 
 export type Stage = 'pretrain' | 'sft' | 'lora';
 
-/** A run folder in memory. */
-export class MemoryFolder implements RunFolder {
-  readonly files = new Map<string, Uint8Array>();
-
-  async read(path: string): Promise<Uint8Array | null> {
-    return this.files.get(path) ?? null;
-  }
-
-  async write(path: string, bytes: Uint8Array): Promise<void> {
-    this.files.set(path, bytes);
-  }
-
-  async append(path: string, text: string): Promise<void> {
-    this.files.set(path, Buffer.concat([this.files.get(path) ?? new Uint8Array(0), Buffer.from(text)]));
-  }
-
-  async writeParts(path: string, parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
-    const all: Uint8Array[] = [];
-    for await (const part of parts) all.push(part);
-    this.files.set(path, Buffer.concat(all));
-  }
-
+/** A run folder in memory, looked into. */
+export class RunOutput extends MemoryFolder {
   tensors(path: string): Map<string, LoadedTensor> {
     return parseSafetensors(this.files.get(path)!, path);
   }
@@ -55,7 +35,7 @@ export class MemoryFolder implements RunFolder {
 export interface RunOutcome {
   steps: TrainStep[];
   result: TrainResult;
-  output: MemoryFolder;
+  output: RunOutput;
 }
 
 /** Runs a golden's run file, with `changes` to it, as `nvlm train` does. */
@@ -65,12 +45,12 @@ export async function runGolden(
   device: Device,
   changes: Partial<RunConfig> = {},
   {
-    output = new MemoryFolder(),
+    output = new RunOutput(),
     resume = false,
     extraRecords = [],
     ...options
   }: TrainOptions & {
-    output?: MemoryFolder;
+    output?: RunOutput;
     resume?: boolean;
     /** Behind the golden's own. */
     extraRecords?: object[];
@@ -95,6 +75,7 @@ export async function runGolden(
         data: JSON.stringify([...(JSON.parse(await readFile(data, 'utf8')) as object[]), ...extraRecords]),
         textData: null,
         blend: null,
+        heldOut: null,
         readImage: (path) => readImageFile(resolve(data, '..', path)),
         adapter: adapter && parseAdapter(adapter.config, adapter.tensors, session.model.weights),
         output,

@@ -1,4 +1,5 @@
 import type {
+  CallOptions,
   ChatEvent,
   ChatRequest,
   ChatResult,
@@ -9,12 +10,14 @@ import type {
   ModelEntry,
   PlannedModel,
 } from '../../engine/api.ts';
+import type { AdapterEntry, RunEvent, RunRecord, RunSummary } from '../../engine/training-api.ts';
 import { cancelled, NvlmError, throwIfAborted } from '../../errors.ts';
 import type { EngineClient } from '../engine-client.ts';
 
 /** An engine without arithmetic: what tests of the page's state need to start, hold up, break and look into. */
 export interface FakeEngine extends EngineClient {
   chats: ChatRequest[];
+  adapterEntries: AdapterEntry[];
   /** Tokens of the next answers. */
   script: string[];
   /** Thrown by the next call of that name. */
@@ -24,6 +27,8 @@ export interface FakeEngine extends EngineClient {
   restarts: number;
   /** Models whose load came to its end. */
   loads: string[];
+  /** Everything that `startRun` has made, by id. */
+  runRecords: Map<string, RunRecord>;
   die(error: NvlmError): void;
   loadedId: string | null;
 }
@@ -83,8 +88,39 @@ export function createFakeEngine(): FakeEngine {
     await Promise.race([fake.gate, stopped]);
   }
 
+  function recordOf(id: string): RunRecord {
+    const record = fake.runRecords.get(id);
+    if (!record) throw new NvlmError('not-found', 'There is no such run.', 'Choose one of the list.');
+    return record;
+  }
+
+  /** A step a turn, each of which waits for the gate. */
+  async function train(
+    id: string,
+    { signal, onEvent }: CallOptions & { onEvent?: (event: RunEvent) => void } = {},
+  ): Promise<RunSummary> {
+    const { summary, log } = recordOf(id);
+    summary.state = 'running';
+    onEvent?.({ type: 'run', summary: { ...summary } });
+    try {
+      for (; summary.step < summary.steps; summary.step++) {
+        await pass(signal);
+        const step = { step: summary.step, loss: 4 / (summary.step + 1), lr: 1e-3, gradNorm: 1, tokens: 64, ms: 10 };
+        log.push(step);
+        onEvent?.({ type: 'step', step, etaSeconds: (summary.steps - summary.step - 1) / 100 });
+      }
+      summary.state = 'finished';
+      summary.result = 'adapter';
+    } catch {
+      summary.state = 'paused';
+    }
+    return { ...summary };
+  }
+
   const fake: FakeEngine = {
+    runRecords: new Map(),
     chats: [],
+    adapterEntries: [],
     script: ['MI', 'LK'],
     failNext: {},
     gate: null,
@@ -174,6 +210,91 @@ export function createFakeEngine(): FakeEngine {
       } as Inspection;
     },
     verify: async () => [],
+    adapters: async () => structuredClone(fake.adapterEntries),
+    async importAdapter(title) {
+      failing('importAdapter');
+      const made: AdapterEntry = {
+        id: `a${String(fake.adapterEntries.length).padStart(8, '0')}`,
+        title,
+        base: 'nano-d',
+        rank: 4,
+        modules: 2,
+        parameters: 512,
+        bytes: 4096,
+        from: 'import',
+        misfit: null,
+      };
+      fake.adapterEntries.push(made);
+      return made;
+    },
+    async deleteAdapter(id) {
+      failing('deleteAdapter');
+      fake.adapterEntries = fake.adapterEntries.filter((one) => one.id !== id);
+    },
+    exportAdapter: async () => [{ path: 'adapter_config.json', bytes: new Uint8Array([123, 125]) }],
+    async exportMerged(_, { onPart }) {
+      failing('exportMerged');
+      const part = new Uint8Array([123, 125]);
+      await onPart({ path: 'config.json', fileBytes: 2, part, last: true, doneBytes: 2, totalBytes: 2 });
+    },
+    async runs() {
+      failing('runs');
+      return [...fake.runRecords.values()].map(({ summary }) => summary);
+    },
+    async readRun(id) {
+      failing('readRun');
+      return recordOf(id);
+    },
+    async planRun() {
+      failing('planRun');
+      return {
+        weights: 12,
+        optimizer: 3,
+        activations: 5,
+        total: 20,
+        longest: 64,
+        trainedParameters: 1000,
+        verdict: 'fits',
+        problems: [],
+        changes: null,
+      };
+    },
+    async startRun(request, options) {
+      failing('startRun');
+      const id = `run-${fake.runRecords.size + 1}`;
+      const steps = Number(request.run['steps']);
+      const summary: RunSummary = {
+        id,
+        title: request.title,
+        request,
+        state: 'running',
+        step: 0,
+        steps,
+        createdAt: 0,
+        changedAt: 0,
+        bytes: 0,
+        note: null,
+        result: null,
+      };
+      fake.runRecords.set(id, { summary, log: [], samples: [] });
+      return train(id, options);
+    },
+    async resumeRun(id, options) {
+      failing('resumeRun');
+      return train(id, options);
+    },
+    async deleteRun(id) {
+      fake.runRecords.delete(id);
+    },
+    async renameRun(id, title) {
+      recordOf(id).summary.title = title;
+      return recordOf(id).summary;
+    },
+    exportRun: async () => [{ path: 'adapter_model.safetensors', bytes: new Uint8Array(8) }],
+    async importRun() {
+      failing('importRun');
+      throw new NvlmError('bad-data', 'These files are no run.', 'Choose the folder of a run.');
+    },
     dispose: async () => undefined,
     onLost(listener) {
       lost.add(listener);

@@ -1,0 +1,22 @@
+import type { Folder } from './folder.ts';
+import { MemoryFolder } from './memory-folder.ts';
+import { opfsFolder } from './opfs-folder.ts';
+
+/** The folder of this name in the browser's private storage; in memory where there is none that can be written to. */
+export async function openFolder(name: string): Promise<Folder> {
+  try {
+    const root = await navigator.storage.getDirectory();
+    const folder = await root.getDirectoryHandle(name, { create: true });
+    // Storage can be there and still refuse: private windows, browsers that cannot replace a file in one go.
+    const probe = `probe-${crypto.randomUUID()}`;
+    const handle = await root.getFileHandle(probe, { create: true });
+    try {
+      await (await handle.createWritable()).close();
+    } finally {
+      await root.removeEntry(probe);
+    }
+    return opfsFolder(folder);
+  } catch {
+    return new MemoryFolder();
+  }
+}
