@@ -25,6 +25,33 @@ export interface DeskPicture {
   draw(): Picture;
 }
 
+/** Picture `name` of a data set; its looks are drawn from stream `stream` of the seed. */
+export function deskPicture(name: string, scene: Scene, seed: number, stream: number): DeskPicture {
+  return {
+    path: `images/${name}.png`,
+    scene,
+    draw: () => {
+      const looks = new Random(seed, stream);
+      return drawScene(scene, randomStyle(looks), looks);
+    },
+  };
+}
+
+/** One record a question; ids are `name-0`, `name-1` … */
+export function pictureRecords(
+  name: string,
+  { path, scene }: DeskPicture,
+  questions: readonly Question[],
+): DeskRecord[] {
+  return questions.map(({ task, question, answer }, k) => ({
+    id: `${name}-${k}`,
+    image: path,
+    task,
+    tiles: scene.grid.cols * scene.grid.rows,
+    conversations: conversation(`<image>\n${question}`, answer),
+  }));
+}
+
 export interface DeskDataset {
   /** Pictures' records in order, then the text-only ones. */
   records: DeskRecord[];
@@ -62,25 +89,9 @@ export function deskDataset({ count, seed }: DeskOptions): DeskDataset {
     const rng = new Random(seed, 3 * i);
     const scene = makeScene(rng);
     const name = numbered(i, count);
-    const path = `images/${name}.png`;
-    pictures.push({
-      path,
-      scene,
-      draw: () => {
-        const looks = new Random(seed, 3 * i + 1);
-        return drawScene(scene, randomStyle(looks), looks);
-      },
-    });
-    const tiles = scene.grid.cols * scene.grid.rows;
-    for (const [k, question] of pickQuestions(scene.questions, QUESTIONS_A_PICTURE, rng).entries()) {
-      records.push({
-        id: `${name}-${k}`,
-        image: path,
-        task: question.task,
-        tiles,
-        conversations: conversation(`<image>\n${question.question}`, question.answer),
-      });
-    }
+    const picture = deskPicture(name, scene, seed, 3 * i + 1);
+    pictures.push(picture);
+    records.push(...pictureRecords(name, picture, pickQuestions(scene.questions, QUESTIONS_A_PICTURE, rng)));
   }
   const texts = Math.round(count * TEXT_A_PICTURE);
   for (let i = 0; i < texts; i++) {
@@ -98,7 +109,7 @@ function conversation(question: string, answer: string): DeskRecord['conversatio
 }
 
 /** At least three digits, and as many as the last number needs, so that names sort. */
-function numbered(i: number, count: number): string {
+export function numbered(i: number, count: number): string {
   return String(i).padStart(Math.max(3, String(count - 1).length), '0');
 }
 

@@ -2,7 +2,7 @@ import { FONT_OUTLINES, UNITS_PER_EM } from './glyphs.ts';
 import { circleContour, rasterise, readOutline } from './outline.ts';
 import type { Contour } from './outline.ts';
 import { CELL, CHARACTERS } from './vocabulary.ts';
-import type { ShapeKind } from './vocabulary.ts';
+import type { NewShape, ShapeKind } from './vocabulary.ts';
 
 /** Side of a mask in pixels: two cells, so that what sticks out of its cell is still drawn. */
 export const MASK = 2 * CELL;
@@ -82,16 +82,22 @@ function box(left: number, top: number, right: number, bottom: number): Contour 
   return [left, top, right, top, right, bottom, left, bottom];
 }
 
-const SHAPE_CONTOURS: Record<ShapeKind, (c: number, r: number) => Contour[]> = {
+/** The same points the other way round: a hole. */
+function turnedRound(contour: Contour): Contour {
+  return contour.map((_, i) => contour[contour.length - 2 - (i & ~1) + (i & 1)]!);
+}
+
+const SHAPE_CONTOURS: Record<ShapeKind | NewShape, (c: number, r: number) => Contour[]> = {
   circle: (c, r) => [circleContour(c, c, r)],
   square: (c, r) => [box(c - 0.9 * r, c - 0.9 * r, c + 0.9 * r, c + 0.9 * r)],
   triangle: (c, r) => [[c, c - r, c + r, c + 0.85 * r, c - r, c + 0.85 * r]],
   star: (c, r) => [starContour(c, r)],
   diamond: (c, r) => [[c, c - r, c + 0.8 * r, c, c, c + r, c - 0.8 * r, c]],
   cross: (c, r) => [box(c - 0.36 * r, c - r, c + 0.36 * r, c + r), box(c - r, c - 0.36 * r, c + r, c + 0.36 * r)],
+  ring: (c, r) => [circleContour(c, c, r), turnedRound(circleContour(c, c, 0.6 * r))],
 };
 
 /** A shape `size` pixels across in the middle of a MASK × MASK square. */
-export function shapeMask(kind: ShapeKind, size: number): Mask {
+export function shapeMask(kind: ShapeKind | NewShape, size: number): Mask {
   return cached(`${kind} ${size}`, () => SHAPE_CONTOURS[kind](CELL, size / 2));
 }

@@ -1,12 +1,12 @@
 import { CELLS_PER_TILE, CHARACTERS } from './vocabulary.ts';
-import type { Colour, Grid, ShapeKind } from './vocabulary.ts';
+import type { Colour, Grid, NewShape, ShapeKind } from './vocabulary.ts';
 
 export type SceneKind = 'note' | 'receipt' | 'shapes' | 'chart';
 
 /** What stands in one 28-px cell. */
 export type Cell =
   | { kind: 'character'; character: string }
-  | { kind: 'shape'; shape: ShapeKind; colour: Colour; big: boolean }
+  | { kind: 'shape'; shape: ShapeKind | NewShape; colour: Colour; big: boolean }
   | { kind: 'bar'; colour: Colour };
 
 export interface Question {

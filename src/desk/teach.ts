@@ -8,7 +8,7 @@ import type { Colour } from './vocabulary.ts';
 
 /** What can be taught: a shape that no nano model has a word for, or a line of a document with a question of its own. */
 export const LESSONS = {
-  heart: { title: 'A new shape: the heart', make: heartScene },
+  ring: { title: 'A new shape: the ring', make: ringScene },
   due: { title: 'A new document field: the amount due', make: dueScene },
 } as const;
 export type Lesson = keyof typeof LESSONS;
@@ -90,29 +90,30 @@ function lessonPictures(lesson: Lesson, prefix: string, count: number, seed: num
   return { records, pictures };
 }
 
-/** One heart among up to three shapes of the world, all of them of different colours. */
-function heartScene(rng: Random): Scene {
+/** One big ring among up to three shapes of the world, all of them of different colours. */
+function ringScene(rng: Random): Scene {
   const scene = blankScene('shapes', rng.choice(SMALL_GRIDS));
-  const shapes = rng.shuffle(['heart' as const, ...rng.sample(SHAPE_KINDS, rng.randint(0, 3))]);
+  const shapes = rng.shuffle(['ring' as const, ...rng.sample(SHAPE_KINDS, rng.randint(0, 3))]);
   const cells = rng.sample(
     Array.from({ length: scene.width * scene.height }, (_, i) => i),
     shapes.length,
   );
   const colours = rng.sample(COLOURS, COLOURS.length);
-  const about = (task: string, question: string, answer: string) => ask(scene, `heart ${task}`, question, answer);
+  const about = (task: string, question: string, answer: string) => ask(scene, `ring ${task}`, question, answer);
   let neighbour = false;
   shapes.forEach((shape, i) => {
-    const [cell, colour, big] = [cells[i]!, colours[i]!, rng.random() < 0.5];
+    const [cell, colour] = [cells[i]!, colours[i]!];
+    // Small, a ring is hardly told from a circle by an encoder that never learnt to.
+    const big = shape === 'ring' || rng.random() < 0.5;
     putCell(scene, Math.floor(cell / scene.width), cell % scene.width, { kind: 'shape', shape, colour, big });
-    if (shape === 'heart') {
+    if (shape === 'ring') {
       about('kind', `What shape is ${colour}?`, shape);
-      about('colour', 'What colour is the heart?', colour);
-      about('size', 'How big is the heart?', big ? 'big' : 'small');
+      about('colour', 'What colour is the ring?', colour);
       const asked: Colour = rng.random() < 0.5 ? colour : rng.choice(colours.filter((other) => other !== colour));
       const article = asked === 'orange' ? 'an' : 'a';
-      about('is there', `Is there ${article} ${asked} heart?`, asked === colour ? 'yes' : 'no');
+      about('is there', `Is there ${article} ${asked} ring?`, asked === colour ? 'yes' : 'no');
     } else if (!neighbour) {
-      // Lest "heart" become the answer to every such question.
+      // Lest "ring" become the answer to every such question.
       neighbour = true;
       about('neighbour', `What shape is ${colour}?`, shape);
     }

@@ -13,6 +13,8 @@ export const CODE_CHARACTERS = `${CODE_LETTERS}0123456789`;
 
 export const SHAPE_KINDS = ['circle', 'square', 'triangle', 'star', 'diamond', 'cross'] as const;
 export type ShapeKind = (typeof SHAPE_KINDS)[number];
+/** Can be drawn, but stands in no picture that the nano models learnt from: see teach.ts. */
+export type NewShape = 'ring';
 
 export const COLOURS = ['red', 'green', 'blue', 'yellow', 'purple', 'orange'] as const;
 export type Colour = (typeof COLOURS)[number];
