@@ -1,28 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import type { Page } from '@playwright/test';
 import { encodePng } from '../../src/tiling/encode-png.ts';
-import { mainThreadTasks, type MainThreadTask } from '../support/main-thread.ts';
+import { expectShortTasks } from '../support/main-thread.ts';
 import { expect, test } from './fixtures.ts';
-
-/**
- * No task of the page's main thread works for 50 ms: past that a page stutters. What counts is the processor time of the
- * thread, for on a busy machine a task of 5 ms may take 100 from begin to end. Processor time too grows when the caches are
- * shared with other programs, so each scenario has three attempts; a task that is long by itself is so in all of them.
- */
-const LIMIT_MS = 50;
-const ATTEMPTS = 3;
-
-async function expectShortTasks(page: Page, scenario: string, run: () => Promise<void>): Promise<void> {
-  let longest: MainThreadTask | undefined;
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const [worst] = await mainThreadTasks(page, run);
-    if (!longest || (worst?.cpuMs ?? 0) < longest.cpuMs) longest = worst;
-    if ((longest?.cpuMs ?? 0) < LIMIT_MS) return;
-  }
-  const { cpuMs, wallMs, parts } = longest!;
-  const took = `${cpuMs.toFixed(1)} ms of work, ${wallMs.toFixed(1)} ms from begin to end`;
-  expect(cpuMs, `${scenario}: ${took}\n${parts.join('\n')}`).toBeLessThan(LIMIT_MS);
-}
 
 const screens = (page: Page) => page.getByRole('navigation', { name: 'Screens' });
 const cut = (page: Page) => page.getByTestId('cut');

@@ -39,7 +39,19 @@ export function DatasetView({
   const { page, error, refresh } = useRecords(id, { filter, search, task, offset, limit: PAGE });
   const showToast = useApp((state) => state.showToast);
   const top = useRef<HTMLDivElement>(null);
-  useEffect(() => void refresh(), [refresh, version]);
+  const known = useRef(0);
+  useEffect(() => {
+    if (page) known.current = page.summary.records;
+  }, [page]);
+  // What came in stands last: it is shown at once.
+  useEffect(() => {
+    if (version === 0) return;
+    setFilter('all');
+    setSearch('');
+    setTask(null);
+    setOffset(Math.floor(known.current / PAGE) * PAGE);
+    void refresh();
+  }, [refresh, version]);
 
   /** The last page may have gone with its last record. */
   useEffect(() => {

@@ -75,9 +75,9 @@ export const RecordCard = memo(function RecordCard({
       </div>
       <div className={styles.main}>
         <header className={styles.head}>
-          <h3 id={name} className={styles.name} title={record.id}>
+          <h2 id={name} className={styles.name} title={record.id}>
             {record.id}
-          </h3>
+          </h2>
           {record.task !== 'all' && <span className={styles.task}>{record.task}</span>}
           {draft && <span className={styles.draft}>needs an answer</span>}
         </header>
