@@ -12,6 +12,7 @@ import { ShortcutsDialog, useShortcut } from './ShortcutsDialog.tsx';
 export const SCREEN_TITLES: Record<Screen, string> = {
   chat: 'Chat',
   tiles: 'Tiles',
+  finetune: 'Fine-tune',
   models: 'Models',
   device: 'Device',
 };

@@ -5,6 +5,7 @@ import type { Screen } from '../router.ts';
 const SCRIPTS: Record<Screen, () => Promise<{ default: ComponentType }>> = {
   chat: () => import('../chat/ChatScreen.tsx'),
   tiles: () => import('../tiles/TilesScreen.tsx'),
+  finetune: () => import('../finetune/FinetuneScreen.tsx'),
   models: () => import('../models/ModelsScreen.tsx'),
   device: () => import('../device/DeviceScreen.tsx'),
 };
@@ -12,6 +13,7 @@ const SCRIPTS: Record<Screen, () => Promise<{ default: ComponentType }>> = {
 export const SCREEN_VIEWS: Record<Screen, ComponentType> = {
   chat: lazy(SCRIPTS.chat),
   tiles: lazy(SCRIPTS.tiles),
+  finetune: lazy(SCRIPTS.finetune),
   models: lazy(SCRIPTS.models),
   device: lazy(SCRIPTS.device),
 };

@@ -1,16 +1,26 @@
 import type { StoreApi } from 'zustand';
 import type { EngineClient } from '../engine-client.ts';
 import type { Preferences } from '../preferences.ts';
+import type { AdapterSlice } from './adapter-slice.ts';
 import type { ChatSlice } from './chat-slice.ts';
 import type { ComposeSlice } from './compose-slice.ts';
 import type { DeviceSlice } from './device-slice.ts';
+import type { FinetuneSlice } from './finetune-slice.ts';
 import type { ImageSlice } from './image-slice.ts';
 import type { ModelSlice } from './model-slice.ts';
 import type { SettingsSlice } from './settings-slice.ts';
 import type { ToastSlice } from './toast-slice.ts';
 
 /** Everything the screens share. What can be read off the address (screen, model, backend, picture) is kept there. */
-export type AppState = ChatSlice & ComposeSlice & DeviceSlice & ImageSlice & ModelSlice & SettingsSlice & ToastSlice;
+export type AppState = AdapterSlice &
+  ChatSlice &
+  ComposeSlice &
+  DeviceSlice &
+  FinetuneSlice &
+  ImageSlice &
+  ModelSlice &
+  SettingsSlice &
+  ToastSlice;
 
 /** What the slices need from outside; tests give fakes. */
 export interface AppServices {

@@ -1,8 +1,10 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { AppServices, AppState, SliceTools } from './app-state.ts';
+import { createAdapterSlice } from './adapter-slice.ts';
 import { createChatSlice } from './chat-slice.ts';
 import { createComposeSlice } from './compose-slice.ts';
 import { createDeviceSlice } from './device-slice.ts';
+import { createFinetuneSlice } from './finetune-slice.ts';
 import { createImageSlice } from './image-slice.ts';
 import { createModelSlice } from './model-slice.ts';
 import { createSettingsSlice } from './settings-slice.ts';
@@ -21,7 +23,9 @@ export function createAppStore(services: AppServices): AppStore {
       ...createModelSlice(tools),
       ...createImageSlice(tools),
       ...createComposeSlice(tools),
+      ...createAdapterSlice(tools),
       ...createChatSlice(tools),
+      ...createFinetuneSlice(tools),
     };
   });
 }

@@ -19,8 +19,8 @@ const MOST_BYTES = 2 ** 32 - 1;
  *
  * @throws NvlmError `storage-full` beyond 4 GB
  */
-export async function zipped(files: readonly ExportedFile[], signal?: AbortSignal): Promise<Blob> {
-  const total = files.reduce((sum, { bytes }) => sum + bytes.length, 0);
+export async function zipped(files: readonly { path: string; bytes: Uint8Array | Blob }[], signal?: AbortSignal): Promise<Blob> {
+  const total = files.reduce((sum, { bytes }) => sum + sizeOf(bytes), 0);
   if (total > MOST_BYTES - 2 ** 20) throw new NvlmError('storage-full', 'This is too large for one ZIP file.', 'Use the command line.');
   const parts: BlobPart[] = [];
   const directory: Uint8Array<ArrayBuffer>[] = [];
@@ -28,15 +28,16 @@ export async function zipped(files: readonly ExportedFile[], signal?: AbortSigna
   for (const { path, bytes } of files) {
     const name = new TextEncoder().encode(path);
     const crc = await crc32(bytes, signal);
+    const length = sizeOf(bytes);
     // Version, flags, method, time, date (1 January 1980), checksum, both sizes, name length, extra length.
-    const common = [...u16(20), ...u16(UTF8), ...u16(STORED), ...u16(0), ...u16(33), ...u32(crc), ...u32(bytes.length), ...u32(bytes.length), ...u16(name.length), ...u16(0)];
+    const common = [...u16(20), ...u16(UTF8), ...u16(STORED), ...u16(0), ...u16(33), ...u32(crc), ...u32(length), ...u32(length), ...u16(name.length), ...u16(0)];
     const local = Uint8Array.from([...u32(LOCAL), ...common, ...name]);
     // Comment length, disk, internal and external attributes, offset.
     directory.push(
       Uint8Array.from([...u32(CENTRAL), ...u16(20), ...common, ...u16(0), ...u16(0), ...u16(0), ...u32(0), ...u32(offset), ...name]),
     );
-    parts.push(local, bytes as Uint8Array<ArrayBuffer>);
-    offset += local.length + bytes.length;
+    parts.push(local, bytes as Uint8Array<ArrayBuffer> | Blob);
+    offset += local.length + length;
   }
   const size = directory.reduce((sum, entry) => sum + entry.length, 0);
   const count = u16(files.length);
@@ -120,11 +121,16 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return value;
 });
 
-async function crc32(bytes: Uint8Array, signal?: AbortSignal): Promise<number> {
+function sizeOf(bytes: Uint8Array | Blob): number {
+  return bytes instanceof Blob ? bytes.size : bytes.length;
+}
+
+async function crc32(bytes: Uint8Array | Blob, signal?: AbortSignal): Promise<number> {
   let crc = 0xffffffff;
-  for (let start = 0; start < bytes.length; start += SLICE) {
-    const end = Math.min(bytes.length, start + SLICE);
-    for (let i = start; i < end; i++) crc = TABLE[(crc ^ bytes[i]!) & 255]! ^ (crc >>> 8);
+  for (let start = 0; start < sizeOf(bytes); start += SLICE) {
+    const part = bytes.slice(start, start + SLICE);
+    const values = part instanceof Blob ? new Uint8Array(await part.arrayBuffer()) : part;
+    for (let i = 0; i < values.length; i++) crc = TABLE[(crc ^ values[i]!) & 255]! ^ (crc >>> 8);
     await new Promise((resolve) => setTimeout(resolve));
     throwIfAborted(signal);
   }

@@ -1,0 +1,115 @@
+import type { FormProblems, NumberSetting, RunForm } from './run-form.ts';
+import { BOUNDS, DECODER_TARGETS } from './run-form.ts';
+import { CheckField, NumberField, SelectField, TextField } from './fields.tsx';
+import styles from './SetupStep.module.css';
+
+interface MoreSettingsProps {
+  form: RunForm;
+  problems: FormProblems;
+  onChange(patch: Partial<RunForm>): void;
+}
+
+/** The rest of the run file, by what it decides. */
+export function MoreSettings({ form, problems, onChange }: MoreSettingsProps) {
+  const number = (name: NumberSetting, label: string, hint?: string) => (
+    <NumberField
+      label={label}
+      hint={hint}
+      problem={problems[name]}
+      value={form[name]}
+      min={BOUNDS[name].min}
+      step={BOUNDS[name].whole ? 1 : 'any'}
+      onChange={(value) => onChange({ [name]: value })}
+    />
+  );
+  return (
+    <details className={styles.more}>
+      <summary>More settings</summary>
+      {form.method === 'lora' ? (
+        <Group title="Adapter">
+          {number('rank', 'Rank', 'How much an adapter can hold.')}
+          {number('alpha', 'Alpha', 'The adapter counts alpha ÷ rank times.')}
+          {number('dropout', 'Dropout')}
+          <TextField
+            label="Target modules"
+            hint="Ends of module names, with commas between. Connector: mlp1.1, mlp1.3. Cross-attention: cross_attn.q_proj …"
+            placeholder={DECODER_TARGETS.join(', ')}
+            value={form.targets.join(', ')}
+            onChange={(text) => onChange({ targets: listOf(text) })}
+          />
+        </Group>
+      ) : (
+        <Group title="What trains">
+          <TextField
+            label="Tensors in place of the method’s"
+            hint="connector, cross_attention, language_model, or beginnings of tensor names, with commas between."
+            placeholder="as the method says"
+            value={form.trainable.join(', ')}
+            onChange={(text) => onChange({ trainable: listOf(text) })}
+          />
+        </Group>
+      )}
+      <Group title="Learning">
+        <SelectField
+          label="Schedule"
+          value={form.schedule}
+          options={[
+            { value: 'cosine', label: 'Cosine' },
+            { value: 'linear', label: 'Linear' },
+            { value: 'constant', label: 'Constant' },
+          ]}
+          onChange={(schedule) => onChange({ schedule })}
+        />
+        {number('warmup', 'Warm-up', 'Steps until the full rate.')}
+        {number('minLearningRate', 'Lowest learning rate')}
+        {number('clip', 'Clip gradients at', 'Global norm; 0 = off.')}
+        {number('weightDecay', 'Weight decay', 'Matrices only: norms and gates do not decay.')}
+        {number('beta1', 'AdamW β₁')}
+        {number('beta2', 'AdamW β₂')}
+        {number('epsilon', 'AdamW ε')}
+      </Group>
+      <Group title="Batches">
+        {number('accumulate', 'Batches a step', 'Gradients add up: a larger batch without its memory.')}
+        {number('seed', 'Seed', 'The same seed, data and settings give the same run.')}
+        {number('textRatio', 'Share of text-only records', '0 = as they come.')}
+        {number('maxTiles', 'Most tiles a picture', '0 = the model’s own.')}
+        <CheckField
+          label="Shuffle"
+          checked={form.shuffle}
+          onChange={(shuffle) => onChange({ shuffle })}
+        />
+        <CheckField
+          label="Like lengths together"
+          hint="Less padding, so faster with mixed lengths."
+          checked={form.bucket}
+          onChange={(bucket) => onChange({ bucket })}
+        />
+        <CheckField
+          label="Activation checkpointing"
+          hint="About a third less memory for a third to two thirds more time."
+          checked={form.activationCheckpointing}
+          onChange={(activationCheckpointing) => onChange({ activationCheckpointing })}
+        />
+      </Group>
+      <Group title="Watching">
+        {number('checkpointEvery', 'Checkpoint every', 'Steps; closing the tab loses at most these.')}
+        {number('heldOutEvery', 'Held-out loss every', 'Steps; 0 = never.')}
+        {number('sampleEvery', 'Sample answers every', 'Steps; 0 = never.')}
+        {number('samples', 'Sample questions', 'Of the held-out records, the first ones.')}
+      </Group>
+    </details>
+  );
+}
+
+function Group({ title, children }: { title: string; children: React.ReactNode }) {
+  return (
+    <fieldset className={styles.group}>
+      <legend>{title}</legend>
+      <div className={styles.fields}>{children}</div>
+    </fieldset>
+  );
+}
+
+function listOf(text: string): string[] {
+  return text.split(',').map((entry) => entry.trimStart()).filter((entry, i, all) => entry !== '' || i === all.length - 1 && i > 0);
+}

@@ -1,0 +1,126 @@
+import { readFile } from 'node:fs/promises';
+import type { Page } from '@playwright/test';
+import { expect, test } from './fixtures.ts';
+
+/** A small dataset of drawn pictures, a fifth of it held out, chosen for a run. */
+async function drawData(page: Page, pictures: number): Promise<void> {
+  await page.goto('#/finetune');
+  await page.getByRole('button', { name: 'Draw examples' }).click();
+  await page.getByLabel('Pictures to draw from').fill(String(pictures));
+  await page.getByRole('button', { name: 'Draw', exact: true }).click();
+  await page.getByRole('button', { name: 'Set up the run' }).click();
+  await page.getByRole('button', { name: 'Hold out a fifth' }).click();
+  await expect(page.getByRole('region', { name: 'Data of the run' })).toContainText(/[1-9]\d* held out/);
+}
+
+/** Short steps that are measured often. */
+async function setUp(page: Page, steps: number): Promise<void> {
+  await page.getByText('More settings').click();
+  for (const [label, value] of [
+    ['Steps', steps],
+    ['Batch', 1],
+    ['Warm-up', 2],
+    ['Checkpoint every', 5],
+    ['Held-out loss every', 10],
+    ['Sample answers every', 10],
+    ['Sample questions', 2],
+    ['Most tiles a picture', 1],
+  ] as const)
+    await page.getByLabel(label, { exact: true }).fill(String(value));
+}
+
+const progress = (page: Page) => page.getByRole('progressbar', { name: 'Progress of the run' });
+const stepsDone = async (page: Page) => Number(await progress(page).getAttribute('value'));
+
+test('from nothing to a trained adapter: watch, pause, reload, resume, take the result', async ({ page }) => {
+  await drawData(page, 4);
+  await setUp(page, 40);
+  await expect(page.getByText('It fits.')).toBeVisible();
+  await page.getByRole('button', { name: 'Start the run' }).click();
+
+  await test.step('the run names itself in the address and draws its course', async () => {
+    await expect(page).toHaveURL(/step=run.*run=[\w-]+|run=[\w-]+.*step=run/);
+    await expect(page.getByRole('img', { name: /^Loss [\d.]+ at step 1,/ })).toBeVisible();
+    await expect.poll(() => stepsDone(page)).toBeGreaterThanOrEqual(6);
+  });
+
+  await test.step('pause leaves a checkpoint; a reload finds the run there', async () => {
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await expect(page.getByText('Paused: a checkpoint is kept')).toBeVisible();
+    const paused = await stepsDone(page);
+    await page.reload();
+    await expect(page.getByRole('button', { name: 'Resume' })).toBeEnabled();
+    expect(await stepsDone(page)).toBe(paused);
+  });
+
+  await test.step('a reload in the middle costs at most the steps since the last checkpoint', async () => {
+    await page.getByRole('button', { name: 'Resume' }).click();
+    await expect.poll(() => stepsDone(page)).toBeGreaterThanOrEqual(15);
+    page.once('dialog', (dialog) => void dialog.accept());
+    await page.reload();
+    await expect(page.getByRole('button', { name: 'Resume' })).toBeEnabled();
+    const kept = await stepsDone(page);
+    expect(kept).toBeGreaterThanOrEqual(10);
+    expect(kept % 5).toBe(0);
+    await page.getByRole('button', { name: 'Resume' }).click();
+    await expect(page.getByText('Finished.')).toBeVisible({ timeout: 60_000 });
+    expect(await stepsDone(page)).toBe(40);
+  });
+
+  await test.step('base and tuned answers stand beside each other', async () => {
+    const samples = page.getByRole('region', { name: 'Answers to held-out questions' });
+    await expect(samples.getByText('Base')).toHaveCount(2);
+    await expect(samples.getByText('Tuned')).toHaveCount(2);
+    await expect(samples.getByRole('img').first()).toBeVisible();
+  });
+
+  await test.step('the report is one page, and the adapter a ZIP of PEFT’s two files', async () => {
+    await page.getByRole('button', { name: 'To the result' }).click();
+    const [report] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Report', exact: true }).click(),
+    ]);
+    const html = await readFile(await report.path(), 'utf8');
+    expect(html).toContain('40 of 40');
+    expect(html.match(/<svg/g)!.length).toBeGreaterThanOrEqual(4);
+    expect(html).toMatch(/<img src="data:image\/png/);
+    const [adapter] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Adapter' }).click(),
+    ]);
+    const zip = await readFile(await adapter.path(), 'latin1');
+    for (const name of ['adapter_model.safetensors', 'adapter_config.json']) expect(zip).toContain(name);
+    await expect(page.getByRole('link', { name: 'Try it in Chat' })).toHaveAttribute('href', /#\/chat\?.*adapters=/);
+  });
+
+  await test.step('a run can be renamed and deleted', async () => {
+    await page.getByRole('button', { name: 'Rename' }).click();
+    await page.getByRole('textbox', { name: 'Name' }).fill('My first run');
+    await page.getByRole('dialog').getByRole('button', { name: 'Rename' }).click();
+    await expect(page.getByRole('heading', { name: 'My first run' })).toBeVisible();
+    await page.getByRole('button', { name: 'Delete' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+    await expect(page.getByText('None yet: choose data, then start one.')).toBeVisible();
+  });
+});
+
+test('settings: wrong values are said beside their controls, and the run file goes out and in', async ({ page }) => {
+  await drawData(page, 2);
+  const start = page.getByRole('button', { name: 'Start the run' });
+  await page.getByLabel('Batch', { exact: true }).fill('0');
+  await expect(page.getByText('At least 1.').first()).toBeVisible();
+  await expect(start).toBeDisabled();
+  await page.getByLabel('Batch', { exact: true }).fill('2');
+  await expect(start).toBeEnabled();
+
+  await page.getByRole('radio', { name: /Connector only/ }).check();
+  await page.getByText('Run file', { exact: true }).click();
+  await expect(page.getByRole('region', { name: 'Run file' })).toContainText('"trainable": [\n    "connector"\n  ]');
+  const file = { model: 'nano-d', data: 'x', steps: 7, lora: { rank: 3 }, optimizer: { lr: 0.01 } };
+  await page
+    .getByLabel('Run file to take settings from')
+    .setInputFiles({ name: 'run.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(file)) });
+  await expect(page.getByRole('radio', { name: /LoRA adapter/ })).toBeChecked();
+  await expect(page.getByLabel('Steps', { exact: true })).toHaveValue('7');
+  await expect(page.getByLabel('Learning rate', { exact: true })).toHaveValue('0.01');
+});
