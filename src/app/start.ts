@@ -4,6 +4,7 @@ import type { Pictures } from './pictures-client.ts';
 import { currentRoute, setParams, subscribeRoute, type RouteParams } from './router.ts';
 import type { AppStore } from './state/app-store.ts';
 import type { AppState } from './state/app-state.ts';
+import { formatAdapters, parseAdapters } from './state/adapter-slice.ts';
 import { DEFAULT_MODEL } from './state/model-slice.ts';
 
 const BACKENDS: readonly BackendChoice[] = ['auto', 'webgpu', 'wasm', 'cpu'];
@@ -25,7 +26,8 @@ export function startApp(store: AppStore, pictures: Pictures): void {
 
 async function openFirst(store: AppStore, params: RouteParams): Promise<void> {
   const { openDevice, selectModel } = store.getState();
-  store.setState({ selectedModel: modelOf(params) });
+  store.setState({ selectedModel: modelOf(params), comparing: params.compare === '1' });
+  if (params.adapters) store.getState().chooseAdapters(parseAdapters(params.adapters));
   const backend = backendOf(params);
   const opened = openDevice(backend);
   // The engine takes one after the other; only a device that may not exist here has to be waited for.
@@ -38,6 +40,9 @@ function followAddress(store: AppStore, params: RouteParams, showExample: (id: s
   const { selectedModel, backendChoice, switchingTo, selectModel, openDevice } = store.getState();
   if (params.model && modelOf(params) !== selectedModel) void selectModel(modelOf(params));
   if (params.backend && backendOf(params) !== backendChoice && switchingTo === null) void openDevice(backendOf(params));
+  const { chosenAdapters, chooseAdapters, setComparing } = store.getState();
+  if (params.adapters && params.adapters !== formatAdapters(chosenAdapters)) chooseAdapters(parseAdapters(params.adapters));
+  if (params.compare) setComparing(params.compare === '1');
   if (params.picture && params.picture !== pictureOf(store.getState())) showExample(params.picture);
 }
 
@@ -46,6 +51,10 @@ function addressOf(state: AppState): Record<string, string | null> {
     model: state.selectedModel === DEFAULT_MODEL ? null : state.selectedModel,
     backend: state.backendChoice === 'auto' ? null : state.backendChoice,
     // Until a first picture is there, the address still says which one is wanted.
+    ...(currentRoute().screen === 'chat' && {
+      adapters: formatAdapters(state.chosenAdapters) || null,
+      compare: state.comparing ? '1' : null,
+    }),
     ...(state.image && { picture: pictureOf(state) }),
   };
 }

@@ -7,6 +7,7 @@ import type { ModelEntry } from '../../engine/api.ts';
 import type { Architecture } from '../../text/types.ts';
 import { hrefFor, useRoute } from '../router.ts';
 import { useApp } from '../state/hooks.ts';
+import { useAdapterControl } from './AdapterControl.tsx';
 import styles from './ModelBar.module.css';
 
 const ARCHITECTURE_WORDS: Record<Architecture, string> = {
@@ -35,6 +36,7 @@ export function ModelBar() {
   const switching = useApp((state) => state.switchingTo !== null);
   const turns = useApp((state) => state.turns.length);
   const newChat = useApp((state) => state.newChat);
+  const adapters = useAdapterControl();
   const entry = models.find((model) => model.id === selected);
 
   return (
@@ -51,10 +53,12 @@ export function ModelBar() {
           onChange={(id) => void selectModel(id)}
         />
         <p className={`${styles.architecture} ${styles.words}`}>{entry && ARCHITECTURE_WORDS[entry.architecture]}</p>
+        {adapters.button}
         <Button icon="plus" variant="quiet" size="small" disabled={turns === 0} onClick={newChat}>
           New chat
         </Button>
       </div>
+      {adapters.panel}
       {loading && <LoadMeter name={loading.id} progress={loading.progress} onCancel={cancelLoad} />}
       {!loading && !device && switching && (
         <p className={styles.architecture}>Starting the engine and opening a device…</p>

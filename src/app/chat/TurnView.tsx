@@ -3,7 +3,7 @@ import { backendName } from '../adapter-name.ts';
 import { Button } from '../components/Button.tsx';
 import { Icon } from '../components/Icon.tsx';
 import { Problem } from '../components/Notice.tsx';
-import { isOpen, type Turn } from '../state/chat-slice.ts';
+import { isOpen, type BaseAnswer, type Turn } from '../state/chat-slice.ts';
 import { useApp } from '../state/hooks.ts';
 import { stageText } from './stage-text.ts';
 import { turnStats } from './turn-stats.ts';
@@ -40,11 +40,10 @@ export const TurnView = memo(function TurnView({ turn, last }: Props) {
         </Button>
       </div>
       <div className={styles.answer} aria-busy={open}>
-        {turn.answer !== '' && (
-          <p className={styles.text}>
-            {turn.answer}
-            {open && <span className={styles.caret} aria-hidden="true" />}
-          </p>
+        {turn.base && turn.model ? (
+          <Compared turn={turn} base={turn.base} open={open} />
+        ) : (
+          turn.answer !== '' && <AnswerText text={turn.answer} open={open} />
         )}
         {turn.answer === '' && turn.status === 'done' && (
           <p className={styles.aside}>The model ended without a word.</p>
@@ -74,6 +73,49 @@ export const TurnView = memo(function TurnView({ turn, last }: Props) {
   );
 });
 
+function AnswerText({ text, open }: { text: string; open: boolean }) {
+  return (
+    <p className={styles.text}>
+      {text}
+      {open && <span className={styles.caret} aria-hidden="true" />}
+    </p>
+  );
+}
+
+/** The same question to the base model and to the one with adapters. */
+function Compared({ turn, base, open }: { turn: Turn; base: BaseAnswer; open: boolean }) {
+  const atBase = base.result === null;
+  const same = turn.result !== null && base.answer === turn.answer;
+  return (
+    <div className={styles.sides}>
+      <section aria-label="Answer of the base model">
+        <h3 className={styles.side}>Base</h3>
+        {base.answer !== '' && <AnswerText text={base.answer} open={open && atBase} />}
+        <ul className={styles.facts}>
+          {base.result && turn.expected !== null && (
+            <Verdict right={base.answer.trim() === turn.expected} expected={turn.expected} />
+          )}
+          {turnStats(base).map(({ label, value, hint }) => (
+            <li key={label} title={hint}>
+              {value}
+            </li>
+          ))}
+        </ul>
+      </section>
+      <section aria-label="Answer with adapters">
+        <h3 className={styles.side}>
+          With {adapterWords(turn)} {same && <span className={styles.aside}>(the same)</span>}
+        </h3>
+        {turn.answer !== '' && <AnswerText text={turn.answer} open={open} />}
+      </section>
+    </div>
+  );
+}
+
+function adapterWords({ adapters }: Turn): string {
+  return adapters.map(({ title, strength }) => (strength === 1 ? title : `${title} × ${strength}`)).join(', ');
+}
+
 function TurnFacts({ turn }: { turn: Turn }) {
   const stats = turnStats(turn);
   const cut = turn.result?.finishReason === 'length';
@@ -85,6 +127,7 @@ function TurnFacts({ turn }: { turn: Turn }) {
           {turn.result && ` on ${backendName(turn.result)}`}
         </li>
       )}
+      {turn.adapters.length > 0 && !turn.base && <li title="Adapters that answered">with {adapterWords(turn)}</li>}
       {turn.status === 'done' && turn.expected !== null && (
         <Verdict right={turn.answer.trim() === turn.expected} expected={turn.expected} />
       )}

@@ -26,6 +26,8 @@ function turn(patch: Partial<Turn>): Turn {
   } as const;
   return {
     ...base,
+    adapters: [],
+    base: null,
     firstTokenAt: null,
     lastTokenAt: null,
     tokens: 0,

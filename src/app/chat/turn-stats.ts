@@ -1,5 +1,5 @@
 import { formatCount, formatDuration, formatRate, plural } from '../format.ts';
-import type { Turn } from '../state/chat-slice.ts';
+import type { BaseAnswer } from '../state/chat-slice.ts';
 
 export interface TurnStat {
   label: string;
@@ -9,7 +9,7 @@ export interface TurnStat {
 }
 
 /** Tokens a second while decoding; the first token belongs to the prefill. null: too few tokens to tell. */
-export function decodeRate(turn: Turn): number | null {
+export function decodeRate(turn: BaseAnswer): number | null {
   const { result } = turn;
   if (result) return rate(result.usage.completionTokens - 1, result.timings.decodeMs);
   if (turn.firstTokenAt === null || turn.lastTokenAt === null) return null;
@@ -21,7 +21,7 @@ function rate(tokens: number, ms: number): number | null {
 }
 
 /** The figures below an answer, those that are known so far. */
-export function turnStats(turn: Turn): TurnStat[] {
+export function turnStats(turn: BaseAnswer): TurnStat[] {
   const stats: TurnStat[] = [];
   const perSecond = decodeRate(turn);
   if (perSecond !== null) {

@@ -1,10 +1,15 @@
 import type { ChatEvent, ChatResult } from '../../engine/api.ts';
+import type { AdapterUse } from '../../engine/training-api.ts';
 import { toPlainError, type PlainError } from '../../errors.ts';
 import type { Architecture, ChatMessage } from '../../text/types.ts';
+import { activeAdapters } from './adapter-slice.ts';
 import type { SliceTools } from './app-state.ts';
 import { toSampling } from './settings-slice.ts';
 
 export type TurnStage = { stage: 'model' } | Omit<Extract<ChatEvent, { type: 'stage' }>, 'type'>;
+
+/** The base model's answer beside the tuned one's. */
+export type BaseAnswer = Pick<Turn, 'answer' | 'askedAt' | 'firstTokenAt' | 'lastTokenAt' | 'tokens' | 'result'>;
 
 export interface Turn {
   id: number;
@@ -14,6 +19,10 @@ export interface Turn {
   stage: TurnStage | null;
   /** Which model answered; null until one is there. */
   model: { id: string; architecture: Architecture } | null;
+  /** Which adapters it answered with. */
+  adapters: (AdapterUse & { title: string })[];
+  /** null unless the question went to the base model too. */
+  base: BaseAnswer | null;
   /** Page clock: when it was asked, when its first and its latest token came. */
   askedAt: number;
   firstTokenAt: number | null;
@@ -59,19 +68,26 @@ export function createChatSlice({ set, get, engine, now }: SliceTools): ChatSlic
     }));
   }
 
-  function receive(id: number, event: ChatEvent): void {
+  /** Writes into the base model's answer. */
+  function changeBase(id: number, patch: (base: BaseAnswer) => Partial<BaseAnswer>): void {
+    change(id, ({ base }) => ({ base: base && { ...base, ...patch(base) } }));
+  }
+
+  function receive(id: number, event: ChatEvent, side: 'tuned' | 'base'): void {
     if (event.type === 'stage') {
       change(id, { stage: { stage: event.stage, done: event.done, total: event.total } });
       return;
     }
     // For the browser's own profiler and for bench/page-chat.ts.
     if (event.index === 0) performance.mark('first token');
-    change(id, (turn) => ({
-      answer: turn.answer + event.text,
+    const grown = (before: BaseAnswer): Partial<BaseAnswer> => ({
+      answer: before.answer + event.text,
       tokens: event.index + 1,
-      firstTokenAt: turn.firstTokenAt ?? now(),
+      firstTokenAt: before.firstTokenAt ?? now(),
       lastTokenAt: now(),
-    }));
+    });
+    if (side === 'base') changeBase(id, grown);
+    else change(id, grown);
   }
 
   async function answer(id: number): Promise<void> {
@@ -83,17 +99,38 @@ export function createChatSlice({ set, get, engine, now }: SliceTools): ChatSlic
     try {
       const model = await untilAborted(get().ensureModel(), controller.signal);
       change(id, { model: { id: model.entry.id, architecture: model.architecture }, stage: null });
-      const result = await engine.chat(
-        {
-          messages: messagesFor(get().turns, id, chatSettings.remember),
-          image: image?.bytes ?? null,
-          sampling,
-          maxNewTokens: chatSettings.maxNewTokens,
-        },
-        { signal: controller.signal, onEvent: (event) => receive(id, event) },
-      );
+      // Which of them fit is known now that the model is there.
+      if (get().chosenAdapters.some(({ on }) => on)) await get().refreshAdapters();
+      const adapters = activeAdapters(get());
+      const titleOf = (adapter: string) => get().adapters?.find((one) => one.id === adapter)?.title ?? adapter;
+      change(id, { adapters: adapters.map((use) => ({ ...use, title: titleOf(use.id) })) });
+      const request = {
+        messages: messagesFor(get().turns, id, chatSettings.remember),
+        image: image?.bytes ?? null,
+        sampling,
+        maxNewTokens: chatSettings.maxNewTokens,
+      };
+      let result: ChatResult | null = null;
+      if (get().comparing && adapters.length > 0) {
+        change(id, { base: { ...blankBase(), askedAt: now() } });
+        result = await engine.chat(request, {
+          signal: controller.signal,
+          onEvent: (event) => receive(id, event, 'base'),
+        });
+        const base = result;
+        changeBase(id, () => ({ answer: base.text, result: base }));
+        change(id, { askedAt: now(), stage: null });
+      }
+      if (result?.finishReason !== 'cancelled') {
+        const uses = adapters.length > 0 ? { ...request, adapters } : request;
+        result = await engine.chat(uses, {
+          signal: controller.signal,
+          onEvent: (event) => receive(id, event, 'tuned'),
+        });
+        change(id, { answer: result.text, result });
+      }
       const stopped = result.finishReason === 'cancelled';
-      change(id, { answer: result.text, result, status: stopped ? 'stopped' : 'done', stage: null });
+      change(id, { status: stopped ? 'stopped' : 'done', stage: null });
       get().announce(stopped ? 'Stopped.' : `Answer: ${result.text}`);
     } catch (error) {
       const plain = toPlainError(error);
@@ -169,6 +206,8 @@ function blankAnswer() {
     status: 'running',
     stage: { stage: 'model' },
     model: null,
+    adapters: [],
+    base: null,
     firstTokenAt: null,
     lastTokenAt: null,
     tokens: 0,
@@ -176,6 +215,10 @@ function blankAnswer() {
     result: null,
     error: null,
   } satisfies Partial<Turn>;
+}
+
+function blankBase() {
+  return { answer: '', firstTokenAt: null, lastTokenAt: null, tokens: 0, result: null };
 }
 
 function lookUp(answers: Record<string, string> | undefined, question: string): string | null {
