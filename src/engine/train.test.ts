@@ -1,10 +1,20 @@
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Device } from '../device/types.ts';
 import { openBackend } from '../../tests/support/backends.ts';
 import { RunOutput, runGolden, type Stage } from '../../tests/goldens/training-run.ts';
-import type { RunConfig } from '../training/run-config.ts';
+import { goldenFolder } from '../../tests/goldens/golden-files.ts';
+import { parseRecords } from '../datasets/llava.ts';
+import { readImageFile } from '../headless/input-files.ts';
+import { parseRun, type RunConfig } from '../training/run-config.ts';
+import { openModelFolder } from '../weights/model-folder.ts';
+import { nodeFiles } from '../weights/node-files.ts';
+import { planExamples } from './plan-examples.ts';
+import { openTextSide } from './text-side.ts';
 import { CHECKPOINT, LOG } from './train.ts';
+import { longestOf, planTraining } from './training-plan.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -195,5 +205,63 @@ describe('a run', () => {
     await expect(runGolden('nvlm-d', 'sft', device, { steps: 1, trainable: ['vision_model.'] })).rejects.toMatchObject({
       fix: expect.stringContaining('stays frozen') as string,
     });
+  });
+});
+
+describe('the memory plan', () => {
+  const cases: [name: string, stage: Stage, changes: Partial<RunConfig>][] = [
+    ['nvlm-d', 'sft', { batch: 4 }],
+    ['nvlm-d', 'sft', { batch: 4, activationCheckpointing: true }],
+    ['nvlm-x', 'sft', { batch: 2 }],
+    ['nvlm-h', 'lora', { batch: 2 }],
+  ];
+  it.each(cases)('%s %s %o: within a third of what tensors take at the peak', async (name, stage, changes) => {
+    const folder = goldenFolder(name);
+    const file = join(folder, `${stage}.run.json`);
+    const run = { ...parseRun(JSON.parse(await readFile(file, 'utf8')), file), steps: 2, ...changes };
+    const modelFolder = await openModelFolder(nodeFiles(folder));
+    const data = resolve(folder, run.data);
+    const { records } = parseRecords(await readFile(data, 'utf8'));
+    const readImage = (path: string) => readImageFile(resolve(data, '..', path));
+    const { examples } = await planExamples(openTextSide(modelFolder), records, readImage, { maxTiles: null });
+    const plan = planTraining(modelFolder, run, longestOf(examples), examples.length, { backend: 'wasm', limits: {} });
+    expect(plan.verdict).toBe('fits');
+
+    let peak = 0;
+    const engine = tf.engine();
+    const before = engine.state.numBytes;
+    const runKernel = engine.runKernel.bind(engine);
+    (engine as unknown as { runKernel: typeof runKernel }).runKernel = (...args) => {
+      const result = runKernel(...args);
+      peak = Math.max(peak, engine.state.numBytes - before);
+      return result as never;
+    };
+    try {
+      await runGolden(name, stage, device, { ...changes, steps: 2 });
+    } finally {
+      Reflect.deleteProperty(engine, 'runKernel');
+    }
+    expect(plan.total).toBeGreaterThan(0.66 * peak);
+    expect(plan.total).toBeLessThan(1.34 * peak);
+  });
+});
+
+describe('the changes that make a run fit', () => {
+  it('are the mildest ones, and fit', async () => {
+    const folder = await openModelFolder(nodeFiles(goldenFolder('nvlm-d')));
+    const longest = { tokens: 600, tiles: 4, labels: 40 };
+    const plan = (batch: number, changes: object = {}) => {
+      const run = parseRun({ model: 'm', data: 'd', steps: 1, stage: 'sft', batch, ...changes }, 'run');
+      return planTraining(folder, run, longest, 10, { backend: 'wasm', limits: {} });
+    };
+    expect(plan(1)).toMatchObject({ verdict: 'fits', changes: null });
+    let batch = 1;
+    while (plan(batch).verdict === 'fits') batch *= 2;
+    expect(plan(batch)).toMatchObject({ verdict: 'fits-if', changes: { activation_checkpointing: true } });
+    while (plan(batch, { activation_checkpointing: true }).verdict === 'fits') batch *= 2;
+    const { changes, problems } = plan(batch);
+    expect(problems[0]).toContain('wasm can address 4.29 GB');
+    expect(changes).toEqual({ activation_checkpointing: true, batch: batch / 2, accumulate: 2 });
+    expect(plan(batch, changes!).verdict).toBe('fits');
   });
 });
