@@ -6,6 +6,9 @@
  * from `npx nvlm synth --like internvl2_5-1b --out FOLDER`.
  */
 import { readdirSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { chromium } from '@playwright/test';
 import type { BackendName } from '../src/device/types.ts';
 import type { Jobs } from '../tests/browser/harness/jobs.ts';
@@ -20,7 +23,9 @@ const shards = readdirSync(folder).filter((file) => file.endsWith('.safetensors'
 
 const { executablePath, args, env } = await findChromium();
 const server = await serveCheckpoint(folder);
-const browser = await chromium.launch({ executablePath, args, env });
+// A profile on disk: a private one may not store as much.
+const profile = await mkdtemp(join(tmpdir(), 'nvlm-load-'));
+const browser = await chromium.launchPersistentContext(profile, { executablePath, args, env });
 const page = await browser.newPage();
 try {
   await page.goto(server.url);
@@ -53,7 +58,7 @@ try {
   }
   const { info: device, tensorBytes, weightBytes, plannedBytes } = info!;
   const megabytes = tensorBytes / 1e6;
-  const where = { adapter: device.adapter, backend: device.backend, runtime: `Chromium ${browser.version()}` };
+  const where = { adapter: device.adapter, backend: device.backend, runtime: `Chromium ${browser.browser()?.version()}` };
   const rate = (name: string, what: string): Measurement => ({
     name: `load: ${what}`,
     unit: 'MB/s',
@@ -80,4 +85,5 @@ try {
 } finally {
   await browser.close();
   await server.close();
+  await rm(profile, { recursive: true, force: true });
 }

@@ -63,6 +63,32 @@ export async function settleWrites(): Promise<void> {
   await (tf.backend() as WebGPUBackend).queue.onSubmittedWorkDone();
 }
 
+/** Bytes that the backend holds on the device: of all tensors, and on WebGPU of the buffers that wait in its pool as well. */
+export function deviceBytes(): number {
+  if (tf.getBackend() !== 'webgpu') return tf.memory().numBytes;
+  return (tf.backend() as WebGPUBackend).memory().numBytesAllocatedInGPU;
+}
+
+/** Gives the buffers in the WebGPU backend's pool back; it never does so itself. */
+export function releaseUnused(): void {
+  if (tf.getBackend() !== 'webgpu') return;
+  const backend = tf.backend() as WebGPUBackend;
+  // Buffers of disposed tensors come back to the pool when the commands that read them are submitted.
+  submitPending(backend);
+  const pool = backend.bufferManager as unknown as {
+    freeBuffers: Map<string, GPUBuffer[]>;
+    numFreeBuffers: number;
+    numBytesAllocated: number;
+  };
+  for (const buffers of pool.freeBuffers.values()) {
+    for (const buffer of buffers.splice(0)) {
+      pool.numFreeBuffers--;
+      pool.numBytesAllocated -= buffer.size;
+      buffer.destroy();
+    }
+  }
+}
+
 function submitPending(backend: WebGPUBackend): void {
   const state = backend as unknown as { commandEncoder: GPUCommandEncoder | null; endComputePassEncoder(): void };
   if (!state.commandEncoder) return;

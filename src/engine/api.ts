@@ -155,6 +155,8 @@ export interface Quantization {
 export interface LoadOptions extends CallOptions, LoadSettings {
   /** PEFT LoRA adapters that stand on the model for as long as it is loaded. */
   adapters?: readonly StrongAdapter[];
+  /** Leave the weights on disk and bring them to the device as they are wanted, for a model larger than the device. */
+  offload?: { budgetBytes: number };
   onProgress?: (progress: LoadProgress) => void;
 }
 

@@ -130,7 +130,7 @@ export function createEngine(platform: EnginePlatform): Engine {
 
   async function load(
     source: ModelSource,
-    { quantize, contextLength, adapters, signal, onProgress }: LoadOptions = {},
+    { quantize, contextLength, adapters, offload, signal, onProgress }: LoadOptions = {},
   ): Promise<LoadedModel> {
     const report = (stage: LoadProgress['stage'], progress: Partial<LoadProgress> = {}) =>
       onProgress?.({ stage, loadedBytes: 0, totalBytes: 0, bytesPerSecond: 0, etaSeconds: null, fromStorage: false, ...progress });
@@ -152,6 +152,7 @@ export function createEngine(platform: EnginePlatform): Engine {
         quantize,
         contextLength,
         adapters,
+        offload,
         signal,
         onProgress: (progress) => report('weights', (latest = progress)),
       });

@@ -70,6 +70,7 @@ export class Session {
       quantize?: Quantization;
       contextLength?: number;
       adapters?: readonly StrongAdapter[];
+      offload?: { budgetBytes: number };
       onProgress?: (progress: StreamProgress) => void;
     } = {},
   ): Promise<Session> {

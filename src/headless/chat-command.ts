@@ -16,10 +16,11 @@ import {
 } from './command.ts';
 import { readImageFile } from './input-files.ts';
 import { MODEL_HELP } from './model-source.ts';
+import { offloadOf, withOffloadOptions, type OffloadFlags } from './offload-option.ts';
 import { deviceName, openEngine } from './open-engine.ts';
 import { quantizationOf, withQuantizeOptions, type QuantizeOptions } from './quantize-option.ts';
 
-interface ChatOptions extends CommonOptions, Sampling, QuantizeOptions, AdapterOptions {
+interface ChatOptions extends CommonOptions, Sampling, QuantizeOptions, OffloadFlags, AdapterOptions {
   model: string;
   image?: string;
   prompt?: string;
@@ -53,7 +54,7 @@ export function addChat(program: Command, run: Run): void {
       .option('--repetition-penalty <r>', 'above 1: repeat less', number(0, 10, { above: true }))
       .option('--seed <n>', 'equal seeds give equal answers', wholeNumber(0, 2 ** 32 - 1)),
   );
-  withQuantizeOptions(withAdapterOption(command)).action((options: ChatOptions) => run(options, (context) => chat(options, context)));
+  withOffloadOptions(withQuantizeOptions(withAdapterOption(command))).action((options: ChatOptions) => run(options, (context) => chat(options, context)));
 }
 
 async function chat(options: ChatOptions, context: Context) {
@@ -67,6 +68,7 @@ async function chat(options: ChatOptions, context: Context) {
 
   const { engine, loaded } = await openEngine(options.model, context, {
     quantize: quantizationOf(options),
+    offload: offloadOf(options),
     adapter: options.adapter,
   });
   const { temperature, topK, topP, repetitionPenalty, seed, maxTiles, maxNewTokens } = options;

@@ -10,10 +10,11 @@ import { required, withCommonOptions, type CommonOptions, type Context, type Run
 import { readInput } from './input-files.ts';
 import { MODEL_HELP, modelSource } from './model-source.ts';
 import { openFiles } from './node-platform.ts';
+import { offloadOf, withOffloadOptions, type OffloadFlags } from './offload-option.ts';
 import { deviceName, reportLoading, warnOfSoftwareAdapter } from './open-engine.ts';
 import { quantizationOf, withQuantizeOptions, type QuantizeOptions } from './quantize-option.ts';
 
-interface ForwardOptions extends CommonOptions, QuantizeOptions, AdapterOptions {
+interface ForwardOptions extends CommonOptions, QuantizeOptions, OffloadFlags, AdapterOptions {
   model?: string;
   inputs?: string;
   output?: string;
@@ -34,7 +35,7 @@ export function addForward(program: Command, run: Run): void {
       )
       .option('--output <file>', 'required: safetensors to write: logits, image_features'),
   );
-  withQuantizeOptions(withAdapterOption(command)).action((options: ForwardOptions) => run(options, (context) => forwardOnce(options, context)));
+  withOffloadOptions(withQuantizeOptions(withAdapterOption(command))).action((options: ForwardOptions) => run(options, (context) => forwardOnce(options, context)));
 }
 
 async function forwardOnce(options: ForwardOptions, context: Context) {
@@ -56,6 +57,7 @@ async function forwardOnce(options: ForwardOptions, context: Context) {
   warnOfSoftwareAdapter(device.info, context);
   const session = await Session.open(folder, device, {
     quantize: quantizationOf(options),
+    offload: offloadOf(options),
     adapters,
     signal,
     onProgress: (progress) => reportLoading(model, progress, context),

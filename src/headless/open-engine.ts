@@ -8,7 +8,7 @@ import { nodeEnginePlatform } from './node-platform.ts';
 export async function openEngine(
   model: string,
   context: Context,
-  { quantize, adapter }: { quantize?: Quantization } & AdapterOptions = {},
+  { quantize, adapter, offload }: { quantize?: Quantization; offload?: { budgetBytes: number } } & AdapterOptions = {},
 ): Promise<{ engine: Engine; device: DeviceInfo; loaded: LoadedModel }> {
   const source = await modelSource(model);
   const adapters = await readAdapters({ adapter });
@@ -20,6 +20,7 @@ export async function openEngine(
   const loaded = await engine.load(source, {
     quantize,
     adapters,
+    offload,
     signal: context.signal,
     onProgress,
   });

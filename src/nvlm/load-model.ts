@@ -2,6 +2,7 @@ import type { ModelFolder } from '../weights/model-folder.ts';
 import { parseConfig } from './config.ts';
 import { loadWeights, type LoadWeightsOptions } from './load-weights.ts';
 import { NvlmModel } from './model.ts';
+import { OffloadedWeights, type OffloadOptions } from './offloaded-weights.ts';
 
 /**
  * The model of a folder, on the current tfjs backend.
@@ -11,10 +12,11 @@ import { NvlmModel } from './model.ts';
  */
 export async function loadModel(
   folder: ModelFolder,
-  options: LoadWeightsOptions,
+  options: LoadWeightsOptions & { offload?: OffloadOptions },
   imageTokenId: number | null = null,
 ): Promise<NvlmModel> {
   const config = parseConfig(folder.config);
-  const weights = await loadWeights(folder, config, options);
+  const { offload } = options;
+  const weights = offload ? new OffloadedWeights(folder, config, options, offload) : await loadWeights(folder, config, options);
   return new NvlmModel(config, weights, config.imageTokenId ?? imageTokenId);
 }

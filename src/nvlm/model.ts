@@ -183,8 +183,8 @@ export class NvlmModel {
   }
 
   private embedRows(sources: RowSources, visual: Tensor2D | null): Tensor2D {
-    const table = this.weights.embedding(names.embedTokens(this.config));
-    const ids = tf.tensor1d(sources.ids, 'int32');
+    const { table, ids: rows } = this.weights.rowsOf(names.embedTokens(this.config), sources.ids);
+    const ids = tf.tensor1d(rows, 'int32');
     return visual ? embed(ids, table, visual, tf.tensor1d(sources.slots, 'int32')) : embed(ids, table, null, null);
   }
 

@@ -10,7 +10,7 @@ import type { LowRankUpdate, Weights } from './weights.ts';
  * @returns [R, out]
  */
 export function project(x: Tensor2D, name: string, weights: Weights): Tensor2D {
-  let y = linear(x, weights.linear(name), weights.bias(name));
+  let y = weights.apply(name, x);
   for (const update of weights.updates.get(name) ?? []) y = y.add<Tensor2D>(updateOf(x, update));
   return y;
 }

@@ -1,4 +1,5 @@
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
+import { linear } from '../ops/linear/linear.ts';
 import type { EmbeddingTable, LinearWeight } from '../ops/types.ts';
 
 /** A LoRA adapter's change to one linear: W + scale · A · B. */
@@ -36,6 +37,19 @@ export class Weights {
 
   embedding(name: string): EmbeddingTable {
     return found(this.embeddings.get(name), name);
+  }
+
+  /**
+   * The linear of a checkpoint name with its bias.
+   * @param x [R, in] @returns [R, out]
+   */
+  apply(name: string, x: Tensor2D): Tensor2D {
+    return linear(x, this.linear(name), this.bias(name));
+  }
+
+  /** A table that has the rows of these ids, and which of its rows each id is. */
+  rowsOf(name: string, ids: Int32Array): { table: EmbeddingTable; ids: Int32Array } {
+    return { table: this.embedding(name), ids };
   }
 
   /** Bytes on the device; a tied head that shares the embedding's tensor counts once. */

@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { throwIfAborted } from '../errors.ts';
@@ -33,8 +34,25 @@ export function nodeFiles(folder: string, id = folder): ModelFiles {
     }
   }
 
+  function readNow(path: string, start: number, end: number): Uint8Array {
+    checkSpan(path, start, end);
+    const file = openSync(join(folder, checkFilePath(path)), 'r');
+    try {
+      const bytes = new Uint8Array(end - start);
+      for (let done = 0; done < bytes.length;) {
+        const got = readSync(file, bytes, done, bytes.length - done, start + done);
+        if (got === 0) throw shortFile(path, end, start + done);
+        done += got;
+      }
+      return bytes;
+    } finally {
+      closeSync(file);
+    }
+  }
+
   return {
     id,
+    readNow,
     async list() {
       const entries = await readdir(folder, { withFileTypes: true, recursive: true });
       return entries

@@ -28,6 +28,8 @@ export interface ModelFiles {
    * last change); null where nothing does. Sources without such knowledge leave it out.
    */
   version?(path: string, signal?: AbortSignal): Promise<string | null>;
+  /** As {@link read}, at once and without a promise; where the source can, which is a disk. */
+  readNow?(path: string, start: number, end: number): Uint8Array;
   /** A whole small file, or null when there is none. @throws NvlmError `bad-model` when it is longer than maxBytes. */
   readAll(path: string, maxBytes: number, signal?: AbortSignal): Promise<Uint8Array | null>;
   /**

@@ -1,0 +1,248 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
+import { deviceBytes, releaseUnused } from '../device/tensor-memory.ts';
+import { NvlmError } from '../errors.ts';
+import { linear } from '../ops/linear/linear.ts';
+import type { EmbeddingTable, LinearWeight } from '../ops/types.ts';
+import type { ModelFolder } from '../weights/model-folder.ts';
+import type { TensorEntry } from '../weights/safetensors.ts';
+import { planWeights, type PlannedParameter } from './checkpoint-layout.ts';
+import type { NvlmConfig } from './config.ts';
+import { place, refuseQuantized, sinkFor, sourcesOf, type LoadWeightsOptions } from './load-weights.ts';
+import { activationBytes, parameterBytes } from './memory-need.ts';
+import { names } from './names.ts';
+import { Weights } from './weights.ts';
+
+export interface OffloadOptions {
+  /** Bytes on the device that weights, cache and activations together may take. */
+  budgetBytes: number;
+}
+
+type ReadNow = NonNullable<ModelFolder['files']['readNow']>;
+
+const PIECE_BYTES = 2 ** 20;
+
+/**
+ * Weights that stay on disk and are on the device only while there is room, so that a model larger than the device runs, at
+ * the speed of the disk. What is asked for is read at that moment; what was not used for longest makes way.
+ *
+ * The forward pass asks for the layers one after the other, over and over, and there a plain least-recently-used order would drop
+ * every layer just before it is wanted. So what comes first stays, up to half of the budget, and the rest takes turns.
+ * Tables are read by the rows asked for, and matrices too large for the room in blocks of rows.
+ */
+export class OffloadedWeights extends Weights {
+  private readonly parameters: Map<string, PlannedParameter>;
+  private readonly dummyHeads: number;
+  private readonly readNow: ReadNow;
+  /** Matrices on the device, the longest unused first. */
+  private readonly resident = new Set<string>();
+  private readonly staying = new Set<string>();
+  private stayingBytes = 0;
+  /** Bytes to leave free for the activations of the layer that runs. */
+  private work = 0;
+
+  /** @throws NvlmError `bad-model`, `usage` where the model does not lie on a disk */
+  constructor(
+    folder: ModelFolder,
+    private readonly config: NvlmConfig,
+    private readonly options: Pick<LoadWeightsOptions, 'keepHalves' | 'quantize'>,
+    private readonly offload: OffloadOptions,
+  ) {
+    super();
+    const { readNow } = folder.files;
+    if (!readNow) {
+      throw new NvlmError('usage', 'Offloading reads weights from a folder on disk.', 'Download the model first, and name its folder.');
+    }
+    this.readNow = readNow;
+    const { parameters, dummyHeads } = planWeights(folder, config);
+    if (options.quantize) refuseQuantized(parameters);
+    this.dummyHeads = dummyHeads;
+    this.parameters = new Map(parameters.map((parameter) => [parameter.spec.name, parameter]));
+    if (config.llm.tieWordEmbeddings) {
+      const table = this.parameters.get(names.embedTokens(config))!;
+      const name = `${names.lmHead(config)}.weight`;
+      this.parameters.set(name, { ...table, spec: { ...table.spec, name, role: 'linear' } });
+    }
+  }
+
+  override linear(name: string): LinearWeight {
+    const key = `${name}.weight`;
+    if (!this.linears.has(key)) {
+      this.bring(this.parameter(key));
+      this.resident.add(key);
+      this.keepEarly(key);
+    } else if (this.resident.delete(key)) this.resident.add(key);
+    return super.linear(name);
+  }
+
+  override bias(name: string): Tensor1D | null {
+    return this.parameters.has(`${name}.bias`) ? this.vector(`${name}.bias`) : null;
+  }
+
+  /** Norms and biases are small: they stay. */
+  override vector(name: string): Tensor1D {
+    if (!this.vectors.has(name)) this.bring(this.parameter(name));
+    return super.vector(name);
+  }
+
+  override apply(name: string, x: Tensor2D): Tensor2D {
+    this.work = this.workOf(name, x.shape[0]);
+    // Before the matrix, which it might otherwise drive out again.
+    const bias = this.bias(name);
+    const parameter = this.parameter(`${name}.weight`);
+    const bytes = this.bytesOf(parameter);
+    if (bytes <= this.blockBytes) return linear(x, this.linear(name), bias);
+    return tf.tidy(() => {
+      const rows = parameter.spec.shape[0]!;
+      const step = Math.max(1, Math.floor((rows * this.blockBytes) / bytes));
+      const parts: Tensor2D[] = [];
+      for (let row = 0; row < rows; row += step) {
+        const count = Math.min(step, rows - row);
+        const part = this.part(parameter, count, (perRow) => [{ from: row * perRow, to: (row + count) * perRow }]);
+        parts.push(linear(x, part.linears.values().next().value!, null));
+        part.dispose();
+      }
+      const product = tf.concat(parts, 1);
+      return bias ? product.add<Tensor2D>(bias) : product;
+    });
+  }
+
+  override rowsOf(name: string, ids: Int32Array): { table: EmbeddingTable; ids: Int32Array } {
+    const rows = [...new Set(ids)].sort((a, b) => a - b);
+    const part = this.part(this.parameter(name), rows.length, (perRow) => rows.map((row) => ({ from: row * perRow, to: (row + 1) * perRow })));
+    const places = new Map(rows.map((row, i) => [row, i]));
+    return { table: part.embeddings.values().next().value!, ids: ids.map((id) => places.get(id)!) };
+  }
+
+  override dispose(): void {
+    super.dispose();
+    this.resident.clear();
+    this.staying.clear();
+    this.stayingBytes = 0;
+  }
+
+  /** Larger matrices are applied in blocks of this size. */
+  private get blockBytes(): number {
+    return this.offload.budgetBytes / 8;
+  }
+
+  private parameter(name: string): PlannedParameter {
+    const parameter = this.parameters.get(name);
+    if (!parameter) throw new Error(`Weight ${name} is not in the model.`);
+    return parameter;
+  }
+
+  private bytesOf(parameter: PlannedParameter): number {
+    return parameterBytes(parameter, this.config, this.dummyHeads, this.options).total;
+  }
+
+  private keepEarly(key: string): void {
+    const bytes = this.bytesOf(this.parameter(key));
+    if (this.stayingBytes + bytes > this.offload.budgetBytes / 2) return;
+    this.stayingBytes += bytes;
+    this.staying.add(key);
+    this.resident.delete(key);
+  }
+
+  private bring(parameter: PlannedParameter): void {
+    this.makeRoom(this.bytesOf(parameter));
+    this.fill(this, parameter, (source) => [{ from: source.start, to: source.end }]);
+  }
+
+  /** Some rows of a matrix, as a matrix of their own; of the enclosing tidy, or the caller's to dispose. */
+  private part(
+    parameter: PlannedParameter,
+    count: number,
+    spansOf: (bytesPerRow: number) => { from: number; to: number }[],
+  ): Weights {
+    const rows = parameter.spec.shape[0]!;
+    const perRow = (source: TensorEntry) => (source.end - source.start) / source.shape[0]!;
+    const cut = (source: TensorEntry): TensorEntry => ({
+      ...source,
+      shape: [count, ...source.shape.slice(1)],
+      start: source.start,
+      end: source.start + count * perRow(source),
+    });
+    const { spec, sources, affine } = parameter;
+    const wholes = new Map<TensorEntry, TensorEntry>();
+    const replaced = (source: TensorEntry) => {
+      const own = cut(source);
+      wholes.set(own, source);
+      return own;
+    };
+    if (sources.length > 1) throw new Error(`${spec.name} lies in several tensors and has no rows of its own.`);
+    this.makeRoom((this.bytesOf(parameter) * count) / rows);
+    const part = new Weights();
+    const smaller: PlannedParameter = {
+      spec: { ...spec, shape: [count, ...spec.shape.slice(1)] },
+      sources: [replaced(sources[0]!)],
+      affine: affine && { ...affine, scales: replaced(affine.scales), biases: replaced(affine.biases) },
+    };
+    this.fill(part, smaller, (source) => {
+      const whole = wholes.get(source)!;
+      return spansOf(perRow(whole)).map(({ from, to }) => ({ from: whole.start + from, to: whole.start + to }));
+    });
+    return part;
+  }
+
+  /** Reads a parameter's bytes, whole rows at a time, and puts it into `weights`. */
+  private fill(
+    weights: Weights,
+    parameter: PlannedParameter,
+    spansOf: (source: TensorEntry) => { from: number; to: number }[],
+    options = this.options,
+  ): void {
+    const sink = sinkFor(parameter, this.config, this.dummyHeads, options);
+    for (const source of sourcesOf(parameter)) {
+      const rowBytes = (source.end - source.start) / (source.shape[0] ?? 1);
+      const step = Math.max(1, Math.floor(PIECE_BYTES / rowBytes)) * rowBytes;
+      let offset = 0;
+      for (const { from, to } of spansOf(source)) {
+        for (let at = from; at < to; at += step) {
+          const end = Math.min(to, at + step);
+          sink.add(source, offset, this.readNow(source.file, at, end));
+          offset += end - at;
+        }
+      }
+    }
+    const held = sink.finish();
+    // bf16 values that halves cannot hold.
+    if (!held) return this.fill(weights, parameter, spansOf, { keepHalves: false });
+    if (weights === this) for (const tensor of Object.values(held)) if (tensor instanceof tf.Tensor) tf.keep(tensor);
+    place(weights, parameter.spec, held);
+  }
+
+  /** What the layer of this linear will take besides weights. */
+  private workOf(name: string, rows: number): number {
+    const isVision = name.startsWith('vision_model.');
+    const counts = isVision ? { tokens: 0, tiles: 1, visionRowsAtOnce: rows } : { tokens: rows, tiles: 0, visionRowsAtOnce: 0 };
+    return activationBytes(this.config, { ...counts, scores: tf.getBackend() !== 'webgpu' });
+  }
+
+  private makeRoom(bytes: number): void {
+    const { budgetBytes } = this.offload;
+    const isFull = () => deviceBytes() + this.work + bytes > budgetBytes;
+    if (isFull()) releaseUnused();
+    while (isFull()) {
+      // Of those that stay, the last to come are the last to be wanted again.
+      const key = this.resident.values().next().value ?? [...this.staying].at(-1);
+      if (key === undefined) {
+        throw new NvlmError(
+          'out-of-memory',
+          `A budget of ${Math.round(budgetBytes / 1e6)} MB is too small: ${Math.ceil((deviceBytes() + this.work + bytes) / 1e6)} MB are needed at once.`,
+          'Give a larger --device-budget, or make the prompt shorter.',
+        );
+      }
+      this.drop(key);
+      releaseUnused();
+    }
+  }
+
+  private drop(key: string): void {
+    const held = this.linears.get(key)!;
+    for (const tensor of held.kind === 'affine' ? [held.data, held.scales, held.biases] : [held.data]) tensor.dispose();
+    this.linears.delete(key);
+    this.resident.delete(key);
+    if (this.staying.delete(key)) this.stayingBytes -= this.bytesOf(this.parameter(key));
+  }
+}
