@@ -4,7 +4,7 @@ import { Conversation } from './Conversation.tsx';
 import { ModelBar } from './ModelBar.tsx';
 import { PicturePanel } from './PicturePanel.tsx';
 
-export default function ChatScreen() {
+export function ChatScreen() {
   return (
     <div className={styles.screen}>
       <h1 className="unseen">Chat with an image</h1>

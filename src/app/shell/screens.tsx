@@ -1,9 +1,12 @@
 import { lazy, type ComponentType } from 'react';
+import { ChatScreen } from '../chat/ChatScreen.tsx';
 import type { Screen } from '../router.ts';
 
-/** A script each: the page starts with the code of one screen, and no start-up task has to read them all. */
-const SCRIPTS: Record<Screen, () => Promise<{ default: ComponentType }>> = {
-  chat: () => import('../chat/ChatScreen.tsx'),
+/**
+ * A script each, for no start-up task to read them all. Chat alone comes with the page: most visits begin there, and a
+ * script that is asked for after the workers have started waits for the processor.
+ */
+const SCRIPTS: Record<Exclude<Screen, 'chat'>, () => Promise<{ default: ComponentType }>> = {
   tiles: () => import('../tiles/TilesScreen.tsx'),
   finetune: () => import('../finetune/FinetuneScreen.tsx'),
   models: () => import('../models/ModelsScreen.tsx'),
@@ -11,7 +14,7 @@ const SCRIPTS: Record<Screen, () => Promise<{ default: ComponentType }>> = {
 };
 
 export const SCREEN_VIEWS: Record<Screen, ComponentType> = {
-  chat: lazy(SCRIPTS.chat),
+  chat: ChatScreen,
   tiles: lazy(SCRIPTS.tiles),
   finetune: lazy(SCRIPTS.finetune),
   models: lazy(SCRIPTS.models),
@@ -20,5 +23,5 @@ export const SCREEN_VIEWS: Record<Screen, ComponentType> = {
 
 /** Has the screen's script come ahead of the screen. A failure shows when the screen is opened. */
 export function fetchScreen(screen: Screen): void {
-  SCRIPTS[screen]().catch(() => undefined);
+  if (screen !== 'chat') SCRIPTS[screen]().catch(() => undefined);
 }
