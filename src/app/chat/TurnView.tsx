@@ -89,7 +89,7 @@ function Compared({ turn, base, open }: { turn: Turn; base: BaseAnswer; open: bo
   return (
     <div className={styles.sides}>
       <section aria-label="Answer of the base model">
-        <h3 className={styles.side}>Base</h3>
+        <p className={styles.side}>Base</p>
         {base.answer !== '' && <AnswerText text={base.answer} open={open && atBase} />}
         <ul className={styles.facts}>
           {base.result && turn.expected !== null && (
@@ -103,9 +103,9 @@ function Compared({ turn, base, open }: { turn: Turn; base: BaseAnswer; open: bo
         </ul>
       </section>
       <section aria-label="Answer with adapters">
-        <h3 className={styles.side}>
+        <p className={styles.side}>
           With {adapterWords(turn)} {same && <span className={styles.aside}>(the same)</span>}
-        </h3>
+        </p>
         {turn.answer !== '' && <AnswerText text={turn.answer} open={open} />}
       </section>
     </div>
