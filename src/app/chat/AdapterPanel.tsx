@@ -111,6 +111,7 @@ function Import() {
   const files = useRef<HTMLInputElement>(null);
   const folder = useRef<HTMLInputElement>(null);
   const importAdapter = useApp((state) => state.importAdapter);
+  const count = useApp((state) => state.adapters?.length ?? 0);
   const report = useApp((state) => state.reportAdapterError);
   const [over, setOver] = useState(false);
 
@@ -119,7 +120,7 @@ function Import() {
     try {
       const [first] = picked;
       const inFolder = first!.webkitRelativePath.split('/')[0];
-      const title = inFolder || (picked.length === 1 ? first!.name.replace(/\.zip$/i, '') : 'Imported adapter');
+      const title = inFolder || (picked.length === 1 ? first!.name.replace(/\.zip$/i, '') : `Imported adapter${count > 0 ? ` ${count + 1}` : ''}`);
       await importAdapter(title, await readPickedAdapter(picked));
     } catch (error) {
       report(error);
