@@ -156,6 +156,18 @@ describe('the dataset library', () => {
     expect(report.records).toBeGreaterThan(8);
   });
 
+  it('draws a lesson with pictures held out to measure it', async () => {
+    const { id } = await library.create('Ring');
+    await library.generate(id, { pictures: 3, seed: 1, kinds: [], lesson: 'ring' });
+    const { records, summary } = await library.query(id, ALL);
+    expect(summary.pictures).toBe(6);
+    expect(records.some(({ messages }) => messages[1]!.content === 'ring')).toBe(true);
+    const sides = [true, false].map(
+      (side) => new Set(records.filter(({ heldOut }) => heldOut === side).map(({ image }) => image)),
+    );
+    expect(sides.map(({ size }) => size)).toEqual([3, 3]);
+  });
+
   it('splits every task alike and keeps the records of a picture together', async () => {
     const { id } = await library.create('Desk');
     await library.generate(id, { pictures: 40, seed: 1, kinds: [] });

@@ -210,20 +210,13 @@ export class DatasetLibrary {
     });
   }
 
-  /** Pictures of the world that the nano models know, with questions and answers. */
+  /** Pictures of the world that the nano models know, or of a new thing in it, with questions and answers. */
   async generate(
     id: string,
     request: GenerateRequest,
     { signal, onProgress }: WorkOptions = {},
   ): Promise<ImportReport> {
-    // The glyphs are large, so only now.
-    const { deskDataset } = await import('../desk/data.ts');
-    const { records, pictures } = deskDataset({ count: request.pictures, seed: request.seed });
-    const wanted = new Set(request.kinds);
-    const kindOf = (task: string) => task.slice(0, task.includes(':') ? task.indexOf(':') : undefined);
-    const chosen = records.filter(({ task }) => wanted.size === 0 || wanted.has(kindOf(task)));
-    const used = new Set(chosen.flatMap(({ image }) => image ?? []));
-    const drawn = pictures.filter(({ path }) => used.has(path));
+    const { records: chosen, pictures: drawn } = await plannedPictures(request);
     return this.adding(id, async (sink) => {
       const paths = new Map<string, string>();
       for (const [i, picture] of drawn.entries()) {
@@ -231,7 +224,7 @@ export class DatasetLibrary {
         onProgress?.({ what: 'Drawing pictures', done: i, total: drawn.length, unit: 'records' });
         paths.set(picture.path, await sink.add(await encodePng(picture.draw()), picture.path));
       }
-      const made = chosen.map(({ id: name, task, image, conversations }) => ({
+      const made = chosen.map(({ id: name, task, image, conversations, heldOut }) => ({
         id: name,
         task,
         image: image === undefined ? null : paths.get(image)!,
@@ -239,7 +232,7 @@ export class DatasetLibrary {
           role: from === 'human' ? ('user' as const) : ('assistant' as const),
           content: value,
         })),
-        heldOut: false,
+        heldOut,
       }));
       return { records: made, result: { records: made.length, pictures: paths.size, problems: [], problemCount: 0 } };
     });
@@ -395,6 +388,28 @@ export class DatasetLibrary {
   private writeIndex(entries: IndexEntry[]): Promise<void> {
     return this.folder.write(INDEX, encode(JSON.stringify(entries)));
   }
+}
+
+/** As many as tell the accuracy on a lesson to a few percent. */
+const MOST_HELD_OUT = 40;
+
+/** What is to be drawn. The glyphs are large, so the drawing code comes only now. */
+async function plannedPictures({ pictures: count, seed, kinds, lesson }: GenerateRequest) {
+  if (lesson) {
+    const { teachDataset } = await import('../desk/teach.ts');
+    const set = teachDataset(lesson, { count, seed, heldOut: Math.min(count, MOST_HELD_OUT), replay: 0 });
+    const marked = (records: typeof set.records, heldOut: boolean) => records.map((record) => ({ ...record, heldOut }));
+    return { records: [...marked(set.records, false), ...marked(set.heldOut, true)], pictures: set.pictures };
+  }
+  const { deskDataset } = await import('../desk/data.ts');
+  const { records, pictures } = deskDataset({ count, seed });
+  const kindOf = (task: string) => task.slice(0, task.includes(':') ? task.indexOf(':') : undefined);
+  const chosen = records.filter(({ task }) => kinds.length === 0 || kinds.includes(kindOf(task)));
+  const used = new Set(chosen.flatMap(({ image }) => image ?? []));
+  return {
+    records: chosen.map((record) => ({ ...record, heldOut: false })),
+    pictures: pictures.filter(({ path }) => used.has(path)),
+  };
 }
 
 /** Ids that no record has yet: `a`, `a-2`, `a-3` … */

@@ -103,9 +103,14 @@ export interface RemovedRecord {
   record: DatasetRecord;
 }
 
+/** Something drawn that no nano model knows. */
+export type LessonName = 'ring' | 'due';
+
 export interface GenerateRequest {
   pictures: number;
   seed: number;
-  /** Kinds of picture, and `text`; none = all. */
+  /** Of the world that the nano models know: kinds of picture, and `text`; none = all. Without meaning for a lesson. */
   kinds: string[];
+  /** A new thing to teach; as many pictures again, up to 40, are drawn and held out. */
+  lesson?: LessonName;
 }

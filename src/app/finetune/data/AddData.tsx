@@ -126,7 +126,7 @@ export function AddData({ importing, large }: { importing: Importing; large: boo
       {dialog === 'generate' && (
         <GenerateDialog
           onClose={close}
-          onGenerate={(request) => (close(), void importing.generate('Nano world', request))}
+          onGenerate={(title, request) => (close(), void importing.generate(title, request))}
         />
       )}
       {importing.waiting && (

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import type { GenerateRequest } from '../../../datasets/types.ts';
+import type { GenerateRequest, LessonName } from '../../../datasets/types.ts';
 import { Button } from '../../components/Button.tsx';
 import { Dialog } from '../../components/Dialog.tsx';
 import styles from './dialogs.module.css';
@@ -14,28 +14,54 @@ const KINDS = [
 
 const MOST_PICTURES = 1000;
 
+const LESSONS: Record<LessonName, string> = {
+  ring: 'Example: teach a new word, “ring”',
+  due: 'Example: teach a new field, the amount due',
+};
+
+const TITLES: Record<LessonName, string> = { ring: 'New word: ring', due: 'New field: amount due' };
+
 export function GenerateDialog({
   onClose,
   onGenerate,
 }: {
   onClose(): void;
-  onGenerate(request: GenerateRequest): void;
+  onGenerate(title: string, request: GenerateRequest): void;
 }) {
+  const [lesson, setLesson] = useState<LessonName | 'world'>('ring');
   const [pictures, setPictures] = useState(40);
   const [seed, setSeed] = useState(1);
   const [kinds, setKinds] = useState<string[]>(KINDS.map(([kind]) => kind));
+  const allKinds = kinds.length === KINDS.length;
   return (
     <Dialog title="Draw examples" onClose={onClose}>
       <form
         className={styles.form}
         onSubmit={(event) => {
           event.preventDefault();
-          onGenerate({ pictures, seed, kinds: kinds.length === KINDS.length ? [] : kinds });
+          if (lesson === 'world') onGenerate('Nano world', { pictures, seed, kinds: allKinds ? [] : kinds });
+          else onGenerate(TITLES[lesson], { pictures, seed, kinds: [], lesson });
         }}
       >
+        <label className={styles.field}>
+          <span>What to draw</span>
+          <select
+            aria-label="What to draw"
+            value={lesson}
+            onChange={(event) => setLesson(event.target.value as LessonName | 'world')}
+          >
+            {Object.entries(LESSONS).map(([name, words]) => (
+              <option key={name} value={name}>
+                {words}
+              </option>
+            ))}
+            <option value="world">What the nano models know already</option>
+          </select>
+        </label>
         <p className={styles.hint}>
-          Pictures of the world that the nano models know, five questions each: to try training, and to blend in with
-          your own data so that a model keeps what it can do.
+          {lesson === 'world'
+            ? 'Five questions a picture: to try training, and to blend in with your own data so that a model keeps what it can do.'
+            : 'Something that no nano model knows, with questions and answers. As many pictures again, up to 40, are held out to measure what was learnt.'}
         </p>
         <div className={styles.pair}>
           <label className={styles.field}>
@@ -61,22 +87,24 @@ export function GenerateDialog({
             />
           </label>
         </div>
-        <fieldset className={styles.checks}>
-          <legend>Kinds</legend>
-          {KINDS.map(([kind, name]) => (
-            <label key={kind}>
-              <input
-                type="checkbox"
-                checked={kinds.includes(kind)}
-                onChange={(event) =>
-                  setKinds(event.target.checked ? [...kinds, kind] : kinds.filter((one) => one !== kind))
-                }
-              />
-              {name}
-            </label>
-          ))}
-        </fieldset>
-        <Button type="submit" variant="primary" icon="pencil" disabled={kinds.length === 0}>
+        {lesson === 'world' && (
+          <fieldset className={styles.checks}>
+            <legend>Kinds</legend>
+            {KINDS.map(([kind, name]) => (
+              <label key={kind}>
+                <input
+                  type="checkbox"
+                  checked={kinds.includes(kind)}
+                  onChange={(event) =>
+                    setKinds(event.target.checked ? [...kinds, kind] : kinds.filter((one) => one !== kind))
+                  }
+                />
+                {name}
+              </label>
+            ))}
+          </fieldset>
+        )}
+        <Button type="submit" variant="primary" icon="pencil" disabled={lesson === 'world' && kinds.length === 0}>
           Draw
         </Button>
       </form>
