@@ -19,6 +19,7 @@ import { storedFiles } from '../../../src/weights/stored-files.ts';
 import { streamTensors } from '../../../src/weights/stream.ts';
 import { digestOf } from '../../support/digest.ts';
 import { answerChats, forwardErrors, type GoldenChat, type GoldenError } from '../../goldens/check.ts';
+import { trainingJobs } from './training-jobs.ts';
 
 /** Small beside the golden models, which are some hundred kilobytes. */
 const STORE_CHUNK_BYTES = 40_000;
@@ -45,6 +46,8 @@ export interface CheckpointLoad {
 
 /** What a spec can have done in the page or in a worker; arguments and answers are plain data. */
 export const jobs = {
+  ...trainingJobs,
+
   /** Multiplies on the device and reads back: its description and the distinct values of the product (50). */
   async multiply(choice: BackendChoice): Promise<{ info: DeviceInfo; values: number[] }> {
     const device = await openDevice(choice, browserPlatform());
