@@ -42,11 +42,12 @@ module.exports = {
       severity: 'error',
       comment:
         'The page knows the engine and the data it speaks of as types only, for they live in a worker. It runs itself: the ' +
-        'errors and the JSON form of an inspection, which it shares with the command line.',
+        'errors and the JSON form of an inspection and the addresses of models, which it ' +
+        'shares with the command line.',
       from: { path: room('app'), pathNot: '\\.test\\.tsx?$' },
       to: {
         path: '^(src|workers)/',
-        pathNot: [room('app'), '^src/errors\\.ts$', '^src/engine/inspection-json\\.ts$', '^workers/(engine|pictures)\\.worker\\.ts$'],
+        pathNot: [room('app'), '^src/errors\\.ts$', '^src/engine/(inspection-json|model-address)\\.ts$', '^workers/(engine|pictures)\\.worker\\.ts$'],
         dependencyTypesNot: ['type-only'],
       },
     },

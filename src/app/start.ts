@@ -25,20 +25,20 @@ export function startApp(store: AppStore, pictures: Pictures): void {
 }
 
 async function openFirst(store: AppStore, params: RouteParams): Promise<void> {
-  const { openDevice, selectModel } = store.getState();
+  const { openDevice, openModel } = store.getState();
   store.setState({ selectedModel: modelOf(params), comparing: params.compare === '1' });
   if (params.adapters) store.getState().chooseAdapters(parseAdapters(params.adapters));
   const backend = backendOf(params);
   const opened = openDevice(backend);
   // The engine takes one after the other; only a device that may not exist here has to be waited for.
   if (backend !== 'auto') await opened;
-  await selectModel(modelOf(params));
+  await openModel(modelOf(params));
 }
 
 /** What a followed link or a typed address asks for; it leaves alone what it does not mention. */
 function followAddress(store: AppStore, params: RouteParams, showExample: (id: string) => void): void {
-  const { selectedModel, backendChoice, switchingTo, selectModel, openDevice } = store.getState();
-  if (params.model && modelOf(params) !== selectedModel) void selectModel(modelOf(params));
+  const { selectedModel, backendChoice, switchingTo, openModel, openDevice } = store.getState();
+  if (params.model && modelOf(params) !== selectedModel) void openModel(modelOf(params));
   if (params.backend && backendOf(params) !== backendChoice && switchingTo === null) void openDevice(backendOf(params));
   const { chosenAdapters, chooseAdapters, setComparing } = store.getState();
   if (params.adapters && params.adapters !== formatAdapters(chosenAdapters)) chooseAdapters(parseAdapters(params.adapters));

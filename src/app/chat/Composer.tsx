@@ -6,6 +6,7 @@ import { isOpen } from '../state/chat-slice.ts';
 import { useApp, useSharedImage } from '../state/hooks.ts';
 import styles from './Composer.module.css';
 import { SettingsPanel } from './SettingsPanel.tsx';
+import { useModelKind } from './use-model-kind.ts';
 import { suggestionsFor } from './suggestions.ts';
 
 export function Composer() {
@@ -17,6 +18,7 @@ export function Composer() {
   const ask = useApp((state) => state.ask);
   const stopAnswer = useApp((state) => state.stopAnswer);
   const image = useSharedImage();
+  const kind = useModelKind();
   const [settingsOpen, setSettingsOpen] = useState(false);
   const field = useRef<HTMLTextAreaElement>(null);
   const settingsId = useId();
@@ -27,6 +29,7 @@ export function Composer() {
       ? suggestionsFor(
           image,
           turns.map((turn) => turn.question),
+          kind,
         )
       : [];
 
@@ -80,7 +83,7 @@ export function Composer() {
           rows={Math.min(6, draft.split('\n').length)}
           value={draft}
           aria-label="Your question"
-          placeholder={image ? 'Ask about the picture' : 'Ask something'}
+          placeholder={image && kind.takesPictures ? 'Ask about the picture' : 'Ask something'}
           enterKeyHint="send"
           onChange={(event) => setDraft(event.target.value)}
           onKeyDown={onKeyDown}

@@ -3,6 +3,7 @@ import { useApp, useSharedImage } from '../state/hooks.ts';
 import styles from './Conversation.module.css';
 import { ModelNote } from './ModelNote.tsx';
 import { suggestionsFor } from './suggestions.ts';
+import { useModelKind } from './use-model-kind.ts';
 import { TurnView } from './TurnView.tsx';
 
 export function Conversation() {
@@ -49,13 +50,14 @@ export function Conversation() {
 function Welcome() {
   const image = useSharedImage();
   const ask = useApp((state) => state.ask);
+  const kind = useModelKind();
   const starting = useApp((state) => state.image === null && state.imageError === null);
   return (
     <div className={styles.welcome}>
-      <h2>{image || starting ? 'Ask about the picture' : 'Ask something, or show a picture'}</h2>
+      <h2>{!kind.takesPictures ? 'Ask something' : image || starting ? 'Ask about the picture' : 'Ask something, or show a picture'}</h2>
       <p>The model runs in this tab. Nothing is installed, nothing leaves this machine.</p>
       <ul className={styles.cards} aria-label="Suggested questions">
-        {(starting ? [] : suggestionsFor(image)).map((question) => (
+        {(starting ? [] : suggestionsFor(image, [], kind)).map((question) => (
           <li key={question}>
             <button type="button" onClick={() => void ask(question)}>
               {question}

@@ -1,14 +1,26 @@
+import { isBundledId, titleOf } from '../state/model-slice.ts';
 import { useApp } from '../state/hooks.ts';
 import styles from './ModelNote.module.css';
 
-/** What the nano models can do and what not, before anybody finds out the hard way. */
+/** What the model can do and what not, before anybody finds out the hard way. */
 export function ModelNote() {
   const selected = useApp((state) => state.selectedModel);
-  const note = useApp((state) => state.models?.find((model) => model.id === state.selectedModel)?.note);
+  const entry = useApp((state) => state.models?.find((model) => model.id === state.selectedModel));
+  if (!isBundledId(selected)) {
+    return (
+      <div className={styles.note}>
+        <p>
+          <strong>{titleOf(selected)} is a model of your own.</strong> What it can do is for its publisher to say. The
+          pictures and notes drawn here were made for the bundled models.
+        </p>
+        {entry?.takesPictures === false && <p>It is a text model: questions go to it without the picture.</p>}
+      </div>
+    );
+  }
   return (
     <div className={styles.note}>
       <p>
-        <strong>{selected} is very small.</strong> {note}
+        <strong>{selected} is very small.</strong> {entry?.note}
       </p>
       <p>
         It knows one drawn world: capital letters, digits and the point, one a 28-pixel cell, six shapes in six colours,

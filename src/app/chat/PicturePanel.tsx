@@ -1,3 +1,4 @@
+import { useId } from 'react';
 import { Problem } from '../components/Notice.tsx';
 import { Segmented } from '../components/Segmented.tsx';
 import { plural } from '../format.ts';
@@ -8,6 +9,7 @@ import { ComposePicture } from './ComposePicture.tsx';
 import { ExampleGallery } from './ExampleGallery.tsx';
 import styles from './PicturePanel.module.css';
 import { PictureSources } from './PictureSources.tsx';
+import { useModelKind } from './use-model-kind.ts';
 import { useObjectUrl } from './use-object-url.ts';
 
 export function PicturePanel() {
@@ -17,23 +19,37 @@ export function PicturePanel() {
   const dismiss = useApp((state) => state.dismissImageError);
   const shelf = useApp((state) => state.shelf);
   const setShelf = useApp((state) => state.setShelf);
+  const { takesPictures } = useModelKind();
+  const words = useId();
   return (
     <div className={styles.panel}>
       <Preview image={image} pending={pending} />
+      {!takesPictures && (
+        <p id={words} className={styles.blind}>
+          The model in use is a text model: it takes no pictures, and questions go to it without this one.
+        </p>
+      )}
       {error && <Problem error={error} onDismiss={dismiss} />}
-      <PictureSources />
-      <div className={styles.shelf}>
-        <Segmented
-          legend="More pictures"
-          value={shelf}
-          options={[
-            { value: 'examples', label: 'Examples' },
-            { value: 'own', label: 'Type your own' },
-          ]}
-          onChange={setShelf}
-        />
-        {shelf === 'examples' ? <ExampleGallery /> : <ComposePicture />}
-      </div>
+      <fieldset
+        className={styles.sources}
+        disabled={!takesPictures}
+        aria-label="Choose a picture"
+        aria-describedby={takesPictures ? undefined : words}
+      >
+        <PictureSources />
+        <div className={styles.shelf}>
+          <Segmented
+            legend="More pictures"
+            value={shelf}
+            options={[
+              { value: 'examples', label: 'Examples' },
+              { value: 'own', label: 'Type your own' },
+            ]}
+            onChange={setShelf}
+          />
+          {shelf === 'examples' ? <ExampleGallery /> : <ComposePicture />}
+        </div>
+      </fieldset>
     </div>
   );
 }

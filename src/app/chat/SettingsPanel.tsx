@@ -1,6 +1,7 @@
 import { useId, type ReactNode } from 'react';
 import { Button } from '../components/Button.tsx';
 import { useApp } from '../state/hooks.ts';
+import { isBundledId } from '../state/model-slice.ts';
 import { SETTING_BOUNDS, type ChatSettings } from '../state/settings-slice.ts';
 import styles from './SettingsPanel.module.css';
 
@@ -11,6 +12,7 @@ export function SettingsPanel() {
   const settings = useApp((state) => state.chatSettings);
   const change = useApp((state) => state.changeChatSettings);
   const reset = useApp((state) => state.resetChatSettings);
+  const bundled = useApp((state) => isBundledId(state.selectedModel));
   const greedy = settings.temperature === 0;
   const range = (name: RangeName, label: string, words: (value: number) => string, disabled = false) => (
     <Range name={name} label={label} value={settings[name]} words={words} disabled={disabled} onChange={change} />
@@ -22,8 +24,12 @@ export function SettingsPanel() {
       {range('maxNewTokens', 'Longest answer', (value) => `${value} tokens`)}
       <Check
         label="Send earlier turns along"
-        hint="nano was never shown a second turn: it answers best when each question stands alone."
-        checked={settings.remember}
+        hint={
+          bundled
+            ? 'nano was never shown a second turn: it answers best when each question stands alone.'
+            : 'Without them each question stands alone.'
+        }
+        checked={settings.remember ?? !bundled}
         onChange={(remember) => change({ remember })}
       />
       <details className={styles.more}>

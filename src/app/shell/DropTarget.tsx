@@ -1,13 +1,16 @@
 import { useEffect, useState } from 'react';
 import { Icon } from '../components/Icon.tsx';
 import { NvlmError } from '../../errors.ts';
+import { fromDrop, holdsModel } from '../models/picked-files.ts';
+import { navigate } from '../router.ts';
 import { useApp } from '../state/hooks.ts';
 import styles from './DropTarget.module.css';
 
-/** The whole page takes pictures: dropped files and pasted ones, on every screen. */
+/** The whole page takes pictures, dropped and pasted, and model folders, on every screen. */
 export function DropTarget() {
   const offerFile = useApp((state) => state.offerFile);
   const reportImageError = useApp((state) => state.reportImageError);
+  const planModel = useApp((state) => state.planModel);
   const [over, setOver] = useState(false);
 
   useEffect(() => {
@@ -24,6 +27,12 @@ export function DropTarget() {
       },
       drop(event: DragEvent) {
         setOver(false);
+        if (holdsModel(event.dataTransfer)) {
+          event.preventDefault();
+          navigate('models');
+          void fromDrop(event.dataTransfer!).then((source) => source && planModel(source));
+          return;
+        }
         const file = firstPicture(event.dataTransfer?.files);
         const link = holds(event, 'text/uri-list');
         if (!file && !link) return;
@@ -43,14 +52,14 @@ export function DropTarget() {
       for (const [name, listener] of Object.entries(listeners))
         window.removeEventListener(name, listener as EventListener);
     };
-  }, [offerFile, reportImageError]);
+  }, [offerFile, planModel, reportImageError]);
 
   if (!over) return null;
   return (
     <div className={styles.veil}>
       <p>
         <Icon name="image" size={28} />
-        Drop the picture anywhere
+        Drop a picture or a model folder anywhere
       </p>
     </div>
   );

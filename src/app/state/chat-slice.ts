@@ -4,7 +4,7 @@ import { toPlainError, type PlainError } from '../../errors.ts';
 import type { Architecture, ChatMessage } from '../../text/types.ts';
 import { activeAdapters } from './adapter-slice.ts';
 import type { SliceTools } from './app-state.ts';
-import { toSampling } from './settings-slice.ts';
+import { sendsEarlierTurns, toSampling } from './settings-slice.ts';
 
 export type TurnStage = { stage: 'model' } | Omit<Extract<ChatEvent, { type: 'stage' }>, 'type'>;
 
@@ -105,8 +105,8 @@ export function createChatSlice({ set, get, engine, now }: SliceTools): ChatSlic
       const titleOf = (adapter: string) => get().adapters?.find((one) => one.id === adapter)?.title ?? adapter;
       change(id, { adapters: adapters.map((use) => ({ ...use, title: titleOf(use.id) })) });
       const request = {
-        messages: messagesFor(get().turns, id, chatSettings.remember),
-        image: image?.bytes ?? null,
+        messages: messagesFor(get().turns, id, sendsEarlierTurns(chatSettings, model.entry)),
+        image: model.entry.takesPictures ? (image?.bytes ?? null) : null,
         sampling,
         maxNewTokens: chatSettings.maxNewTokens,
       };

@@ -127,7 +127,7 @@ const NANO_TILING = { tileSize: 112, maxTiles: 6 };
 
 /** Not asked for by the model's name: the engine would read files that a load may just be writing. */
 function tilingOf(model: LoadedModel | null): { tileSize: number; maxTiles: number } {
-  return model ? { tileSize: model.tileSize, maxTiles: model.maxTiles } : NANO_TILING;
+  return model?.entry.takesPictures ? { tileSize: model.tileSize, maxTiles: model.maxTiles } : NANO_TILING;
 }
 
 /** By the signature: names and declared types lie. */

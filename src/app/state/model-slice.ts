@@ -1,8 +1,21 @@
-import type { LoadedModel, LoadProgress, ModelEntry } from '../../engine/api.ts';
+import type { LoadedModel, LoadProgress, LoadSettings, MemoryPlan, ModelEntry, ModelSource } from '../../engine/api.ts';
+import { modelAddress, modelTitle, parseModelAddress } from '../../engine/model-address.ts';
 import { cancelled, NvlmError, toPlainError, type PlainError } from '../../errors.ts';
 import type { SliceTools } from './app-state.ts';
 
 export const DEFAULT_MODEL = 'nano-d';
+
+/** A model that somebody looks at before its weights are fetched. */
+export interface Candidate {
+  id: string;
+  title: string;
+  source: ModelSource;
+  settings: LoadSettings;
+  /** The plan for these settings, or for those before while a new one is being made. */
+  plan: MemoryPlan | null;
+  planning: boolean;
+  error: PlainError | null;
+}
 
 export interface ModelSlice {
   /** null until the engine has answered. */
@@ -13,8 +26,20 @@ export interface ModelSlice {
   loading: { id: string; progress: LoadProgress | null } | null;
   modelError: { id: string; error: PlainError } | null;
   refreshModels(): Promise<void>;
-  /** Selects and loads; a load of another model is cancelled. Never rejects: see `modelError`. */
-  selectModel(id: string): Promise<void>;
+  candidate: Candidate | null;
+  /** Whether a token for the hub was given; the token itself is the engine's. */
+  hubToken: boolean;
+  /**
+   * Selects and loads; a load of another model is cancelled. Never rejects: see `modelError`.
+   * @param settings default: as it was loaded last
+   */
+  selectModel(id: string, settings?: LoadSettings): Promise<void>;
+  /** What a link does: selects, and loads what is here already. Anything else is planned first and waits. */
+  openModel(id: string): Promise<void>;
+  /** Plans a model with these settings; its weights are not touched. Never rejects: see `candidate.error`. */
+  planModel(source: ModelSource, settings?: LoadSettings): Promise<void>;
+  dropCandidate(): void;
+  setHubToken(token: string | null): Promise<void>;
   /** The selected model, loaded. Rejects with why it cannot be had. */
   ensureModel(): Promise<LoadedModel>;
   cancelLoad(): void;
@@ -25,6 +50,9 @@ export interface ModelSlice {
 }
 
 export function createModelSlice({ set, get, engine }: SliceTools): ModelSlice {
+  /** Models that the visitor has asked to load in this session, and how. */
+  const wanted = new Map<string, { source: ModelSource; settings: LoadSettings }>();
+  let planning: AbortController | null = null;
   let load: { id: string; controller: AbortController; done: Promise<LoadedModel> } | null = null;
 
   function startLoad(id: string): Promise<LoadedModel> {
@@ -41,14 +69,16 @@ export function createModelSlice({ set, get, engine }: SliceTools): ModelSlice {
       before?.controller.abort();
       await before?.done.catch(() => undefined);
       try {
-        const entry = await findEntry(id);
-        const model = await engine.load(entry.source, {
+        const { source, settings } = await resolve(id);
+        const model = await engine.load(source, {
+          ...settings,
           signal: controller.signal,
           onProgress: (progress) => {
             if (load === mine) set({ loading: { id, progress } });
           },
         });
         set({ loadedModel: model });
+        if (get().candidate?.id === id) set({ candidate: null });
         return model;
       } catch (error) {
         const plain = toPlainError(error);
@@ -74,17 +104,33 @@ export function createModelSlice({ set, get, engine }: SliceTools): ModelSlice {
       set({ loadedModel: null });
   }
 
-  async function findEntry(id: string): Promise<ModelEntry> {
+  async function entryOf(id: string): Promise<ModelEntry | undefined> {
     if (get().models === null) set({ models: await engine.models() });
-    const entry = get().models?.find((model) => model.id === id);
-    if (!entry) throw new NvlmError('not-found', `There is no model “${id}”.`, 'Choose one on the Models screen.');
-    return entry;
+    return get().models?.find((model) => model.id === id);
+  }
+
+  /** @throws NvlmError `not-found`; `usage` for a model whose download nobody has agreed to */
+  async function resolve(id: string): Promise<{ source: ModelSource; settings: LoadSettings }> {
+    const entry = await entryOf(id);
+    const asked = wanted.get(id);
+    if (asked) return asked;
+    if (entry && isHere(entry)) return { source: entry.source, settings: entry.settings ?? {} };
+    if (entry || parseModelAddress(id)) {
+      const title = entry?.title ?? titleOf(id);
+      throw new NvlmError('usage', `${title} has not been downloaded yet.`, 'Look at its plan and press Load.');
+    }
+    if (id.startsWith('files:')) {
+      throw new NvlmError('not-found', `The folder ${titleOf(id)} is not open any more.`, 'Choose it again on the Models screen.');
+    }
+    throw new NvlmError('not-found', `There is no model “${id}”.`, 'Choose one on the Models screen.');
   }
 
   return {
     models: null,
     selectedModel: DEFAULT_MODEL,
     loadedModel: null,
+    candidate: null,
+    hubToken: false,
     loading: null,
     modelError: null,
     async refreshModels() {
@@ -94,7 +140,13 @@ export function createModelSlice({ set, get, engine }: SliceTools): ModelSlice {
         get().noticeLoss(toPlainError(error));
       }
     },
-    async selectModel(id) {
+    async selectModel(id, settings) {
+      const { candidate } = get();
+      const entry = get().models?.find((model) => model.id === id);
+      const source = candidate?.id === id ? candidate.source : (wanted.get(id)?.source ?? entry?.source ?? parseModelAddress(id));
+      if (source) wanted.set(id, { source, settings: settings ?? wanted.get(id)?.settings ?? entry?.settings ?? {} });
+      // Other settings are another load.
+      if (settings && get().loadedModel?.entry.id === id) await get().unloadModel();
       if (id !== get().selectedModel) get().stopAnswer();
       set({ selectedModel: id });
       try {
@@ -104,6 +156,43 @@ export function createModelSlice({ set, get, engine }: SliceTools): ModelSlice {
         const { loadedModel } = get();
         if (loadedModel && get().selectedModel === id) set({ selectedModel: loadedModel.entry.id });
       }
+    },
+    async openModel(id) {
+      // Most links lead to a bundled model; nothing is asked for those.
+      const source = parseModelAddress(id);
+      const entry = source ? await entryOf(id).catch(() => undefined) : undefined;
+      if (!source || wanted.has(id) || (entry && isHere(entry))) return get().selectModel(id);
+      if (id !== get().selectedModel) get().stopAnswer();
+      set({ selectedModel: id, modelError: null });
+      await get().planModel(source, entry?.settings ?? {});
+    },
+    async planModel(source, settings = {}) {
+      planning?.abort();
+      const { signal } = (planning = new AbortController());
+      const id = modelAddress(source);
+      const before = get().candidate;
+      const plan = before?.id === id ? before.plan : null;
+      const begun: Candidate = { id, title: modelTitle(source), source, settings, plan, planning: true, error: null };
+      set({ candidate: begun });
+      try {
+        const made = await engine.plan(source, { ...settings, signal });
+        if (!signal.aborted) set({ candidate: { ...begun, plan: made, planning: false } });
+      } catch (error) {
+        if (signal.aborted) return;
+        const plain = toPlainError(error);
+        set({ candidate: { ...begun, plan: null, planning: false, error: plain } });
+        get().noticeLoss(plain);
+      }
+    },
+    dropCandidate() {
+      planning?.abort();
+      set({ candidate: null });
+    },
+    async setHubToken(token) {
+      await engine.useHubToken(token);
+      set({ hubToken: token !== null });
+      const { candidate } = get();
+      if (candidate?.error) await get().planModel(candidate.source, candidate.settings);
     },
     async ensureModel() {
       const { selectedModel, loadedModel } = get();
@@ -129,6 +218,8 @@ export function createModelSlice({ set, get, engine }: SliceTools): ModelSlice {
     async deleteStoredModel(id) {
       try {
         await engine.deleteStored(id);
+        // The next load is a download again, to be agreed to.
+        wanted.delete(id);
         set({ modelError: null });
       } catch (error) {
         set({ modelError: { id, error: toPlainError(error) } });
@@ -141,4 +232,20 @@ export function createModelSlice({ set, get, engine }: SliceTools): ModelSlice {
       set({ loadedModel: null, loading: null });
     },
   };
+}
+
+/** Bundled ids are bare names; all others say where the model comes from. */
+export function isBundledId(id: string): boolean {
+  return !id.includes(':');
+}
+
+/** Loading it downloads nothing, or what comes with the page. */
+function isHere({ source, storedBytes, bytes, loaded }: ModelEntry): boolean {
+  return source.kind !== 'hub' && source.kind !== 'url' ? true : loaded || storedBytes >= bytes;
+}
+
+/** What a model is called before, or without, an entry. */
+export function titleOf(id: string): string {
+  const source = parseModelAddress(id);
+  return source ? modelTitle(source) : id.replace(/^files:/, '');
 }

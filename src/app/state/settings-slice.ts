@@ -1,4 +1,4 @@
-import type { Sampling } from '../../engine/api.ts';
+import type { ModelEntry, Sampling } from '../../engine/api.ts';
 import type { SliceTools } from './app-state.ts';
 
 export type Theme = 'system' | 'light' | 'dark';
@@ -8,11 +8,11 @@ export interface ChatSettings extends Required<Omit<Sampling, 'seed'>> {
   maxNewTokens: number;
   /** null: another one for every answer */
   seed: number | null;
-  /** Send the earlier turns along with a question. */
-  remember: boolean;
+  /** Send the earlier turns along with a question; null: as the model is used to. */
+  remember: boolean | null;
 }
 
-/** Greedy, as the models are measured. Earlier turns stay out because nano has never been shown a second one. */
+/** Greedy, as the models are measured. */
 export const DEFAULT_SETTINGS: ChatSettings = {
   temperature: 0,
   topK: 0,
@@ -20,12 +20,12 @@ export const DEFAULT_SETTINGS: ChatSettings = {
   repetitionPenalty: 1,
   seed: null,
   maxNewTokens: 96,
-  remember: false,
+  remember: null,
 };
 
 export const SETTING_BOUNDS = {
   temperature: { min: 0, max: 2, step: 0.05 },
-  maxNewTokens: { min: 8, max: 256, step: 8 },
+  maxNewTokens: { min: 8, max: 1024, step: 8 },
   topK: { min: 0, max: 100, step: 1 },
   topP: { min: 0.05, max: 1, step: 0.05 },
   repetitionPenalty: { min: 1, max: 2, step: 0.05 },
@@ -72,6 +72,11 @@ export function toSampling(settings: ChatSettings, randomSeed: () => number = dr
   };
 }
 
+/** nano has never been shown a second turn; other chat models expect the whole conversation. */
+export function sendsEarlierTurns({ remember }: ChatSettings, { source }: Pick<ModelEntry, 'source'>): boolean {
+  return remember ?? source.kind !== 'bundled';
+}
+
 function drawSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0]! >>> 1;
 }
@@ -84,7 +89,7 @@ function isTheme(value: unknown): value is Theme {
 function isPartialSettings(value: unknown): value is Partial<ChatSettings> {
   if (typeof value !== 'object' || value === null) return false;
   return Object.entries(value).every(([name, entry]) => {
-    if (name === 'remember') return typeof entry === 'boolean';
+    if (name === 'remember') return typeof entry === 'boolean' || entry === null;
     if (name === 'seed' && entry === null) return true;
     const bounds = Object.hasOwn(SETTING_BOUNDS, name) ? SETTING_BOUNDS[name as keyof typeof SETTING_BOUNDS] : null;
     return bounds !== null && typeof entry === 'number' && entry >= bounds.min && entry <= bounds.max;

@@ -2,6 +2,8 @@ import { useEffect, useId, useState } from 'react';
 import type { PlainError } from '../../errors.ts';
 import { Problem } from '../components/Notice.tsx';
 import { Segmented } from '../components/Segmented.tsx';
+import { useApp } from '../state/hooks.ts';
+import { isBundledId, titleOf } from '../state/model-slice.ts';
 import styles from './Controls.module.css';
 import {
   GEOMETRIES,
@@ -14,7 +16,7 @@ import {
 } from './settings.ts';
 import type { TagFormat } from '../../tiling/types.ts';
 
-const GEOMETRY_TITLES: Record<GeometryId, string> = {
+const GEOMETRY_TITLES: Record<string, string> = {
   'nvlm-1.0-72b': 'NVLM-1.0 72B',
   'nano-d': 'nano-d',
   'nano-x': 'nano-x',
@@ -40,6 +42,8 @@ interface Props {
 
 export function Controls({ settings, effective, error, onChange }: Props) {
   const id = useId();
+  const models = useApp((state) => state.models);
+  const own = (models ?? []).filter((model) => !isBundledId(model.id) && model.takesPictures).map((model) => model.id);
   const maxTiles = settings.maxTiles ?? effective.maxTiles;
   const tagFormat = settings.tagFormat ?? effective.tagFormat;
   const hasTokenizer = settings.geometry !== 'nvlm-1.0-72b';
@@ -53,9 +57,9 @@ export function Controls({ settings, effective, error, onChange }: Props) {
           // Another shape brings its own tile size; one that was chosen for the last would make no sense in it.
           onChange={(event) => onChange({ geometry: event.target.value as GeometryId, tileSize: null })}
         >
-          {GEOMETRIES.map((name) => (
+          {[...new Set<GeometryId>([...GEOMETRIES, ...own, settings.geometry])].map((name) => (
             <option key={name} value={name}>
-              {GEOMETRY_TITLES[name]}
+              {GEOMETRY_TITLES[name] ?? titleOf(name)}
             </option>
           ))}
         </select>

@@ -1,5 +1,6 @@
 import type { InspectRequest } from '../../engine/api.ts';
 import type { TagFormat } from '../../tiling/types.ts';
+import { parseModelAddress } from '../../engine/model-address.ts';
 import type { RouteParams } from '../router.ts';
 
 /** How far the picture is pulled apart: 0 its own proportions, 1 squashed onto the canvas, 2 cut into tiles. */
@@ -8,7 +9,8 @@ export type ViewStop = (typeof VIEW_STOPS)[number];
 
 export const TAG_FORMATS = ['1d', '2d-grid', '2d-bbox', 'none'] as const satisfies readonly TagFormat[];
 export const GEOMETRIES = ['nvlm-1.0-72b', 'nano-d', 'nano-x', 'nano-h'] as const;
-export type GeometryId = (typeof GEOMETRIES)[number];
+/** One of these, or the address of a model of the visitor's own. */
+export type GeometryId = (typeof GEOMETRIES)[number] | (string & {});
 
 export const TILE_SIZE_STEP = 28;
 /** Largest side offered here: 12 such tiles are 29 MB of pixels to move and to draw. */
@@ -37,7 +39,7 @@ export const DEFAULT_SETTINGS: TilesSettings = {
 /** Reads the address; whatever is not a setting that the controls could make is left at its default. */
 export function settingsFromParams(params: RouteParams): TilesSettings {
   return {
-    geometry: oneOf(GEOMETRIES, params.geometry) ?? DEFAULT_SETTINGS.geometry,
+    geometry: oneOf(GEOMETRIES, params.geometry) ?? ownModel(params.geometry) ?? DEFAULT_SETTINGS.geometry,
     maxTiles: wholeNumber(params.max, 1, 12),
     tileSize: tileSizeFrom(params.size ?? ''),
     tagFormat: oneOf(TAG_FORMATS, params.tags),
@@ -71,6 +73,11 @@ export function toInspectRequest(image: Uint8Array, settings: Omit<TilesSettings
   if (settings.tagFormat !== null) request.tagFormat = settings.tagFormat;
   if (settings.prompt) request.prompt = settings.prompt;
   return request;
+}
+
+/** Files that were dropped have no address that leads back to them, but are known for as long as the tab lives. */
+function ownModel(id: string | undefined): string | null {
+  return id !== undefined && (id.startsWith('files:') || parseModelAddress(id) !== null) ? id : null;
 }
 
 function oneOf<T extends string>(allowed: readonly T[], value: string | undefined): T | null {
