@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { goldenFolder } from '../goldens/golden-files.ts';
-import { fakeHub, goldenModel } from './fake-hub.ts';
+import { fakeHub, goldenModel, goldenTextModel } from './fake-hub.ts';
 import { expect, test } from './fixtures.ts';
 
 interface GoldenChat {
@@ -40,9 +40,9 @@ test('a hub model is found, planned before its weights, loaded, asked, kept with
   await expect(plan).toContainText('Fits');
   await expect(plan).toContainText(/Downloads 1.2 MB once/);
   expect(hub.weightBytes, 'weights before Load').toBe(0);
-  await plan.getByLabel('Weights').selectOption('8 bits');
+  await plan.getByLabel('Precision').selectOption('8 bits');
   await expect(plan.getByLabel('Group')).toHaveValue('64');
-  await plan.getByLabel('Weights').selectOption('as published');
+  await plan.getByLabel('Precision').selectOption('as published');
   await expect(plan).not.toHaveAttribute('aria-busy', 'true');
   const { violations } = await new AxeBuilder({ page }).analyze();
   expect(violations).toEqual([]);
@@ -83,9 +83,9 @@ test('a link to a model that is not here plans it and waits; a cancelled downloa
   await expect(plan).toContainText('Fits');
   expect(hub.weightBytes).toBe(0);
   await plan.getByRole('button', { name: 'Load' }).click();
-  await expect(plan.getByRole('progressbar')).toBeVisible();
-  await plan.getByRole('button', { name: 'Cancel' }).click();
-  await expect(plan.getByRole('progressbar')).toHaveCount(0);
+  await expect(page.getByRole('progressbar')).toBeVisible();
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await expect(page.getByRole('progressbar')).toHaveCount(0);
   release();
   await plan.getByRole('button', { name: /^Load/ }).click();
   await expect(plan).toHaveCount(0);
@@ -117,7 +117,7 @@ test('a gated model says how to get it; the token goes to the hub and nowhere el
 });
 
 test('chosen files load, a text model takes no pictures, and what does not fit together is refused at once', async ({ page }) => {
-  const files = await goldenModel('text/qwen2', 'nvlm-d');
+  const files = await goldenTextModel('nvlm-d');
   const chosen = [...files].map(([name, buffer]) => ({ name, mimeType: '', buffer }));
   await page.goto('#/models');
   await page.getByLabel('Choose files').setInputFiles(chosen);
@@ -128,7 +128,7 @@ test('chosen files load, a text model takes no pictures, and what does not fit t
   await expect(page.getByRole('article', { name: 'your files', exact: true })).toContainText('loaded');
   await page.getByRole('link', { name: 'Chat' }).click();
   await expect(page.getByText('it takes no pictures, and questions go to it without this one')).toBeVisible();
-  await expect(page.getByRole('group', { name: 'Choose a picture' })).toBeDisabled();
+  await expect(page.getByRole('radio', { name: 'Type your own' })).toBeDisabled();
   await page.getByLabel('Your question').fill('Hello');
   await page.getByRole('button', { name: 'Send' }).click();
   await expect(page.getByRole('article').last()).toContainText('tokens/s');

@@ -27,18 +27,35 @@ const CORS = {
   'Access-Control-Expose-Headers': 'ETag, Link, Content-Range, Accept-Ranges, X-Linked-Etag, X-Error-Code',
 };
 
-/** The files of a golden checkpoint that make a model; `tokenizerOf` lends one to those that have none. */
-export async function goldenModel(name: string, tokenizerOf = name): Promise<Files> {
-  const files: Files = new Map();
-  for (const [folder, pattern] of [
-    [goldenFolder(name), /^(config|generation_config)\.json$|^model.*\.safetensors/],
-    [goldenFolder(tokenizerOf), /^tokenizer/],
-  ] as const) {
-    for (const path of (await readdir(folder)).filter((file) => pattern.test(file))) {
-      files.set(path, await readFile(join(folder, path)));
-    }
+/** The files of a golden checkpoint that make a model. */
+export async function goldenModel(name: string): Promise<Files> {
+  const folder = goldenFolder(name);
+  const names = (await readdir(folder)).filter((file) => /^(config|generation_config|tokenizer.*)\.json$|^model.*\.safetensors/.test(file));
+  return new Map(await Promise.all(names.map(async (path) => [path, await readFile(join(folder, path))] as const)));
+}
+
+/** The decoder of a golden checkpoint as a text model of its own. */
+export async function goldenTextModel(name: string): Promise<Files> {
+  const files = await goldenModel(name);
+  const { llm_config: config } = JSON.parse(files.get('config.json')!.toString()) as { llm_config: Record<string, unknown> };
+  const whole = files.get('model.safetensors')!;
+  const start = 8 + Number(whole.readBigUInt64LE());
+  const header = JSON.parse(whole.subarray(8, start).toString()) as Record<string, { data_offsets: [number, number] }>;
+  const parts: Buffer[] = [];
+  const kept: typeof header = {};
+  let at = 0;
+  for (const [tensor, entry] of Object.entries(header)) {
+    const [, inner] = /^language_model\.(.+)$/.exec(tensor) ?? [];
+    if (!inner) continue;
+    const [from, to] = entry.data_offsets;
+    parts.push(whole.subarray(start + from, start + to));
+    kept[inner] = { ...entry, data_offsets: [at, (at += to - from)] };
   }
-  return files;
+  const json = Buffer.from(JSON.stringify(kept));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  files.set('model.safetensors', Buffer.concat([length, json, ...parts]));
+  return files.set('config.json', Buffer.from(JSON.stringify({ model_type: 'qwen2', ...config })));
 }
 
 /**
@@ -82,7 +99,7 @@ export async function fakeHub(page: Page, repositories: Record<string, Files>): 
       if (hub.hold && end > bytes.length / 2) await hub.hold;
       hub.weightBytes += Math.max(0, end - Math.max(start, HEADER_BYTES));
     }
-    const range = from === undefined ? {} : { 'Content-Range': `bytes ${start}-${end - 1}/${bytes.length}` };
+    const range: Record<string, string> = from === undefined ? {} : { 'Content-Range': `bytes ${start}-${end - 1}/${bytes.length}` };
     await route
       .fulfill({ status: from === undefined ? 200 : 206, headers: { ...headers, ...range }, body: bytes.subarray(start, end) })
       .catch(() => undefined);

@@ -140,7 +140,7 @@ function SettingFields({ plan, settings, onChange }: SettingFieldsProps) {
   if (!contexts.includes(plan.settings.contextLength)) contexts.push(plan.settings.contextLength);
   return (
     <div className={styles.fields}>
-      <Field label="Weights">
+      <Field label="Precision">
         {(id) => (
           <select
             id={id}
