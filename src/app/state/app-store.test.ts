@@ -349,3 +349,45 @@ describe('settings', () => {
     });
   });
 });
+
+describe('models of the visitor’s own', () => {
+  const own = { kind: 'hub', repository: 'org/name', revision: 'main' } as const;
+  const id = 'hf:org/name';
+
+  it('are planned by a link, and downloaded only when somebody says so', async () => {
+    await state().openModel(id);
+    expect(state()).toMatchObject({ selectedModel: id, candidate: { id, title: 'name', planning: false, error: null } });
+    expect(engine.loads).toEqual([]);
+    await state().ask('Hello');
+    expect(lastTurn()).toMatchObject({ status: 'failed', error: { message: 'name has not been downloaded yet.' } });
+    await state().selectModel(id, { contextLength: 512 });
+    expect(engine.loads).toEqual([id]);
+    expect(state().candidate).toBeNull();
+  });
+
+  it('show the plan of the last settings, or why there is none', async () => {
+    const first = state().planModel(own);
+    await state().planModel(own, { contextLength: 1024 });
+    await first;
+    expect(state().candidate).toMatchObject({ settings: { contextLength: 1024 }, plan: { settings: { contextLength: 1024 } } });
+    engine.failNext.plan = new NvlmError('bad-model', 'A tensor too many.', 'Get another.');
+    await state().planModel(own);
+    expect(state().candidate).toMatchObject({ plan: null, planning: false, error: { message: 'A tensor too many.' } });
+  });
+
+  it('get the whole conversation, unless it was switched off', async () => {
+    await state().selectModel(id);
+    await state().ask('One?');
+    await state().ask('Two?');
+    expect(engine.chats.at(-1)!.messages).toHaveLength(3);
+    state().changeChatSettings({ remember: false });
+    await state().ask('Three?');
+    expect(engine.chats.at(-1)!.messages).toHaveLength(1);
+  });
+
+  it('leave the token to the engine alone', async () => {
+    await state().setHubToken('hf_secret');
+    expect(state().hubToken).toBe(true);
+    expect(JSON.stringify([state(), [...stored]])).not.toContain('hf_secret');
+  });
+});

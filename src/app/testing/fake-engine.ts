@@ -12,6 +12,7 @@ import type {
 } from '../../engine/api.ts';
 import type { AdapterEntry, RunEvent, RunRecord, RunSummary } from '../../engine/training-api.ts';
 import { cancelled, NvlmError, throwIfAborted } from '../../errors.ts';
+import { modelAddress } from '../../engine/model-address.ts';
 import type { EngineClient } from '../engine-client.ts';
 
 /** An engine without arithmetic: what tests of the page's state need to start, hold up, break and look into. */
@@ -31,6 +32,8 @@ export interface FakeEngine extends EngineClient {
   runRecords: Map<string, RunRecord>;
   die(error: NvlmError): void;
   loadedId: string | null;
+  /** The last loaded model that is not bundled. */
+  own: ModelEntry | null;
 }
 
 const DEVICE: DeviceInfo = {
@@ -127,6 +130,7 @@ export function createFakeEngine(): FakeEngine {
     restarts: 0,
     loads: [],
     loadedId: null,
+    own: null,
     die: (error) => lost.forEach((listener) => listener(error)),
     async device() {
       failing('device');
@@ -137,14 +141,20 @@ export function createFakeEngine(): FakeEngine {
       fake.loadedId = null;
       return { ...DEVICE, backend: choice === 'auto' ? 'wasm' : choice };
     },
-    models: async () => (['D', 'X', 'H'] as const).map((letter) => entry(letter, fake.loadedId)),
+    models: async () => [
+      ...(['D', 'X', 'H'] as const).map((letter) => entry(letter, fake.loadedId)),
+      ...(fake.own ? [{ ...fake.own, loaded: fake.own.id === fake.loadedId }] : []),
+    ],
     async load(source, { signal } = {}) {
       await pass(signal);
       failing('load');
-      const id = source.kind === 'bundled' ? source.id : '';
+      const id = modelAddress(source);
       fake.loadedId = id;
       fake.loads.push(id);
-      const loaded = entry(id.at(-1)!.toUpperCase() as 'D', id);
+      const isOwn = source.kind !== 'bundled';
+      const like = entry(isOwn ? 'D' : (id.at(-1)!.toUpperCase() as 'D'), id);
+      const loaded: ModelEntry = isOwn ? { ...like, id, title: id, source, loaded: true, settings: {} } : like;
+      if (isOwn) fake.own = loaded;
       return { entry: loaded, architecture: loaded.architecture, tileSize: 112, maxTiles: 6 } as LoadedModel;
     },
     async plan(_, { contextLength = 4096 } = {}) {
