@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { nodePlatform } from '../device/node.ts';
@@ -68,6 +69,45 @@ describe.each([
     expect(error(planned, cache.bytes)).toBeLessThan(0.1);
     cache.dispose();
     features.dispose();
+    session.dispose();
+  });
+});
+
+/** The most bytes that tensors took while `work` went on. */
+async function peakDuring<T>(work: () => Promise<T>): Promise<{ result: T; peak: number }> {
+  const engine = tf.engine() as unknown as { trackTensor(...args: unknown[]): void; state: { numBytes: number } };
+  const track = engine.trackTensor;
+  let peak = 0;
+  engine.trackTensor = function (...args) {
+    track.apply(this, args);
+    peak = Math.max(peak, this.state.numBytes);
+  };
+  try {
+    return { result: await work(), peak };
+  } finally {
+    engine.trackTensor = track;
+  }
+}
+
+describe.each(['nano-d', 'nano-x', 'nano-h'])('%s on wasm', (model) => {
+  it.each([1, 20])('takes the planned bytes in all, with its largest picture and a question said %i times', async (times) => {
+    const folder = await open(`public/models/${model}`);
+    device = await openDevice('wasm', nodePlatform());
+    const session = await Session.open(folder, device);
+    const side = session.config.tileSize * 2;
+    const picture = { width: side * 3, height: side * 2, data: new Uint8Array(side * 3 * side * 2 * 3) };
+    const { result: tokens, peak } = await peakDuring(async () => {
+      const { tiling, features } = await session.encode(picture);
+      const content = 'What is this? '.repeat(times);
+      const plan = planConversation(session.text!, [{ role: 'user', content }], tiling, true);
+      const cache = session.model.newCache(1);
+      session.model.prefill([{ plan, features }], cache, 'last').dispose();
+      tf.dispose(features);
+      cache.dispose();
+      return plan.inputIds.length;
+    });
+    const planned = planMemory(folder, device.info, { contextLength: tokens }).bytes.total;
+    expect(error(planned, peak)).toBeLessThan(0.1);
     session.dispose();
   });
 });

@@ -101,19 +101,22 @@ export interface ActivationsNeed {
 }
 
 /**
- * An estimate of the most that one layer holds besides weights and cache: its inputs, projections and the three FFN
- * rows, of the vision encoder or the decoder, whichever is more. Real use depends on the backend's buffer pool.
+ * The most that one layer holds besides weights and cache, of the vision encoder or the decoder, whichever is more: the values
+ * that live until the layer ends, counted, and what the reference ops hold inside of themselves. Held to measurements by a test.
  */
 export function activationBytes(config: NvlmConfig, need: ActivationsNeed): number {
   const { hiddenSize, heads, kvHeads, headDim, intermediateSize, vocabSize } = config.llm;
-  const perToken = 4 * hiddenSize + 2 * (heads + 2 * kvHeads) * headDim + 3 * intermediateSize;
-  const decoder = need.tokens * perToken + vocabSize + (need.scores ? need.tokens ** 2 : 0);
+  const perToken = 6 * hiddenSize + 3 * (heads + kvHeads) * headDim + (need.scores ? 5 : 3) * intermediateSize;
+  // The mask twice, and of one group of heads at a time its scores on their way to weights.
+  const scores = need.scores ? (2 + (5 * heads) / kvHeads) * need.tokens ** 2 : 0;
+  const decoder = need.tokens * perToken + vocabSize + scores;
   const { vision } = config;
   if (!vision || need.tiles === 0) return F32 * decoder;
   const rowsPerTile = (vision.imageSize / vision.patchSize) ** 2 + 1;
   const tilesAtOnce = Math.min(need.tiles, Math.max(1, Math.floor(need.visionRowsAtOnce / rowsPerTile)));
   const rows = tilesAtOnce * rowsPerTile;
-  const encoder = rows * (5 * vision.hiddenSize + 2 * vision.intermediateSize) + (need.scores ? rowsPerTile ** 2 : 0);
+  const perRow = 19 * vision.hiddenSize + (need.scores ? 6 : 3) * vision.intermediateSize + 3 * vision.patchSize ** 2;
+  const encoder = rows * perRow + (need.scores ? 2 * rowsPerTile ** 2 : 0);
   const features = (need.tiles * (rowsPerTile - 1) * hiddenSize) / 4;
   return F32 * (Math.max(encoder, decoder) + features);
 }

@@ -91,8 +91,13 @@ function attendByHead(
   const hidden = visible && hiddenScores(visible);
   const outputs: tf.Tensor2D[] = [];
   for (let g = 0; g < kvHeads; g++) {
-    const weights = headWeights(groupOf(qHeads, g, sizes), pick(kHeads, g, [dim, keys]), sizes, visible, hidden);
-    outputs.push(tf.matMul(weights, pick(vHeads, g, [keys, dim])));
+    // The scores of one group at a time: those of all heads would be more than everything else together.
+    outputs.push(
+      tf.tidy(() => {
+        const weights = headWeights(groupOf(qHeads, g, sizes), pick(kHeads, g, [dim, keys]), sizes, visible, hidden);
+        return tf.matMul(weights, pick(vHeads, g, [keys, dim]));
+      }),
+    );
   }
   return joinHeads(outputs, rows, heads, dim);
 }
