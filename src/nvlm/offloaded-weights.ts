@@ -11,7 +11,7 @@ import type { NvlmConfig } from './config.ts';
 import { place, refuseQuantized, sinkFor, sourcesOf, type LoadWeightsOptions } from './load-weights.ts';
 import { activationBytes, parameterBytes } from './memory-need.ts';
 import { names } from './names.ts';
-import { Weights } from './weights.ts';
+import { Weights, type LinearSize } from './weights.ts';
 
 export interface OffloadOptions {
   /** Bytes on the device that weights, cache and activations together may take. */
@@ -21,6 +21,7 @@ export interface OffloadOptions {
 type ReadNow = NonNullable<ModelFolder['files']['readNow']>;
 
 const PIECE_BYTES = 2 ** 20;
+const LINEARS_OF_A_LAYER = 11;
 
 /**
  * Weights that stay on disk and are on the device only while there is room, so that a model larger than the device runs, at
@@ -38,8 +39,10 @@ export class OffloadedWeights extends Weights {
   private readonly resident = new Set<string>();
   private readonly staying = new Set<string>();
   private stayingBytes = 0;
-  /** Bytes to leave free for the activations of the layer that runs. */
+  /** What the activations of the layer that runs will take. */
   private work = 0;
+  /** What was on the device besides weights at the latest linears. */
+  private others: number[] = [];
 
   /** @throws NvlmError `bad-model`, `usage` where the model does not lie on a disk */
   constructor(
@@ -75,6 +78,13 @@ export class OffloadedWeights extends Weights {
     return super.linear(name);
   }
 
+  override linearSize(name: string): LinearSize | null {
+    const spec = this.parameters.get(`${name}.weight`)?.spec;
+    if (!spec || spec.role === 'vector' || spec.shape.length !== 2) return null;
+    const [outFeatures, inFeatures] = spec.shape as [number, number];
+    return { inFeatures, outFeatures };
+  }
+
   override bias(name: string): Tensor1D | null {
     return this.parameters.has(`${name}.bias`) ? this.vector(`${name}.bias`) : null;
   }
@@ -87,6 +97,7 @@ export class OffloadedWeights extends Weights {
 
   override apply(name: string, x: Tensor2D): Tensor2D {
     this.work = this.workOf(name, x.shape[0]);
+    this.others = [...this.others, this.otherBytes].slice(-LINEARS_OF_A_LAYER);
     // Before the matrix, which it might otherwise drive out again.
     const bias = this.bias(name);
     const parameter = this.parameter(`${name}.weight`);
@@ -219,9 +230,19 @@ export class OffloadedWeights extends Weights {
     return activationBytes(this.config, { ...counts, scores: tf.getBackend() !== 'webgpu' });
   }
 
+  /** Cache, features and activations. */
+  private get otherBytes(): number {
+    return deviceBytes() - this.bytes;
+  }
+
+  /** Bytes to keep free of weights: what lasts longer than a layer, which is all that is there when one begins, and its work. */
+  private leastOther(): number {
+    return Math.max(this.otherBytes, Math.min(...this.others, this.otherBytes) + this.work);
+  }
+
   private makeRoom(bytes: number): void {
     const { budgetBytes } = this.offload;
-    const isFull = () => deviceBytes() + this.work + bytes > budgetBytes;
+    const isFull = () => this.bytes + this.leastOther() + bytes > budgetBytes;
     if (isFull()) releaseUnused();
     while (isFull()) {
       // Of those that stay, the last to come are the last to be wanted again.
@@ -229,7 +250,7 @@ export class OffloadedWeights extends Weights {
       if (key === undefined) {
         throw new NvlmError(
           'out-of-memory',
-          `A budget of ${Math.round(budgetBytes / 1e6)} MB is too small: ${Math.ceil((deviceBytes() + this.work + bytes) / 1e6)} MB are needed at once.`,
+          `A budget of ${Math.round(budgetBytes / 1e6)} MB is too small: ${Math.ceil((this.bytes + this.leastOther() + bytes) / 1e6)} MB are needed at once.`,
           'Give a larger --device-budget, or make the prompt shorter.',
         );
       }
