@@ -21,8 +21,12 @@ export async function openParquet(file: SourceFile): Promise<Parquet> {
     slice: async (start: number, end = file.size) =>
       exactBuffer(await file.slice(start < 0 ? file.size + start : start, end)),
   };
-  const metadata = await explained(file, () => parquetMetadataAsync(buffer));
-  const columns = parquetSchema(metadata).children.map(({ element }) => element.name);
+  const { metadata, columns } = await explained(file, async () => {
+    const read = await parquetMetadataAsync(buffer);
+    const names = parquetSchema(read).children.map(({ element }) => element.name);
+    if (!names.every((name) => typeof name === 'string')) throw new RangeError('a column has no name');
+    return { metadata: read, columns: names };
+  });
   const classes = classNames(metadata);
   return {
     columns,
@@ -32,20 +36,16 @@ export async function openParquet(file: SourceFile): Promise<Parquet> {
       let first = 0;
       for (const group of metadata.row_groups) {
         const count = Number(group.num_rows);
-        const bytes = group.columns.reduce((sum, { meta_data: meta }) => {
-          return sum + (wanted.includes(meta?.path_in_schema[0] ?? '') ? Number(meta?.total_uncompressed_size) : 0);
-        }, 0);
-        if (!(bytes >= 0 && bytes <= MOST_GROUP_BYTES))
-          throw badFile(file.path, `a row group has ${Math.round(bytes / 2 ** 20)} MiB; write it with smaller ones`);
-        const options = {
-          file: buffer,
-          metadata,
-          columns: wanted,
-          rowStart: first,
-          rowEnd: first + count,
-          utf8: false,
-        };
-        const rows = await explained(file, () => parquetReadObjects(options));
+        const rows = await explained(file, async () => {
+          const chunks = group.columns.flatMap(({ meta_data: chunk }) => chunk ?? []);
+          const bytes = chunks
+            .filter(({ path_in_schema: [name] }) => wanted.includes(name!))
+            .reduce((sum, { total_uncompressed_size: size }) => sum + Number(size), 0);
+          if (!(count >= 0 && bytes >= 0 && bytes <= MOST_GROUP_BYTES))
+            throw new RangeError(`a row group has ${Math.round(bytes / 2 ** 20)} MiB; write it with smaller ones`);
+          const range = { rowStart: first, rowEnd: first + count };
+          return parquetReadObjects({ file: buffer, metadata, columns: wanted, ...range, utf8: false });
+        });
         for (const row of rows) yield named(row, classes);
         first += count;
       }

@@ -59,7 +59,12 @@ export interface DataClient {
 interface Host {
   service: Comlink.Remote<DataService>;
   died: Promise<never>;
+  /** Ends the worker; every call that waits for it rejects. */
+  end(error: NvlmError): void;
 }
+
+/** A damaged parquet file can keep its reader turning for ever: a worker that does not stop when asked is ended. */
+const PATIENCE_MS = 5000;
 
 function createDataClient(): DataClient {
   let host: Host | null = null;
@@ -71,16 +76,20 @@ function createDataClient(): DataClient {
       type: 'module',
       name: 'data',
     });
+    let end!: Host['end'];
     const died = new Promise<never>((_, reject) => {
-      worker.addEventListener('error', (event) => {
-        event.preventDefault();
+      end = (error) => {
         if (host?.died === died) host = null;
         worker.terminate();
-        reject(workerLost(event.message));
-      });
+        reject(error);
+      };
+    });
+    worker.addEventListener('error', (event) => {
+      event.preventDefault();
+      end(workerLost(event.message));
     });
     died.catch(() => undefined);
-    return { service: Comlink.wrap<DataService>(worker), died };
+    return { service: Comlink.wrap<DataService>(worker), died, end };
   }
 
   async function call<T>(
@@ -88,15 +97,20 @@ function createDataClient(): DataClient {
     signal?: AbortSignal,
   ): Promise<T> {
     if (signal?.aborted) throw cancelled();
-    const { service, died } = (host ??= spawn());
+    const { service, died, end } = (host ??= spawn());
     const id = ++lastId;
-    const cancel = () => void service.cancel(id);
+    let patience: ReturnType<typeof setTimeout> | undefined;
+    const cancel = () => {
+      void service.cancel(id);
+      patience = setTimeout(() => end(cancelled()), PATIENCE_MS);
+    };
     signal?.addEventListener('abort', cancel);
     try {
       const reply = await Promise.race([work(service, id), died]);
       if (!reply.ok) throw fromPlainError(reply.error);
       return reply.value;
     } finally {
+      clearTimeout(patience);
       signal?.removeEventListener('abort', cancel);
     }
   }
