@@ -112,18 +112,26 @@ describe('a run', () => {
     a!.forEach((value, i) => expect(Math.abs(b![i]! - value)).toBeLessThan(1e-4 * Math.abs(value)));
   });
 
-  it('keeps memory flat over 100 steps and frees everything at the end', async () => {
+  it('keeps memory flat over 100 steps, the wasm heap too, and frees everything at the end', async () => {
     const before = tf.memory().numTensors;
     const counts: number[] = [];
+    const bytes: number[] = [];
+    const heap: number[] = [];
     await runGolden(
       'nvlm-h',
       'lora',
       device,
       { batch: 1, steps: 100 },
-      { onStep: () => counts.push(tf.memory().numTensors) },
+      {
+        onStep: ({ memoryBytes }) => {
+          counts.push(tf.memory().numTensors);
+          bytes.push(tf.memory().numBytes);
+          heap.push(memoryBytes!);
+        },
+      },
     );
     // The first round through the eight records fills the image cache.
-    expect(new Set(counts.slice(8)).size).toBe(1);
+    for (const values of [counts, bytes, heap]) expect(new Set(values.slice(8)).size).toBe(1);
     expect(tf.memory().numTensors).toBe(before);
   });
 
