@@ -70,7 +70,7 @@ function linearSizes(folder: ModelFolder): LinearSizes {
     if (spec.role === 'linear' && spec.shape.length === 2)
       linears.set(spec.name, { inFeatures: inFeatures!, outFeatures: outFeatures! });
   }
-  return { linears };
+  return { linearSize: (module) => linears.get(`${module}.weight`) ?? null };
 }
 
 /** What adapters change in a checkpoint's weights. @throws NvlmError `bad-model`, `unsupported-model` */

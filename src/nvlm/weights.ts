@@ -13,6 +13,8 @@ export interface LowRankUpdate {
   dropout: ((x: Tensor2D) => Tensor2D) | null;
 }
 
+export type LinearSize = Pick<LinearWeight, 'inFeatures' | 'outFeatures'>;
+
 /** The tensors of one model on the device, by checkpoint name. Owns them: `dispose` frees the lot. */
 export class Weights {
   readonly linears = new Map<string, LinearWeight>();
@@ -24,6 +26,11 @@ export class Weights {
   /** `name` without `.weight`. */
   linear(name: string): LinearWeight {
     return found(this.linears.get(`${name}.weight`), `${name}.weight`);
+  }
+
+  /** What a linear maps, without needing it on the device; `name` without `.weight`. null when there is none. */
+  linearSize(name: string): LinearSize | null {
+    return this.linears.get(`${name}.weight`) ?? null;
   }
 
   /** The bias that goes with {@link linear}, when the checkpoint has one. */

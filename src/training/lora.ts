@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Tensor2D } from '@tensorflow/tfjs';
 import { NvlmError } from '../errors.ts';
 import type { LinearWeight } from '../ops/types.ts';
-import type { LowRankUpdate, Weights } from '../nvlm/weights.ts';
+import type { LinearSize, LowRankUpdate, Weights } from '../nvlm/weights.ts';
 import { hashText, numbersFor } from './random.ts';
 import type { LoraConfig } from './run-config.ts';
 import { asVariable, turned, type TrainedTensor } from './trained-tensors.ts';
@@ -58,10 +58,10 @@ export function freshAdapter(weights: Weights, { rank, alpha, targets }: LoraCon
  * @throws NvlmError `bad-model` when it belongs to a model of other widths
  */
 export function updatesOf(weights: Weights, modules: readonly AdapterModule[]): Map<string, LowRankUpdate> {
-  for (const { module, rank, a, b } of modules) checkSizes(module, rank, a, b, weights.linear(module));
+  for (const { module, rank, a, b } of modules) checkSizes(module, rank, a, b, sizeOf(weights, module));
   return new Map(
     modules.map(({ module, rank, scale, a, b }) => {
-      const { inFeatures, outFeatures } = weights.linear(module);
+      const { inFeatures, outFeatures } = sizeOf(weights, module);
       const update: LowRankUpdate = {
         a: tf.tensor2d(turned(a, rank, inFeatures), [inFeatures, rank]),
         b: tf.tensor2d(turned(b, outFeatures, rank), [rank, outFeatures]),
@@ -141,12 +141,16 @@ export function mergeAdapters(weights: Weights): void {
   weights.updates.clear();
 }
 
+function sizeOf(weights: Weights, module: string): LinearSize {
+  return weights.linearSize(module) ?? weights.linear(module);
+}
+
 function checkSizes(
   module: string,
   rank: number,
   a: Float32Array,
   b: Float32Array,
-  { inFeatures, outFeatures }: LinearWeight,
+  { inFeatures, outFeatures }: LinearSize,
 ): void {
   if (a.length === rank * inFeatures && b.length === outFeatures * rank) return;
   throw new NvlmError(

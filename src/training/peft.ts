@@ -1,6 +1,6 @@
 import { NvlmError } from '../errors.ts';
 import { JsonReader } from '../nvlm/json-reader.ts';
-import type { LinearWeight } from '../ops/types.ts';
+import type { LinearSize } from '../nvlm/weights.ts';
 import { toF32 } from '../weights/dtype.ts';
 import type { LoadedTensor } from '../weights/safetensors.ts';
 import type { AdapterModule } from './lora.ts';
@@ -8,9 +8,9 @@ import type { AdapterModule } from './lora.ts';
 export const ADAPTER_CONFIG = 'adapter_config.json';
 export const ADAPTER_WEIGHTS = 'adapter_model.safetensors';
 
-/** What an adapter is checked against: the model's linears, by tensor name. */
+/** What an adapter is checked against: the model's linears, by their names without `.weight`. */
 export interface LinearSizes {
-  linears: ReadonlyMap<string, Pick<LinearWeight, 'inFeatures' | 'outFeatures'>>;
+  linearSize(module: string): LinearSize | null;
 }
 
 const NAME = /^(?:base_model\.model\.)?(.+)\.lora_([AB])(?:\.default)?\.weight$/;
@@ -31,7 +31,7 @@ export function parseAdapter(
   return readPairs(tensors).map(({ given, a, b, ...sizes }) => {
     const module = ownName(given, weights);
     if (module === null) throw new NvlmError('bad-model', lacking(given), FIX);
-    const problem = widthProblem({ given, ...sizes }, weights.linears.get(`${module}.weight`)!);
+    const problem = widthProblem({ given, ...sizes }, weights.linearSize(module)!);
     if (problem) throw broken(problem);
     return { module, rank: sizes.rank, scale: scaleOf(given, sizes.rank), a: values(a), b: values(b) };
   });
@@ -70,7 +70,7 @@ export function adapterMisfit(parts: readonly AdapterPart[], weights: LinearSize
   for (const part of parts) {
     const module = ownName(part.given, weights);
     if (module === null) return lacking(part.given);
-    const problem = widthProblem(part, weights.linears.get(`${module}.weight`)!);
+    const problem = widthProblem(part, weights.linearSize(module)!);
     if (problem) return `${problem}.`;
   }
   return null;
@@ -100,7 +100,7 @@ function readPairs(
   });
 }
 
-function widthProblem(part: AdapterPart, linear: Pick<LinearWeight, 'inFeatures' | 'outFeatures'>): string | null {
+function widthProblem(part: AdapterPart, linear: LinearSize): string | null {
   if (part.inFeatures === linear.inFeatures && part.outFeatures === linear.outFeatures) return null;
   return (
     `${part.given} has matrices [${part.rank}, ${part.inFeatures}] and [${part.outFeatures}, ${part.rank}] where the ` +
@@ -153,7 +153,7 @@ function ownName(given: string, weights: LinearSizes): string | null {
     given.replace(/^(model\.)?multi_modal_projector\.linear_1$/, 'mlp1.1'),
     given.replace(/^(model\.)?multi_modal_projector\.linear_2$/, 'mlp1.3'),
   ];
-  return names.find((name) => weights.linears.has(`${name}.weight`)) ?? null;
+  return names.find((name) => weights.linearSize(name) !== null) ?? null;
 }
 
 function values(tensor: LoadedTensor): Float32Array {
