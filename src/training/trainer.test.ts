@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Rank } from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBackend } from '../../tests/support/backends.ts';
 import type { Device } from '../device/types.ts';
@@ -101,5 +102,34 @@ describe('a tied head', () => {
     expect(Math.abs(slope - gradNorm)).toBeLessThan(0.01 * gradNorm);
     trainer.dispose();
     model.dispose();
+  });
+});
+
+describe('dropout', () => {
+  it('zeroes inputs of the adapter in a step alone, and scales those that it keeps', async () => {
+    const device = await openBackend('wasm');
+    const model = await openNano();
+    const lora = { rank: 2, alpha: 4, dropout: 0.25, targets: ['q_proj'] };
+    const run = parseRun({ model: 'nano-d', data: 'none', steps: 1, lora }, 'run');
+    const trainer = await Trainer.create(model, run, device);
+    const update = [...model.weights.updates.values()][0]!.at(-1)!;
+    const drop = update.dropout!;
+    const kept: number[] = [];
+    update.dropout = (x) => {
+      const y = drop(x);
+      const [before, after] = [x.dataSync(), y.dataSync()];
+      after.forEach((value, i) => kept.push(value / before[i]!));
+      return y;
+    };
+    await trainer.step(0, [[{ plan, image: null }]]);
+    const zeros = kept.filter((ratio) => ratio === 0).length;
+    expect(Math.abs(zeros / kept.length - 0.25)).toBeLessThan(0.05);
+    expect(kept.every((ratio) => ratio === 0 || Math.abs(ratio - 1 / 0.75) < 1e-4)).toBe(true);
+    const x = tf.ones<Rank.R2>([2, 3]);
+    expect(drop(x)).toBe(x);
+    x.dispose();
+    trainer.dispose();
+    model.dispose();
+    await device.dispose();
   });
 });
