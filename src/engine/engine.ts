@@ -128,6 +128,31 @@ export function createEngine(platform: EnginePlatform): Engine {
     });
   }
 
+  /** With what finished runs have left, each of the kind of the model that it began with. */
+  async function allEntries(): Promise<ModelEntry[]> {
+    const others = await entries();
+    const finished = (await runs.runs()).filter(({ result }) => result === 'model');
+    const tuned = finished.map(({ id, title, bytes, request }): ModelEntry => {
+      const source: ModelSource = { kind: 'run', id };
+      const base = others.find((entry) => entry.id === modelAddress(request.model));
+      return {
+        id: modelAddress(source),
+        title,
+        source,
+        architecture: base?.architecture ?? 'NVLM_D',
+        parameters: base?.parameters ?? 0,
+        bytes,
+        takesPictures: base?.takesPictures ?? true,
+        settings: {},
+        storage: 'files',
+        storedBytes: 0,
+        loaded: loaded?.id === modelAddress(source),
+        note: `Tuned here, from ${base?.title ?? modelTitle(request.model)}.`,
+      };
+    });
+    return [...others.filter(({ id }) => !tuned.some((entry) => entry.id === id)), ...tuned];
+  }
+
   async function load(
     source: ModelSource,
     { quantize, contextLength, adapters, offload, signal, onProgress }: LoadOptions = {},
@@ -307,7 +332,7 @@ export function createEngine(platform: EnginePlatform): Engine {
         return (await device()).info;
       }),
 
-    models: entries,
+    models: allEntries,
 
     load: (source, options) => unlessTraining(() => oneAtATime(source, () => load(source, options))),
 

@@ -143,6 +143,8 @@ describe('a run', () => {
     const changes = { steps, optimizer: { ...wild, lr: 1e-6 } };
     const outcome = await engine.resumeRun(failed!.id, { changes });
     expect(outcome).toMatchObject({ state: 'finished', step: steps, result: 'model' });
+    const tuned = (await engine.models()).find(({ id }) => id === `run:${failed!.id}`);
+    expect(tuned).toMatchObject({ source: { kind: 'run' }, loaded: false, storage: 'files' });
     const model = await engine.exportRun(failed!.id, 'model');
     expect(model.map(({ path }) => path)).toContain('model.safetensors');
     await engine.deleteRun(failed!.id);

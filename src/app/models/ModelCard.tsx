@@ -47,7 +47,7 @@ export function ModelCard({ entry }: { entry: ModelEntry }) {
       </header>
       {own ? <p className={styles.id}>{entry.id}</p> : <p className={styles.words}>{architecture.words}</p>}
       <dl className={styles.facts}>
-        <Fact name="Parameters" value={formatParameters(entry.parameters)} />
+        {entry.parameters > 0 && <Fact name="Parameters" value={formatParameters(entry.parameters)} />}
         <Fact name="Download" value={formatBytes(entry.bytes)} />
         <Fact name="Stored" value={storedWords(entry)} />
         {loaded && (
