@@ -71,8 +71,8 @@ test('from nothing to a trained adapter: watch, pause, reload, resume, take the 
 
   await test.step('base and tuned answers stand beside each other', async () => {
     const samples = page.getByRole('region', { name: 'Answers to held-out questions' });
-    await expect(samples.getByText('Base')).toHaveCount(2);
-    await expect(samples.getByText('Tuned')).toHaveCount(2);
+    await expect(samples.getByText('Base', { exact: true })).toHaveCount(2);
+    await expect(samples.getByText('Tuned', { exact: true })).toHaveCount(2);
     await expect(samples.getByRole('img').first()).toBeVisible();
   });
 

@@ -29,7 +29,8 @@ export default function FinetuneScreen() {
       <header className={styles.head}>
         <h1>Fine-tune</h1>
         <p className={styles.lead}>
-          Show a model a few dozen examples, and keep what it learns. Pictures, answers and weights stay in this browser.
+          Show a model a few dozen examples, and keep what it learns. Pictures, answers and weights stay in this
+          browser.
         </p>
       </header>
       <StepNav step={step} dataset={datasets?.find(({ id }) => id === dataset)} run={run} />
@@ -63,6 +64,7 @@ function StepNav({ step, dataset, run }: StepNavProps) {
   const live = useApp((state) => state.liveRun);
   const training = useApp(isTraining);
   const named = runs?.find(({ id }) => id === run);
+  const liveSteps = Number(live?.request.run['steps'] ?? 0);
   const words: Record<Step, string> = {
     data: dataset?.title ?? 'what it learns from',
     run: training

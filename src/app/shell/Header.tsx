@@ -4,6 +4,7 @@ import { IconButton } from '../components/Button.tsx';
 import { Icon, type IconName } from '../components/Icon.tsx';
 import { hrefFor, SCREENS, useRoute, type Screen } from '../router.ts';
 import { useApp } from '../state/hooks.ts';
+import { isTraining } from '../state/finetune-slice.ts';
 import type { Theme } from '../state/settings-slice.ts';
 import styles from './Header.module.css';
 import { fetchScreen } from './screens.tsx';
@@ -51,6 +52,7 @@ export function Header({ screen }: { screen: Screen }) {
           >
             <Icon name={name} />
             {SCREEN_TITLES[name]}
+            {name === 'finetune' && <TrainingBadge />}
           </a>
         ))}
       </nav>
@@ -64,6 +66,17 @@ export function Header({ screen }: { screen: Screen }) {
       {helpOpen && <ShortcutsDialog onClose={() => setHelpOpen(false)} />}
     </header>
   );
+}
+
+/** How far this tab's run is, seen from every screen. */
+function TrainingBadge() {
+  const percent = useApp((state) => {
+    const { liveRun } = state;
+    if (!isTraining(state) || !liveRun) return null;
+    const steps = Number(liveRun.request.run['steps']);
+    return Math.floor((100 * (liveRun.history.steps.at(-1) ?? 0)) / Math.max(1, steps));
+  });
+  return percent === null ? null : <span className={styles.badge}>{percent} %</span>;
 }
 
 function DeviceChip() {

@@ -16,7 +16,12 @@ function makeStore(): AppStore {
     getItem: (name) => stored.get(name) ?? null,
     setItem: (name, value) => void stored.set(name, value),
   });
-  return createAppStore({ engine, preferences, convertPicture: async () => null, now: () => 0 } as unknown as Parameters<typeof createAppStore>[0]);
+  return createAppStore({
+    engine,
+    preferences,
+    convertPicture: async () => null,
+    now: () => 0,
+  } as unknown as Parameters<typeof createAppStore>[0]);
 }
 
 beforeEach(() => {
@@ -127,12 +132,18 @@ describe('settings of a run', () => {
     expect(state().runForm).toEqual({ ...DEFAULT_FORM, steps: 77, method: 'decoder' });
   });
 
-  it.each(['{"steps":"7"}', '{"targets":{}}', '{"constructor":1}', '[1]', '{', '{"model":null}', '{"method":"magic"}', '{"model":{}}'])(
-    'are dropped when %s is stored',
-    (json) => {
-      stored.set('nvlm.run', json);
-      store = makeStore();
-      expect(state().runForm).toEqual(DEFAULT_FORM);
-    },
-  );
+  it.each([
+    '{"steps":"7"}',
+    '{"targets":{}}',
+    '{"constructor":1}',
+    '[1]',
+    '{',
+    '{"model":null}',
+    '{"method":"magic"}',
+    '{"model":{}}',
+  ])('are dropped when %s is stored', (json) => {
+    stored.set('nvlm.run', json);
+    store = makeStore();
+    expect(state().runForm).toEqual(DEFAULT_FORM);
+  });
 });

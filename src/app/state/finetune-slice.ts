@@ -142,7 +142,8 @@ export function createFinetuneSlice({ set, get, engine, preferences }: SliceTool
     liveRun: null,
     storedRun: null,
     planTraining: (request, signal) => engine.planRun(request, { signal }),
-    startRun: (request) => follow(view(request, null, new RunHistory()), (options) => engine.startRun(request, options)),
+    startRun: (request) =>
+      follow(view(request, null, new RunHistory()), (options) => engine.startRun(request, options)),
     async resumeRun(id, changes) {
       if (isTraining(get())) return;
       await get().openRun(id);

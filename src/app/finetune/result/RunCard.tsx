@@ -100,23 +100,58 @@ function Downloads({ summary, dataset }: { summary: RunSummary; dataset: string 
   }
 
   const download = (what: RunExport) =>
-    make(what, async () => saveBlob(await zipped(await engine.exportRun(summary.id, what)), exportName(summary.title, `${what}.zip`)));
+    make(what, async () =>
+      saveBlob(await zipped(await engine.exportRun(summary.id, what)), exportName(summary.title, `${what}.zip`)),
+    );
   const report = (form: 'html' | 'json') =>
     make(form, async () => {
       const record = await engine.readRun(summary.id);
       const names = record.samples.flatMap(({ picture }) => (picture === null ? [] : [picture]));
-      const pictures = form === 'html' && dataset !== null ? await pictureUrls(dataset, [...new Set(names)]) : new Map<string, string>();
+      const pictures =
+        form === 'html' && dataset !== null
+          ? await pictureUrls(dataset, [...new Set(names)])
+          : new Map<string, string>();
       const parts = { record, device, pictures };
       const text = form === 'html' ? reportHtml(parts) : reportJson(parts);
       const type = form === 'html' ? 'text/html' : 'application/json';
       saveBlob(new Blob([text], { type }), exportName(summary.title, `report.${form}`));
     });
   const rows: { name: string; words: string; id: string; run: () => Promise<void>; there: boolean }[] = [
-    { id: 'adapter', name: 'Adapter', words: 'PEFT’s format, a ZIP', run: () => download('adapter'), there: summary.request.run['lora'] !== undefined && summary.step > 0 },
-    { id: 'model', name: 'Tuned model', words: 'a checkpoint of its own, a ZIP', run: () => download('model'), there: summary.state === 'finished' },
-    { id: 'run', name: 'Run folder', words: 'continues with nvlm train --resume, or in another browser', run: () => download('run'), there: true },
-    { id: 'html', name: 'Report', words: 'one page: plots, figures, answers, run file', run: () => report('html'), there: true },
-    { id: 'json', name: 'Report, JSON', words: 'every step and answer, for other tools', run: () => report('json'), there: true },
+    {
+      id: 'adapter',
+      name: 'Adapter',
+      words: 'PEFT’s format, a ZIP',
+      run: () => download('adapter'),
+      there: summary.request.run['lora'] !== undefined && summary.step > 0,
+    },
+    {
+      id: 'model',
+      name: 'Tuned model',
+      words: 'a checkpoint of its own, a ZIP',
+      run: () => download('model'),
+      there: summary.state === 'finished',
+    },
+    {
+      id: 'run',
+      name: 'Run folder',
+      words: 'continues with nvlm train --resume, or in another browser',
+      run: () => download('run'),
+      there: true,
+    },
+    {
+      id: 'html',
+      name: 'Report',
+      words: 'one page: plots, figures, answers, run file',
+      run: () => report('html'),
+      there: true,
+    },
+    {
+      id: 'json',
+      name: 'Report, JSON',
+      words: 'every step and answer, for other tools',
+      run: () => report('json'),
+      there: true,
+    },
   ];
   return (
     <section aria-labelledby="downloads-title">
@@ -151,7 +186,13 @@ function RenameDialog({ summary, onClose }: { summary: RunSummary; onClose(): vo
           void renameRun(summary.id, title.trim());
         }}
       >
-        <input aria-label="Name" type="text" maxLength={120} value={title} onChange={({ target }) => setTitle(target.value)} />
+        <input
+          aria-label="Name"
+          type="text"
+          maxLength={120}
+          value={title}
+          onChange={({ target }) => setTitle(target.value)}
+        />
         <Button type="submit" variant="primary" disabled={title.trim() === ''}>
           Rename
         </Button>
@@ -166,8 +207,8 @@ function DeleteDialog({ summary, onClose }: { summary: RunSummary; onClose(): vo
   return (
     <Dialog title={`Delete “${summary.title}”?`} onClose={onClose}>
       <p>
-        Its log, its answers, its checkpoint and what it has learnt are gone for good; {formatBytes(summary.bytes)} become
-        free. The dataset stays.
+        Its log, its answers, its checkpoint and what it has learnt are gone for good; {formatBytes(summary.bytes)}{' '}
+        become free. The dataset stays.
       </p>
       <div className={styles.buttons}>
         <Button

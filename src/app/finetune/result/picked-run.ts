@@ -2,8 +2,8 @@ import type { ExportedFile } from '../../../engine/training-api.ts';
 import { NvlmError } from '../../../errors.ts';
 import { unzipped } from './zip.ts';
 
-/** More than any run folder holds. */
-const MOST_FILES = 200;
+/** A run's folder brings its data along. */
+const MOST_FILES = 60_000;
 const MOST_BYTES = 2 ** 31;
 
 /**
@@ -17,7 +17,11 @@ export async function readPickedRun(picked: File[]): Promise<ExportedFile[]> {
     return withoutCommonFolder(await unzipped(first, MOST_BYTES));
   const bytes = picked.reduce((sum, { size }) => sum + size, 0);
   if (picked.length > MOST_FILES || bytes > MOST_BYTES)
-    throw new NvlmError('bad-data', 'This is more than a run’s folder holds.', 'Choose the folder that nvlm train wrote.');
+    throw new NvlmError(
+      'bad-data',
+      'This is more than a run’s folder holds.',
+      'Choose the folder that nvlm train wrote.',
+    );
   const files: ExportedFile[] = [];
   for (const file of picked)
     files.push({ path: file.webkitRelativePath || file.name, bytes: new Uint8Array(await file.arrayBuffer()) });

@@ -25,7 +25,15 @@ const record: RunRecord = {
     note: null,
     result: 'adapter',
   },
-  log: [0, 1, 2].map((step) => ({ step, loss: 3 - step, lr: 0.001, gradNorm: 1, tokens: 10, ms: 5, heldOutLoss: 2 - step / 2 })),
+  log: [0, 1, 2].map((step) => ({
+    step,
+    loss: 3 - step,
+    lr: 0.001,
+    gradNorm: 1,
+    tokens: 10,
+    ms: 5,
+    heldOutLoss: 2 - step / 2,
+  })),
   samples: [
     { step: 0, record: 'a', question: EVIL, picture: 'p.png', expected: 'a star', answer: EVIL },
     { step: 3, record: 'a', question: EVIL, picture: 'p.png', expected: 'a star', answer: 'a star' },

@@ -16,7 +16,9 @@ export interface ReportParts {
 /** Everything about a run as one JSON document. */
 export function reportJson({ record, device }: ReportParts): string {
   const { summary, log, samples } = record;
-  return `${JSON.stringify({ format: 'nvlm-run-report', version: 1, summary, device, figures: figuresOf(record), log, samples }, null, 2)}\n`;
+  const figures = figuresOf(record);
+  const report = { format: 'nvlm-run-report', version: 1, summary, device, figures, log, samples };
+  return `${JSON.stringify(report, null, 2)}\n`;
 }
 
 /** The same as a page of its own: plots as SVG, no script, nothing from elsewhere. */
@@ -27,13 +29,29 @@ export function reportHtml({ record, device, pictures }: ReportParts): string {
     svgPlot('Loss', history.steps, [
       { label: 'train', colour: '#9bb5aa', values: history.loss },
       { label: 'train, smoothed', colour: '#0a6c51', values: history.smooth },
-      ...(history.bestHeldOut() ? [{ label: 'held-out', colour: '#b3541e', values: history.heldOut, dots: true }] : []),
+      ...(history.bestHeldOut()
+        ? [{ label: 'held-out', colour: '#b3541e', values: history.heldOut, dots: true }]
+        : []),
     ]),
-    svgPlot('Learning rate', history.steps, [{ label: 'learning rate', colour: '#0a6c51', values: history.learningRate }]),
+    svgPlot('Learning rate', history.steps, [
+      { label: 'learning rate', colour: '#0a6c51', values: history.learningRate },
+    ]),
     svgPlot('Gradient norm', history.steps, [{ label: 'gradient norm', colour: '#0a6c51', values: history.gradNorm }]),
-    svgPlot('Tokens a second', history.steps, [{ label: 'tokens/s', colour: '#0a6c51', values: history.tokensPerSecond }]),
+    svgPlot('Tokens a second', history.steps, [
+      { label: 'tokens/s', colour: '#0a6c51', values: history.tokensPerSecond },
+    ]),
     ...(history.gates.length > 0
-      ? [svgPlot('Gates, tanh(g)', history.steps, history.gates.map((values, i) => ({ label: `layer ${i + 1}`, colour: GATE_COLOURS[i % GATE_COLOURS.length]!, values })))]
+      ? [
+          svgPlot(
+            'Gates, tanh(g)',
+            history.steps,
+            history.gates.map((values, i) => ({
+              label: `layer ${i + 1}`,
+              colour: GATE_COLOURS[i % GATE_COLOURS.length]!,
+              values,
+            })),
+          ),
+        ]
       : []),
   ];
   return `<!doctype html>
@@ -47,9 +65,11 @@ export function reportHtml({ record, device, pictures }: ReportParts): string {
 </head>
 <body>
 <h1>${escapeText(summary.title)}</h1>
-<p>Fine-tuning run, ${escapeText(summary.state)}. Made ${new Date(summary.createdAt).toISOString().slice(0, 16).replace('T', ' ')} UTC with NVLM Playground.</p>
+<p>Fine-tuning run, ${escapeText(summary.state)}. Made ${when(summary.createdAt)} with NVLM Playground.</p>
 <h2>Figures</h2>
-<table>${figuresOf(record).map(([name, value]) => `<tr><th>${escapeText(name)}</th><td>${escapeText(value)}</td></tr>`).join('')}${deviceRow(device)}</table>
+<table>${figuresOf(record)
+    .map(([name, value]) => `<tr><th>${escapeText(name)}</th><td>${escapeText(value)}</td></tr>`)
+    .join('')}${deviceRow(device)}</table>
 <h2>Course</h2>
 ${plots.join('\n')}
 ${samplesHtml(record, pictures)}
@@ -60,13 +80,22 @@ ${samplesHtml(record, pictures)}
 `;
 }
 
+/** To the minute. */
+function when(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
 const GATE_COLOURS = ['#0a6c51', '#b3541e', '#3d5a99', '#8a5a9e', '#7a6a00', '#a8231b'];
 
-const STYLE = `:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:760px;margin:2rem auto;padding:0 1rem}
+const STYLE = `:root{color-scheme:light dark}
+body{font:15px/1.5 system-ui,sans-serif;max-width:760px;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}
-th,td{text-align:left;vertical-align:top;padding:.3rem .6rem;border-top:1px solid #8885;font-weight:400;white-space:pre-wrap;overflow-wrap:anywhere}
-th{color:light-dark(#555,#aaa)}figure{margin:1rem 0}svg{width:100%;background:light-dark(#fafaf8,#1b1f1d);border-radius:6px}
-svg text{font:11px system-ui,sans-serif;fill:light-dark(#555,#aaa)}.grid{stroke:#8884}img{max-width:120px;image-rendering:pixelated}
+th,td{text-align:left;vertical-align:top;padding:.3rem .6rem;border-top:1px solid #8885;
+font-weight:400;white-space:pre-wrap;overflow-wrap:anywhere}
+th{color:light-dark(#555,#aaa)}figure{margin:1rem 0}
+svg{width:100%;background:light-dark(#fafaf8,#1b1f1d);border-radius:6px}
+svg text{font:11px system-ui,sans-serif;fill:light-dark(#555,#aaa)}.grid{stroke:#8884}
+img{max-width:120px;image-rendering:pixelated}
 pre{overflow:auto;padding:1rem;background:light-dark(#f2f2ee,#1b1f1d);border-radius:6px;font-size:13px}`;
 
 function figuresOf({ summary, log }: RunRecord): [string, string][] {
@@ -78,7 +107,10 @@ function figuresOf({ summary, log }: RunRecord): [string, string][] {
     ['Steps', `${formatCount(summary.step)} of ${formatCount(summary.steps)}`],
   ];
   if (history.length > 0) {
-    rows.push(['Training loss, first and last (smoothed)', `${short(history.loss[0]!)} → ${short(history.smooth.at(-1)!)}`]);
+    rows.push([
+      'Training loss, first and last (smoothed)',
+      `${short(history.loss[0]!)} → ${short(history.smooth.at(-1)!)}`,
+    ]);
     rows.push(['Time in steps', `${formatDuration(ms)}, ${formatDuration(ms / history.length)} a step`]);
   }
   if (best) rows.push(['Lowest held-out loss', `${short(best.loss)} at step ${formatCount(best.step)}`]);
@@ -88,7 +120,9 @@ function figuresOf({ summary, log }: RunRecord): [string, string][] {
 function deviceRow(device: DeviceInfo | null): string {
   if (!device) return '';
   const { adapter } = device;
-  const name = adapter ? `${device.backend}, ${[adapter.vendor, adapter.architecture, adapter.description].filter(Boolean).join(' ')}` : device.backend;
+  const name = adapter
+    ? `${device.backend}, ${[adapter.vendor, adapter.architecture, adapter.description].filter(Boolean).join(' ')}`
+    : device.backend;
   return `<tr><th>Device</th><td>${escapeText(name)}</td></tr>`;
 }
 
@@ -99,7 +133,8 @@ function samplesHtml({ samples }: RunRecord, pictures: ReadonlyMap<string, strin
     const url = picture === null ? undefined : pictures.get(picture);
     // Nothing but a data URL of an image can become a source.
     const image = url?.startsWith('data:image/') ? `<img src="${escapeText(url)}" alt="">` : '';
-    return `<tr><td>${image}</td><td>${escapeText(question)}</td><td>${escapeText(expected)}</td><td>${escapeText(base ?? '—')}</td><td>${escapeText(tuned ?? '—')}</td></tr>`;
+    const cells = [question, expected, base ?? '—', tuned ?? '—'].map((text) => `<td>${escapeText(text)}</td>`);
+    return `<tr><td>${image}</td>${cells.join('')}</tr>`;
   });
   return `<h2>Answers to held-out questions</h2>
 <table><tr><th></th><th>Question</th><th>Expected</th><th>Base</th><th>Tuned</th></tr>${rows.join('\n')}</table>`;

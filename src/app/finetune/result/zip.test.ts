@@ -43,7 +43,9 @@ describe('zip', () => {
       const broken = whole.slice();
       broken[at] = 0xff;
       // Whatever byte is wrong: an answer or a named error, never anything else.
-      await unzipped(new Blob([broken]), 10_000).catch((error: unknown) => expect(error).toMatchObject({ code: 'bad-data' }));
+      await unzipped(new Blob([broken]), 10_000).catch((error: unknown) =>
+        expect(error).toMatchObject({ code: 'bad-data' }),
+      );
     }
   });
 });

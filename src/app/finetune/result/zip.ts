@@ -10,8 +10,8 @@ const DEFLATED = 8;
 const UTF8 = 0x0800;
 /** Bytes checked before the page may breathe. */
 const SLICE = 2 ** 19;
-const MOST_FILES = 1000;
-/** Beyond it a ZIP needs fields that this writer does not write. */
+/** Beyond these a ZIP needs fields that this writer does not write. */
+const MOST_FILES = 60_000;
 const MOST_BYTES = 2 ** 32 - 1;
 
 /**
@@ -19,9 +19,13 @@ const MOST_BYTES = 2 ** 32 - 1;
  *
  * @throws NvlmError `storage-full` beyond 4 GB
  */
-export async function zipped(files: readonly { path: string; bytes: Uint8Array | Blob }[], signal?: AbortSignal): Promise<Blob> {
+export async function zipped(
+  files: readonly { path: string; bytes: Uint8Array | Blob }[],
+  signal?: AbortSignal,
+): Promise<Blob> {
   const total = files.reduce((sum, { bytes }) => sum + sizeOf(bytes), 0);
-  if (total > MOST_BYTES - 2 ** 20) throw new NvlmError('storage-full', 'This is too large for one ZIP file.', 'Use the command line.');
+  if (total > MOST_BYTES - 2 ** 24 || files.length > MOST_FILES)
+    throw new NvlmError('storage-full', 'This is too large for one ZIP file.', 'Use the command line.');
   const parts: BlobPart[] = [];
   const directory: Uint8Array<ArrayBuffer>[] = [];
   let offset = 0;
@@ -30,18 +34,48 @@ export async function zipped(files: readonly { path: string; bytes: Uint8Array |
     const crc = await crc32(bytes, signal);
     const length = sizeOf(bytes);
     // Version, flags, method, time, date (1 January 1980), checksum, both sizes, name length, extra length.
-    const common = [...u16(20), ...u16(UTF8), ...u16(STORED), ...u16(0), ...u16(33), ...u32(crc), ...u32(length), ...u32(length), ...u16(name.length), ...u16(0)];
+    const common = [
+      ...u16(20),
+      ...u16(UTF8),
+      ...u16(STORED),
+      ...u16(0),
+      ...u16(33),
+      ...u32(crc),
+      ...u32(length),
+      ...u32(length),
+      ...u16(name.length),
+      ...u16(0),
+    ];
     const local = Uint8Array.from([...u32(LOCAL), ...common, ...name]);
     // Comment length, disk, internal and external attributes, offset.
     directory.push(
-      Uint8Array.from([...u32(CENTRAL), ...u16(20), ...common, ...u16(0), ...u16(0), ...u16(0), ...u32(0), ...u32(offset), ...name]),
+      Uint8Array.from([
+        ...u32(CENTRAL),
+        ...u16(20),
+        ...common,
+        ...u16(0),
+        ...u16(0),
+        ...u16(0),
+        ...u32(0),
+        ...u32(offset),
+        ...name,
+      ]),
     );
     parts.push(local, bytes as Uint8Array<ArrayBuffer> | Blob);
     offset += local.length + length;
   }
   const size = directory.reduce((sum, entry) => sum + entry.length, 0);
   const count = u16(files.length);
-  const end = Uint8Array.from([...u32(END), ...u16(0), ...u16(0), ...count, ...count, ...u32(size), ...u32(offset), ...u16(0)]);
+  const end = Uint8Array.from([
+    ...u32(END),
+    ...u16(0),
+    ...u16(0),
+    ...count,
+    ...count,
+    ...u32(size),
+    ...u32(offset),
+    ...u16(0),
+  ]);
   return new Blob([...parts, ...directory, end], { type: 'application/zip' });
 }
 
@@ -65,7 +99,8 @@ export async function unzipped(zip: Blob, mostBytes = 2 ** 31): Promise<Exported
   const files: ExportedFile[] = [];
   let room = mostBytes;
   for (let at = 0, i = 0; i < count; i++) {
-    if (at + 46 > directory.byteLength || directory.getUint32(at, true) !== CENTRAL) throw damaged('its directory is cut off');
+    if (at + 46 > directory.byteLength || directory.getUint32(at, true) !== CENTRAL)
+      throw damaged('its directory is cut off');
     const method = directory.getUint16(at + 10, true);
     const packed = directory.getUint32(at + 20, true);
     const plain = directory.getUint32(at + 24, true);
@@ -112,7 +147,11 @@ async function view(blob: Blob, from: number, to: number): Promise<DataView<Arra
 }
 
 function damaged(why: string): NvlmError {
-  return new NvlmError('bad-data', `This ZIP file cannot be read: ${why}.`, 'Unpack it and choose the folder instead.');
+  return new NvlmError(
+    'bad-data',
+    `This ZIP file cannot be read: ${why}.`,
+    'Unpack it and choose the folder instead.',
+  );
 }
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {

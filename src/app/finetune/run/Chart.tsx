@@ -26,7 +26,7 @@ interface ChartProps {
 /** Steps shown in the table beside a drawing. */
 const TABLE_ROWS = 12;
 
-/** A line chart over steps on a canvas, its pointer shared with the other charts, with a table for who cannot see it. */
+/** A line chart over steps on a canvas. Its pointer is shared with the other charts; a table says the same in numbers. */
 export function Chart({ title, x, series, summary, format, logarithmic = false, tall = false }: ChartProps) {
   const figure = useRef<HTMLElement>(null);
   const place = useRef<HTMLDivElement>(null);
@@ -51,7 +51,12 @@ export function Chart({ title, x, series, summary, format, logarithmic = false, 
       spanGaps: sparse === true,
       points: { show: sparse === true, size: 6, fill: inkOf(tone) },
     });
-    const axis = { stroke: inkOf('axis'), grid: { stroke: inkOf('grid'), width: 1 }, ticks: { show: false }, font: '11px system-ui, sans-serif' };
+    const axis = {
+      stroke: inkOf('axis'),
+      grid: { stroke: inkOf('grid'), width: 1 },
+      ticks: { show: false },
+      font: '11px system-ui, sans-serif',
+    };
     const chart = new uPlot(
       {
         width: Math.max(120, host.clientWidth),
@@ -60,8 +65,16 @@ export function Chart({ title, x, series, summary, format, logarithmic = false, 
         cursor: { sync: { key: 'run' }, drag: { x: false, y: false }, points: { show: true } },
         scales: { x: { time: false }, y: { distr: logarithmic ? 3 : 1 } },
         axes: [
-          { ...axis, size: 24, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000, 100_000] },
-          { ...axis, size: 54, values: (_, values) => values.map((value) => (value === null ? '' : latest.current.format(value))) },
+          {
+            ...axis,
+            size: 24,
+            incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000, 100_000],
+          },
+          {
+            ...axis,
+            size: 54,
+            values: (_, values) => values.map((value) => (value === null ? '' : latest.current.format(value))),
+          },
         ],
         series: [{}, ...latest.current.series.map(lineOf)],
         hooks: {
@@ -149,7 +162,11 @@ export function Chart({ title, x, series, summary, format, logarithmic = false, 
   );
 }
 
-function words(data: uPlot.AlignedData, at: number, { series, format }: Pick<ChartProps, 'series' | 'format'>): string {
+function words(
+  data: uPlot.AlignedData,
+  at: number,
+  { series, format }: Pick<ChartProps, 'series' | 'format'>,
+): string {
   const step = data[0][at];
   const parts = series.flatMap(({ label }, i) => {
     const value = data[i + 1]?.[at];

@@ -75,9 +75,10 @@ export function Charts({ history, version }: { history: RunHistory; version: num
 
 function one(title: string, x: number[], values: (number | null)[], format: (value: number) => string) {
   const known = values.filter((value) => value !== null);
+  const most = known.reduce((a, b) => Math.max(a, b), -Infinity);
   const summary =
     known.length > 0
-      ? `${title}: ${format(known[0]!)} at first, ${format(known.at(-1)!)} at last, at most ${format(known.reduce((a, b) => Math.max(a, b)))}.`
+      ? `${title}: ${format(known[0]!)} at first, ${format(known.at(-1)!)} at last, at most ${format(most)}.`
       : title;
   const series: ChartSeries[] = [{ label: title.toLowerCase(), values, tone: 'main' }];
   return { title, x, series, summary, format };
@@ -86,7 +87,8 @@ function one(title: string, x: number[], values: (number | null)[], format: (val
 export function lossWords(history: RunHistory): string {
   const best = history.bestHeldOut();
   const last = history.length - 1;
-  const course = `Loss ${number(history.loss[0]!)} at step ${history.steps[0]!}, ${number(history.smooth[last]!)} smoothed at step ${history.steps[last]!}.`;
+  const first = `Loss ${number(history.loss[0]!)} at step ${history.steps[0]!}`;
+  const course = `${first}, ${number(history.smooth[last]!)} smoothed at step ${history.steps[last]!}.`;
   return best ? `${course} Lowest held-out loss ${number(best.loss)} at step ${best.step}.` : course;
 }
 

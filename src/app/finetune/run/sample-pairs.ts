@@ -16,7 +16,14 @@ export function pairSamples(samples: readonly RunSample[], step: number | null):
   const wanted = step ?? samples.reduce((last, sample) => Math.max(last, sample.step), 0);
   const pairs = new Map<string, SamplePair>();
   for (const { record, picture, question, expected, answer, step: at } of samples) {
-    const pair = pairs.get(record) ?? { record, picture, question: spoken(question), expected, base: null, tuned: null };
+    const pair = pairs.get(record) ?? {
+      record,
+      picture,
+      question: spoken(question),
+      expected,
+      base: null,
+      tuned: null,
+    };
     if (at === 0) pair.base = answer;
     if (at === wanted && at > 0) pair.tuned = answer;
     pairs.set(record, pair);

@@ -29,7 +29,7 @@ export function stageWords({ activity, stage, summary, error }: RunView): string
     case 'failed':
       return 'Stopped by a problem; the last good checkpoint is kept.';
     case 'paused':
-      return 'Paused: a checkpoint is kept, and it goes on from there with the same numbers as if it had never stopped.';
+      return 'Paused: a checkpoint is kept. It goes on from there with the same numbers as if it had never stopped.';
     case 'running':
       return 'Goes on in another tab, or its tab was closed in the middle: then it resumes from its last checkpoint.';
     case undefined:

@@ -12,15 +12,25 @@ export function MethodPicture({ method, architecture }: { method: Method; archit
     <svg viewBox="0 0 150 54" className={styles.picture} aria-hidden="true">
       <path d="M38 27h8M74 27h8" className={styles.wire} />
       <rect x="2" y="13" width="36" height="28" rx="4" />
-      <text x="20" y="30">vision</text>
+      <text x="20" y="30">
+        vision
+      </text>
       <rect x="46" y="17" width="28" height="20" rx="4" data-on={connector || undefined} />
-      <text x="60" y="30">conn.</text>
+      <text x="60" y="30">
+        conn.
+      </text>
       <rect x="82" y="4" width="64" height="46" rx="4" data-on={decoder || undefined} />
-      <text x="114" y={method === 'lora' ? 16 : crosses ? 18 : 30}>decoder</text>
+      <text x="114" y={method === 'lora' ? 16 : crosses ? 18 : 30}>
+        decoder
+      </text>
       {crosses && (
         <>
           <rect x="88" y="25" width="52" height="9" rx="2" data-on={cross || undefined} className={styles.part} />
-          {method !== 'lora' && <text x="114" y="45">cross-att.</text>}
+          {method !== 'lora' && (
+            <text x="114" y="45">
+              cross-att.
+            </text>
+          )}
         </>
       )}
       {method === 'lora' && (

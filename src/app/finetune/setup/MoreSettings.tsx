@@ -32,7 +32,7 @@ export function MoreSettings({ form, problems, onChange }: MoreSettingsProps) {
           {number('dropout', 'Dropout')}
           <TextField
             label="Target modules"
-            hint="Ends of module names, with commas between. Connector: mlp1.1, mlp1.3. Cross-attention: cross_attn.q_proj …"
+            hint="Ends of module names, with commas between; also mlp1.1, mlp1.3 (connector), cross_attn.q_proj …"
             placeholder={DECODER_TARGETS.join(', ')}
             value={form.targets.join(', ')}
             onChange={(text) => onChange({ targets: listOf(text) })}
@@ -73,11 +73,7 @@ export function MoreSettings({ form, problems, onChange }: MoreSettingsProps) {
         {number('seed', 'Seed', 'The same seed, data and settings give the same run.')}
         {number('textRatio', 'Share of text-only records', '0 = as they come.')}
         {number('maxTiles', 'Most tiles a picture', '0 = the model’s own.')}
-        <CheckField
-          label="Shuffle"
-          checked={form.shuffle}
-          onChange={(shuffle) => onChange({ shuffle })}
-        />
+        <CheckField label="Shuffle" checked={form.shuffle} onChange={(shuffle) => onChange({ shuffle })} />
         <CheckField
           label="Like lengths together"
           hint="Less padding, so faster with mixed lengths."
@@ -111,5 +107,8 @@ function Group({ title, children }: { title: string; children: React.ReactNode }
 }
 
 function listOf(text: string): string[] {
-  return text.split(',').map((entry) => entry.trimStart()).filter((entry, i, all) => entry !== '' || i === all.length - 1 && i > 0);
+  return text
+    .split(',')
+    .map((entry) => entry.trimStart())
+    .filter((entry, i, all) => entry !== '' || (i === all.length - 1 && i > 0));
 }

@@ -57,7 +57,7 @@ export function PlanCard({ request, onChanges }: PlanCardProps) {
 
   return (
     <section className={styles.card} aria-labelledby="plan-title" aria-busy={asking}>
-      <h3 id="plan-title">Memory</h3>
+      <h2 id="plan-title">Memory</h2>
       {error && <Problem error={error} />}
       {!error && !plan && <p className={styles.muted}>Measuring the data…</p>}
       {plan && !error && (

@@ -58,7 +58,11 @@ export function RunFileCard({ form, text, onForm }: RunFileCardProps) {
         <Button size="small" icon="copy" onClick={() => void copy()}>
           Copy
         </Button>
-        <Button size="small" icon="download" onClick={() => saveBlob(new Blob([text], { type: 'application/json' }), 'run.json')}>
+        <Button
+          size="small"
+          icon="download"
+          onClick={() => saveBlob(new Blob([text], { type: 'application/json' }), 'run.json')}
+        >
           Download
         </Button>
         <Button size="small" onClick={() => input.current?.click()}>

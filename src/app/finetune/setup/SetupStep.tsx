@@ -22,10 +22,27 @@ import { RunFileCard } from './RunFileCard.tsx';
 import styles from './SetupStep.module.css';
 
 const METHODS: { method: Method; title: string; words: string; gated?: boolean }[] = [
-  { method: 'lora', title: 'LoRA adapter', words: 'A small addition beside the frozen model. Best for most; keep it, share it, switch it off.' },
-  { method: 'decoder', title: 'Decoder and connector', words: 'Everything but the vision encoder. Learns most, forgets most; the result is a model of its own.' },
-  { method: 'connector', title: 'Connector only', words: 'What the decoder gets to see of a picture; the first stage of the paper.' },
-  { method: 'cross-attention', title: 'Gated cross-attention only', words: 'How the decoder looks at tiles. NVLM-X and H.', gated: true },
+  {
+    method: 'lora',
+    title: 'LoRA adapter',
+    words: 'A small addition beside the frozen model. Best for most; keep it, share it, switch it off.',
+  },
+  {
+    method: 'decoder',
+    title: 'Decoder and connector',
+    words: 'Everything but the vision encoder. Learns most, forgets most; the result is a model of its own.',
+  },
+  {
+    method: 'connector',
+    title: 'Connector only',
+    words: 'What the decoder gets to see of a picture; the first stage of the paper.',
+  },
+  {
+    method: 'cross-attention',
+    title: 'Gated cross-attention only',
+    words: 'How the decoder looks at tiles. NVLM-X and H.',
+    gated: true,
+  },
 ];
 
 /** Enough that the old tasks are all in it, and soon drawn. */
@@ -79,7 +96,14 @@ export function SetupStep({ dataset, datasets, onDataChange }: SetupStepProps) {
 
   if (dataset === null || (datasets !== null && data === null)) {
     return (
-      <Notice tone="info" actions={<Button variant="primary" onClick={() => openStep('data')}>Choose data</Button>}>
+      <Notice
+        tone="info"
+        actions={
+          <Button variant="primary" onClick={() => openStep('data')}>
+            Choose data
+          </Button>
+        }
+      >
         <p>A run learns from a dataset: choose one first, or make one.</p>
       </Notice>
     );
@@ -135,7 +159,12 @@ export function SetupStep({ dataset, datasets, onDataChange }: SetupStepProps) {
           <legend>How long</legend>
           {PRESETS.map(({ id, title: name, words, steps }) => (
             <label key={id}>
-              <input type="radio" name="length" checked={form.steps === steps} onChange={() => change(ofLength(steps))} />
+              <input
+                type="radio"
+                name="length"
+                checked={form.steps === steps}
+                onChange={() => change(ofLength(steps))}
+              />
               <span>
                 <strong>{name}</strong> {words}
               </span>
@@ -143,7 +172,14 @@ export function SetupStep({ dataset, datasets, onDataChange }: SetupStepProps) {
           ))}
         </fieldset>
         <div className={styles.fields}>
-          <NumberField label="Steps" problem={problems.steps} min={1} step={1} value={form.steps} onChange={(steps) => change({ steps })} />
+          <NumberField
+            label="Steps"
+            problem={problems.steps}
+            min={1}
+            step={1}
+            value={form.steps}
+            onChange={(steps) => change({ steps })}
+          />
           <NumberField
             label="Learning rate"
             problem={problems.learningRate}
@@ -163,7 +199,7 @@ export function SetupStep({ dataset, datasets, onDataChange }: SetupStepProps) {
         </div>
         <CheckField
           label="Keep the old abilities"
-          hint="Mixes records of what the model can do already, pictures and text, into every batch: a model forgets what it is not shown."
+          hint="Mixes what the model can do already into every batch, pictures and text: it forgets what it is not shown."
           checked={form.blendRatio > 0}
           onChange={(on) => change({ blendRatio: on ? OLD_TASKS_SHARE : 0, ...(on && { textRatio: 0 }) })}
         />
@@ -174,7 +210,9 @@ export function SetupStep({ dataset, datasets, onDataChange }: SetupStepProps) {
               value={datasets?.some(({ id }) => id === form.blendData) ? form.blendData : ''}
               options={[
                 { value: '', label: 'Generated notes, receipts, bars, shapes and text' },
-                ...(datasets ?? []).filter(({ id }) => id !== dataset).map(({ id, title: name }) => ({ value: id, label: name })),
+                ...(datasets ?? [])
+                  .filter(({ id }) => id !== dataset)
+                  .map(({ id, title: name }) => ({ value: id, label: name })),
               ]}
               onChange={(blendData) => change({ blendData })}
             />
@@ -195,7 +233,7 @@ export function SetupStep({ dataset, datasets, onDataChange }: SetupStepProps) {
           </Button>
           <p className={styles.hint}>
             {wrong > 0
-              ? `${wrong === 1 ? 'One setting needs' : `${wrong} settings need`} another value: ${Object.values(problems)[0]}`
+              ? `${wrong === 1 ? 'A setting needs' : `${wrong} settings need`} another value: ${Object.values(problems)[0]}`
               : 'Nothing leaves this browser. It can be paused at any step.'}
           </p>
         </div>
@@ -230,7 +268,7 @@ function DataCard({ data, onChange }: { data: DatasetSummary | null; onChange():
   }
   return (
     <section className={styles.summary} aria-label="Data of the run">
-      <h3>Data</h3>
+      <h2>Data</h2>
       <p>
         {data ? (
           <>

@@ -34,8 +34,10 @@ export function readRunFile(text: string, form: RunForm): { form: RunForm; notes
   const schedule = at(file, 'optimizer.schedule');
   if (schedule === 'cosine' || schedule === 'linear' || schedule === 'constant') next.schedule = schedule;
   if (at(file, 'lora.init')) notes.push('It starts from another adapter; here an adapter starts fresh.');
-  if (at(file, 'text.data')) notes.push('Its text-only data is not here; text-only records of the chosen data are used.');
-  if (at(file, 'blend.data')) notes.push('Its old abilities are kept with generated records; choose other data if you like.');
+  if (at(file, 'text.data'))
+    notes.push('Its text-only data is not here; text-only records of the chosen data are used.');
+  if (at(file, 'blend.data'))
+    notes.push('Its old abilities are kept with generated records; choose other data if you like.');
   if (typeof file['model'] === 'string' && file['model'] !== modelName(form.model))
     notes.push(`It was written for ${file['model'].slice(0, 200)}; ${modelName(form.model)} stays chosen.`);
   return { form: next, notes };
@@ -76,7 +78,8 @@ function texts(value: unknown): string[] {
 
 function at(file: Values, path: string): unknown {
   let value: unknown = file;
-  for (const key of path.split('.')) value = isObject(value) || Array.isArray(value) ? (value as Values)[key] : undefined;
+  for (const key of path.split('.'))
+    value = isObject(value) || Array.isArray(value) ? (value as Values)[key] : undefined;
   return value;
 }
 

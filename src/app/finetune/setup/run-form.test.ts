@@ -53,7 +53,10 @@ describe('run form', () => {
   });
 
   it('has the bounds of the trainer', () => {
-    for (const [name, { min, max, key, whole }] of Object.entries(BOUNDS) as [NumberSetting, (typeof BOUNDS)[NumberSetting]][]) {
+    for (const [name, { min, max, key, whole }] of Object.entries(BOUNDS) as [
+      NumberSetting,
+      (typeof BOUNDS)[NumberSetting],
+    ][]) {
       if (key === null) continue;
       for (const value of [min, max]) {
         const form = { ...changed, textRatio: 0, minLearningRate: 0, [name]: value };
@@ -66,7 +69,14 @@ describe('run form', () => {
   });
 
   it('says beside which control something is wrong', () => {
-    const wrong = { ...DEFAULT_FORM, steps: NaN, warmup: 5, batch: 0, learningRate: 0, method: 'cross-attention' as const };
+    const wrong = {
+      ...DEFAULT_FORM,
+      steps: NaN,
+      warmup: 5,
+      batch: 0,
+      learningRate: 0,
+      method: 'cross-attention' as const,
+    };
     expect(checkForm(wrong, 'NVLM_D')).toMatchObject({
       steps: 'Type a number.',
       batch: 'At least 1.',
@@ -78,7 +88,14 @@ describe('run form', () => {
   });
 
   it('takes what it can from a foreign run file and says what it cannot', () => {
-    const file = { model: 'org/big', data: 'x', steps: 'many', stage: 'pretrain', lora: null, text: { data: 'y', ratio: 0.2 } };
+    const file = {
+      model: 'org/big',
+      data: 'x',
+      steps: 'many',
+      stage: 'pretrain',
+      lora: null,
+      text: { data: 'y', ratio: 0.2 },
+    };
     const { form, notes } = readRunFile(JSON.stringify(file), DEFAULT_FORM);
     expect(form).toMatchObject({ steps: 200, textRatio: 0.2, trainable: ['connector', 'cross_attention'] });
     expect(notes.join(' ')).toMatch(/“steps” is not a number.*text-only.*org\/big/);
