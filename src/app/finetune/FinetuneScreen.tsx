@@ -68,7 +68,7 @@ function StepNav({ step, dataset, run }: StepNavProps) {
   const words: Record<Step, string> = {
     data: dataset?.title ?? 'what it learns from',
     run: training
-      ? `step ${formatCount(live?.history.steps.at(-1) ?? 0)} of ${formatCount(Number(live?.request.run['steps'] ?? 0))}`
+      ? `step ${formatCount(live?.history.steps.at(-1) ?? 0)} of ${formatCount(liveSteps)}`
       : named
         ? `${formatCount(named.step)} of ${formatCount(named.steps)} steps`
         : 'settings and course',

@@ -26,7 +26,7 @@ interface ChartProps {
 /** Steps shown in the table beside a drawing. */
 const TABLE_ROWS = 12;
 
-/** A line chart over steps on a canvas. Its pointer is shared with the other charts; a table says the same in numbers. */
+/** A line chart over steps, on a canvas; its pointer is shared with the others, and a table says the same. */
 export function Chart({ title, x, series, summary, format, logarithmic = false, tall = false }: ChartProps) {
   const figure = useRef<HTMLElement>(null);
   const place = useRef<HTMLDivElement>(null);

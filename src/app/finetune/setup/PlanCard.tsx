@@ -76,7 +76,7 @@ export function PlanCard({ request, onChanges }: PlanCardProps) {
             ))}
           </dl>
           <p>
-            <strong data-tone={plan.verdict}>{VERDICTS[plan.verdict]}</strong> {formatBytes(plan.total)} at the peak;{' '}
+            <strong data-tone={plan.verdict}>{VERDICTS[plan.verdict]}</strong> {formatBytes(plan.total)} at most;{' '}
             {formatParameters(plan.trainedParameters)} numbers train; the longest record has{' '}
             {formatCount(plan.longest)} tokens.
           </p>

@@ -70,6 +70,7 @@ export function SetupStep({ dataset, datasets, onDataChange }: SetupStepProps) {
   const architecture: Architecture = model?.architecture ?? 'NVLM_D';
   const settled: RunForm = model ? { ...form, model: model.source } : form;
   const problems = checkForm(settled, architecture);
+  const [firstProblem] = Object.values(problems);
   const wrong = Object.keys(problems).length;
   const title = form.title.trim() || (data ? `${data.title}, ${modelName(settled.model)}` : 'Run');
   const requestFor = (complete: RunForm): RunRequest => ({
@@ -199,7 +200,7 @@ export function SetupStep({ dataset, datasets, onDataChange }: SetupStepProps) {
         </div>
         <CheckField
           label="Keep the old abilities"
-          hint="Mixes what the model can do already into every batch, pictures and text: it forgets what it is not shown."
+          hint="Mixes what the model can do already into every batch: it forgets what it is not shown."
           checked={form.blendRatio > 0}
           onChange={(on) => change({ blendRatio: on ? OLD_TASKS_SHARE : 0, ...(on && { textRatio: 0 }) })}
         />
@@ -233,7 +234,7 @@ export function SetupStep({ dataset, datasets, onDataChange }: SetupStepProps) {
           </Button>
           <p className={styles.hint}>
             {wrong > 0
-              ? `${wrong === 1 ? 'A setting needs' : `${wrong} settings need`} another value: ${Object.values(problems)[0]}`
+              ? `${wrong === 1 ? 'A setting needs' : `${wrong} settings need`} another value: ${firstProblem}`
               : 'Nothing leaves this browser. It can be paused at any step.'}
           </p>
         </div>
