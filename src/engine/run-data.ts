@@ -3,9 +3,13 @@ import type { Folder } from '../files/folder.ts';
 import type { RunConfig } from '../training/run-config.ts';
 import type { TrainRequest } from './train.ts';
 
-/** A dataset lies in `datasets/<id>`: its LLaVA records here, its pictures where these say. */
-export const DATASETS = 'datasets';
-export const RECORDS = 'data.json';
+/** A dataset's LLaVA records; its pictures lie where these say. */
+const RECORDS = 'data.json';
+
+/** Where a dataset lies that a run names: among the others, or in the folder of a run that brought it along. */
+export function datasetPlace(id: string): string {
+  return id.startsWith('runs/') ? id : `datasets/${id}`;
+}
 
 type RunData = Pick<TrainRequest, 'data' | 'textData' | 'blend' | 'heldOut' | 'readImage'>;
 
@@ -18,15 +22,14 @@ export async function openRunData(files: Folder, run: RunConfig): Promise<RunDat
   const records = (id: string) => readRecords(files, id);
   // A path from the root cannot stand in a record, so it tells the other datasets' pictures from the run's own.
   const other = async (id: string | null | undefined) =>
-    id ? { data: await records(id), folder: `/${id}/` } : null;
+    id ? { data: await records(id), folder: `/${datasetPlace(id)}/` } : null;
   return {
     data: await records(run.data),
     textData: run.text?.data ? await records(run.text.data) : null,
     blend: await other(run.blend?.data),
     heldOut: await other(run.heldOut),
     readImage: async (path) => {
-      const place = path.startsWith('/') ? `${DATASETS}${path}` : `${DATASETS}/${run.data}/${path}`;
-      const bytes = await files.read(place);
+      const bytes = await files.read(path.startsWith('/') ? path.slice(1) : `${datasetPlace(run.data)}/${path}`);
       if (bytes) return bytes;
       throw new NvlmError('not-found', `Its picture ${path} is missing.`, 'Add the picture to the dataset again.');
     },
@@ -34,7 +37,8 @@ export async function openRunData(files: Folder, run: RunConfig): Promise<RunDat
 }
 
 async function readRecords(files: Folder, id: string): Promise<string> {
-  const bytes = await files.read(`${DATASETS}/${id}/${RECORDS}`);
+  // Of a run that came from elsewhere, it may be any path.
+  const bytes = await files.read(`${datasetPlace(id)}/${RECORDS}`).catch(() => null);
   if (bytes) return new TextDecoder().decode(bytes);
   throw new NvlmError(
     'not-found',

@@ -9,7 +9,7 @@ import { hubId, parseHubId } from '../weights/hub-address.ts';
 import type { ModelSource } from './api.ts';
 import { isBundled } from './bundled-models.ts';
 import { modelAddress } from './model-address.ts';
-import { DATASETS } from './run-data.ts';
+import { datasetPlace } from './run-data.ts';
 import { newRunId, parseStoredRun, STATE, type RunStore, type StoredRun } from './run-store.ts';
 import { CHECKPOINT, LOG, MODEL, SAMPLES } from './train.ts';
 import type { ExportedFile, RunExport, RunRequest } from './training-api.ts';
@@ -34,12 +34,13 @@ export async function exportRun(store: RunStore, files: Folder, id: string, what
   const folder = store.folder(id);
   if (what === 'adapter') return orNone(await readFiles(folder, [ADAPTER_CONFIG, ADAPTER_WEIGHTS]), 'adapter');
   if (what === 'model') return orNone(await readBelow(folder, MODEL, ''), 'model');
-  const out = await readBelow(folder, undefined, '');
+  const own = await readBelow(folder, undefined, '');
+  const out = own.filter(({ path }) => !DATA.some((key) => path.startsWith(`${key}/`)));
   const file = { ...runFileOf(run.request), out: '.' };
   for (const key of DATA) {
     const dataset = datasetOf(file, key);
     if (dataset === null) continue;
-    out.push(...(await readBelow(files, `${DATASETS}/${dataset}`, `${key}/`)));
+    out.push(...(await readBelow(files, datasetPlace(dataset), `${key}/`)));
     setDataset(file, key, key);
   }
   out.push({ path: RUN_FILE, bytes: new TextEncoder().encode(`${JSON.stringify(file, null, 2)}\n`) });
@@ -67,7 +68,7 @@ export async function importRun(store: RunStore, files: Folder, given: readonly 
   for (const key of DATA) {
     const here = [...all].filter(([path]) => path.startsWith(`${key}/`));
     const known = stored && datasetOf(runFileOf(stored.request), key);
-    if (here.length > 0) setDataset(file, key, await keepDataset(files, key, `${id}-${key}`, here, known));
+    if (here.length > 0) setDataset(file, key, await keepDataset(files, key, `runs/${id}/${key}`, here, known));
     else if (known) setDataset(file, key, known);
   }
   const config = parseRun(file, RUN_FILE);
@@ -120,7 +121,7 @@ function setDataset(file: Record<string, unknown>, key: DataKey, value: string):
   else file[key] = value;
 }
 
-/** Beside the datasets that are here: the one it was exported from when that is still the same, else a new one. */
+/** The dataset that it was exported from when that is here and still the same, else a copy in the run's folder. */
 async function keepDataset(
   files: Folder,
   key: DataKey,
@@ -130,11 +131,11 @@ async function keepDataset(
 ): Promise<string> {
   const inside = (path: string) => path.slice(key.length + 1);
   if (known !== null) {
-    const own = await readBelow(files, `${DATASETS}/${known}`, '');
+    const own = await readBelow(files, datasetPlace(known), '');
     const same = new Map(own.map(({ path, bytes }) => [path, bytes]));
     if (here.every(([path, bytes]) => equalBytes(same.get(inside(path)), bytes))) return known;
   }
-  const folder = subfolder(files, `${DATASETS}/${id}`);
+  const folder = subfolder(files, id);
   for (const [path, bytes] of here) await folder.write(inside(path), bytes);
   return id;
 }

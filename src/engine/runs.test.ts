@@ -99,6 +99,11 @@ describe('a run', () => {
       expect(record.samples).toEqual(expected.samples);
       // The dataset is the one that is here already.
       expect(record.summary.request.run['data']).toBe('shapes');
+      await files.remove('datasets/shapes/data.json');
+      const carried = await engine.importRun(back);
+      await files.write('datasets/shapes/data.json', exported.find(({ path }) => path === 'data/data.json')!.bytes);
+      expect(carried.request.run['data']).toBe(`runs/${carried.id}/data`);
+      expect(await engine.resumeRun(carried.id, { changes: { steps: 5 } })).toMatchObject({ step: 5 });
       const longer = await engine.resumeRun(imported.id, { changes: { steps: 5 } });
       expect(longer).toMatchObject({ state: 'finished', step: 5 });
     } finally {

@@ -24,6 +24,8 @@ interface TrainOptions extends CommonOptions {
   steps?: number;
 }
 
+/** A copy of the run file in the run's folder. */
+const RUN_FILE = 'run.json';
 const MOST_RUN_BYTES = 2 ** 20;
 const MOST_DATA_BYTES = 256 * 2 ** 20;
 
@@ -75,6 +77,7 @@ async function trainModel(options: TrainOptions, context: Context) {
   const init = run.lora?.init ? await readAdapterFolder(beside(run.lora.init)) : null;
   const source = await modelSource(await modelName(run.model, beside));
   const folder = await openModelFolder(await openFiles(source, { signal }), signal);
+  await keepRunFile(json, file, out, beside);
   const device = await openDevice(backend, nodePlatform());
   warnOfSoftwareAdapter(device.info, context);
   const session = await Session.open(folder, device, {
@@ -123,6 +126,33 @@ async function trainModel(options: TrainOptions, context: Context) {
     text: `${describe(result)} on ${deviceName(device.info)}; log and checkpoint are in ${out}${tuned}`,
     interrupted: result.interrupted,
   };
+}
+
+/** With paths from the run's own folder, so that the folder can be gone on with as it lies, here or in the page. */
+async function keepRunFile(
+  json: unknown,
+  file: string,
+  out: string,
+  beside: (path: string) => string,
+): Promise<void> {
+  if (resolve(file) === resolve(out, RUN_FILE)) return;
+  const from = (path: unknown) => (typeof path === 'string' ? relative(out, beside(path)) || '.' : path);
+  const part = (value: unknown, key: string) =>
+    typeof value === 'object' && value !== null ? { ...value, [key]: from((value as Record<string, unknown>)[key]) } : value;
+  const run = json as Record<string, unknown>;
+  const model = String(run['model']);
+  const place = await modelName(model, beside);
+  const kept = {
+    ...run,
+    model: place === model ? model : from(model),
+    data: from(run['data']),
+    held_out: from(run['held_out']),
+    text: part(run['text'], 'data'),
+    blend: part(run['blend'], 'data'),
+    lora: part(run['lora'], 'init'),
+    out: '.',
+  };
+  await nodeFolder(out).write(RUN_FILE, new TextEncoder().encode(`${JSON.stringify(kept, null, 2)}\n`));
 }
 
 async function readRunFile(file: string): Promise<unknown> {
