@@ -1,5 +1,5 @@
 /**
- * The README's pictures of Chat and Tiles, taken from the built site with the tests' own browser.
+ * The README's pictures of Chat, Tiles and Fine-tune, taken from the built site with the tests' own browser.
  *
  * `npx tsx tests/pictures.ts` after `npm run build`
  */
@@ -27,6 +27,17 @@ try {
   await page.getByRole('heading', { name: 'What each model reads' }).waitFor();
   await page.waitForTimeout(1500);
   await page.screenshot({ path: `${folder}tiles.png` });
+  await page.goto(`${site.url}#/finetune`);
+  await page.getByRole('button', { name: 'Draw examples' }).click();
+  await page.getByRole('button', { name: 'Draw', exact: true }).click();
+  await page.getByRole('button', { name: 'Set up the run' }).click();
+  await page.getByText('More settings').click();
+  for (const [label, value] of [['Steps', 80], ['Held-out loss every', 20], ['Sample answers every', 40]] as const) {
+    await page.getByLabel(label, { exact: true }).fill(String(value));
+  }
+  await page.getByRole('button', { name: 'Start the run' }).click();
+  await page.getByRole('button', { name: 'To the result' }).waitFor({ timeout: 600_000 });
+  await page.screenshot({ path: `${folder}finetune.png`, fullPage: true });
 } finally {
   await browser.close();
   await site.stop();

@@ -49,3 +49,13 @@ test('the policy is in the page itself and stops foreign scripts', async ({ page
   expect(pageErrors.join()).toContain('Content Security Policy');
   pageErrors.length = 0;
 });
+
+test('a screen whose script does not arrive says so and leaves the others alone', async ({ page, pageErrors }) => {
+  await page.route(/assets\/DeviceScreen-.*\.js$/, (route) => route.abort());
+  await page.goto('#/device');
+  await expect(page.getByRole('alert')).toContainText('Device could not be shown');
+  await expect(page.getByRole('button', { name: 'Reload the page' })).toBeVisible();
+  await page.getByRole('link', { name: 'Models' }).click();
+  await expect(page.getByRole('heading', { name: 'Models', level: 1 })).toBeVisible();
+  pageErrors.length = 0;
+});

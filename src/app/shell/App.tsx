@@ -6,6 +6,7 @@ import styles from './App.module.css';
 import { DropTarget } from './DropTarget.tsx';
 import { Header, SCREEN_TITLES } from './Header.tsx';
 import { LossBanner } from './LossBanner.tsx';
+import { ScreenBoundary } from './ScreenBoundary.tsx';
 import { SCREEN_VIEWS } from './screens.tsx';
 
 export function App() {
@@ -31,9 +32,11 @@ export function App() {
       <Header screen={screen} />
       <main id="main" tabIndex={-1} className={styles.main} data-screen={screen}>
         <LossBanner />
-        <Suspense fallback={<p className={styles.opening}>Opening {SCREEN_TITLES[screen]}…</p>}>
-          <View />
-        </Suspense>
+        <ScreenBoundary key={screen} title={SCREEN_TITLES[screen]}>
+          <Suspense fallback={<p className={styles.opening}>Opening {SCREEN_TITLES[screen]}…</p>}>
+            <View />
+          </Suspense>
+        </ScreenBoundary>
       </main>
       <ToastView />
       <DropTarget />
