@@ -94,7 +94,7 @@ const SHAPE_CONTOURS: Record<ShapeKind | NewShape, (c: number, r: number) => Con
   star: (c, r) => [starContour(c, r)],
   diamond: (c, r) => [[c, c - r, c + 0.8 * r, c, c, c + r, c - 0.8 * r, c]],
   cross: (c, r) => [box(c - 0.36 * r, c - r, c + 0.36 * r, c + r), box(c - r, c - 0.36 * r, c + r, c + 0.36 * r)],
-  ring: (c, r) => [circleContour(c, c, r), turnedRound(circleContour(c, c, 0.6 * r))],
+  ring: (c, r) => [circleContour(c, c, r), turnedRound(circleContour(c, c, 0.66 * r))],
 };
 
 /** A shape `size` pixels across in the middle of a MASK × MASK square. */

@@ -99,24 +99,20 @@ function ringScene(rng: Random): Scene {
     shapes.length,
   );
   const colours = rng.sample(COLOURS, COLOURS.length);
-  const about = (task: string, question: string, answer: string) => ask(scene, `ring ${task}`, question, answer);
-  let neighbour = false;
+  const about = (task: string, question: string, answer: string) => ask(scene, task, question, answer);
   shapes.forEach((shape, i) => {
     const [cell, colour] = [cells[i]!, colours[i]!];
     // Small, a ring is hardly told from a circle by an encoder that never learnt to.
     const big = shape === 'ring' || rng.random() < 0.5;
     putCell(scene, Math.floor(cell / scene.width), cell % scene.width, { kind: 'shape', shape, colour, big });
-    if (shape === 'ring') {
-      about('kind', `What shape is ${colour}?`, shape);
-      about('colour', 'What colour is the ring?', colour);
-      const asked: Colour = rng.random() < 0.5 ? colour : rng.choice(colours.filter((other) => other !== colour));
-      const article = asked === 'orange' ? 'an' : 'a';
-      about('is there', `Is there ${article} ${asked} ring?`, asked === colour ? 'yes' : 'no');
-    } else if (!neighbour) {
-      // Lest "ring" become the answer to every such question.
-      neighbour = true;
-      about('neighbour', `What shape is ${colour}?`, shape);
-    }
+    // The others are asked about as well, lest "ring" become the answer to every such question.
+    const subject = shape === 'ring' ? 'ring' : 'beside a ring';
+    about(`${subject}, kind`, `What shape is ${colour}?`, shape);
+    about(`${subject}, colour`, `What colour is the ${shape}?`, colour);
+    if (shape !== 'ring') return;
+    const asked: Colour = rng.random() < 0.5 ? colour : rng.choice(colours.filter((other) => other !== colour));
+    const article = asked === 'orange' ? 'an' : 'a';
+    about('ring, is there', `Is there ${article} ${asked} ring?`, asked === colour ? 'yes' : 'no');
   });
   return scene;
 }

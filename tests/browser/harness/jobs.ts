@@ -18,6 +18,7 @@ import { checkStoreContract } from '../../../src/weights/storage/store-contract.
 import { storedFiles } from '../../../src/weights/stored-files.ts';
 import { streamTensors } from '../../../src/weights/stream.ts';
 import { digestOf } from '../../support/digest.ts';
+import { SMALL_LESSON, teachRing } from '../../support/teach-nano.ts';
 import { answerChats, forwardErrors, type GoldenChat, type GoldenError } from '../../goldens/check.ts';
 import { trainingJobs } from './training-jobs.ts';
 
@@ -174,6 +175,15 @@ export const jobs = {
     const answers = await answerChats(httpFiles(folder), device, readImage, most);
     await device.dispose();
     return answers;
+  },
+
+  /** Teaches nano-d, which the spec serves under `/models/`, a new word; see there. */
+  async teachRing(choice: BackendChoice): Promise<Awaited<ReturnType<typeof teachRing>>> {
+    const device = await openDevice(choice, browserPlatform());
+    const folder = await openModelFolder(httpFiles(new URL('/models/nano-d/', location.origin)));
+    const scores = await teachRing(folder, device, SMALL_LESSON);
+    await device.dispose();
+    return scores;
   },
 
   /** SHA-256 of the pixels of an encoded picture, as the browser's worker decodes it. */
