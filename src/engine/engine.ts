@@ -361,8 +361,10 @@ export function createEngine(platform: EnginePlatform): Engine {
       unlessTraining(async () => {
         if (lost) throw lost;
         if (!loaded) throw new NvlmError('not-found', 'No model is loaded.', 'Load one first, on the Models screen.');
-        await adapters.use(loaded.session, request.adapters ?? []);
-        return loaded.session.chat(request, options);
+        const { session } = loaded;
+        await adapters.use(session, request.adapters ?? []);
+        if (lost) throw lost;
+        return session.chat(request, options);
       }),
 
     async inspect(request: InspectRequest, options: CallOptions = {}): Promise<Inspection> {
