@@ -6,7 +6,7 @@ import { ask, blankScene, putCell, putText, type Scene } from './scene.ts';
 import { COLOURS, FOODS, GRIDS, SHAPE_KINDS } from './vocabulary.ts';
 import type { Colour } from './vocabulary.ts';
 
-/** What can be taught: a shape that no nano model has a word for, or a line of a document with a question of its own. */
+/** What can be taught: a shape that no nano model has a word for, or a document's line with a question of its own. */
 export const LESSONS = {
   ring: { title: 'A new shape: the ring', make: ringScene },
   due: { title: 'A new document field: the amount due', make: dueScene },
@@ -40,8 +40,8 @@ const REPLAY_SEED = 2 ** 30;
 const SMALL_GRIDS = GRIDS.filter(({ cols, rows }) => cols * rows <= 2);
 
 /**
- * What it takes to teach a nano model something new: pictures of the new thing with questions about it, others like them
- * held out, and a replay of what the model knows.
+ * What it takes to teach a nano model something new: pictures of the new thing with questions about it, others like
+ * them held out, and a replay of what the model knows.
  *
  * @throws NvlmError `usage` when a count or the seed is out of range
  */

@@ -34,7 +34,7 @@ export function addData(program: Command, run: Run): void {
       )
       .option('--teach <lesson>', 'draw something new to the models instead, with held-out and replay.json: ring, due')
       .option('--held-out <n>', 'with --teach: further pictures, for held-out.json', wholeNumber(0, MOST_TAUGHT), 60)
-      .option('--replay <n>', 'with --teach: pictures of the world as it was, for replay.json', wholeNumber(0, MOST_TAUGHT), 120)
+      .option('--replay <n>', 'with --teach: pictures of the old world, for replay.json', wholeNumber(0, MOST_TAUGHT), 120)
       .option('--seed <n>', 'equal seeds draw equal data', wholeNumber(0), 1)
       .option('--out <folder>', 'required: where data.json (LLaVA) and images/ go')
       .option('--force', 'write into a folder that is not empty'),

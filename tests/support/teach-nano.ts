@@ -23,8 +23,8 @@ export interface TaughtScores {
 const QUESTIONS = ['shapes: ring, kind', 'shapes: beside a ring, kind'] as const;
 
 /**
- * Teaches nano-d the word "ring" on a small scale: a few steps with a blend of what it knew, measured on held-out pictures
- * before and after.
+ * Teaches nano-d the word "ring" on a small scale: a few steps with a blend of what it knew, measured on held-out
+ * pictures before and after.
  */
 export async function teachRing(
   folder: ModelFolder,
