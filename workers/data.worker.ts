@@ -2,11 +2,8 @@ import * as Comlink from 'comlink';
 import { DatasetLibrary, type Exclusive } from '../src/datasets/library.ts';
 import { browserFiles } from '../src/engine/browser-files.ts';
 import type { Folder } from '../src/files/folder.ts';
-import { openFolder } from '../src/files/open-folder.ts';
+import { openFolder, PAGE_FOLDER } from '../src/files/open-folder.ts';
 import { createDataService } from './data-service.ts';
-
-/** The browser's private storage that datasets and runs share. */
-const FOLDER = 'nvlm-playground';
 
 // As in the engine's worker.
 const modelsUrl = new URL('../models/', location.href);
@@ -21,7 +18,7 @@ const exclusive: Exclusive = (name, work) => {
 };
 
 // Comlink must listen before the first message comes, and opening the storage takes a moment.
-const opened = openFolder(FOLDER);
+const opened = openFolder(PAGE_FOLDER);
 const folder: Folder = {
   read: async (path) => (await opened).read(path),
   write: async (path, bytes) => (await opened).write(path, bytes),

@@ -13,7 +13,8 @@ import type {
   PlanSettings,
 } from '../src/engine/api.ts';
 import type { AdapterUse, ExportedFile, ExportPart, RunChanges, RunEvent, RunExport, RunRequest } from '../src/engine/training-api.ts';
-import { toPlainError, type PlainError } from '../src/errors.ts';
+import type { PlainError } from '../src/errors.ts';
+import { Calls } from './calls.ts';
 
 /** Errors cross as data: Comlink would keep their message and lose code and fix line. */
 export type Reply<T> = { ok: true; value: T } | { ok: false; error: PlainError };
@@ -33,27 +34,9 @@ export type EngineService = ReturnType<typeof createEngineService>;
 
 /** What the worker exposes: the engine with call ids in place of AbortSignals and replies in place of exceptions. */
 export function createEngineService(engine: Engine) {
-  const running = new Map<CallId, AbortController>();
-
-  async function reply<T>(work: () => Promise<T>): Promise<Reply<T>> {
-    try {
-      return { ok: true, value: await work() };
-    } catch (error) {
-      return { ok: false, error: toPlainError(error) };
-    }
-  }
-
-  function cancellable<T>(id: CallId, work: (signal: AbortSignal) => Promise<T>): Promise<Reply<T>> {
-    return reply(async () => {
-      const controller = new AbortController();
-      running.set(id, controller);
-      try {
-        return await work(controller.signal);
-      } finally {
-        running.delete(id);
-      }
-    });
-  }
+  const calls = new Calls();
+  const reply: Calls['reply'] = (work) => calls.reply(work);
+  const cancellable: Calls['cancellable'] = (id, work) => calls.cancellable(id, work);
 
   return {
     device: () => reply(() => engine.device()),
@@ -111,7 +94,7 @@ export function createEngineService(engine: Engine) {
         }
       }),
     dispose: () => reply(() => engine.dispose()),
-    cancel: (id: CallId) => running.get(id)?.abort(),
+    cancel: (id: CallId) => calls.cancel(id),
   };
 }
 

@@ -1,4 +1,5 @@
 import { NvlmError } from '../errors.ts';
+import { PAGE_FOLDER } from '../files/open-folder.ts';
 import { blobFiles, type PickedFile } from '../weights/blob-files.ts';
 import { httpFiles } from '../weights/http-files.ts';
 import { openHub, type HubOptions } from '../weights/hub.ts';
@@ -59,7 +60,7 @@ function unknownModel(id: string): NvlmError {
 async function filesOfRun(id: string): Promise<PickedFile[]> {
   try {
     let folder = await navigator.storage.getDirectory();
-    for (const name of ['nvlm-playground', 'runs', id, 'model']) folder = await folder.getDirectoryHandle(name);
+    for (const name of [PAGE_FOLDER, 'runs', id, 'model']) folder = await folder.getDirectoryHandle(name);
     const files: PickedFile[] = [];
     for await (const [path, handle] of folder.entries()) {
       if (handle instanceof FileSystemFileHandle) files.push({ path, blob: await handle.getFile() });

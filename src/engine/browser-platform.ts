@@ -1,11 +1,8 @@
 import { browserPlatform as browserDevices } from '../device/browser.ts';
 import type { Folder } from '../files/folder.ts';
-import { openFolder } from '../files/open-folder.ts';
+import { openFolder, PAGE_FOLDER } from '../files/open-folder.ts';
 import { browserFiles } from './browser-files.ts';
 import type { EnginePlatform } from './platform.ts';
-
-/** In the browser's private storage; the data worker opens the same. */
-const FOLDER = 'nvlm-playground';
 
 /** @param modelsUrl where the bundled models' folders lie, with a closing slash */
 export function browserPlatform(modelsUrl: URL): EnginePlatform {
@@ -13,6 +10,6 @@ export function browserPlatform(modelsUrl: URL): EnginePlatform {
   return {
     device: browserDevices(),
     ...browserFiles(modelsUrl),
-    files: () => (files ??= openFolder(FOLDER)),
+    files: () => (files ??= openFolder(PAGE_FOLDER)),
   };
 }

@@ -2,6 +2,9 @@ import type { Folder } from './folder.ts';
 import { MemoryFolder } from './memory-folder.ts';
 import { opfsFolder } from './opfs-folder.ts';
 
+/** The page's own folder in the browser's private storage: datasets, runs and adapters lie in it. */
+export const PAGE_FOLDER = 'nvlm-playground';
+
 /** The folder of this name in the browser's private storage; in memory where there is none that can be written to. */
 export async function openFolder(name: string): Promise<Folder> {
   try {
