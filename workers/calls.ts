@@ -31,27 +31,35 @@ export class Calls {
   }
 }
 
-/** No more than one event in this time: each is a message that the page has to take. */
-const EVENT_EVERY_MS = 80;
-
 /**
- * Runs `work` with a listener of the page, thinning its events; the reply waits for the last of them to arrive. The
- * listener's port is closed by hand, because Comlink leaks those that are left to the garbage collector.
+ * Runs `work` with a listener of the page. Events have a port of their own, so the reply could overtake the last of
+ * them: it waits until all have arrived. Then the port is closed by hand, because Comlink leaks those that are left to
+ * the garbage collector.
  */
 export async function listening<E, T>(
   listener: (event: E) => unknown,
   work: (emit: (event: E) => void) => Promise<T>,
 ): Promise<T> {
-  let last: Promise<unknown> = Promise.resolve();
-  let next = 0;
+  let lastArrived: Promise<unknown> = Promise.resolve();
   try {
     return await work((event) => {
-      if (performance.now() < next) return;
-      next = performance.now() + EVENT_EVERY_MS;
-      last = Promise.resolve(listener(event)).catch(() => undefined);
+      lastArrived = Promise.resolve(listener(event)).catch(() => undefined);
     });
   } finally {
-    await last;
+    await lastArrived;
     (listener as Partial<ProxyMethods>)[releaseProxy]?.();
   }
+}
+
+/** No more than one event in this time: each is a message that the page has to take. */
+const EVENT_EVERY_MS = 80;
+
+/** Leaves out events that follow another too soon. */
+export function thinned<E>(emit: (event: E) => void): (event: E) => void {
+  let next = 0;
+  return (event) => {
+    if (performance.now() < next) return;
+    next = performance.now() + EVENT_EVERY_MS;
+    emit(event);
+  };
 }

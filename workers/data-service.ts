@@ -15,7 +15,7 @@ import type { EnginePlatform } from '../src/engine/platform.ts';
 import { previewExample } from '../src/engine/preview-example.ts';
 import { openTextSide, type TextSide } from '../src/engine/text-side.ts';
 import { readModelDescription } from '../src/weights/model-folder.ts';
-import { Calls, listening } from './calls.ts';
+import { Calls, listening, thinned } from './calls.ts';
 import type { CallId } from './engine-service.ts';
 
 /** What is to be imported: files with the folders that they were in, or one at an address. */
@@ -94,16 +94,16 @@ export function createDataService(library: DatasetLibrary, models: Pick<EnginePl
       listener: Listener,
     ) =>
       calls.cancellable(call, (signal) =>
-        listening(listener, async (onProgress) => {
-          const options = { signal, onProgress };
+        listening(listener, async (emit) => {
+          const options = { signal, onProgress: thinned(emit) };
           const files = await open(source, options);
           return adding(target, (id) => library.import(id, files, mapping, options));
         }),
       ),
     generate: (call: CallId, target: ImportTarget, request: GenerateRequest, listener: Listener) =>
       calls.cancellable(call, (signal) =>
-        listening(listener, (onProgress) =>
-          adding(target, (id) => library.generate(id, request, { signal, onProgress })),
+        listening(listener, (emit) =>
+          adding(target, (id) => library.generate(id, request, { signal, onProgress: thinned(emit) })),
         ),
       ),
     thumbnail: (id: string, path: string) =>

@@ -14,7 +14,7 @@ import type {
 } from '../src/engine/api.ts';
 import type { AdapterUse, ExportedFile, ExportPart, RunChanges, RunEvent, RunExport, RunRequest } from '../src/engine/training-api.ts';
 import type { PlainError } from '../src/errors.ts';
-import { Calls } from './calls.ts';
+import { Calls, listening } from './calls.ts';
 
 /** Errors cross as data: Comlink would keep their message and lose code and fix line. */
 export type Reply<T> = { ok: true; value: T } | { ok: false; error: PlainError };
@@ -65,9 +65,9 @@ export function createEngineService(engine: Engine) {
     planRun: (id: CallId, request: RunRequest) => cancellable(id, (signal) => engine.planRun(request, { signal })),
     startRun: (id: CallId, request: RunRequest, listener: Listener<RunEvent>) =>
       cancellable(id, (signal) => listening(listener, (onEvent) => engine.startRun(request, { signal, onEvent }))),
-    resumeRun: (id: CallId, run: string, changes: RunChanges, listener: Listener<RunEvent>) =>
+    resumeRun: (id: CallId, run: string, how: { changes?: RunChanges; model?: ModelSource }, listener: Listener<RunEvent>) =>
       cancellable(id, (signal) =>
-        listening(listener, (onEvent) => engine.resumeRun(run, { signal, changes, onEvent })),
+        listening(listener, (onEvent) => engine.resumeRun(run, { ...how, signal, onEvent })),
       ),
     deleteRun: (run: string) => reply(() => engine.deleteRun(run)),
     renameRun: (run: string, title: string) => reply(() => engine.renameRun(run, title)),
@@ -96,23 +96,6 @@ export function createEngineService(engine: Engine) {
     dispose: () => reply(() => engine.dispose()),
     cancel: (id: CallId) => calls.cancel(id),
   };
-}
-
-/**
- * Runs `work` with a listener of the page. Events have a port of their own, so the reply could overtake the last of
- * them: it waits until all have arrived. Then the port is closed by hand, because Comlink leaks those that are left to
- * the garbage collector.
- */
-async function listening<E, T>(listener: Listener<E>, work: (emit: (event: E) => void) => Promise<T>): Promise<T> {
-  let lastArrived: Promise<unknown> = Promise.resolve();
-  try {
-    return await work((event) => {
-      lastArrived = Promise.resolve(listener(event)).catch(() => undefined);
-    });
-  } finally {
-    await lastArrived;
-    (listener as Partial<Comlink.ProxyMethods>)[Comlink.releaseProxy]?.();
-  }
 }
 
 /** Megabytes of pixels move instead of being copied. */
