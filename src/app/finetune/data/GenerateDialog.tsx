@@ -2,6 +2,7 @@ import { useState } from 'react';
 import type { GenerateRequest, LessonName } from '../../../datasets/types.ts';
 import { Button } from '../../components/Button.tsx';
 import { Dialog } from '../../components/Dialog.tsx';
+import { NumberField, SelectField } from '../setup/fields.tsx';
 import styles from './dialogs.module.css';
 
 const KINDS = [
@@ -14,10 +15,11 @@ const KINDS = [
 
 const MOST_PICTURES = 1000;
 
-const LESSONS: Record<LessonName, string> = {
-  ring: 'Example: teach a new word, “ring”',
-  due: 'Example: teach a new field, the amount due',
-};
+const SUBJECTS: { value: LessonName | 'world'; label: string }[] = [
+  { value: 'ring', label: 'Example: teach a new word, “ring”' },
+  { value: 'due', label: 'Example: teach a new field, the amount due' },
+  { value: 'world', label: 'What the nano models know already' },
+];
 
 const TITLES: Record<LessonName, string> = { ring: 'New word: ring', due: 'New field: amount due' };
 
@@ -28,7 +30,7 @@ export function GenerateDialog({
   onClose(): void;
   onGenerate(title: string, request: GenerateRequest): void;
 }) {
-  const [lesson, setLesson] = useState<LessonName | 'world'>('ring');
+  const [lesson, setLesson] = useState<(typeof SUBJECTS)[number]['value']>('ring');
   const [pictures, setPictures] = useState(40);
   const [seed, setSeed] = useState(1);
   const [kinds, setKinds] = useState<string[]>(KINDS.map(([kind]) => kind));
@@ -43,49 +45,28 @@ export function GenerateDialog({
           else onGenerate(TITLES[lesson], { pictures, seed, kinds: [], lesson });
         }}
       >
-        <label className={styles.field}>
-          <span>What to draw</span>
-          <select
-            aria-label="What to draw"
-            value={lesson}
-            onChange={(event) => setLesson(event.target.value as LessonName | 'world')}
-          >
-            {Object.entries(LESSONS).map(([name, words]) => (
-              <option key={name} value={name}>
-                {words}
-              </option>
-            ))}
-            <option value="world">What the nano models know already</option>
-          </select>
-        </label>
-        <p className={styles.hint}>
-          {lesson === 'world'
-            ? 'Five questions a picture: to try training, and to blend in with your own data so that a model keeps what it can do.'
-            : 'Something that no nano model knows, with questions and answers. As many pictures again, up to 40, are held out to measure what was learnt.'}
-        </p>
+        <SelectField
+          label="What to draw"
+          value={lesson}
+          options={SUBJECTS}
+          onChange={(subject) => setLesson(subject)}
+          hint={
+            lesson === 'world'
+              ? 'Five questions a picture: to try training, and to blend in with your own data so that a model keeps what it can do.'
+              : 'Something that no nano model knows, with questions and answers. As many pictures again, up to 40, are held out to measure what was learnt.'
+          }
+        />
         <div className={styles.pair}>
-          <label className={styles.field}>
-            <span>Pictures to draw from</span>
-            <input
-              type="number"
-              min={1}
-              max={MOST_PICTURES}
-              required
-              value={pictures}
-              onChange={(event) => setPictures(event.target.valueAsNumber)}
-            />
-          </label>
-          <label className={styles.field}>
-            <span>Seed</span>
-            <input
-              type="number"
-              min={0}
-              step={1}
-              required
-              value={seed}
-              onChange={(event) => setSeed(event.target.valueAsNumber)}
-            />
-          </label>
+          <NumberField
+            label="Pictures to draw from"
+            min={1}
+            max={MOST_PICTURES}
+            step={1}
+            required
+            value={pictures}
+            onChange={setPictures}
+          />
+          <NumberField label="Seed" min={0} step={1} required value={seed} onChange={setSeed} />
         </div>
         {lesson === 'world' && (
           <fieldset className={styles.checks}>

@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { Button } from '../../components/Button.tsx';
 import { Dialog } from '../../components/Dialog.tsx';
+import { NumberField } from '../setup/fields.tsx';
 import styles from './dialogs.module.css';
 
 export function SplitDialog({ onClose, onSplit }: { onClose(): void; onSplit(ratio: number, seed: number): void }) {
@@ -21,28 +22,8 @@ export function SplitDialog({ onClose, onSplit }: { onClose(): void; onSplit(rat
           by hand.
         </p>
         <div className={styles.pair}>
-          <label className={styles.field}>
-            <span>Held out, percent</span>
-            <input
-              type="number"
-              min={0}
-              max={90}
-              required
-              value={percent}
-              onChange={(event) => setPercent(event.target.valueAsNumber)}
-            />
-          </label>
-          <label className={styles.field}>
-            <span>Seed</span>
-            <input
-              type="number"
-              min={0}
-              step={1}
-              required
-              value={seed}
-              onChange={(event) => setSeed(event.target.valueAsNumber)}
-            />
-          </label>
+          <NumberField label="Held out, percent" min={0} max={90} step={1} required value={percent} onChange={setPercent} />
+          <NumberField label="Seed" min={0} step={1} required value={seed} onChange={setSeed} />
         </div>
         <Button type="submit" variant="primary" icon="check">
           Split

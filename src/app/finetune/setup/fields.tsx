@@ -12,13 +12,16 @@ interface NumberFieldProps extends FieldProps {
   value: number;
   onChange(value: number): void;
   min?: number;
+  max?: number;
+  /** Keeps the form from being sent without a number. */
+  required?: boolean;
   /** Between two presses of an arrow key. */
   step?: number | 'any';
   unit?: string;
 }
 
 /** A number that may be half typed: the form hears NaN until it is one. */
-export function NumberField({ label, hint, problem, value, onChange, min, step = 'any', unit }: NumberFieldProps) {
+export function NumberField({ label, hint, problem, value, onChange, unit, step = 'any', ...limits }: NumberFieldProps) {
   const id = useId();
   const [typed, setTyped] = useState<{ text: string; value: number } | null>(null);
   const same = typed !== null && (Object.is(typed.value, value) || typed.value === value);
@@ -30,7 +33,7 @@ export function NumberField({ label, hint, problem, value, onChange, min, step =
           id={id}
           type="number"
           inputMode="decimal"
-          min={min}
+          {...limits}
           step={step}
           value={same ? typed.text : Number.isNaN(value) ? '' : String(value)}
           aria-invalid={problem ? true : undefined}
