@@ -1,0 +1,187 @@
+import { unroll } from '../unroll.ts';
+import type { Program } from '../webgpu-program.ts';
+import {
+  AFFINE_UNIFORMS,
+  UNIFORMS,
+  bitsOf,
+  halves,
+  inputsOf,
+  isAffine,
+  quantised,
+  type Layout,
+  type LeftLayout,
+} from './layouts.ts';
+
+/** Depth of a tile. */
+const TILE_K = 16;
+/** Columns of a tile, 16 threads of four. */
+const TILE_N = 64;
+
+/**
+ * Statements that fill `tileB[k · 16 + c]`, four columns each, from column `columnBase` and depth `depth`; zeros
+ * outside.
+ */
+function loadB(layout: Layout, vectorised: boolean): string {
+  if (layout === 'f16') {
+    // A thread takes one word (two depths) of four neighbouring rows, so that it owns whole vectors of the tile.
+    const read = (i: number) => /* wgsl */ `
+          if (n + ${i}u < uniforms.columns && k < uniforms.inner) {
+            let pair = ${halves(`weight[(n + ${i}u) * words + k / 2u]`)};
+            low[${i}] = pair.x;
+            high[${i}] = pair.y;
+          }`;
+    return /* wgsl */ `
+        if (localIndex < 128u) {
+          let words = (uniforms.inner + 1u) / 2u;
+          let n = columnBase + (localIndex / 8u) * 4u;
+          let k = depth + (localIndex % 8u) * 2u;
+          var low = vec4<f32>();
+          var high = vec4<f32>();
+          ${[0, 1, 2, 3].map(read).join('')}
+          let at = (localIndex % 8u) * 32u + localIndex / 8u;
+          tileB[at] = low;
+          tileB[at + 16u] = high;
+        }`;
+  }
+  if (layout === 'affine4' || layout === 'affine8') {
+    // As for halves: two depths of four neighbouring rows a thread. Both lie in one word and one group.
+    const bits = bitsOf(layout);
+    const perWord = `${32 / bits}u`;
+    const read = (i: number) => /* wgsl */ `
+          if (n + ${i}u < uniforms.columns && k < uniforms.inner) {
+            let word = bitcast<u32>(weight[((n + ${i}u) * uniforms.inner + k) / ${perWord}]) >> (k % ${perWord} * ${bits}u);
+            let group = ((n + ${i}u) * uniforms.inner + k) / uniforms.groupSize;
+            let pair = vec2<f32>(vec2<u32>(word, word >> ${bits}u) & vec2<u32>(${2 ** bits - 1}u)) * scales[group] + biases[group];
+            low[${i}] = pair.x;
+            high[${i}] = pair.y;
+          }`;
+    return /* wgsl */ `
+        if (localIndex < 128u) {
+          let n = columnBase + (localIndex / 8u) * 4u;
+          let k = depth + (localIndex % 8u) * 2u;
+          var low = vec4<f32>();
+          var high = vec4<f32>();
+          ${[0, 1, 2, 3].map(read).join('')}
+          let at = (localIndex % 8u) * 32u + localIndex / 8u;
+          tileB[at] = low;
+          tileB[at + 16u] = high;
+        }`;
+  }
+  if (layout === 'f32-columns') {
+    const read = (i: number) =>
+      `if (n + ${i}u < uniforms.columns && k < uniforms.inner) { b[${i}] = weight[(n + ${i}u) * uniforms.inner + k]; }`;
+    return /* wgsl */ `
+        {
+          let k = depth + localIndex % 16u;
+          let n = columnBase + localIndex / 16u * 4u;
+          var b = vec4<f32>();
+          ${[0, 1, 2, 3].map(read).join(' ')}
+          tileB[localIndex % 16u * 16u + localIndex / 16u] = b;
+        }`;
+  }
+  let read: string;
+  if (layout === 'f16-rows') {
+    read = /* wgsl */ `
+            let words = (uniforms.columns + 1u) / 2u;
+            let first = ${halves('weight[k * words + n / 2u]')};
+            b = vec4<f32>(first, 0.0, 0.0);
+            if (n + 2u < uniforms.columns) {
+              b = vec4<f32>(first, ${halves('weight[k * words + n / 2u + 1u]')});
+            }`;
+  } else if (isAffine(layout)) {
+    // Columns are a multiple of 32, so four neighbours exist, in one word and one group.
+    const bits = bitsOf(layout);
+    read = /* wgsl */ `
+            let at = k * uniforms.columns + n;
+            let word = bitcast<u32>(weight[at / ${32 / bits}u]) >> (at % ${32 / bits}u * ${bits}u);
+            let group = at / uniforms.groupSize;
+            b = ${quantised('word', bits)} * scales[group] + biases[group];`;
+  } else if (vectorised) {
+    read = 'b = weight[(k * uniforms.columns + n) / 4u];';
+  } else {
+    read = [0, 1, 2, 3]
+      .map((i) => `if (n + ${i}u < uniforms.columns) { b[${i}] = weight[k * uniforms.columns + n + ${i}u]; }`)
+      .join(' ');
+  }
+  return /* wgsl */ `
+        {
+          let k = depth + localIndex / 16u;
+          let n = columnBase + (localIndex % 16u) * 4u;
+          var b = vec4<f32>();
+          if (k < uniforms.inner && n < uniforms.columns) {
+            ${read}
+          }
+          tileB[localIndex] = b;
+        }`;
+}
+
+/** Each of 16 × 16 threads computes `perThread` rows × 4 columns; both operands pass through workgroup memory. */
+export function tiledProgram(
+  left: LeftLayout,
+  layout: Layout,
+  perThread: 1 | 4,
+  vectorised: boolean,
+  withBias: boolean,
+): Program {
+  const tileRows = 16 * perThread;
+  // One more than the rows, so that threads which store along the depth meet different memory banks.
+  const stride = tileRows + 1;
+  const source =
+    left === 'rows' ? '(rowBase + r) * uniforms.inner + depth + k' : '(depth + k) * uniforms.rows + rowBase + r';
+  return {
+    name: `linear-${left}-${layout}-tiled`,
+    inputs: inputsOf(layout === 'f32' && vectorised ? 4 : 1, 1, withBias, isAffine(layout)),
+    uniforms: isAffine(layout) ? AFFINE_UNIFORMS : UNIFORMS,
+    threads: 256,
+    code: /* wgsl */ `
+      var<workgroup> tileA : array<f32, ${stride * TILE_K}>;
+      var<workgroup> tileB : array<vec4<f32>, ${(TILE_N / 4) * TILE_K}>;
+      fn store(row : u32, column : u32, value : vec4<f32>) {
+        if (row >= uniforms.rows) {
+          return;
+        }
+        for (var i = 0u; i < 4u; i++) {
+          if (column + i < uniforms.columns) {
+            result[row * uniforms.columns + column + i] = value[i]${withBias ? ' + bias[column + i]' : ''};
+          }
+        }
+      }
+      fn main() {
+        // Row tiles first: neighbouring workgroups share a column tile of the weight, the larger operand.
+        let rowTiles = (uniforms.rows + ${tileRows - 1}u) / ${tileRows}u;
+        let rowBase = (groupIndex() % rowTiles) * ${tileRows}u;
+        let columnBase = (groupIndex() / rowTiles) * ${TILE_N}u;
+        let tx = localIndex % 16u;
+        let ty = localIndex / 16u;
+        ${unroll(perThread, (i) => `var sum${i} = vec4<f32>();`)}
+        for (var depth = 0u; depth < uniforms.inner; depth += ${TILE_K}u) {
+          for (var i = 0u; i < ${perThread}u; i++) {
+            // Neighbouring threads read neighbouring places, whichever way the operand lies.
+            let at = localIndex + i * 256u;
+            let r = ${left === 'rows' ? 'at / 16u' : `at % ${tileRows}u`};
+            let k = ${left === 'rows' ? 'at % 16u' : `at / ${tileRows}u`};
+            var a = 0.0;
+            if (rowBase + r < uniforms.rows && depth + k < uniforms.inner) {
+              a = x[${source}];
+            }
+            tileA[k * ${stride}u + r] = a;
+          }
+          ${loadB(layout, vectorised)}
+          workgroupBarrier();
+          for (var k = 0u; k < ${TILE_K}u; k++) {
+            let b = tileB[k * 16u + tx];
+            let a = k * ${stride}u + ty * ${perThread}u;
+            ${unroll(perThread, (i) => `sum${i} += tileA[a + ${i}u] * b;`)}
+          }
+          workgroupBarrier();
+        }
+        ${unroll(perThread, (i) => `store(rowBase + ty * ${perThread}u + ${i}u, columnBase + tx * 4u, sum${i});`)}
+      }
+    `,
+  };
+}
+
+/** Workgroups of a {@link tiledProgram}. */
+export function tileCount(rows: number, columns: number, perThread: number): number {
+  return Math.ceil(rows / (16 * perThread)) * Math.ceil(columns / TILE_N);
+}
