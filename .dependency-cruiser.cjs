@@ -42,12 +42,12 @@ module.exports = {
       severity: 'error',
       comment:
         'The page knows the engine and the data it speaks of as types only, for they live in a worker. It runs itself: the ' +
-        'errors and the JSON form of an inspection and the addresses of models, which it ' +
-        'shares with the command line.',
+        'errors and the JSON form of an inspection and the addresses of models, which it shares with the command line, and ' +
+        'ZIP files, which it shares with the datasets.',
       from: { path: room('app'), pathNot: '\\.test\\.tsx?$' },
       to: {
         path: '^(src|workers)/',
-        pathNot: [room('app'), '^src/errors\\.ts$', '^src/engine/(inspection-json|model-address)\\.ts$', '^workers/(engine|pictures)\\.worker\\.ts$'],
+        pathNot: [room('app'), '^src/errors\\.ts$', '^src/engine/(inspection-json|model-address)\\.ts$', '^src/files/(read|write)-zip\\.ts$', '^workers/(engine|pictures)\\.worker\\.ts$'],
         dependencyTypesNot: ['type-only'],
       },
     },
@@ -56,7 +56,7 @@ module.exports = {
       severity: 'error',
       comment: 'Even as types, nothing below the engine but the data types of its own interface.',
       from: { path: room('app'), pathNot: '\\.test\\.tsx?$' },
-      to: { path: '^src/', pathNot: [rooms('app', 'engine', 'desk'), '^src/(text|tiling|datasets)/types\\.ts$', '^src/errors\\.ts$'] },
+      to: { path: '^src/', pathNot: [rooms('app', 'engine', 'desk'), '^src/(text|tiling|datasets)/types\\.ts$', '^src/files/(read|write)-zip\\.ts$', '^src/errors\\.ts$'] },
     },
     {
       name: 'plain-rooms-stand-alone',

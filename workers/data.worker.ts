@@ -1,5 +1,6 @@
 import * as Comlink from 'comlink';
-import { DatasetLibrary, type Exclusive } from '../src/datasets/library.ts';
+import type { Exclusive } from '../src/datasets/dataset-store.ts';
+import { DatasetLibrary } from '../src/datasets/library.ts';
 import { browserFiles } from '../src/engine/browser-files.ts';
 import type { Folder } from '../src/files/folder.ts';
 import { openFolder, PAGE_FOLDER } from '../src/files/open-folder.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { deflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { NvlmError } from '../errors.ts';
-import { crc32 } from './crc32.ts';
+import { crc32 } from '../files/crc32.ts';
 import { decodeImage } from './decode.ts';
 import { encodePng } from './encode-png.ts';
 

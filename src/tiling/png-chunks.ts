@@ -1,4 +1,4 @@
-import { crc32 } from './crc32.ts';
+import { crc32 } from '../files/crc32.ts';
 import { exifOrientation } from './exif.ts';
 import { badImage, checkSize, corrupt, truncated } from './image-limits.ts';
 

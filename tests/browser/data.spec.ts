@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { encodePng } from '../../src/tiling/encode-png.ts';
-import { writeZip } from '../../src/datasets/import/zip.ts';
+import { writeZip } from '../../src/files/write-zip.ts';
 import { expectShortTasks } from '../support/main-thread.ts';
 import { expect, test } from './fixtures.ts';
 

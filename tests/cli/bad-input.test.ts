@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PlainError } from '../../src/errors.ts';
-import { crc32 } from '../../src/tiling/crc32.ts';
+import { crc32 } from '../../src/files/crc32.ts';
 import { fixture, runJson } from './run-cli.ts';
 
 const golden = fixture('goldens/nvlm-d');

@@ -2,7 +2,7 @@ import { useEffect, useId, useRef, useState } from 'react';
 import type { AdapterEntry, ExportPart } from '../../engine/training-api.ts';
 import { Button, IconButton } from '../components/Button.tsx';
 import { Problem } from '../components/Notice.tsx';
-import { zipped } from '../finetune/result/zip.ts';
+import { zipped } from '../zip-files.ts';
 import { formatBytes, formatCount, plural } from '../format.ts';
 import { activeAdapters, STRENGTH_BOUNDS } from '../state/adapter-slice.ts';
 import { useApp, useEngine } from '../state/hooks.ts';

@@ -1,6 +1,6 @@
 import type { ExportedFile } from '../../engine/training-api.ts';
 import { NvlmError } from '../../errors.ts';
-import { unzipped } from '../finetune/result/zip.ts';
+import { unzipped } from '../zip-files.ts';
 
 const WANTED = /(^|\/)(adapter_config\.json|adapter_model\.safetensors)$/;
 const MOST_BYTES = 2 ** 30;
@@ -14,7 +14,7 @@ const MOST_BYTES = 2 ** 30;
 export async function readPickedAdapter(picked: readonly File[]): Promise<ExportedFile[]> {
   const [first] = picked;
   if (picked.length === 1 && first?.name.toLowerCase().endsWith('.zip'))
-    return (await unzipped(first, MOST_BYTES)).filter(({ path }) => WANTED.test(path));
+    return unzipped(first, MOST_BYTES, (path) => WANTED.test(path));
   const wanted = picked.filter((file) => WANTED.test(file.name));
   if (wanted.reduce((sum, { size }) => sum + size, 0) > MOST_BYTES) {
     throw new NvlmError('bad-data', 'These files are larger than an adapter is.', 'Merge it into its model instead.');

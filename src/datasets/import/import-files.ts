@@ -14,7 +14,7 @@ import { parseCsv } from './csv.ts';
 import { openParquet } from './parquet.ts';
 import { readRow, type ReadRow } from './rows.ts';
 import { baseName, bytesFile, decodeText, extensionOf, type SourceFile } from './source-file.ts';
-import { isClutter, leavesFolder, readZip } from './zip.ts';
+import { isClutter, leavesFolder, zippedFiles } from './zip.ts';
 
 /** Where imported pictures go. */
 export interface PictureSink {
@@ -119,7 +119,7 @@ async function sortFiles(given: readonly SourceFile[], problems: Problems, signa
       sort(file);
       continue;
     }
-    const zip = await readZip(file);
+    const zip = await zippedFiles(file);
     problems.addAll(zip.problems);
     for (const entry of zip.files) {
       // A table is read in pieces, and every piece of a zip's file costs unpacking all of it.

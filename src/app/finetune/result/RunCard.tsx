@@ -9,6 +9,7 @@ import { hrefWith, useRoute } from '../../router.ts';
 import { isTraining } from '../../state/finetune-slice.ts';
 import { useApp, useEngine } from '../../state/hooks.ts';
 import { exportName, saveBlob } from '../../tiles/export-files.ts';
+import { zipped } from '../../zip-files.ts';
 import { openStep } from '../address.ts';
 import { pictureUrls } from '../datasets.ts';
 import { lossWords } from '../run/Charts.tsx';
@@ -17,7 +18,6 @@ import { useRunView } from '../run/use-run-view.ts';
 import { reportHtml, reportJson } from './report.ts';
 import { STATE_WORDS } from './state-words.ts';
 import styles from './ResultStep.module.css';
-import { zipped } from './zip.ts';
 
 /** What one run has left, and where it can go from here. */
 export function RunCard({ summary }: { summary: RunSummary }) {

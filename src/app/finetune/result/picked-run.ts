@@ -1,6 +1,6 @@
 import type { ExportedFile } from '../../../engine/training-api.ts';
 import { NvlmError } from '../../../errors.ts';
-import { unzipped } from './zip.ts';
+import { unzipped } from '../../zip-files.ts';
 
 /** A run's folder brings its data along. */
 const MOST_FILES = 60_000;
