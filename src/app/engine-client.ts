@@ -98,8 +98,8 @@ export function createEngineClient(spawn: () => EngineHost = spawnEngineWorker):
     planRun: (request, { signal } = {}) => call((service, id) => service.planRun(id, request), signal),
     startRun: (request, { signal, onEvent = ignore } = {}) =>
       call((service, id) => service.startRun(id, request, Comlink.proxy(onEvent)), signal),
-    resumeRun: (run, { signal, changes = {}, onEvent = ignore } = {}) =>
-      call((service, id) => service.resumeRun(id, run, changes, Comlink.proxy(onEvent)), signal),
+    resumeRun: (run, { signal, onEvent = ignore, ...how } = {}) =>
+      call((service, id) => service.resumeRun(id, run, how, Comlink.proxy(onEvent)), signal),
     deleteRun: (id) => call((service) => service.deleteRun(id)),
     renameRun: (id, title) => call((service) => service.renameRun(id, title)),
     exportRun: (id, what) => call((service) => service.exportRun(id, what)),

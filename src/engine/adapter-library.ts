@@ -2,7 +2,7 @@ import { NvlmError } from '../errors.ts';
 import type { Folder } from '../files/folder.ts';
 import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, adapterMisfit, outlineAdapter, type AdapterOutline, type LinearSizes } from '../training/peft.ts';
 import { parseSafetensors } from '../weights/safetensors.ts';
-import type { AdapterFiles } from './adapter.ts';
+import { adapterFilesOf, parseAdapterConfig, type AdapterFiles } from './adapter.ts';
 import type { AdapterEntry, ExportedFile } from './training-api.ts';
 
 const FOLDER = 'adapters';
@@ -56,7 +56,7 @@ export class AdapterLibrary {
   async import(title: string, files: readonly ExportedFile[], model: LinearSizes | null): Promise<AdapterEntry> {
     const config = pick(files, ADAPTER_CONFIG, MOST_CONFIG_BYTES);
     const weights = pick(files, ADAPTER_WEIGHTS, MOST_WEIGHT_BYTES);
-    const outline = outlineAdapter(parseConfig(config), parseSafetensors(weights, ADAPTER_WEIGHTS));
+    const outline = outlineAdapter(parseAdapterConfig(config), parseSafetensors(weights, ADAPTER_WEIGHTS));
     const id = `a${crypto.randomUUID().slice(0, 8)}`;
     const record = { title: title.trim().slice(0, MOST_TITLE) || 'Adapter', outline };
     await this.folder.write(`${FOLDER}/${id}/${ADAPTER_CONFIG}`, config);
@@ -91,7 +91,7 @@ export class AdapterLibrary {
   /** @throws NvlmError `not-found`, `bad-model` */
   async open(id: string): Promise<AdapterFiles> {
     const [config, weights] = (await this.files(id)) as [ExportedFile, ExportedFile];
-    return { config: parseConfig(config.bytes), tensors: parseSafetensors(weights.bytes, ADAPTER_WEIGHTS) };
+    return adapterFilesOf(config.bytes, weights.bytes);
   }
 
   private async placeOf(id: string): Promise<string> {
@@ -110,7 +110,7 @@ export class AdapterLibrary {
     const record = title === null ? await this.folder.read(`${place}/${RECORD}`) : null;
     if (!config || !weights || (title === null && !record)) return null;
     try {
-      const outline = outlineAdapter(parseConfig(config), parseSafetensors(weights, ADAPTER_WEIGHTS));
+      const outline = outlineAdapter(parseAdapterConfig(config), parseSafetensors(weights, ADAPTER_WEIGHTS));
       const own = record && (JSON.parse(new TextDecoder().decode(record)) as { title?: unknown }).title;
       const found = { outline, title: title ?? String(own), bytes: config.length + weights.length };
       this.known.set(place, found);
@@ -152,14 +152,6 @@ function pick(files: readonly ExportedFile[], name: string, mostBytes: number): 
     `${name} is larger than ${mostBytes / 2 ** 20} MB.`,
     'Use an adapter of a lower rank, or merge it into its model.',
   );
-}
-
-function parseConfig(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
-  } catch (cause) {
-    throw new NvlmError('bad-model', `${ADAPTER_CONFIG} is not JSON.`, 'Export the adapter again.', { cause });
-  }
 }
 
 function missing(id: string): NvlmError {

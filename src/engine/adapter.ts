@@ -1,7 +1,8 @@
+import { NvlmError } from '../errors.ts';
 import type { NvlmModel } from '../nvlm/model.ts';
 import { addAdapter, type AdapterModule } from '../training/lora.ts';
-import { parseAdapter } from '../training/peft.ts';
-import type { LoadedTensor } from '../weights/safetensors.ts';
+import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, parseAdapter } from '../training/peft.ts';
+import { parseSafetensors, type LoadedTensor } from '../weights/safetensors.ts';
 
 /** A PEFT adapter as its two files hold it. */
 export interface AdapterFiles {
@@ -16,6 +17,20 @@ export interface StrongAdapter {
   files: AdapterFiles;
   /** Factor on the adapter's own scale. */
   strength: number;
+}
+
+/** @throws NvlmError `bad-model` */
+export function adapterFilesOf(config: Uint8Array, weights: Uint8Array): AdapterFiles {
+  return { config: parseAdapterConfig(config), tensors: parseSafetensors(weights, ADAPTER_WEIGHTS) };
+}
+
+/** @throws NvlmError `bad-model` */
+export function parseAdapterConfig(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
+  } catch (cause) {
+    throw new NvlmError('bad-model', `${ADAPTER_CONFIG} is not JSON.`, 'Export the adapter again.', { cause });
+  }
 }
 
 /** @throws NvlmError `bad-model`, `unsupported-model` */

@@ -309,6 +309,7 @@ export function createEngine(platform: EnginePlatform): Engine {
         signal?.removeEventListener('abort', end);
       }
     },
+    adapterFiles: (id) => adapters.api.exportAdapter(id),
   });
 
   const adapters = createAdapters({

@@ -62,7 +62,7 @@ export interface ExportFile {
 }
 
 /** Sizes of a checkpoint's linears, read off its headers. */
-function linearSizes(folder: ModelFolder): LinearSizes {
+export function linearSizes(folder: ModelFolder): LinearSizes {
   const { parameters } = planWeights(folder, parseConfig(folder.config));
   const linears = new Map<string, { inFeatures: number; outFeatures: number }>();
   for (const { spec } of parameters) {

@@ -2,11 +2,12 @@ import { NvlmError, throwIfAborted, type ErrorCode } from '../errors.ts';
 import type { DatasetRecord } from '../datasets/types.ts';
 import type { DataProblem } from '../datasets/llava.ts';
 import type { NvlmConfig } from '../nvlm/config.ts';
-import type { TokenPlan } from '../text/types.ts';
+import type { ChatMessage, TokenPlan } from '../text/types.ts';
 import { decodeImage } from '../tiling/decode.ts';
 import { tileImage } from '../tiling/tile-image.ts';
 import type { Tiling } from '../tiling/types.ts';
 import { countLabels } from '../training/labels.ts';
+import { createHasher } from '../weights/hasher.ts';
 import type { CallOptions } from './api.ts';
 import { planConversation, type TextSide } from './text-side.ts';
 
@@ -15,6 +16,8 @@ export interface TrainingExample {
   id: string;
   image: string | null;
   plan: TokenPlan;
+  /** Of its words and its picture: 64 hex digits. */
+  digest: string;
 }
 
 /** Bytes of a picture by its path in the data. */
@@ -45,11 +48,13 @@ export async function planExamples(
   for (const [index, { id, image, messages }] of records.entries()) {
     throwIfAborted(signal);
     try {
-      const tiling = image === null ? null : await tileForModel(text, await readImage(image), maxTiles);
+      const picture = image === null ? null : await readImage(image);
+      const digest = digestOf(messages, picture);
+      const tiling = picture && (await tileForModel(text, picture, maxTiles));
       const plan = planConversation(text, messages, tiling, false);
       const reason = unfit(plan, text);
       if (reason) problems.push({ id, reason });
-      else examples.push({ id, image, plan });
+      else examples.push({ id, image, plan, digest });
     } catch (error) {
       if (!(error instanceof NvlmError) || !RECORD_ERRORS.has(error.code)) throw error;
       problems.push({ id, reason: error.message });
@@ -57,6 +62,14 @@ export async function planExamples(
     onProgress?.(index + 1);
   }
   return { examples, problems };
+}
+
+function digestOf(messages: readonly ChatMessage[], picture: Uint8Array | null): string {
+  const hasher = createHasher();
+  const words = messages.map(({ role, content }) => [role, content]);
+  hasher.update(new TextEncoder().encode(JSON.stringify([words, picture && picture.length])));
+  if (picture) hasher.update(picture);
+  return hasher.digest();
 }
 
 /** Why a plan cannot be learnt from; null when it can. */

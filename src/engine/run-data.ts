@@ -1,7 +1,7 @@
 import { NvlmError } from '../errors.ts';
 import type { Folder } from '../files/folder.ts';
 import type { RunConfig } from '../training/run-config.ts';
-import type { TrainRequest } from './train.ts';
+import type { RunData } from './run-pools.ts';
 
 /** A dataset's LLaVA records; its pictures lie where these say. */
 const RECORDS = 'data.json';
@@ -10,8 +10,6 @@ const RECORDS = 'data.json';
 export function datasetPlace(id: string): string {
   return id.startsWith('runs/') ? id : `datasets/${id}`;
 }
-
-type RunData = Pick<TrainRequest, 'data' | 'textData' | 'blend' | 'heldOut' | 'readImage'>;
 
 /**
  * The data that a run file names by ids.

@@ -10,6 +10,7 @@ import type { ModelSource } from './api.ts';
 import { isBundled } from './bundled-models.ts';
 import { modelAddress } from './model-address.ts';
 import { datasetPlace } from './run-data.ts';
+import { INIT, INIT_FILES } from './run-init.ts';
 import { newRunId, parseStoredRun, STATE, type RunStore, type StoredRun } from './run-store.ts';
 import { CHECKPOINT, LOG, MODEL, SAMPLES } from './train.ts';
 import type { ExportedFile, RunExport, RunRequest } from './training-api.ts';
@@ -21,7 +22,7 @@ const DATA = ['data', 'text', 'blend', 'held_out'] as const;
 type DataKey = (typeof DATA)[number];
 
 /** What of an imported folder is a run's own; everything else but its data is left out. */
-const OWN_FILES: readonly string[] = [CHECKPOINT, LOG, SAMPLES, ADAPTER_CONFIG, ADAPTER_WEIGHTS];
+const OWN_FILES: readonly string[] = [CHECKPOINT, LOG, SAMPLES, ADAPTER_CONFIG, ADAPTER_WEIGHTS, ...INIT_FILES];
 
 /**
  * A run's files. The whole folder brings its data along and a run file whose paths are the folder's own, so that
@@ -36,7 +37,9 @@ export async function exportRun(store: RunStore, files: Folder, id: string, what
   if (what === 'model') return orNone(await readBelow(folder, MODEL, ''), 'model');
   const own = await readBelow(folder, undefined, '');
   const out = own.filter(({ path }) => !DATA.some((key) => path.startsWith(`${key}/`)));
-  const file = { ...runFileOf(run.request), out: '.' };
+  const file: Record<string, unknown> = { ...runFileOf(run.request), out: '.' };
+  const { lora } = file as { lora?: { init?: unknown } };
+  if (lora?.init) file['lora'] = { ...lora, init: INIT };
   for (const key of DATA) {
     const dataset = datasetOf(file, key);
     if (dataset === null) continue;
@@ -81,9 +84,10 @@ export async function importRun(store: RunStore, files: Folder, given: readonly 
   const isFinished = checkpoint !== undefined && step >= config.steps;
   const now = Date.now();
   const { sample_every: sampleEvery, samples, held_out_every: heldOutEvery, out, ...own } = file;
+  const isStoredModel = stored !== null && modelName(stored.request.model) === config.model;
   const request: RunRequest = {
     title: stored?.title ?? 'Imported run',
-    model: stored && modelName(stored.request.model) === config.model ? stored.request.model : sourceOf(config.model),
+    model: isStoredModel ? stored.request.model : sourceOf(config.model),
     run: own,
     sampleEvery: config.sampleEvery,
     samples: config.samples,
@@ -100,6 +104,7 @@ export async function importRun(store: RunStore, files: Folder, given: readonly 
     changedAt: now,
     note: isFinished ? null : 'It was brought in from elsewhere and goes on from its checkpoint.',
     result: isFinished ? (config.lora ? 'adapter' : all.has(`${MODEL}/config.json`) ? 'model' : null) : null,
+    modelFingerprint: isStoredModel ? stored.modelFingerprint : null,
   };
   await store.write(run);
   return run;

@@ -1,6 +1,7 @@
 import { NvlmError } from '../errors.ts';
 import type { Folder } from '../files/folder.ts';
 import { subfolder } from '../files/subfolder.ts';
+import { keptSource } from './run-model.ts';
 import type { RunRequest, RunState, RunSummary } from './training-api.ts';
 
 /** A run's folder holds this beside what `nvlm train` writes. */
@@ -18,6 +19,8 @@ export interface StoredRun {
   changedAt: number;
   note: string | null;
   result: RunSummary['result'];
+  /** Of a model on the visitor's disk, see `fingerprintModel`; null until it was opened, and for all others. */
+  modelFingerprint: string | null;
 }
 
 const FOLDER = 'runs';
@@ -39,7 +42,8 @@ export class RunStore {
 
   async write(run: StoredRun): Promise<void> {
     run.changedAt = Date.now();
-    await this.folder(run.id).write(STATE, new TextEncoder().encode(JSON.stringify(run)));
+    const kept = { ...run, request: { ...run.request, model: keptSource(run.request.model) } };
+    await this.folder(run.id).write(STATE, new TextEncoder().encode(JSON.stringify(kept)));
   }
 
   /** Newest first, with the bytes of all their files. */
@@ -95,9 +99,14 @@ export function parseStoredRun(bytes: Uint8Array | null): StoredRun | null {
     isObject(run.request.model) &&
     STATES.includes(run.state) &&
     RESULTS.includes(run.result) &&
-    (run.note === null || typeof run.note === 'string') &&
+    isTextOrNull(run.note) &&
+    isTextOrNull(run.modelFingerprint ?? null) &&
     [run.step, run.steps, run.createdAt, run.changedAt].every(isCount);
-  return fits ? run : null;
+  return fits ? { ...run, modelFingerprint: run.modelFingerprint ?? null } : null;
+}
+
+function isTextOrNull(value: unknown): boolean {
+  return value === null || typeof value === 'string';
 }
 
 function isObject(value: unknown): boolean {

@@ -1,22 +1,20 @@
 import type { Tensor3D } from '@tensorflow/tfjs';
 import type { Device } from '../device/types.ts';
-import { parseRecords, type DataProblem } from '../datasets/llava.ts';
-import type { DatasetRecord } from '../datasets/types.ts';
+import type { DataProblem } from '../datasets/llava.ts';
 import { NvlmError, throwIfAborted } from '../errors.ts';
 import type { Folder } from '../files/folder.ts';
 import type { NvlmModel } from '../nvlm/model.ts';
 import { Batches } from '../training/batches.ts';
-import { restoreCheckpoint, runIdentity, writeCheckpoint, writeTrained } from '../training/checkpoint.ts';
+import { restoreCheckpoint, runIdentity, writeCheckpoint, writeTrained, type RunIdentity } from '../training/checkpoint.ts';
 import type { AdapterModule } from '../training/lora.ts';
 import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, adapterConfig } from '../training/peft.ts';
 import type { RunConfig } from '../training/run-config.ts';
 import { Trainer, type TrainingSample } from '../training/trainer.ts';
 import type { ModelFolder } from '../weights/model-folder.ts';
 import { parseSafetensors } from '../weights/safetensors.ts';
-import type { CallOptions } from './api.ts';
 import { exportedFiles, replacements } from './export-model.ts';
-import { planExamples, type ReadImage, type TrainingExample } from './plan-examples.ts';
 import { RunObserver, SAMPLES } from './run-observer.ts';
+import { fingerprintOf, readPools, type Pools, type PoolOptions, type RunData } from './run-pools.ts';
 import { answerQuestions, planQuestions, type SampleQuestion } from './run-samples.ts';
 import { stopIdsOf } from './special-tokens.ts';
 import type { TextSide } from './text-side.ts';
@@ -32,25 +30,13 @@ export const LOG = 'log.jsonl';
 /** The tuned model as a folder of its own. */
 export const MODEL = 'model';
 
-export interface TrainRequest {
+export interface TrainRequest extends RunData {
   model: NvlmModel;
   /** Where the model came from; a finished run without LoRA writes it again with what it trained. */
   folder: ModelFolder;
   text: TextSide;
   device: Device;
   run: RunConfig;
-  /** LLaVA records, JSON or JSONL. */
-  data: string;
-  /** The same for the text-only blend; null = the records of `data` without a picture. */
-  textData: string | null;
-  /**
-   * Records of the run's blend, null when it has none; `folder` is put before their pictures' paths when these are
-   * read.
-   */
-  blend: { data: string; folder: string } | null;
-  /** As `blend`, to measure on; null = the records of `data` that are held out. */
-  heldOut: { data: string; folder: string } | null;
-  readImage: ReadImage;
   /** What a LoRA run starts from; null = a fresh adapter. */
   adapter: AdapterModule[] | null;
   output: Folder;
@@ -60,9 +46,7 @@ export interface TrainRequest {
 /** One line of the log. */
 export type TrainStep = RunStep;
 
-export interface TrainOptions extends CallOptions {
-  onPlanned?: (done: number, total: number) => void;
-  onProblems?: (problems: readonly DataProblem[]) => void;
+export interface TrainOptions extends PoolOptions {
   /** Between steps: what the run does, and how much of it is done. */
   onStage?: (stage: 'baseline' | 'train' | 'samples' | 'save', done: number, total: number) => void;
   onStep?: (step: TrainStep) => void;
@@ -103,13 +87,14 @@ export interface TrainResult {
  *   device errors
  */
 export async function train(request: TrainRequest, options: TrainOptions = {}): Promise<TrainResult> {
-  const { model, device, run, adapter } = request;
+  const { model, device, run, adapter, text, readImage } = request;
   try {
     const pools = await readPools(request, options);
+    const questions = await planQuestions(text, pools.asked, readImage, run.maxTiles);
     const trainer = await Trainer.create(model, run, device, adapter);
     const images = new TrainingImages(model, trainer, request.readImage, run.maxTiles);
     try {
-      return await runSteps({ ...request, ...pools, trainer, images }, options);
+      return await runSteps({ ...request, ...pools, questions, trainer, images }, options);
     } finally {
       images.dispose();
       trainer.settle();
@@ -120,106 +105,15 @@ export async function train(request: TrainRequest, options: TrainOptions = {}): 
   }
 }
 
-interface Pools {
-  examples: TrainingExample[];
-  /** How many of them, from the first, are the main pool; the rest is the blend. */
-  mainCount: number;
-  measured: TrainingExample[];
-  /** Of the first held-out records; none where the run asks none. */
-  questions: SampleQuestion[];
-  problems: DataProblem[];
-}
-
-async function readPools(request: TrainRequest, options: TrainOptions): Promise<Pools> {
-  const { run, text, readImage } = request;
-  const { main, blend, heldOut, problems } = readRecords(request);
-  const total = main.length + blend.length + heldOut.length;
-  const plan = (some: DatasetRecord[], before: number) =>
-    planExamples(text, some, readImage, {
-      signal: options.signal,
-      maxTiles: run.maxTiles,
-      onProgress: (done) => options.onPlanned?.(before + done, total),
-    });
-  const first = await plan(main, 0);
-  const second = await plan(blend, main.length);
-  const third = await plan(heldOut, main.length + blend.length);
-  problems.push(...first.problems, ...second.problems, ...third.problems);
-  options.onProblems?.(problems);
-  const pools = [{ ...first, what: 'record' }];
-  if (run.text) pools.push({ ...second, what: 'text-only record' });
-  if (run.blend) pools.push({ ...second, what: 'record of the blend' });
-  for (const { examples, what } of pools) {
-    if (examples.length > 0) continue;
-    const why = problems[0] ? ` The first, ${problems[0].id}: ${problems[0].reason}.` : '';
-    throw new NvlmError(
-      'bad-data',
-      `There is no ${what} to learn from.${why}`,
-      'Give LLaVA records: id, image, conversations.',
-    );
-  }
-  const asked = run.sampleEvery > 0 ? heldOut.slice(0, run.samples) : [];
-  return {
-    examples: [...first.examples, ...second.examples],
-    mainCount: first.examples.length,
-    measured: third.examples,
-    questions: await planQuestions(text, asked, readImage, run.maxTiles),
-    problems,
-  };
-}
-
-interface Records {
-  main: DatasetRecord[];
-  blend: DatasetRecord[];
-  heldOut: DatasetRecord[];
-  problems: DataProblem[];
-}
-
-/** The run's main records, those that are blended in, and those that it must not learn from. */
-function readRecords(request: TrainRequest): Records {
-  const { main, blend, problems } = readTrained(request);
-  const isHeldOut = ({ heldOut }: DatasetRecord) => heldOut;
-  const others = request.heldOut ? placed(request.heldOut) : { records: main.filter(isHeldOut), problems: [] };
-  return {
-    main: main.filter((record) => !isHeldOut(record)),
-    blend: blend.filter((record) => !isHeldOut(record)),
-    heldOut: others.records,
-    problems: [...problems, ...others.problems],
-  };
-}
-
-function readTrained({ run, data, textData, blend }: TrainRequest): Omit<Records, 'heldOut'> {
-  const { records, problems } = parseRecords(data);
-  if (run.blend) {
-    if (!blend) throw new RangeError('The run blends data in that the request does not bring.');
-    const other = placed(blend);
-    return { main: records, blend: other.records, problems: [...problems, ...other.problems] };
-  }
-  if (!run.text) return { main: records, blend: [], problems };
-  const texts = textData === null ? { records, problems: [] } : parseRecords(textData);
-  return {
-    main: textData === null ? records.filter(({ image }) => image !== null) : records,
-    blend: texts.records.filter(({ image }) => image === null),
-    problems: [...problems, ...texts.problems],
-  };
-}
-
-/** Records of another place than the run's own data. */
-function placed({ data, folder }: { data: string; folder: string }): ReturnType<typeof parseRecords> {
-  const { records, problems } = parseRecords(data);
-  const moved = records.map((record) => {
-    const { image } = record;
-    return { ...record, image: image === null ? null : `${folder}${image}` };
-  });
-  return { records: moved, problems };
-}
+type RunningRequest = TrainRequest & Pools & { questions: SampleQuestion[]; trainer: Trainer; images: TrainingImages };
 
 async function runSteps(
-  request: TrainRequest & Pools & { trainer: Trainer; images: TrainingImages },
+  request: RunningRequest,
   options: TrainOptions,
 ): Promise<TrainResult> {
   const { examples, mainCount, problems, trainer, images, run, folder, output, resume, device } = request;
   const { signal, onStep, onStage } = options;
-  const identity = runIdentity(run, examples.length);
+  const identity = runIdentity(run, fingerprintOf(request));
   const observer = observe(request, options);
   const first = resume ? await resumeFrom(output, trainer, identity) : 0;
   if (!resume) await output.write(LOG, new Uint8Array(0));
@@ -301,7 +195,7 @@ async function runSteps(
 }
 
 function observe(
-  request: TrainRequest & Pools & { trainer: Trainer; images: TrainingImages },
+  request: RunningRequest,
   { onStage, onSample }: TrainOptions,
 ): RunObserver {
   const { folder, text } = request;
@@ -361,7 +255,7 @@ function logLine({ step, loss, lr, gradNorm, tokens, ms, ...more }: TrainStep): 
 async function writeFiles(
   trainer: Trainer,
   step: number,
-  identity: string,
+  identity: RunIdentity,
   run: RunConfig,
   output: Folder,
   device: Device,
@@ -375,7 +269,7 @@ async function writeFiles(
 }
 
 /** Restores the checkpoint and cuts the log back to it: steps after it are done again. */
-async function resumeFrom(output: Folder, trainer: Trainer, identity: string): Promise<number> {
+async function resumeFrom(output: Folder, trainer: Trainer, identity: RunIdentity): Promise<number> {
   const bytes = await output.read(CHECKPOINT);
   if (!bytes)
     throw new NvlmError('not-found', 'There is no checkpoint to resume from.', 'Leave --resume out to start the run.');

@@ -5,7 +5,10 @@
 import type { StepResult } from '../training/trainer.ts';
 import type { CallOptions, ModelSource } from './api.ts';
 
-/** A run file as design §7 states it, with ids in the place of paths: `data` and `text.data` name datasets. */
+/**
+ * A run file as design §7 states it, with ids in the place of paths: `data`, `text.data` and the like name datasets,
+ * `lora.init` an adapter of this browser.
+ */
 export type RunFile = Record<string, unknown>;
 
 export interface RunRequest {
@@ -37,6 +40,8 @@ export interface RunSummary {
   note: string | null;
   /** What the finished run leaves: an adapter for Chat, or a model of its own. */
   result: 'adapter' | 'model' | null;
+  /** Its model was a folder of the visitor's disk that is not open any more: {@link TrainingApi.resumeRun} needs it again. */
+  needsModel: boolean;
 }
 
 /** One line of `log.jsonl`. */
@@ -88,6 +93,8 @@ export interface TrainingPlan {
   trainedParameters: number;
   verdict: 'fits' | 'fits-if' | 'does-not-fit';
   problems: string[];
+  /** What else is worth knowing, a sentence each. */
+  notes: string[];
   /** Changes to the run file with which it would fit, mildest first; for `fits-if`. */
   changes: Partial<RunFile> | null;
 }
@@ -114,13 +121,16 @@ export interface TrainingApi {
   startRun(request: RunRequest, options?: CallOptions & { onEvent?: (event: RunEvent) => void }): Promise<RunSummary>;
   /**
    * Goes on from the last checkpoint, after a pause, a closed tab, a lost device or a failure; from the beginning where
-   * none was written. A finished run goes on when `changes` gives it more steps.
+   * none was written. A finished run goes on when `changes` gives it more steps. What is refused before it takes a step
+   * leaves the run as it was.
    *
-   * @throws NvlmError `busy` when another tab trains it
+   * @param options `model`: where its model lies now, for one that `needsModel`
+   * @throws NvlmError `busy` when another tab trains it, `not-found` without its model, `usage` with another model than
+   *   it was begun with, or when its data has changed
    */
   resumeRun(
     id: string,
-    options?: CallOptions & { changes?: RunChanges; onEvent?: (event: RunEvent) => void },
+    options?: CallOptions & { changes?: RunChanges; model?: ModelSource; onEvent?: (event: RunEvent) => void },
   ): Promise<RunSummary>;
   deleteRun(id: string): Promise<void>;
   renameRun(id: string, title: string): Promise<RunSummary>;

@@ -1,17 +1,21 @@
-import { parseRecords } from '../datasets/llava.ts';
 import type { Device } from '../device/types.ts';
-import { NvlmError } from '../errors.ts';
+import { planWeights } from '../nvlm/checkpoint-layout.ts';
 import { tokensPerTile, type NvlmConfig } from '../nvlm/config.ts';
+import { refuseQuantized } from '../nvlm/load-weights.ts';
 import { parameterSpecs } from '../nvlm/names.ts';
 import { trainingActivationBytes, weightsNeed } from '../nvlm/memory-need.ts';
+import { parseAdapter } from '../training/peft.ts';
 import { parseRun, type RunConfig } from '../training/run-config.ts';
 import { selectTrained } from '../training/trained-tensors.ts';
 import { openModelFolder, type ModelFolder } from '../weights/model-folder.ts';
+import type { AdapterFiles } from './adapter.ts';
 import type { CallOptions } from './api.ts';
-import { planExamples, type TrainingExample } from './plan-examples.ts';
+import { linearSizes } from './export-model.ts';
+import type { TrainingExample } from './plan-examples.ts';
 import type { EnginePlatform } from './platform.ts';
 import { openRunData } from './run-data.ts';
 import { runFileOf } from './run-exchange.ts';
+import { readPools, type PoolOptions, type RunData } from './run-pools.ts';
 import { openTextSide } from './text-side.ts';
 import { MOST_FEATURE_BYTES } from './train-data.ts';
 import type { RunFile, RunRequest, TrainingPlan } from './training-api.ts';
@@ -20,45 +24,65 @@ import { ROWS_AT_ONCE } from './vision.ts';
 const F32 = 4;
 /** A 32-bit wasm memory. */
 const WASM_BYTES = 2 ** 32;
-/** What a LoRA run is proposed with. */
+/** What a run is proposed with in place of one that trains the whole decoder. */
 const LORA = { rank: 8, alpha: 16 };
 const LORA_TARGETS = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
+const GROUP_SIZE = 64;
 
 /** What of a device the plan looks at. */
 export type PlanDevice = Pick<Device['info'], 'backend' | 'limits'>;
 
-/** The longest record, and how many of its positions belong to a tile. */
-export interface LongestRecord {
+/** The most that one record has of anything, and how many pictures all have. */
+export interface DataExtent {
   tokens: number;
   tiles: number;
   /** Labelled ones, which go through the head. */
   labels: number;
+  /** Different ones. */
+  pictures: number;
 }
 
-/** Reads configuration, headers and the data's lengths; no weights. @throws NvlmError as a run does before its first step */
+interface PlanHost {
+  platform: EnginePlatform;
+  device: Pick<Device, 'info'>;
+  /** The adapter that a run begins with. */
+  openInit(id: string): Promise<AdapterFiles>;
+}
+
+/** {@link planOnData} of a run of this browser. */
 export async function planRun(
   request: RunRequest,
-  { platform, device }: { platform: EnginePlatform; device: Pick<Device, 'info'> },
+  { platform, device, openInit }: PlanHost,
   { signal }: CallOptions = {},
 ): Promise<TrainingPlan> {
   const run = parseRun(runFileOf(request), 'The run');
   const files = await platform.openFiles(request.model, { signal });
   try {
     const folder = await openModelFolder(files, signal);
-    const { data, readImage } = await openRunData(await platform.files(), run);
-    const records = parseRecords(data).records.filter(({ heldOut }) => !heldOut);
-    const { maxTiles } = run;
-    const { examples } = await planExamples(openTextSide(folder), records, readImage, { signal, maxTiles });
-    if (examples.length === 0)
-      throw new NvlmError('bad-data', 'There is no record to learn from.', 'Add pictures with questions and answers.');
-    return planTraining(folder, run, longestOf(examples), examples.length, device.info);
+    const data = await openRunData(await platform.files(), run);
+    const init = run.lora?.init ? await openInit(run.lora.init) : null;
+    return await planOnData({ ...data, folder, run, init, device: device.info }, { signal });
   } finally {
     await files.close();
   }
 }
 
-export function longestOf(examples: readonly TrainingExample[]): LongestRecord {
-  const longest = { tokens: 0, tiles: 0, labels: 0 };
+/** Reads configuration, headers and the data's lengths; no weights. @throws NvlmError as a run does before its first step */
+export async function planOnData(
+  request: RunData & { folder: ModelFolder; run: RunConfig; init: AdapterFiles | null; device: PlanDevice },
+  options: PoolOptions = {},
+): Promise<TrainingPlan> {
+  const { folder, run, init, device } = request;
+  const { examples, measured } = await readPools({ ...request, text: openTextSide(folder) }, options);
+  const seen = run.heldOutEvery > 0 ? [...examples, ...measured] : examples;
+  const modules = init && parseAdapter(init.config, init.tensors, linearSizes(folder));
+  const begunWith = modules && modules.reduce((sum, { a, b }) => sum + a.length + b.length, 0);
+  return planTraining(folder, run, longestOf(seen), device, begunWith);
+}
+
+export function longestOf(examples: readonly TrainingExample[]): DataExtent {
+  const pictures = new Set(examples.flatMap(({ image }) => (image === null ? [] : [image])));
+  const longest = { tokens: 0, tiles: 0, labels: 0, pictures: pictures.size };
   for (const { plan } of examples) {
     longest.tokens = Math.max(longest.tokens, plan.inputIds.length);
     longest.tiles = Math.max(longest.tiles, plan.sequenceTiles.length + plan.crossTiles.length);
@@ -72,45 +96,62 @@ export function longestOf(examples: readonly TrainingExample[]): LongestRecord {
  * run file with which it fits. WebGPU does not say how much memory there is: there, only single buffers are held to
  * limits.
  *
- * @param pictures at most so many are kept encoded
+ * @param begunWith numbers of the adapter that a LoRA run starts from; null = a fresh one
+ * @throws NvlmError `usage` for quantising what is quantised
  */
 export function planTraining(
   folder: Pick<ModelFolder, 'tensors' | 'config' | 'tokenizer' | 'tokenizerConfig' | 'files' | 'generationConfig'>,
   run: RunConfig,
-  longest: LongestRecord,
-  pictures: number,
+  longest: DataExtent,
   device: PlanDevice,
+  begunWith: number | null = null,
 ): TrainingPlan {
   const { config } = openTextSide(folder);
-  const need = (changed: RunConfig) => needOf(folder, config, changed, longest, pictures, device);
+  if (run.quantize) refuseQuantized(planWeights(folder, config).parameters);
+  const need = (changed: RunConfig) => needOf(folder, config, changed, longest, device, begunWith);
   const asked = need(run);
   const problems = problemsOf(asked, device);
-  const changes = problems.length > 0 ? mildestChanges(run, longest, (changed) => problemsOf(need(changed), device)) : null;
-  const { largestBuffer, ...plan } = asked;
+  const { largestBuffer, quantized, ...plan } = asked;
+  const packs = device.backend === 'webgpu' && !quantized;
+  const changes =
+    problems.length > 0 ? mildestChanges(run, longest, packs, (changed) => problemsOf(need(changed), device)) : null;
   return {
     ...plan,
     longest: longest.tokens,
     verdict: problems.length === 0 ? 'fits' : changes ? 'fits-if' : 'does-not-fit',
     problems,
+    notes: notesOf(run, quantized, device),
     changes,
   };
 }
 
+/** What is worth knowing before the start and stands in no figure. */
+function notesOf({ quantize }: RunConfig, quantized: boolean, { backend }: PlanDevice): string[] {
+  if (backend === 'webgpu' || !(quantize || quantized)) return [];
+  const packed = quantize ? `The base is rounded to ${quantize.bits} bits` : 'The base is quantised';
+  return [
+    `${packed}, and ${backend} computes with its values as 32-bit floats: ` +
+      'the adapter learns on the same base as on WebGPU, and no memory is saved here.',
+  ];
+}
+
 type Need = Pick<TrainingPlan, 'weights' | 'optimizer' | 'activations' | 'total' | 'trainedParameters'> & {
   largestBuffer: number;
+  /** The checkpoint itself. */
+  quantized: boolean;
 };
 
 function needOf(
   folder: Pick<ModelFolder, 'tensors'>,
   config: NvlmConfig,
   run: RunConfig,
-  { tokens, tiles, labels }: LongestRecord,
-  pictures: number,
+  { tokens, tiles, labels, pictures }: DataExtent,
   { backend }: PlanDevice,
+  begunWith: number | null,
 ): Need {
   const isGpu = backend === 'webgpu';
-  const base = weightsNeed(folder, config, { keepHalves: isGpu });
-  const trained = run.lora ? loraParameters(config, run.lora) : fullParameters(config, run);
+  const base = weightsNeed(folder, config, { keepHalves: isGpu, quantize: run.quantize ?? undefined });
+  const trained = run.lora ? (begunWith ?? loraParameters(config, run.lora)) : fullParameters(config, run);
   // Packed halves become floats when they are trained; an adapter is there beside what it changes.
   const weights = base.bytes + (run.lora ? F32 * trained : isGpu ? 2 * trained : 0);
   const most = run.maxTiles === null ? config.maxTiles : Math.min(config.maxTiles, run.maxTiles);
@@ -133,7 +174,8 @@ function needOf(
   // Gradient and two moments of AdamW; a gradient more while batches are added up.
   const optimizer = F32 * trained * (run.accumulate > 1 ? 4 : 3);
   const largestBuffer = Math.max(base.largest.bytes, F32 * run.batch * labels * config.llm.vocabSize);
-  return { weights, optimizer, activations, total: weights + optimizer + activations, trainedParameters: trained, largestBuffer };
+  const total = weights + optimizer + activations;
+  return { weights, optimizer, activations, total, trainedParameters: trained, largestBuffer, quantized: base.quantized };
 }
 
 function fullParameters(config: NvlmConfig, run: RunConfig): number {
@@ -157,10 +199,42 @@ function problemsOf({ total, largestBuffer }: Need, { backend, limits }: PlanDev
   return [];
 }
 
-/** One after the other, each on top of those before it, until nothing is in the way. */
+type Change = [patch: Partial<RunConfig>, keys: Record<string, unknown>];
+
+/**
+ * The first that helps of: less at a time; for an adapter, the same on a packed base; for the whole decoder, an adapter
+ * in its place, packed or not.
+ */
 function mildestChanges(
   run: RunConfig,
-  { tiles }: LongestRecord,
+  { tiles }: DataExtent,
+  packs: boolean,
+  problems: (changed: RunConfig) => string[],
+): Partial<RunFile> | null {
+  const packed = ([8, 4] as const)
+    .filter((bits) => packs && bits < (run.quantize?.bits ?? 32))
+    .map((bits): Change => [
+      { quantize: { bits, groupSize: GROUP_SIZE } },
+      { quantize: { bits, group_size: GROUP_SIZE } },
+    ]);
+  const kinds: Change[] = [[{}, {}]];
+  if (run.lora) kinds.push(...packed);
+  else {
+    const lora = { ...LORA, dropout: 0, targets: LORA_TARGETS, init: null };
+    const adapter: Change = [{ lora, trainable: null }, { lora: LORA, trainable: null }];
+    kinds.push(adapter, ...packed.map((pack): Change => [{ ...adapter[0], ...pack[0] }, { ...adapter[1], ...pack[1] }]));
+  }
+  for (const [patch, keys] of kinds) {
+    const found = lessAtATime({ ...run, ...patch }, tiles, problems);
+    if (found) return { ...keys, ...found };
+  }
+  return null;
+}
+
+/** One after the other, each on top of those before it, until nothing is in the way; {} = nothing is already. */
+function lessAtATime(
+  run: RunConfig,
+  tiles: number,
   problems: (changed: RunConfig) => string[],
 ): Partial<RunFile> | null {
   let changed = run;
@@ -170,6 +244,7 @@ function mildestChanges(
     Object.assign(changes, keys);
     return problems(changed).length === 0;
   };
+  if (attempt({}, {})) return changes;
   if (!changed.activationCheckpointing && attempt({ activationCheckpointing: true }, { activation_checkpointing: true }))
     return changes;
   while (changed.batch > 1 && changed.batch % 2 === 0) {
@@ -179,9 +254,7 @@ function mildestChanges(
   for (let maxTiles = Math.floor((changed.maxTiles ?? tiles) / 2); maxTiles >= 1; maxTiles = Math.floor(maxTiles / 2)) {
     if (attempt({ maxTiles }, { max_tiles: maxTiles })) return changes;
   }
-  if (changed.lora) return null;
-  const lora = { ...LORA, dropout: 0, targets: LORA_TARGETS, init: null };
-  return attempt({ lora, trainable: null }, { lora: LORA, trainable: null }) ? changes : null;
+  return null;
 }
 
 function gigabytes(bytes: number): string {

@@ -14,13 +14,21 @@ import type { RunConfig } from './run-config.ts';
 import type { OptimizedTensor } from './trainer.ts';
 import { turned } from './trained-tensors.ts';
 
+/** What must be equal for a checkpoint to continue a run. */
+export interface RunIdentity {
+  /** What decides which records a step sees and what it trains, see {@link runIdentity}. */
+  settings: string;
+  /** Fingerprint of what it learns from. */
+  data: string;
+}
+
 /** Names of the optimiser's tensors, after PyTorch's. */
 const FIRST = 'optimizer.exp_avg.';
 const SECOND = 'optimizer.exp_avg_sq.';
 
 /**
  * A run's state after `step` steps as one safetensors file: the trained tensors under their own names and in checkpoint
- * orientation, AdamW's moments, and in the metadata the step and what the run was. Random numbers depend on seed and
+ * orientation, AdamW's moments, and in the metadata the step and what the run and its data were. Random numbers depend on seed and
  * step alone, so the step is their state too.
  *
  * @throws NvlmError `not-a-number` rather than write a broken state over a good one
@@ -28,7 +36,7 @@ const SECOND = 'optimizer.exp_avg_sq.';
 export async function writeCheckpoint(
   tensors: readonly OptimizedTensor[],
   step: number,
-  run: string,
+  { settings: run, data: learnt }: RunIdentity,
   device: Device,
 ): Promise<Uint8Array> {
   const data: TensorData[] = [];
@@ -38,7 +46,7 @@ export async function writeCheckpoint(
     data.push(await stored(tensor, SECOND + tensor.name, tensor.second, device));
   }
   const counts = JSON.stringify(Object.fromEntries(tensors.map(({ name, count }) => [name, count])));
-  return writeSafetensors(data, { format: 'pt', step: String(step), counts, run });
+  return writeSafetensors(data, { format: 'pt', step: String(step), counts, run, data: learnt });
 }
 
 /** The trained tensors alone, by name; of a LoRA run these are PEFT's `adapter_model.safetensors`. */
@@ -52,21 +60,28 @@ export async function writeTrained(tensors: readonly OptimizedTensor[], device: 
  * Puts a checkpoint's state into a trainer's tensors.
  *
  * @returns the step to go on with
- * @throws NvlmError `usage` when another run made it, `bad-model` when it is damaged
+ * @throws NvlmError `usage` when another run made it or the data has changed since, `bad-model` when it is damaged
  */
 export function restoreCheckpoint(
   bytes: Uint8Array,
   file: string,
   tensors: readonly OptimizedTensor[],
-  run: string,
+  run: RunIdentity,
 ): number {
   const length = headerLength(bytes.subarray(0, 8), bytes.length, file);
   const { metadata } = parseHeader(bytes.subarray(8, 8 + length), bytes.length, file);
-  if (metadata['run'] !== run) {
+  if (metadata['run'] !== run.settings) {
     throw new NvlmError(
       'usage',
       `${file} belongs to a run with other settings or data.`,
       'Resume with the run file that made it (steps and optimizer may differ), or give another --out.',
+    );
+  }
+  if (metadata['data'] !== run.data) {
+    throw new NvlmError(
+      'usage',
+      `The data of this run has changed since ${file} was written: records or pictures were added, edited or removed.`,
+      'Put the data back as it was to go on with this run, or start another run with the changed data.',
     );
   }
   const step = wholeNumber(Number(metadata['step']), file);
@@ -88,15 +103,17 @@ export function checkpointStep(bytes: Uint8Array, file: string): number {
 }
 
 /**
- * What must be equal for a checkpoint to continue a run: what decides which records a step sees and what it trains. Not
- * how many steps there are, nor the optimiser's numbers: a run that diverged goes on with a lower rate.
+ * What decides which records a step sees and what it trains. Not how many steps there are, nor the optimiser's numbers:
+ * a run that diverged goes on with a lower rate.
+ *
+ * @param data fingerprint of the records that it learns from
  */
-export function runIdentity(run: RunConfig, records: number): string {
+export function runIdentity(run: RunConfig, data: string): RunIdentity {
   const { stage, trainable, batch, accumulate, shuffle, bucket, seed, maxTiles } = run;
   const lora = run.lora && { ...run.lora, init: run.lora.init !== null };
   const text = run.text && { ratio: run.text.ratio, apart: run.text.data !== null };
   const blend = run.blend ? { blend: run.blend.ratio } : {};
-  return JSON.stringify({
+  const settings = JSON.stringify({
     stage,
     trainable,
     lora,
@@ -107,9 +124,10 @@ export function runIdentity(run: RunConfig, records: number): string {
     seed,
     text,
     maxTiles,
-    records,
     ...blend,
+    ...(run.quantize && { quantize: run.quantize }),
   });
+  return { settings, data };
 }
 
 async function stored(tensor: OptimizedTensor, name: string, variable: Variable, device: Device): Promise<TensorData> {

@@ -28,6 +28,7 @@ describe('parseRun', () => {
       dropout: 0,
       init: null,
     });
+    expect(parseRun({ ...least, lora: {}, quantize: { bits: 4 } }, 'run.json').quantize).toEqual({ bits: 4, groupSize: 64 });
     expect(parseRun({ ...least, optimizer: { clip: 0 } }, 'run.json').optimizer.clip).toBeNull();
   });
 
@@ -46,6 +47,10 @@ describe('parseRun', () => {
     [{ ...least, optimizer: { momentum: 1 } }, 'run.json: optimizer: there is no key "momentum"'],
     [{ ...least, lora: 4 }, 'run.json: lora is not a JSON object'],
     [{ ...least, lora: {}, trainable: ['connector'] }, 'a LoRA run trains its adapter alone'],
+    [{ ...least, quantize: { bits: 4 } }, 'packed ones cannot be trained themselves'],
+    [{ ...least, lora: {}, quantize: {} }, 'run.json: quantize: "bits" is missing'],
+    [{ ...least, lora: {}, quantize: { bits: 3 } }, '"bits" is not one of 4, 8'],
+    [{ ...least, lora: {}, quantize: { bits: 4, group_size: 48 } }, '"group_size" is not one of 32, 64, 128'],
     [{ ...least, text: { ratio: 1 } }, '"ratio" is not a number from 0 to 0.99'],
     [{ ...least, blend: { ratio: 0.5 } }, '"data" is missing'],
     [{ ...least, blend: { data: 'old', ratio: 0.5 }, text: { ratio: 0.1 } }, '"text" and "blend" both'],

@@ -1,4 +1,5 @@
 import { NvlmError } from '../errors.ts';
+import type { QuantizeOptions } from '../nvlm/load-weights.ts';
 import type { Schedule, ScheduleShape } from './schedule.ts';
 
 export interface OptimizerConfig extends Schedule {
@@ -15,7 +16,9 @@ export interface LoraConfig {
   dropout: number;
   /** Ends of module names, e.g. `self_attn.q_proj`; as PEFT matches its `target_modules`. */
   targets: string[];
-  /** Folder of a PEFT adapter to start from; null = A random, B zero. */
+  /**
+   * Folder of a PEFT adapter to start from, whose own rank, alpha and modules count then; null = A random, B zero.
+   */
   init: string | null;
 }
 
@@ -27,6 +30,8 @@ export interface RunConfig {
   /** Groups (`connector`, `cross_attention`, `language_model`) or beginnings of tensor names; null = the stage's. */
   trainable: string[] | null;
   lora: LoraConfig | null;
+  /** How a LoRA run's frozen base is packed while it loads; null = as it is stored. */
+  quantize: QuantizeOptions | null;
   batch: number;
   /** Batches whose gradients make one step. */
   accumulate: number;
@@ -70,6 +75,7 @@ export function parseRun(json: unknown, path: string): RunConfig {
   const lora = run.object('lora');
   const text = run.object('text');
   const blend = run.object('blend');
+  const quantize = run.object('quantize');
   const lr = optimizer.number('lr', 1e-4, 0, 10);
   const config: RunConfig = {
     model: run.text('model'),
@@ -83,6 +89,12 @@ export function parseRun(json: unknown, path: string): RunConfig {
           dropout: lora.number('dropout', 0, 0, 0.99),
           targets: lora.texts('targets') ?? DEFAULT_TARGETS,
           init: lora.optionalText('init'),
+        }
+      : null,
+    quantize: quantize.given
+      ? {
+          bits: quantize.oneOf('bits', [4, 8] as const, null),
+          groupSize: quantize.oneOf('group_size', [32, 64, 128] as const, DEFAULT_GROUP_SIZE),
         }
       : null,
     batch: run.integer('batch', 1, 1, 4096),
@@ -112,9 +124,16 @@ export function parseRun(json: unknown, path: string): RunConfig {
     samples: run.integer('samples', 4, 0, 1000),
     out: run.optionalText('out'),
   };
-  for (const keys of [run, optimizer, lora, text, blend]) keys.refuseOthers();
+  for (const keys of [run, optimizer, lora, text, blend, quantize]) keys.refuseOthers();
   if (config.lora && config.trainable) {
     throw new NvlmError('usage', `${path}: a LoRA run trains its adapter alone.`, 'Leave out "trainable", or "lora".');
+  }
+  if (config.quantize && !config.lora) {
+    throw new NvlmError(
+      'usage',
+      `${path}: "quantize" packs the model's matrices, and packed ones cannot be trained themselves.`,
+      'Add "lora" to train an adapter on them, or leave "quantize" out.',
+    );
   }
   if (config.text && config.blend) {
     throw new NvlmError(
@@ -125,6 +144,9 @@ export function parseRun(json: unknown, path: string): RunConfig {
   }
   return config;
 }
+
+/** As MLX's and `--group-size`'s. */
+const DEFAULT_GROUP_SIZE = 64;
 
 /** Longest text and longest list that a run file may hold. */
 const MOST_CHARACTERS = 4096;
@@ -174,8 +196,10 @@ class Keys {
     return value as string[];
   }
 
-  oneOf<T extends string>(key: string, allowed: readonly T[], fallback: T): T {
+  /** @param fallback null = the key must be there */
+  oneOf<T extends string | number>(key: string, allowed: readonly T[], fallback: T | null): T {
     const value = this.take(key) ?? fallback;
+    if (value === null) return this.fail(key, 'is missing');
     return allowed.find((option) => option === value) ?? this.fail(key, `is not one of ${allowed.join(', ')}`);
   }
 

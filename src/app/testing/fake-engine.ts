@@ -266,6 +266,7 @@ export function createFakeEngine(): FakeEngine {
         trainedParameters: 1000,
         verdict: 'fits',
         problems: [],
+        notes: [],
         changes: null,
       };
     },
@@ -285,6 +286,7 @@ export function createFakeEngine(): FakeEngine {
         bytes: 0,
         note: null,
         result: null,
+        needsModel: false,
       };
       fake.runRecords.set(id, { summary, log: [], samples: [] });
       return train(id, options);

@@ -24,6 +24,7 @@ const record: RunRecord = {
     bytes: 10,
     note: null,
     result: 'adapter',
+    needsModel: false,
   },
   log: [0, 1, 2].map((step) => ({
     step,
