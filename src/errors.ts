@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'network'
   | 'corrupt-file'
   | 'storage-full'
+  | 'storage-lost'
   // compute
   | 'no-device'
   | 'device-lost'

@@ -2,6 +2,7 @@
  * What the page, the CLI and the tests ask of the engine. Everything here is plain data, functions taking plain data, and
  * AbortSignals, so the same interface stands in front of the engine itself (Node) and of the worker that holds it (page).
  */
+import type { PlainError } from '../errors.ts';
 import type { AdapterDescription, BackendChoice, BackendName, DeviceInfo } from '../device/types.ts';
 import type { Sampling } from '../nvlm/sampler.ts';
 import type { OpCaseResult } from '../ops/verify.ts';
@@ -77,6 +78,8 @@ export interface LoadedModel {
   contextLength: number;
   weightBytes: number;
   loadMs: number;
+  /** Why its files are not, or not all, kept in the browser's storage; null when they are, or lie elsewhere. */
+  notKept: PlainError | null;
 }
 
 export type { OpCaseResult, Sampling };

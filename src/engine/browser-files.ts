@@ -4,14 +4,15 @@ import { blobFiles, type PickedFile } from '../weights/blob-files.ts';
 import { httpFiles } from '../weights/http-files.ts';
 import { openHub, type HubOptions } from '../weights/hub.ts';
 import type { ModelFiles } from '../weights/source.ts';
-import { bundledFiles, listedFiles, storedFiles } from '../weights/stored-files.ts';
+import { bundledFiles, listedFiles } from '../weights/listed-files.ts';
 import { openStore } from '../weights/storage/open-store.ts';
 import type { BlobStore } from '../weights/storage/store.ts';
-import type { CallOptions, ModelSource } from './api.ts';
+import { storedFiles } from '../weights/stored-files.ts';
+import type { ModelSource } from './api.ts';
 import { isBundled } from './bundled-models.ts';
 import { modelAddress } from './model-address.ts';
 import { storageFolder } from './model-records.ts';
-import type { EnginePlatform } from './platform.ts';
+import type { EnginePlatform, OpenFilesOptions } from './platform.ts';
 
 /**
  * Models over HTTP, kept in the browser's storage.
@@ -28,17 +29,20 @@ export function browserFiles(modelsUrl: URL): Pick<EnginePlatform, 'hub' | 'open
         : `Accept the licence on its page, ${page}, then give a token on the Models screen.`,
   };
 
-  async function openFiles(source: ModelSource, { signal }: CallOptions = {}): Promise<ModelFiles> {
+  async function openFiles(source: ModelSource, { signal, onWarning }: OpenFilesOptions = {}): Promise<ModelFiles> {
     switch (source.kind) {
       case 'bundled': {
         if (!isBundled(source.id)) throw unknownModel(source.id);
-        return bundledFiles(httpFiles(new URL(`${source.id}/`, modelsUrl), { id: source.id }), await store(), { signal });
+        return bundledFiles(httpFiles(new URL(`${source.id}/`, modelsUrl), { id: source.id }), await store(), {
+          signal,
+          onWarning,
+        });
       }
       case 'url':
-        return storedFiles(httpFiles(source.url, { id: storageFolder(source) }), await store());
+        return storedFiles(httpFiles(source.url, { id: storageFolder(source) }), await store(), { onWarning });
       case 'hub': {
         const { files, list } = openHub(source, hub);
-        return listedFiles(files, list, await store(), { signal });
+        return listedFiles(files, list, await store(), { signal, onWarning });
       }
       case 'files':
         return blobFiles(source.files, modelAddress(source));

@@ -1,6 +1,6 @@
 import { openDevice } from '../device/open-device.ts';
 import type { Device } from '../device/types.ts';
-import { NvlmError, throwIfAborted } from '../errors.ts';
+import { NvlmError, throwIfAborted, toPlainError, type PlainError } from '../errors.ts';
 import { tokensPerTile } from '../nvlm/config.ts';
 import { freeQuota } from '../weights/storage/quota.ts';
 import { searchRepositories } from '../weights/hub-search.ts';
@@ -162,7 +162,12 @@ export function createEngine(platform: EnginePlatform): Engine {
     const id = remember(source);
     const device = await usableDevice();
     report('config');
-    const files = await platform.openFiles(source, { signal });
+    let notKept: PlainError | null = null;
+    const onWarning = (error: NvlmError) => {
+      // What another tab is storing right now will be kept all the same.
+      if (error.code !== 'busy') notKept = toPlainError(error);
+    };
+    const files = await platform.openFiles(source, { signal, onWarning });
     let latest: Partial<LoadProgress> = {};
     try {
       const folder = await openModelFolder(files, signal);
@@ -203,6 +208,7 @@ export function createEngine(platform: EnginePlatform): Engine {
       contextLength: session.contextLength,
       weightBytes: session.model.weights.bytes,
       loadMs: session.loadMs,
+      notKept,
     };
   }
 

@@ -1,4 +1,5 @@
 import { createHasher } from '../weights/hasher.ts';
+import { getSmall, putSmall } from '../weights/storage/small-files.ts';
 import type { BlobStore, StoredUsage } from '../weights/storage/store.ts';
 import type { ModelEntry, ModelSource } from './api.ts';
 import { modelAddress, modelTitle } from './model-address.ts';
@@ -32,9 +33,7 @@ export function isKept(source: ModelSource): boolean {
 export async function writeRecord(store: BlobStore, record: ModelRecord): Promise<void> {
   const bytes = new TextEncoder().encode(JSON.stringify(record));
   try {
-    const writer = await store.writer(`${storageFolder(record.source)}/${RECORD_FILE}`, bytes.length, '');
-    await writer.append(bytes);
-    await writer.commit();
+    await putSmall(store, `${storageFolder(record.source)}/${RECORD_FILE}`, bytes);
   } catch {
     // Full, or another tab is writing the same.
   }
@@ -42,11 +41,10 @@ export async function writeRecord(store: BlobStore, record: ModelRecord): Promis
 
 export async function readRecords(store: BlobStore, usage: readonly StoredUsage[]): Promise<ModelRecord[]> {
   const records: ModelRecord[] = [];
-  for (const { path, bytes } of usage) {
-    if (!path.endsWith(`/${RECORD_FILE}`) || bytes > MAX_RECORD_BYTES) continue;
-    const blob = await store.get(path);
-    const text = blob && new TextDecoder().decode(await blob.read(0, blob.size));
-    const record = text ? parseRecord(text) : null;
+  for (const { path } of usage) {
+    if (!path.endsWith(`/${RECORD_FILE}`)) continue;
+    const bytes = await getSmall(store, path, MAX_RECORD_BYTES);
+    const record = bytes && parseRecord(new TextDecoder().decode(bytes));
     if (record && path === `${storageFolder(record.source)}/${RECORD_FILE}`) records.push(record);
   }
   return records;

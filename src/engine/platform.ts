@@ -1,4 +1,5 @@
 import type { DevicePlatform } from '../device/types.ts';
+import type { NvlmError } from '../errors.ts';
 import type { Folder } from '../files/folder.ts';
 import type { HubOptions } from '../weights/hub.ts';
 import type { ModelFiles } from '../weights/source.ts';
@@ -8,13 +9,18 @@ import type { CallOptions, ModelSource } from './api.ts';
 /** Name of a source in messages and lists. */
 export { modelAddress as sourceId } from './model-address.ts';
 
+export interface OpenFilesOptions extends CallOptions {
+  /** The files cannot be kept in the browser's storage; they can be read all the same. At most once. */
+  onWarning?: (error: NvlmError) => void;
+}
+
 /** What differs between a browser and Node for the engine: the devices, and where model files come from and are kept. */
 export interface EnginePlatform {
   device: DevicePlatform;
   /** How the hub is asked; the token may change. */
   hub: HubOptions;
   /** @throws NvlmError `usage` for a source that this platform has no access to, `network`, `not-found` */
-  openFiles(source: ModelSource, options?: CallOptions): Promise<ModelFiles>;
+  openFiles(source: ModelSource, options?: OpenFilesOptions): Promise<ModelFiles>;
   /** Where downloaded models are kept; null where files are read in place. */
   store(): Promise<BlobStore | null>;
   /** Where runs (`runs/<id>`), datasets and adapters lie. */

@@ -1,6 +1,7 @@
 import { NvlmError } from '../errors.ts';
 
-const SEGMENT = /^[\p{L}\p{N} ._+=@,()[\]-]{1,200}$/u;
+/** Not ending in a point or a space either: besides `.` and `..` those are what Windows leaves off. */
+const SEGMENT = /^[\p{L}\p{N} ._+=@,()[\]-]{0,199}[\p{L}\p{N}_+=@,()[\]-]$/u;
 
 /**
  * A model's file names come from indexes and manifests that anybody can write, so they are held to plain relative
@@ -11,7 +12,7 @@ export function checkFilePath(path: unknown): string {
   const ok =
     typeof path === 'string' &&
     path.length <= 1024 &&
-    path.split('/').every((segment) => segment !== '.' && segment !== '..' && SEGMENT.test(segment));
+    path.split('/').every((segment) => SEGMENT.test(segment));
   if (!ok) {
     const shown = JSON.stringify(path)?.slice(0, 80) ?? String(path);
     throw new NvlmError(

@@ -122,32 +122,38 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
     return /^text\/html\b/i.test(response.headers.get('Content-Type') ?? '') && !/\.html?$/i.test(path);
   }
 
-  function checkEtag(path: string, file: RemoteFile, response: Response): void {
-    const etag = response.headers.get('ETag');
-    if (file.etag !== null && etag !== null && etag !== file.etag) {
-      throw new NvlmError(
-        'corrupt-file',
-        `${path} changed on ${base.host} while it was being read.`,
-        'Load the model again to get the new version.',
-      );
-    }
+  function changed(path: string): NvlmError {
+    return new NvlmError(
+      'corrupt-file',
+      `${path} changed on ${base.host} while it was being read.`,
+      'Load the model again to get the new version.',
+    );
+  }
+
+  /** Holds every answer about a file to the first one: by ETag, by date where there is none. */
+  function checkVersion(path: string, file: RemoteFile, { headers }: Response): void {
+    const etag = headers.get('ETag');
+    const lastModified = headers.get('Last-Modified');
+    const [before, now] = file.etag === null && etag === null ? [file.lastModified, lastModified] : [file.etag, etag];
+    if (before !== null && now !== null && now !== before) throw changed(path);
     file.etag ??= etag;
-    file.lastModified ??= response.headers.get('Last-Modified');
+    file.lastModified ??= lastModified;
   }
 
   function checkAnswer(path: string, file: RemoteFile, response: Response): void {
     if (isAbsent(path, response)) throw missingFile(path, base.host);
     if (!response.ok) throw refused(path, response.status);
-    checkEtag(path, file, response);
+    checkVersion(path, file, response);
   }
 
   async function askSize(path: string, file: RemoteFile, signal?: AbortSignal): Promise<number | null> {
-    const head = await request(addressOf(path), { method: 'HEAD' }, signal);
+    // Revalidated: a browser's cache may answer for a file that has changed since.
+    const head = await request(addressOf(path), { method: 'HEAD', cache: 'no-cache' }, signal);
     head.close();
     if (isAbsent(path, head.response)) return null;
     const length = head.response.ok ? statedLength(head.response) : null;
     if (length !== null) {
-      checkEtag(path, file, head.response);
+      checkVersion(path, file, head.response);
       return length;
     }
     // Some servers know no HEAD, or state no length there.
@@ -226,7 +232,8 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
       }
       // Content-Range is hidden from pages unless the server exposes it; where it is seen it must be what was asked
       // for.
-      const begin = /^bytes (\d+)-/.exec(response.headers.get('Content-Range') ?? '')?.[1];
+      const [, begin, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get('Content-Range') ?? '') ?? [];
+      if (Number.isInteger(file.size) && /^\d+$/.test(total ?? '') && Number(total) !== file.size) throw changed(path);
       if (begin !== undefined && Number(begin) !== from) {
         throw new NvlmError(
           'corrupt-file',
@@ -329,7 +336,13 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
       const { response } = body;
       if (isAbsent(path, response)) return null;
       if (!response.ok) throw refused(path, response.status);
-      return await readBody(body, maxBytes, () => fileTooLarge(path, maxBytes), signal);
+      const bytes = await readBody(body, maxBytes, () => fileTooLarge(path, maxBytes), signal);
+      // Known now, for whoever stores it.
+      const file = remote(path);
+      file.size = bytes.length;
+      file.etag = response.headers.get('ETag');
+      file.lastModified = response.headers.get('Last-Modified');
+      return bytes;
     } finally {
       body.close();
     }

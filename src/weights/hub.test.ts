@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { asDirectory, fakeOpfs } from '../../tests/fixtures/weights/fake-opfs.ts';
+import { fakeOpfs, rootOf } from '../../tests/fixtures/weights/fake-opfs.ts';
 import { smallModel } from '../../tests/fixtures/weights/small-model.ts';
 import { checkedFiles } from './checked-files.ts';
 import { httpFiles } from './http-files.ts';
@@ -13,7 +13,7 @@ import { openModelFolder } from './model-folder.ts';
 import type { ModelFiles } from './source.ts';
 import { createLock } from './storage/locks.ts';
 import { opfsStore } from './storage/opfs-store.ts';
-import { listedFiles } from './stored-files.ts';
+import { listedFiles } from './listed-files.ts';
 import { streamTensors } from './stream.ts';
 
 const MODEL = { repository: 'org/small', revision: 'refs/pr/3' };
@@ -244,7 +244,7 @@ describe('a hub model', () => {
   });
 
   it('is kept with its list, and loads without the hub the second time', async () => {
-    const store = opfsStore(asDirectory(fakeOpfs({ worker: true })), createLock(undefined));
+    const store = opfsStore(rootOf(fakeOpfs({ worker: true })), createLock(undefined));
     const first = open();
     await load(await listedFiles(first.files, first.list, store));
     hub.closeAllConnections();
@@ -259,7 +259,7 @@ describe('a hub model', () => {
 describe('the token', () => {
   it('goes to the hub as a header, and nowhere else', async () => {
     const { files: remote, list } = open('hf_secret');
-    const store = opfsStore(asDirectory(fakeOpfs({ worker: true })), createLock(undefined));
+    const store = opfsStore(rootOf(fakeOpfs({ worker: true })), createLock(undefined));
     await load(await listedFiles(remote, list, store));
     expect(seen.some(({ host }) => host === 'cdn')).toBe(true);
     for (const { host, url, authorization } of seen) {

@@ -6,7 +6,7 @@ import { parseStrictJson } from './strict-json.ts';
 
 /** Lists a bundled model's files, so that a changed or damaged one is noticed and absent ones need not be asked for. */
 export const MANIFEST_FILE = 'manifest.json';
-const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
+export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
 export interface ManifestEntry {
   path: string;

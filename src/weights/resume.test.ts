@@ -1,13 +1,14 @@
 /** What a closed tab, a lost connection or a damaged disk leaves of a half loaded model, and what the next load makes of it. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { FakeFolder } from '../../tests/fixtures/weights/fake-opfs.ts';
-import { asDirectory, fakeOpfs } from '../../tests/fixtures/weights/fake-opfs.ts';
+import { fakeOpfs, rootOf } from '../../tests/fixtures/weights/fake-opfs.ts';
 import { fakeCache } from '../../tests/fixtures/weights/fake-cache.ts';
 import type { FaultServer } from '../../tests/fixtures/weights/fault-server.ts';
 import { startFaultServer } from '../../tests/fixtures/weights/fault-server.ts';
 import type { FileSet } from '../../tests/fixtures/weights/small-model.ts';
 import { smallModel, withManifest } from '../../tests/fixtures/weights/small-model.ts';
 import { httpFiles } from './http-files.ts';
+import { bundledFiles } from './listed-files.ts';
 import { openModelFolder } from './model-folder.ts';
 import type { ModelFiles } from './source.ts';
 import { cacheStore } from './storage/cache-store.ts';
@@ -15,7 +16,7 @@ import { createLock } from './storage/locks.ts';
 import { memoryStore } from './storage/memory-store.ts';
 import { opfsStore } from './storage/opfs-store.ts';
 import type { BlobStore } from './storage/store.ts';
-import { bundledFiles, storedFiles } from './stored-files.ts';
+import { storedFiles } from './stored-files.ts';
 import { streamTensors } from './stream.ts';
 
 const ID = 'small';
@@ -41,7 +42,7 @@ afterEach(async () => {
 
 /** A new tab on the same disk. */
 function openTab(): void {
-  store = opfsStore(asDirectory(disk), createLock(undefined));
+  store = opfsStore(rootOf(disk), createLock(undefined));
 }
 
 const remote = () => httpFiles(server.url, { id: ID, retry });
@@ -249,7 +250,7 @@ describe('other stores', () => {
   it('the Cache API and OPFS outside workers keep whole files only', async () => {
     for (const whole of [
       cacheStore(fakeCache().cache, createLock(undefined)),
-      opfsStore(asDirectory(fakeOpfs({ worker: false })), createLock(undefined)),
+      opfsStore(rootOf(fakeOpfs({ worker: false })), createLock(undefined)),
     ]) {
       const writer = await whole.writer('m/a', 10, 'v', { resume: true });
       await writer.append(new Uint8Array(5));

@@ -126,7 +126,10 @@ describe('a header', () => {
       read: (...args: Parameters<typeof files.read>) => (reads.push(args[2] - args[1]), files.read(...args)),
     };
     await expect(readHeader(watched, FILE)).rejects.toMatchObject({ code: 'bad-model' });
-    expect(reads).toEqual([8]);
+    // The same of a file that is said to be large enough for it.
+    const huge = { ...watched, size: async () => 2 ** 40 };
+    await expect(readHeader(huge, FILE)).rejects.toMatchObject({ code: 'bad-model' });
+    expect(reads).toEqual([8, 8]);
   });
 });
 

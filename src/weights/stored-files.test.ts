@@ -1,20 +1,23 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { FakeFolder } from '../../tests/fixtures/weights/fake-opfs.ts';
-import { asDirectory, fakeOpfs } from '../../tests/fixtures/weights/fake-opfs.ts';
+import { fakeOpfs, rootOf } from '../../tests/fixtures/weights/fake-opfs.ts';
 import type { FaultServer } from '../../tests/fixtures/weights/fault-server.ts';
 import { startFaultServer } from '../../tests/fixtures/weights/fault-server.ts';
 import type { FileSet } from '../../tests/fixtures/weights/small-model.ts';
 import { smallModel, utf8, withManifest } from '../../tests/fixtures/weights/small-model.ts';
 import type { NvlmError } from '../errors.ts';
 import { httpFiles } from './http-files.ts';
+import { bundledFiles } from './listed-files.ts';
 import { parseManifest } from './manifest.ts';
 import { openModelFolder } from './model-folder.ts';
 import type { ModelFiles } from './source.ts';
+import { parseSafetensors, writeSafetensors } from './safetensors.ts';
+import { checkedBlob } from './storage/block-sums.ts';
 import { createLock } from './storage/locks.ts';
 import { memoryStore } from './storage/memory-store.ts';
 import { opfsStore } from './storage/opfs-store.ts';
 import type { BlobStore } from './storage/store.ts';
-import { bundledFiles, storedFiles } from './stored-files.ts';
+import { storedFiles } from './stored-files.ts';
 import { streamTensors } from './stream.ts';
 
 const ID = 'bundled/small';
@@ -31,7 +34,7 @@ beforeEach(async () => {
   set = withManifest(smallModel());
   server = await startFaultServer(set);
   disk = fakeOpfs({ worker: true });
-  store = opfsStore(asDirectory(disk), createLock(undefined));
+  store = opfsStore(rootOf(disk), createLock(undefined));
   warnings = [];
 });
 afterEach(async () => {
@@ -115,8 +118,17 @@ describe('a bundled model', () => {
     },
   );
 
-  it.each(['truncated', 'unmarked', 'deleted'])('with a %s stored file fetches that file again', async (damage) => {
+  const DAMAGES = ['truncated', 'flipped', 'header of another', 'unsummed', 'unmarked', 'deleted'];
+  it.each(DAMAGES)('with a %s stored file fetches that file again', async (damage) => {
     await load(await bundled());
+    const stored = await disk.file(`${ID}/${SECOND}`);
+    // Of the right length, and noticed by nothing but its sums.
+    if (damage === 'flipped') stored.bytes[stored.bytes.length - 5]! ^= 1;
+    if (damage === 'header of another') stored.bytes.set(set[SECOND]!.subarray(0, 100), 8);
+    if (damage === 'unsummed') {
+      const mark = await disk.file(`${ID}/${SECOND}~committed`);
+      mark.bytes = new Uint8Array(utf8(new TextDecoder().decode(mark.bytes).replace(/"sums":"[0-9a-f]+"/, '"sums":""')));
+    }
     if (damage === 'truncated') (await disk.file(`${ID}/${SECOND}`)).bytes = set[SECOND]!.slice(0, 1000);
     if (damage === 'unmarked')
       await (
@@ -127,6 +139,48 @@ describe('a bundled model', () => {
     await load(await bundled());
     expect(new Set(weightRequests().map(({ path }) => path))).toEqual(new Set([SECOND]));
     expect(await load(await bundled())).toBe(true);
+  });
+
+  it.each([SECOND, 'config.json', 'tokenizer.json', 'model.safetensors.index.json'])(
+    'with a damaged %s says so while the network is away, and loads when it is back',
+    async (path) => {
+      await load(await bundled());
+      (await disk.file(`${ID}/${path}`)).bytes[9]! ^= 4;
+      server.fault = ({ response }) => (response.destroy(), true);
+      await expect(load(await bundled())).rejects.toMatchObject({
+        code: 'corrupt-file',
+        message: expect.stringContaining(`stored copy of ${path}`) as string,
+      });
+      server.fault = null;
+      await load(await bundled());
+      expect(await load(await bundled())).toBe(true);
+    },
+  );
+
+  it('never gives out a flipped bit, wherever it is (100 places)', async () => {
+    await load(await bundled());
+    const file = await disk.file(`${ID}/${SECOND}`);
+    const size = file.bytes.length;
+    for (let i = 0; i < 100; i++) {
+      const at = (i * 7919) % size;
+      file.bytes[at]! ^= 1 << i % 8;
+      const blob = checkedBlob(store, (await store.get(`${ID}/${SECOND}`))!);
+      const start = Math.max(0, at - (i % 3) * 1000);
+      await expect(blob.read(start, Math.min(size, at + 1 + (i % 5) * 100))).rejects.toThrow(RangeError);
+      file.bytes[at]! ^= 1 << i % 8;
+    }
+    const blob = checkedBlob(store, (await store.get(`${ID}/${SECOND}`))!);
+    expect(Buffer.compare(await blob.read(5, size), set[SECOND]!.subarray(5))).toBe(0);
+  });
+
+  it('keeps its list against damage while the network is away', async () => {
+    await load(await bundled());
+    const list = await disk.file(`${ID}/manifest.json`);
+    const at = new TextDecoder().decode(list.bytes).lastIndexOf('"sha256"') + 12;
+    list.bytes[at] = list.bytes[at] === 97 ? 98 : 97;
+    await server.close();
+    await expect(bundled()).rejects.toMatchObject({ code: 'network' });
+    expect(await store.get(`${ID}/${SECOND}`)).not.toBeNull();
   });
 
   it('goes on from the server when the store vanishes between two reads', async () => {
@@ -162,7 +216,7 @@ describe('a bundled model', () => {
 
   it('loads without being stored when there is no room, and says so once', async () => {
     disk = fakeOpfs({ worker: true, room: 700_000 });
-    store = opfsStore(asDirectory(disk), createLock(undefined));
+    store = opfsStore(rootOf(disk), createLock(undefined));
     await load(await bundled());
     expect(warnings.map(({ code }) => code)).toEqual(['storage-full']);
     store = memoryStore(0);
@@ -246,6 +300,56 @@ describe('a model without manifest', () => {
     await load(storedFiles(remote(), store, { onWarning }));
     await server.close();
     expect(await load(storedFiles(remote(), store, { onWarning }))).toBe(true);
+  });
+
+  const unlisted = () => storedFiles(remote(), store, { onWarning });
+  /** Another version of the second shard: other bytes, another length. */
+  function replaceSecond(): void {
+    const files = smallModel();
+    const bytes = parseSafetensors(files[SECOND]!, SECOND);
+    const tensors = [...bytes.values()].map((tensor) => ({ ...tensor, data: tensor.bytes.map((byte) => byte ^ 255) }));
+    set = { ...files, [SECOND]: writeSafetensors(tensors, { version: '2' }) };
+    server.files.set(SECOND, set[SECOND]!);
+  }
+
+  it('that changed on the server is fetched anew, what did not change is not', async () => {
+    await load(unlisted());
+    replaceSecond();
+    server.seen.length = 0;
+    expect(await load(unlisted())).toBe(false);
+    expect(new Set(weightRequests().map(({ path }) => path))).toEqual(new Set([SECOND]));
+    set['config.json'] = utf8('{"model_type":"other"}');
+    server.files.set('config.json', set['config.json']);
+    expect((await openModelFolder(unlisted())).config.model_type).toBe('other');
+    expect(await load(unlisted())).toBe(true);
+  });
+
+  it('that vanished from the server loads as it is stored', async () => {
+    await load(unlisted());
+    server.files.clear();
+    expect(await load(unlisted())).toBe(true);
+  });
+
+  it('never has files of two versions side by side, however the network comes and goes', async () => {
+    await load(unlisted());
+    await store.delete(`${ID}/${SECOND}`);
+    const first = await disk.file(`${ID}/model-00001-of-00002.safetensors`);
+    const shard = set['model-00001-of-00002.safetensors']!.slice();
+    shard[shard.length - 1]! ^= 255;
+    server.files.set('model-00001-of-00002.safetensors', shard);
+    server.etag = (path) => (path.includes('00001') ? '"new"' : null);
+    // Away while it is asked about what is stored, back for what is missing.
+    let isAway = true;
+    server.fault = ({ response }) => isAway && (response.destroy(), true);
+    const files = unlisted();
+    expect((await files.read('model-00001-of-00002.safetensors', 0, 8)).length).toBe(8);
+    isAway = false;
+    await expect(files.read(SECOND, 0, 8)).rejects.toMatchObject({ code: 'corrupt-file' });
+    await files.close();
+    expect(first.bytes.length).toBe(shard.length);
+    set['model-00001-of-00002.safetensors'] = shard;
+    await load(unlisted());
+    server.etag = null;
   });
 
   it('finds a file that was absent before', async () => {

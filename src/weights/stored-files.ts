@@ -1,71 +1,37 @@
 import { NvlmError, throwIfAborted } from '../errors.ts';
-import type { Manifest } from './manifest.ts';
-import { MANIFEST_FILE, formatManifest, parseManifest, readManifest } from './manifest.ts';
+import { askBriefly, isNetworkError } from './ask-briefly.ts';
 import { checkedFiles } from './checked-files.ts';
 import { checkFilePath } from './file-path.ts';
+import type { Manifest } from './manifest.ts';
 import type { ModelFiles } from './source.ts';
 import { checkSpan, fileTooLarge, missingFile } from './source.ts';
+import { blockSums, checkedBlob } from './storage/block-sums.ts';
 import { askPersistence } from './storage/quota.ts';
+import { putSmall } from './storage/small-files.ts';
 import type { BlobStore, BlobWriter, StoredBlob } from './storage/store.ts';
 import { storageError } from './storage/store.ts';
-import type { FileTap } from './tapped-files.ts';
+import { isSpoiled, storingTap } from './storing-tap.ts';
 import { tapFiles } from './tapped-files.ts';
 
 export interface StoredFilesOptions {
   /** The files' hashes: what comes is checked, and a stored file of another hash is an old one and fetched anew. */
   manifest?: Manifest;
-  /** Something could not be stored (`storage-full`, `busy`): loading goes on without. At most once. */
+  /** Something could not be stored (`storage-full`, `storage-lost`, `busy`): loading goes on without. At most once. */
   onWarning?: (error: NvlmError) => void;
 }
 
 /** Remembers that the model has no such (optional) file, for when the network is away. */
 const ABSENT = 'absent';
 
-function isNetworkError(error: unknown): boolean {
-  return error instanceof NvlmError && error.code === 'network';
-}
-
-/** The bytes themselves are no good: none of them may be gone on with. */
-function isSpoiled(error: unknown): boolean {
-  return error instanceof NvlmError && (error.code === 'corrupt-file' || error.code === 'bad-model');
-}
-
-/** A writer that gives up quietly: the model is loaded all the same. */
-function storingTap(writer: BlobWriter | null, warn: (error: unknown) => void): FileTap {
-  /** Position in the file; what the writer holds from an earlier visit is not given to it again. */
-  let at = 0;
-  const attempt = async (step: (writer: BlobWriter) => Promise<void>): Promise<void> => {
-    if (!writer) return;
-    try {
-      await step(writer);
-    } catch (error) {
-      warn(error);
-      await writer?.abort();
-      writer = null;
-    }
-  };
-  const end = async (step: (writer: BlobWriter) => Promise<void>): Promise<void> => {
-    const open = writer;
-    writer = null;
-    if (open) await step(open);
-  };
-  return {
-    write: (bytes) =>
-      attempt(async (open) => {
-        const fresh = bytes.subarray(Math.max(0, Math.min(bytes.length, open.start - at)));
-        at += bytes.length;
-        if (fresh.length > 0) await open.append(fresh);
-      }),
-    close: () => attempt((open) => open.commit()),
-    // A broken connection or a closed tab leaves a good beginning; of a file that is not what it should be nothing is.
-    abort: (cause) => end((open) => (isSpoiled(cause) ? open.abort() : open.suspend())),
-  };
-}
-
 /**
  * The store first, else the remote folder, whose files are stored while they are read and committed when they are
- * complete (and have passed the remote's own checks). Stored files that are truncated, unreadable or of another version
- * are dropped and fetched again. Once a model has been read to the end it loads without the network.
+ * complete (and have passed the remote's own checks). Stored files that are truncated, damaged, unreadable or of another
+ * version are dropped and fetched again, from the very byte where that is noticed. Once a model has been read to the end
+ * it loads without the network.
+ *
+ * Without a manifest the remote folder is asked whether it still has the version that is stored. While it is away the
+ * stored files are used as they are; should it come back before all is read, they are asked about before anything new
+ * is put beside them.
  *
  * What was stored of a file when the connection broke off, the load was cancelled or the tab died is not fetched again,
  * if a hash, an ETag or a date says that it is still the same file: it is read back, and hashed again, from the store.
@@ -76,6 +42,11 @@ export function storedFiles(remote: ModelFiles, store: BlobStore, options: Store
   const { manifest } = options;
   const found = new Map<string, Promise<StoredBlob | null>>();
   const fromStore = new Set<string>();
+  /** Stored files that are in use though the remote folder could not be asked about them. */
+  const unasked = new Map<string, StoredBlob>();
+  /** Stored files that could not be read back as they were stored. */
+  const damaged = new Set<string>();
+  let isAway = false;
   let warned = false;
   let asked = false;
   const nameOf = (path: string) => `${id}/${checkFilePath(path)}`;
@@ -85,26 +56,63 @@ export function storedFiles(remote: ModelFiles, store: BlobStore, options: Store
     warned = true;
   }
 
-  async function look(path: string): Promise<StoredBlob | null> {
-    try {
-      const blob = await store.get(nameOf(path));
-      if (!blob || blob.version === ABSENT) return null;
-      const wanted = manifest?.get(path);
-      const current = !manifest || (blob.version === wanted?.hash && blob.size === wanted.size);
-      if (current) {
-        fromStore.add(path);
-        return blob;
-      }
-      await store.delete(nameOf(path));
-    } catch (error) {
-      warn(error);
+  async function versionOf(path: string, signal?: AbortSignal): Promise<string> {
+    return manifest?.get(path)?.hash ?? (await remote.version?.(path, signal)) ?? '';
+  }
+
+  /** Null when the remote folder has no such file (any more). */
+  async function isSame(path: string, blob: StoredBlob, signal?: AbortSignal): Promise<boolean | null> {
+    const size = await remote.size(path, signal);
+    if (size === null) return null;
+    const version = await versionOf(path, signal);
+    return version === '' ? size === blob.size && blob.version === '' : version === blob.version;
+  }
+
+  async function isCurrent(path: string, blob: StoredBlob, signal?: AbortSignal): Promise<boolean> {
+    if (manifest) {
+      const wanted = manifest.get(path);
+      return blob.version === wanted?.hash && blob.size === wanted.size;
     }
+    const same = isAway ? null : await askBriefly((brief) => isSame(path, blob, brief), signal);
+    if (same && same.answer !== null) return same.answer;
+    isAway = true;
+    unasked.set(path, blob);
+    return true;
+  }
+
+  /** To be called before anything is fetched: a file of an older version beside a new one would make a broken model. */
+  async function askAfterAll(signal?: AbortSignal): Promise<void> {
+    for (const [path, blob] of unasked) {
+      const same = await isSame(path, blob, signal);
+      if (same === false) await drop(path);
+      if (!same) {
+        throw new NvlmError(
+          'corrupt-file',
+          `${path} of ${id} has changed since it was stored.`,
+          'Load the model again to get the new version.',
+        );
+      }
+      unasked.delete(path);
+    }
+  }
+
+  async function look(path: string, signal?: AbortSignal): Promise<StoredBlob | null> {
+    const blob = await store.get(nameOf(path)).catch((error: unknown) => (warn(error), null));
+    if (!blob || blob.version === ABSENT) return null;
+    if (await isCurrent(path, blob, signal)) {
+      fromStore.add(path);
+      return checkedBlob(store, blob);
+    }
+    await store.delete(nameOf(path)).catch(warn);
     return null;
   }
 
-  function stored(path: string): Promise<StoredBlob | null> {
+  function stored(path: string, signal?: AbortSignal): Promise<StoredBlob | null> {
     let blob = found.get(path);
-    if (!blob) found.set(path, (blob = look(path)));
+    if (!blob) {
+      found.set(path, (blob = look(path, signal)));
+      blob.catch(() => found.delete(path));
+    }
     return blob;
   }
 
@@ -112,20 +120,37 @@ export function storedFiles(remote: ModelFiles, store: BlobStore, options: Store
   async function drop(path: string): Promise<void> {
     found.set(path, Promise.resolve(null));
     fromStore.delete(path);
+    unasked.delete(path);
     await store.delete(nameOf(path)).catch(() => undefined);
   }
 
   /** A span of the stored file, or null when there is none that can be read. */
-  async function readStored(path: string, span: (blob: StoredBlob) => [number, number]): Promise<Uint8Array | null> {
-    const blob = await stored(path);
+  async function readStored(
+    path: string,
+    span: (blob: StoredBlob) => [number, number],
+    signal?: AbortSignal,
+  ): Promise<Uint8Array | null> {
+    const blob = await stored(path, signal);
     if (!blob) return null;
     const [start, end] = span(blob);
     try {
       return await blob.read(start, end);
     } catch {
+      damaged.add(path);
       await drop(path);
       return null;
     }
+  }
+
+  /** Why a file cannot be had, when it was stored and could have been. */
+  function explain(path: string, cause: unknown): unknown {
+    if (!damaged.has(path) || !isNetworkError(cause)) return cause;
+    return new NvlmError(
+      'corrupt-file',
+      `The stored copy of ${path} is damaged, and the original cannot be reached.`,
+      'Connect to the network and load the model again: the file is fetched anew.',
+      { cause },
+    );
   }
 
   /** Writers of the files that are coming in; null for one that cannot be stored. */
@@ -150,10 +175,10 @@ export function storedFiles(remote: ModelFiles, store: BlobStore, options: Store
     let writer = writers.get(path);
     if (!writer) {
       writer = (async () => {
+        await askAfterAll(signal);
         const size = manifest?.get(path)?.size ?? (await remote.size(path, signal));
         if (size === null) throw missingFile(path, id);
-        const version = manifest?.get(path)?.hash ?? (await remote.version?.(path, signal)) ?? '';
-        return openWriter(path, size, version);
+        return openWriter(path, size, await versionOf(path, signal));
       })();
       writers.set(path, writer);
       writer.catch(() => writers.delete(path));
@@ -184,8 +209,8 @@ export function storedFiles(remote: ModelFiles, store: BlobStore, options: Store
     async open(path, size) {
       const opened = writers.get(path);
       // Small files come whole and are not resumed.
-      const writer = await (opened ?? openWriter(path, size, manifest?.get(path)?.hash ?? ''));
-      const tap = storingTap(writer, warn);
+      const writer = await (opened ?? openWriter(path, size, await versionOf(path)));
+      const tap = storingTap(writer, blockSums(store, size), warn);
       return {
         ...tap,
         async abort(cause) {
@@ -198,13 +223,9 @@ export function storedFiles(remote: ModelFiles, store: BlobStore, options: Store
     },
   });
 
-  async function rememberAbsence(path: string): Promise<void> {
-    try {
-      const writer = await store.writer(nameOf(path), 0, ABSENT);
-      await writer.commit();
-    } catch (error) {
-      warn(error);
-    }
+  /** Whether an earlier visit found that there is no such file. */
+  async function wasAbsent(path: string): Promise<boolean> {
+    return (await store.get(nameOf(path)).catch(() => null))?.version === ABSENT;
   }
 
   return {
@@ -212,42 +233,48 @@ export function storedFiles(remote: ModelFiles, store: BlobStore, options: Store
 
     async size(path, signal) {
       throwIfAborted(signal);
-      return (await stored(path))?.size ?? source.size(path, signal);
+      return (await stored(path, signal))?.size ?? source.size(path, signal);
     },
 
     async read(path, start, end, signal) {
       checkSpan(path, start, end);
       throwIfAborted(signal);
-      const bytes = await readStored(path, () => [start, end]);
+      const bytes = await readStored(path, () => [start, end], signal);
       throwIfAborted(signal);
       if (bytes) return bytes;
-      await begin(path, signal);
-      // A reader that left meanwhile must not open anew what it has closed.
-      throwIfAborted(signal);
-      return tapped.read(path, start, end, signal);
+      try {
+        await begin(path, signal);
+        // A reader that left meanwhile must not open anew what it has closed.
+        throwIfAborted(signal);
+        return await tapped.read(path, start, end, signal);
+      } catch (error) {
+        throw explain(path, error);
+      }
     },
 
     async readAll(path, maxBytes, signal) {
       throwIfAborted(signal);
       if (manifest && !manifest.has(path)) return null;
-      const bytes = await readStored(path, ({ size }) => {
+      const whole = ({ size }: StoredBlob): [number, number] => {
         if (size > maxBytes) throw fileTooLarge(path, maxBytes);
         return [0, size];
-      });
+      };
+      const bytes = await readStored(path, whole, signal);
       if (bytes) return bytes;
+      if (isAway && (await wasAbsent(path))) return null;
       try {
+        await askAfterAll(signal);
         const fetched = await tapped.readAll(path, maxBytes, signal);
-        if (fetched === null && !manifest) await rememberAbsence(path);
+        if (fetched === null && !manifest) await putSmall(store, nameOf(path), new Uint8Array(0), ABSENT).catch(warn);
         return fetched;
       } catch (error) {
-        const memory = isNetworkError(error) ? await store.get(nameOf(path)).catch(() => null) : null;
-        if (memory?.version === ABSENT) return null;
-        throw error;
+        if (isNetworkError(error) && (await wasAbsent(path))) return null;
+        throw explain(path, error);
       }
     },
 
     async finish(path, signal) {
-      if (await stored(path)) return;
+      if (await stored(path, signal)) return;
       await tapped.finish(path, signal);
       complete.add(path);
       writers.delete(path);
@@ -264,74 +291,4 @@ export function storedFiles(remote: ModelFiles, store: BlobStore, options: Store
 
     isStored: (path) => fromStore.has(path),
   };
-}
-
-export interface ListedOptions {
-  signal?: AbortSignal;
-  onWarning?: (error: NvlmError) => void;
-}
-
-/** Asks where the model lives for the list of its files. */
-export type FetchManifest = (signal?: AbortSignal) => Promise<Manifest>;
-
-/** How long a known model waits for word of a newer version before it is loaded as it is stored. */
-const MANIFEST_PATIENCE_MS = 2000;
-
-/**
- * The manifest decides what is current, so unlike all else it comes from the network first. With a stored one at hand
- * the network gets little time, and none while the browser says that it is offline.
- */
-async function currentManifest(
-  id: string,
-  fetchManifest: FetchManifest,
-  store: BlobStore,
-  { signal, onWarning }: ListedOptions,
-): Promise<Manifest> {
-  const name = `${id}/${MANIFEST_FILE}`;
-  const blob = await store.get(name).catch(() => null);
-  const old = blob && (await blob.read(0, blob.size).catch(() => null));
-  throwIfAborted(signal);
-  if (!old) return fetched(signal);
-  if (globalThis.navigator?.onLine === false) return parseManifest(old, id);
-  const timeout = AbortSignal.timeout(MANIFEST_PATIENCE_MS);
-  try {
-    return await fetched(signal ? AbortSignal.any([signal, timeout]) : timeout);
-  } catch (error) {
-    throwIfAborted(signal);
-    if (isNetworkError(error) || timeout.aborted) return parseManifest(old, id);
-    throw error;
-  }
-
-  async function fetched(fetchSignal?: AbortSignal): Promise<Manifest> {
-    const manifest = await fetchManifest(fetchSignal);
-    const bytes = formatManifest(manifest);
-    try {
-      const writer = await store.writer(name, bytes.length, '');
-      await writer.append(bytes);
-      await writer.commit();
-    } catch (error) {
-      onWarning?.(storageError(error));
-    }
-    return manifest;
-  }
-}
-
-/**
- * A model with a list of its files (which comes from the store when the network is away): every file is checked against
- * the list and kept in the store.
- * @throws NvlmError `not-found`, `bad-model`, `network`, `cancelled`
- */
-export async function listedFiles(
-  remote: ModelFiles,
-  fetchManifest: FetchManifest,
-  store: BlobStore,
-  options: ListedOptions = {},
-): Promise<ModelFiles> {
-  const manifest = await currentManifest(remote.id, fetchManifest, store, options);
-  return storedFiles(remote, store, { manifest, onWarning: options.onWarning });
-}
-
-/** {@link listedFiles} of a bundled model, whose list lies beside its files. */
-export function bundledFiles(remote: ModelFiles, store: BlobStore, options?: ListedOptions): Promise<ModelFiles> {
-  return listedFiles(remote, (signal) => readManifest(remote, signal), store, options);
 }

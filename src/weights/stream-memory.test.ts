@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { httpFiles } from './http-files.ts';
 import { openModelFolder } from './model-folder.ts';
 import { memoryStore } from './storage/memory-store.ts';
-import { listedFiles } from './stored-files.ts';
+import { listedFiles } from './listed-files.ts';
 import { streamTensors } from './stream.ts';
 
 const MB = 2 ** 20;

@@ -59,6 +59,11 @@ export function ModelCard({ entry }: { entry: ModelEntry }) {
         {loaded && <Fact name="Takes" value={takesWords(loaded)} />}
       </dl>
       <Notice tone="info">{entry.note}</Notice>
+      {loaded?.notKept && (
+        <Notice tone="warn">
+          Its files are not kept: the next visit downloads them again. {loaded.notKept.message} {loaded.notKept.fix}
+        </Notice>
+      )}
       {loading && <LoadMeter name={entry.title} progress={loading.progress} onCancel={cancelLoad} />}
       {failure && <Problem error={failure} />}
       <div className={styles.actions}>

@@ -11,6 +11,7 @@ const ORIGIN = 'https://nvlm.invalid/';
 interface Mark {
   size: number;
   version: string;
+  sums: string;
 }
 
 /**
@@ -57,10 +58,9 @@ export function cacheStore(cache: Cache, lock: Lock): BlobStore {
     async get(path) {
       const mark = await readMark(path);
       if (!mark) return null;
-      const { size, version } = mark;
+      const { size } = mark;
       return {
-        size,
-        version,
+        ...mark,
         async read(start, end) {
           if (end > size) throw new RangeError(`${end} is past the end of ${path}`);
           const out = new Uint8Array(end - start);
@@ -111,11 +111,11 @@ export function cacheStore(cache: Cache, lock: Lock): BlobStore {
             if (filled === PIECE_BYTES) await flush();
           }
         },
-        async commit() {
+        async commit(sums = '') {
           try {
             if (written() !== size) throw wrongLength(path, size, written());
             if (filled > 0) await flush();
-            await put(markKey(path), JSON.stringify({ size, version }));
+            await put(markKey(path), JSON.stringify({ size, version, sums } satisfies Mark));
           } catch (error) {
             await discard();
             throw error;

@@ -7,11 +7,12 @@ const DEFAULT_LIMIT_BYTES = 64 * 1024 * 1024;
 
 interface MemoryFile {
   version: string;
+  sums: string;
   bytes: Uint8Array;
 }
 
 /** A suspended file; `bytes` has its full size. */
-interface PartialFile extends MemoryFile {
+interface PartialFile extends Omit<MemoryFile, 'sums'> {
   at: number;
 }
 
@@ -27,10 +28,11 @@ export function memoryStore(limitBytes = DEFAULT_LIMIT_BYTES): BlobStore {
     async get(path) {
       const file = files.get(path);
       if (!file) return null;
-      const { bytes, version } = file;
+      const { bytes, version, sums } = file;
       return {
         size: bytes.length,
         version,
+        sums,
         async read(start, end) {
           if (end > bytes.length) throw new RangeError(`${end} is past the end of ${path}`);
           return bytes.slice(start, end);
@@ -76,10 +78,10 @@ export function memoryStore(limitBytes = DEFAULT_LIMIT_BYTES): BlobStore {
           bytes.set(piece, at);
           at += piece.length;
         },
-        async commit() {
+        async commit(sums = '') {
           end();
           if (at !== size) throw wrongLength(path, size, at);
-          files.set(path, { version, bytes });
+          files.set(path, { version, sums, bytes });
         },
         abort: async () => end(),
         async suspend() {

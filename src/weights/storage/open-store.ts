@@ -28,8 +28,8 @@ async function works(store: BlobStore): Promise<boolean> {
 /** The best storage that works here: OPFS, else the Cache API, else memory. */
 export async function openStore(): Promise<BlobStore> {
   const lock = createLock();
-  const opfs = async () =>
-    opfsStore(await (await navigator.storage.getDirectory()).getDirectoryHandle(NAME, { create: true }), lock);
+  const openRoot = async () => (await navigator.storage.getDirectory()).getDirectoryHandle(NAME, { create: true });
+  const opfs = async () => (await openRoot(), opfsStore(openRoot, lock));
   const cache = async () => cacheStore(await caches.open(NAME), lock);
   for (const open of [opfs, cache]) {
     const store = await open().catch(() => null);

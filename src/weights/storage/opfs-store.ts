@@ -11,6 +11,8 @@ const PARTIAL_MARK = '~partial';
 interface Mark {
   size: number;
   version: string;
+  /** '' beside an unfinished file. */
+  sums: string;
 }
 
 /** In-order writing to one OPFS file: in place with a sync handle in workers, through a swap file elsewhere. */
@@ -78,12 +80,14 @@ function isMissing(error: unknown): boolean {
  * been flushed; a file without a mark, or of another length (a tab that died, a disk that filled up), does not count.
  * Writing is in order and in place, so what a dead tab left is a prefix of the file: a writer of the same version may go
  * on behind it.
+ *
+ * @param openRoot asked each time: a handle is of no use any more once somebody has cleared the site's data
  */
-export function opfsStore(root: FileSystemDirectoryHandle, lock: Lock): BlobStore {
+export function opfsStore(openRoot: () => Promise<FileSystemDirectoryHandle>, lock: Lock): BlobStore {
   async function folderOf(path: string, create: boolean): Promise<[FileSystemDirectoryHandle, string]> {
     const segments = path.split('/');
     const name = segments.pop()!;
-    let folder = root;
+    let folder = await openRoot();
     for (const segment of segments) folder = await folder.getDirectoryHandle(segment, { create });
     return [folder, name];
   }
@@ -112,7 +116,8 @@ export function opfsStore(root: FileSystemDirectoryHandle, lock: Lock): BlobStor
     if (!file) return null;
     try {
       const mark = JSON.parse(await file.text()) as Partial<Mark>;
-      return Number.isSafeInteger(mark.size) && typeof mark.version === 'string' ? (mark as Mark) : null;
+      const sound = [mark.version, mark.sums].every((text) => typeof text === 'string');
+      return sound && Number.isSafeInteger(mark.size) ? (mark as Mark) : null;
     } catch {
       return null;
     }
@@ -135,10 +140,15 @@ export function opfsStore(root: FileSystemDirectoryHandle, lock: Lock): BlobStor
     return left <= size ? left : 0;
   }
 
-  async function* walk(folder: FileSystemDirectoryHandle, prefix: string): AsyncGenerator<string> {
-    for await (const [name, handle] of folder.entries()) {
-      if (handle.kind === 'directory') yield* walk(handle as FileSystemDirectoryHandle, `${prefix}${name}/`);
-      else yield prefix + name;
+  /** All files; not those of a folder that another tab deletes at this moment. */
+  async function* walk(folder: FileSystemDirectoryHandle, prefix = ''): AsyncGenerator<string> {
+    try {
+      for await (const [name, handle] of folder.entries()) {
+        if (handle.kind === 'directory') yield* walk(handle as FileSystemDirectoryHandle, `${prefix}${name}/`);
+        else yield prefix + name;
+      }
+    } catch (error) {
+      if (!isMissing(error)) throw error;
     }
   }
 
@@ -160,7 +170,7 @@ export function opfsStore(root: FileSystemDirectoryHandle, lock: Lock): BlobStor
     },
 
     async writer(path, size, version, { resume = false } = {}) {
-      const mark = { size, version };
+      const mark = { size, version, sums: '' };
       const release = await lock(path);
       let sink: Sink;
       let folder: FileSystemDirectoryHandle;
@@ -203,14 +213,14 @@ export function opfsStore(root: FileSystemDirectoryHandle, lock: Lock): BlobStor
           }
           at += bytes.length;
         },
-        async commit() {
+        async commit(sums = '') {
           if (at !== size) {
             await discard();
             throw wrongLength(path, size, at);
           }
           try {
             await sink.close();
-            await writeMark(folder, name + MARK, mark);
+            await writeMark(folder, name + MARK, { ...mark, sums });
             await remove(folder, name + PARTIAL_MARK);
           } catch (error) {
             await remove(folder, name + MARK).catch(() => undefined);
@@ -235,7 +245,7 @@ export function opfsStore(root: FileSystemDirectoryHandle, lock: Lock): BlobStor
     async delete(prefix) {
       const locked: (() => void)[] = [];
       try {
-        for await (const path of walk(root, '')) {
+        for await (const path of walk(await openRoot())) {
           if (!path.includes('~') && isUnder(path, prefix)) locked.push(await lock(path));
         }
         const [folder, name] = await folderOf(prefix, false);
@@ -251,7 +261,7 @@ export function opfsStore(root: FileSystemDirectoryHandle, lock: Lock): BlobStor
 
     async usage() {
       const found: StoredUsage[] = [];
-      for await (const marked of walk(root, '')) {
+      for await (const marked of walk(await openRoot())) {
         const kind = [MARK, PARTIAL_MARK].find((suffix) => marked.endsWith(suffix));
         if (!kind) continue;
         const path = marked.slice(0, -kind.length);

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { fakeCache } from '../../../tests/fixtures/weights/fake-cache.ts';
-import { asDirectory, fakeOpfs } from '../../../tests/fixtures/weights/fake-opfs.ts';
+import { asDirectory, fakeOpfs, rootOf } from '../../../tests/fixtures/weights/fake-opfs.ts';
 import { cacheStore } from './cache-store.ts';
 import { createLock } from './locks.ts';
 import { memoryStore } from './memory-store.ts';
@@ -23,20 +23,20 @@ afterEach(() => vi.unstubAllGlobals());
 
 describe('every store keeps the contract', () => {
   it('memory', () => checkStoreContract(memoryStore()));
-  it('OPFS in a worker', () => checkStoreContract(opfsStore(asDirectory(fakeOpfs({ worker: true })), lock())));
-  it('OPFS in a page', () => checkStoreContract(opfsStore(asDirectory(fakeOpfs({ worker: false })), lock())));
+  it('OPFS in a worker', () => checkStoreContract(opfsStore(rootOf(fakeOpfs({ worker: true })), lock())));
+  it('OPFS in a page', () => checkStoreContract(opfsStore(rootOf(fakeOpfs({ worker: false })), lock())));
   it('Cache API', () => checkStoreContract(cacheStore(fakeCache().cache, lock())));
 });
 
 describe('OPFS', () => {
   it('does not count a file that a dying tab left without its mark', async () => {
     const disk = fakeOpfs({ worker: true });
-    const store = opfsStore(asDirectory(disk), lock());
+    const store = opfsStore(rootOf(disk), lock());
     const writer = await store.writer('m/a', 10, '');
     await writer.append(bytes(10));
     // The tab dies here: same disk, a new realm, the handle released by the browser.
     (await disk.file('m/a')).locked = false;
-    const later = opfsStore(asDirectory(disk), lock());
+    const later = opfsStore(rootOf(disk), lock());
     expect(await later.get('m/a')).toBeNull();
     expect(await later.usage()).toEqual([]);
     await put(later, 'm/a', 12);
@@ -45,7 +45,7 @@ describe('OPFS', () => {
 
   it.each(['short', 'long', 'bad mark', 'no file'])('does not count a %s file', async (damage) => {
     const disk = fakeOpfs({ worker: true });
-    const store = opfsStore(asDirectory(disk), lock());
+    const store = opfsStore(rootOf(disk), lock());
     await put(store, 'm/a', 10);
     const file = await disk.file('m/a');
     if (damage === 'short') file.bytes = file.bytes.slice(0, 9);
@@ -57,7 +57,7 @@ describe('OPFS', () => {
 
   it.each([true, false])('that runs full says so and leaves nothing (worker: %s)', async (worker) => {
     const disk = fakeOpfs({ worker, room: 50 });
-    const store = opfsStore(asDirectory(disk), lock());
+    const store = opfsStore(rootOf(disk), lock());
     await expect(put(store, 'm/a', 100)).rejects.toMatchObject({ code: 'storage-full' });
     expect(await store.get('m/a')).toBeNull();
   });
@@ -73,7 +73,7 @@ describe('OPFS', () => {
         if (free) held.delete(name);
       },
     } as unknown as LockManager;
-    const [one, two] = [0, 1].map(() => opfsStore(asDirectory(disk), createLock(locks)));
+    const [one, two] = [0, 1].map(() => opfsStore(rootOf(disk), createLock(locks)));
     const writer = await one!.writer('m/a', 1, '');
     await expect(two!.writer('m/a', 1, '')).rejects.toMatchObject({ code: 'busy' });
     await expect(two!.delete('m')).rejects.toMatchObject({ code: 'busy' });
@@ -131,7 +131,7 @@ describe('quota', () => {
     await checkQuota(50e6, manager(100e6, 40e6));
     await expect(checkQuota(60e6, manager(100e6, 40e6))).rejects.toMatchObject({ code: 'storage-full' });
     vi.stubGlobal('navigator', { storage: manager(10e6, 0) });
-    const store = opfsStore(asDirectory(fakeOpfs({ worker: true })), lock());
+    const store = opfsStore(rootOf(fakeOpfs({ worker: true })), lock());
     await expect(store.writer('a', 20e6, '')).rejects.toMatchObject({ code: 'storage-full' });
   });
 
@@ -145,7 +145,10 @@ describe('quota', () => {
 });
 
 describe('openStore', () => {
-  const opfs = (room = Infinity) => ({ getDirectory: async () => asDirectory(fakeOpfs({ worker: true, room })) });
+  const opfs = (room = Infinity) => {
+    const disk = fakeOpfs({ worker: true, room });
+    return { getDirectory: async () => asDirectory(disk) };
+  };
   const caches = { open: async () => fakeCache().cache };
 
   it('takes OPFS, else the Cache API, else memory', async () => {

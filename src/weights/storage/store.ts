@@ -5,8 +5,10 @@ export type StoreKind = 'opfs' | 'cache' | 'memory';
 
 export interface StoredBlob {
   size: number;
-  /** What the writer said it is (a sha256, or '' where none is known). */
+  /** What the writer said it is (a hash, an ETag or a date; '' where none is known). */
   version: string;
+  /** What `commit` was given: the sums of the file's blocks, see `checkedBlob`. */
+  sums: string;
   /** Exactly [start, end). Rejects when the stored bytes are gone or shorter than they were. */
   read(start: number, end: number): Promise<Uint8Array>;
 }
@@ -22,8 +24,11 @@ export interface BlobWriter {
   readKept(start: number, end: number): Promise<Uint8Array>;
   /** The bytes may be reused by the caller once this has resolved. @throws NvlmError `storage-full` */
   append(bytes: Uint8Array): Promise<void>;
-  /** @throws NvlmError `storage-full`, or `internal` when other than the announced number of bytes came */
-  commit(): Promise<void>;
+  /**
+   * @param sums kept with the file, for whoever reads it
+   * @throws NvlmError `storage-full`, or `internal` when other than the announced number of bytes came
+   */
+  commit(sums?: string): Promise<void>;
   /** Forgets everything; never rejects. */
   abort(): Promise<void>;
   /** Lets go, and keeps what has come for a writer that resumes, where the store can; never rejects. */
@@ -76,6 +81,14 @@ export function storageError(cause: unknown): NvlmError {
     return new NvlmError('storage-full', 'The browser has no room left to store the model.', FREE_SPACE, { cause });
   }
   if (name === 'NoModificationAllowedError') return storeBusy(cause);
+  if (name === 'NotFoundError' || name === 'InvalidStateError') {
+    return new NvlmError(
+      'storage-lost',
+      'The browser’s storage was cleared while the model was being stored.',
+      'Load the model again to store it; it works without being stored.',
+      { cause },
+    );
+  }
   return new NvlmError('storage-full', `The browser could not store the model: ${message}.`, FREE_SPACE, { cause });
 }
 
