@@ -5,11 +5,12 @@
  *
  * `npx tsx bench/train.ts [BACKEND] [STEPS] [MODEL …]`, e.g. `wasm 5 nano-d nano-x nano-h`
  */
-import * as tf from '@tensorflow/tfjs';
 import { parseRecords } from '../src/datasets/llava.ts';
 import { deskExamples } from '../src/desk/examples.ts';
 import { openDevice } from '../src/device/open-device.ts';
 import { nodePlatform } from '../src/device/node.ts';
+import { watchPeakBytes } from '../src/device/peak-bytes.ts';
+import { deviceBytes } from '../src/device/tensor-memory.ts';
 import type { BackendChoice } from '../src/device/types.ts';
 import { planExamples, tileForModel } from '../src/engine/plan-examples.ts';
 import { Session } from '../src/engine/session.ts';
@@ -74,7 +75,8 @@ async function measure(model: string, { stock, checkpointing }: (typeof KINDS)[k
     },
     'bench',
   );
-  const peak = watchBytes();
+  const before = deviceBytes();
+  const watch = watchPeakBytes();
   const trainer = stock
     ? await StockTrainer.create(session.model, run, device)
     : await Trainer.create(session.model, run, device);
@@ -99,29 +101,13 @@ async function measure(model: string, { stock, checkpointing }: (typeof KINDS)[k
       measured.loss = loss;
     }
     measured.tokens = batch.reduce((sum, { plan }) => sum + plan.inputIds.length, 0);
-    return { ...measured, peakBytes: peak() };
+    return { ...measured, peakBytes: watch.peak - before };
   } finally {
+    watch.stop();
     features.dispose();
     trainer.dispose();
     session.dispose();
   }
-}
-
-/** @returns the most bytes of tensors, from now until it is called, beyond those of now */
-function watchBytes(): () => number {
-  const engine = tf.engine();
-  const before = engine.state.numBytes;
-  const runKernel = engine.runKernel.bind(engine);
-  let peak = 0;
-  (engine as unknown as { runKernel: typeof runKernel }).runKernel = (...args) => {
-    const result = runKernel(...args);
-    peak = Math.max(peak, engine.state.numBytes);
-    return result as never;
-  };
-  return () => {
-    Reflect.deleteProperty(engine, 'runKernel');
-    return peak - before;
-  };
 }
 
 const measurements: Measurement[] = [];

@@ -2,6 +2,7 @@ import { Console } from 'node:console';
 import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { NvlmError, toPlainError, type PlainError } from '../errors.ts';
+import { addBench } from './bench-command.ts';
 import { addChat } from './chat-command.ts';
 import { jsonOption, type Outcome, type Run } from './command.ts';
 import { addData } from './data-command.ts';
@@ -62,7 +63,7 @@ async function parse(argv: readonly string[], json: boolean, progress: Progress)
     .addOption(jsonOption().hideHelp())
     .exitOverride()
     .configureOutput({ outputError: () => undefined });
-  for (const add of [addInspect, addChat, addForward, addPlan, addData, addEval, addTrain, addExport, addSynth, addVerify]) add(program, run);
+  for (const add of [addInspect, addChat, addForward, addPlan, addData, addEval, addTrain, addExport, addSynth, addBench, addVerify]) add(program, run);
   await program.parseAsync(argv, { from: 'user' });
   return exitCode;
 }
@@ -100,7 +101,7 @@ function usageError(error: CommanderError, argv: readonly string[]): PlainError 
   return toPlainError(new NvlmError('usage', message, `See what there is: nvlm${command} --help`));
 }
 
-const COMMANDS = ['inspect', 'chat', 'forward', 'plan', 'eval', 'train', 'export', 'synth', 'verify'];
+const COMMANDS = ['inspect', 'chat', 'forward', 'plan', 'eval', 'train', 'export', 'synth', 'bench', 'verify'];
 
 function sentence(message: string): string {
   const text = message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');

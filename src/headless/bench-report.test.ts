@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { makeReport, median, sample } from './report.ts';
+import { makeReports, median } from './bench-report.ts';
 
 test('the median of an even and an odd number of samples, and of none', () => {
   expect(median([3, 1, 2])).toBe(2);
@@ -7,15 +7,10 @@ test('the median of an even and an odd number of samples, and of none', () => {
   expect(() => median([])).toThrow(RangeError);
 });
 
-test('warm-ups are not among the samples', async () => {
-  let run = 0;
-  expect(await sample(3, () => ++run, 2)).toEqual([3, 4, 5]);
-});
-
 test('a report names what was measured, on what, and of which commit', () => {
-  const report = makeReport({ name: 'x', adapter: null, backend: 'wasm', unit: 'ms', samples: [2, 1, 3] });
+  const [report] = makeReports([{ name: 'x', adapter: null, backend: 'wasm', unit: 'ms', samples: [2, 1, 3] }]);
   expect(report).toMatchObject({ name: 'x', backend: 'wasm', median: 2, samples: [2, 1, 3], unit: 'ms' });
   // Outside a checkout there is no commit to name.
-  expect(report.commit ?? '0'.repeat(40)).toMatch(/^[0-9a-f]{40}(-dirty)?$/);
-  expect(report.runtime).toBe(`Node.js ${process.versions.node}`);
+  expect(report!.commit ?? '0'.repeat(40)).toMatch(/^[0-9a-f]{40}(-dirty)?$/);
+  expect(report!.runtime).toBe(`Node.js ${process.versions.node}`);
 });
