@@ -4,7 +4,7 @@ import { allocateTensor, hostMemory, writeTensor } from '../device/tensor-memory
 import { NvlmError } from '../errors.ts';
 import { unpackAffine, type AffineBits } from '../ops/affine.ts';
 import type { AffineTensors } from '../ops/types.ts';
-import { bf16ToF16, DTYPE_BYTES, maxAbs, toF32, wordsOf } from '../weights/dtype.ts';
+import { areFiniteHalves, bf16ToF16, DTYPE_BYTES, maxAbs, toF32, wordsOf } from '../weights/dtype.ts';
 import { quantizedRows, quantizeGroups } from '../weights/quantize.ts';
 import type { TensorEntry } from '../weights/safetensors.ts';
 import type { PlannedParameter } from './checkpoint-layout.ts';
@@ -105,16 +105,17 @@ export class DenseSink implements ParameterSink {
       return;
     }
     const words = wordsOf(bytes);
-    const infinity = source.dtype === 'F16' ? 0x7c00 : 0x7f80;
-    let isWide = false;
-    for (let i = 0; i < words.length; i++) {
-      if ((words[i]! & infinity) === infinity) throw notFinite(source.name);
-      if ((words[i]! & 0x7fff) >= BF16_BEYOND_F16) isWide = true;
+    if (source.dtype === 'F16') {
+      if (!areFiniteHalves(words)) throw notFinite(source.name);
+      this.write(this.target.to, source, before, offset, words);
+      return;
     }
-    if (source.dtype === 'F16') this.write(this.target.to, source, before, offset, words);
+    const halves = halvesOf(words.length);
+    const found = bf16ToF16(words, halves);
+    if (found === 'not finite') throw notFinite(source.name);
     // bf16 reaches further than f16: a matrix with such a value has to stay f32 rather than become infinite.
-    else if (isWide) this.giveUp();
-    else this.write(this.target.to, source, before, offset, bf16ToF16(words, halvesOf(words.length)));
+    if (found === 'too large') this.giveUp();
+    else this.write(this.target.to, source, before, offset, halves);
   }
 
   finish(): HeldParameter | null {
@@ -154,9 +155,6 @@ function cutColumns<V extends Float32Array | Uint16Array>(values: V, columns: nu
   for (let row = 0; row < rows; row++) out.set(values.subarray(row * columns, row * columns + kept), row * kept);
   return out;
 }
-
-/** 65536 in bf16: the next smaller one, 65280, is the last that f16 can hold. */
-const BF16_BEYOND_F16 = 0x4780;
 
 /** Packs a float matrix as its rows arrive, so that it is never held unpacked; or shows the loss as f32. */
 export class QuantizingSink implements ParameterSink {

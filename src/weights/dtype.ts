@@ -105,10 +105,52 @@ export function f32ToBf16(values: Float32Array, out = new Uint16Array(values.len
   return out;
 }
 
-/** bfloat16 bits to half bits: exact for 2⁻¹⁴ ≤ |x| ≤ 65504, rounded below, infinity above. */
-export function bf16ToF16(bits: Uint16Array, out: Uint16Array = new Uint16Array(bits.length)): Uint16Array {
-  for (let i = 0; i < bits.length; i++) out[i] = halfBits(bits[i]! << 16);
-  return out;
+/** In an entry of the table above its half: the value is not finite. */
+const NOT_FINITE = 0x10000;
+/** As {@link NOT_FINITE}: it is finite, and more than a half can hold. */
+const TOO_LARGE = 0x20000;
+
+let bfloatTable: Uint32Array | null = null;
+
+/** Every bfloat16 as a half: 256 KB, built once, a tenth of the time of bit work for each element. */
+function bfloats(): Uint32Array {
+  if (bfloatTable) return bfloatTable;
+  const table = new Uint32Array(0x10000);
+  for (let bits = 0; bits < table.length; bits++) {
+    const magnitude = bits & 0x7fff;
+    table[bits] = halfBits(bits << 16) | (magnitude >= 0x7f80 ? NOT_FINITE : magnitude >= BFLOAT_BEYOND_HALF ? TOO_LARGE : 0);
+  }
+  return (bfloatTable = table);
+}
+
+/** 65536 in bfloat16: the next smaller one, 65280, is the last that a half can hold. */
+const BFLOAT_BEYOND_HALF = 0x4780;
+
+/**
+ * bfloat16 bits to half bits: exact for 2⁻¹⁴ ≤ |x| ≤ 65504, rounded below, infinity above.
+ *
+ * @returns the worst that was among them: values that are not finite, or else some that no half can hold
+ */
+export function bf16ToF16(bits: Uint16Array, out: Uint16Array): 'finite' | 'too large' | 'not finite' {
+  const table = bfloats();
+  let seen = 0;
+  for (let i = 0; i < bits.length; i++) {
+    const entry = table[bits[i]!]!;
+    // The array keeps the lower half of it.
+    out[i] = entry;
+    seen |= entry;
+  }
+  return seen & NOT_FINITE ? 'not finite' : seen & TOO_LARGE ? 'too large' : 'finite';
+}
+
+/** Whether halves hold neither infinity nor NaN. */
+export function areFiniteHalves(bits: Uint16Array): boolean {
+  let largest = 0;
+  for (let i = 0; i < bits.length; i++) {
+    const magnitude = bits[i]! & 0x7fff;
+    if (magnitude > largest) largest = magnitude;
+  }
+  return largest < 0x7c00;
 }
 
 /**
@@ -160,21 +202,6 @@ export function toF32(dtype: DType, bytes: Uint8Array, out?: Float32Array): Floa
     case 'BOOL':
       values.set(bytes);
       return values;
-    default:
-      return null;
-  }
-}
-
-/** Floating-point element types as half bits (an owned copy), or null for any other type. */
-export function toF16Bits(dtype: DType, bytes: Uint8Array): Uint16Array | null {
-  switch (dtype) {
-    case 'F16':
-      return wordsOf(bytes.slice());
-    case 'BF16':
-      return bf16ToF16(wordsOf(bytes));
-    case 'F32':
-    case 'F64':
-      return f32ToF16(toF32(dtype, bytes)!);
     default:
       return null;
   }
