@@ -1,11 +1,15 @@
-import { stat } from 'node:fs/promises';
-import { dirname, join, relative, resolve } from 'node:path';
+import { readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
+import type { DataProblem } from '../datasets/llava.ts';
 import { nodePlatform } from '../device/node.ts';
 import { isBundled } from '../engine/bundled-models.ts';
+import type { RunData } from '../engine/run-pools.ts';
 import type { TrainResult, TrainStep } from '../engine/train.ts';
 import { NvlmError } from '../errors.ts';
+import type { Folder } from '../files/folder.ts';
 import { nodeFolder } from '../files/node-folder.ts';
+import type { RunConfig } from '../training/run-config.ts';
 import { openModelFolder } from '../weights/model-folder.ts';
 import { readAdapterFolder } from './adapter-folder.ts';
 import { required, withCommonOptions, wholeNumber, type CommonOptions, type Context, type Run } from './command.ts';
@@ -15,11 +19,13 @@ import { readImageFile, readInput } from './input-files.ts';
 import { modelSource } from './model-source.ts';
 import { openFiles } from './node-platform.ts';
 import { deviceName, reportLoading, warnOfSoftwareAdapter } from './open-engine.ts';
+import { trainingPlanText } from './training-plan-text.ts';
 
 interface TrainOptions extends CommonOptions {
   config?: string;
   resume?: boolean;
   force?: boolean;
+  plan?: boolean;
   out?: string;
   steps?: number;
 }
@@ -40,6 +46,7 @@ export function addTrain(program: Command, run: Run): void {
       .option('--config <file>', 'required: run file (JSON); paths in it are relative to it')
       .option('--resume', "continue from the checkpoint in the run's folder")
       .option('--force', "start again over what an earlier run left in the run's folder")
+      .option('--plan', 'say what the run will need in memory here, and train nothing')
       .option('--out <folder>', 'where log and checkpoint go, instead of the run file\'s "out"')
       .option('--steps <n>', 'how many steps, instead of the run file\'s "steps"', wholeNumber(1)),
   ).action((options: TrainOptions) => run(options, (context) => trainModel(options, context)));
@@ -54,33 +61,36 @@ async function trainModel(options: TrainOptions, context: Context) {
     import('../device/open-device.ts'),
     import('../engine/session.ts'),
     import('../engine/train.ts'),
+    import('../engine/training-plan.ts'),
     import('../engine/adapter.ts'),
   ]);
-  const [{ openDevice }, { Session }, { train, parseRun, CHECKPOINT }, { readAdapter }] = engine;
+  const [{ openDevice }, { Session }, { train, parseRun, CHECKPOINT }, { planOnData }, { readAdapter }] = engine;
   const parsed = parseRun(json, file);
   const run = { ...parsed, steps: options.steps ?? parsed.steps };
-  const out = options.out ?? (run.out === null ? null : beside(run.out));
-  if (out === null)
-    throw new NvlmError('usage', 'The run has no folder to write to.', 'Give --out, or "out" in the run file.');
-  const output = nodeFolder(out);
-  await refuseOverwriting(output.read(CHECKPOINT), out, options);
-
-  const data = await dataFile(beside(run.data));
-  const textData = run.text?.data ? await dataFile(beside(run.text.data)) : null;
-  const heldOutFile = run.heldOut ? await dataFile(beside(run.heldOut)) : null;
-  const blendFile = run.blend ? await dataFile(beside(run.blend.data)) : null;
-  const readText = async (path: string) => new TextDecoder().decode(await readInput(path, MOST_DATA_BYTES));
-  const other = async (path: string) => ({
-    data: await readText(path),
-    folder: join('.', relative(dirname(data), dirname(path)), '/'),
-  });
+  const place = options.plan ? null : await outputOf(run, options, beside, CHECKPOINT);
+  const learnt = await readData(run, beside);
   const init = run.lora?.init ? await readAdapterFolder(beside(run.lora.init)) : null;
   const source = await modelSource(await modelName(run.model, beside));
   const folder = await openModelFolder(await openFiles(source, { signal }), signal);
+  const reading = {
+    signal,
+    onPlanned: (done: number, total: number) => progress.update('Reading the data', done, total, 'records'),
+    onProblems: (problems: readonly DataProblem[]) => warnOfProblems(problems, context),
+  };
+  if (place === null) {
+    const { info } = await openDevice(backend, nodePlatform());
+    const plan = await planOnData({ ...learnt, folder, run, init, device: info }, reading);
+    await folder.files.close();
+    const document = { model: run.model, backend: info.backend, ...plan };
+    return { document, text: trainingPlanText(run.model, info.backend, plan), failed: plan.verdict !== 'fits' };
+  }
+
+  const { out, output } = place;
   await keepRunFile(json, file, out, beside);
   const device = await openDevice(backend, nodePlatform());
   warnOfSoftwareAdapter(device.info, context);
   const session = await Session.open(folder, device, {
+    quantize: run.quantize ?? undefined,
     signal,
     onProgress: (loading) => reportLoading(run.model, loading, context),
   }).catch((error: unknown) => {
@@ -95,19 +105,13 @@ async function trainModel(options: TrainOptions, context: Context) {
       text: session.requireText(),
       device,
       run,
-      data: await readText(data),
-      textData: textData && (await readText(textData)),
-      blend: blendFile === null ? null : await other(blendFile),
-      heldOut: heldOutFile === null ? null : await other(heldOutFile),
-      readImage: (path) => readImageFile(resolve(dirname(data), path)),
+      ...learnt,
       adapter: init && readAdapter(session.model, init),
       output,
       resume: options.resume ?? false,
     },
     {
-      signal,
-      onPlanned: (done, total) => progress.update('Reading the data', done, total, 'records'),
-      onProblems: (problems) => warnOfProblems(problems, context),
+      ...reading,
       onStep: (step) => progress.say(pace.line(step)),
       onSample: ({ step, record, expected, answer }) =>
         progress.say(`after ${step} steps, ${record}: ${JSON.stringify(answer)}, expected ${JSON.stringify(expected)}`),
@@ -149,10 +153,22 @@ async function keepRunFile(
     held_out: from(run['held_out']),
     text: part(run['text'], 'data'),
     blend: part(run['blend'], 'data'),
-    lora: part(run['lora'], 'init'),
+    lora: await withInit(run['lora'], out, beside),
     out: '.',
   };
   await nodeFolder(out).write(RUN_FILE, new TextEncoder().encode(`${JSON.stringify(kept, null, 2)}\n`));
+}
+
+/** The adapter that a run begins with comes along, for the folder to be gone on with elsewhere. */
+async function withInit(lora: unknown, out: string, beside: (path: string) => string): Promise<unknown> {
+  const { init } = (lora ?? {}) as { init?: unknown };
+  if (typeof init !== 'string') return lora;
+  const { INIT, INIT_FILES } = await import('../engine/run-init.ts');
+  for (const path of INIT_FILES) {
+    const from = resolve(beside(init), basename(path));
+    if (from !== resolve(out, path)) await nodeFolder(out).write(path, await readFile(from));
+  }
+  return { ...(lora as object), init: INIT };
 }
 
 async function readRunFile(file: string): Promise<unknown> {
@@ -166,13 +182,20 @@ async function readRunFile(file: string): Promise<unknown> {
   }
 }
 
-async function refuseOverwriting(
-  checkpoint: Promise<Uint8Array | null>,
-  out: string,
-  { resume, force }: TrainOptions,
-): Promise<void> {
+/** @throws NvlmError `usage` without a folder, or over an earlier run */
+async function outputOf(
+  run: RunConfig,
+  options: TrainOptions,
+  beside: (path: string) => string,
+  checkpoint: string,
+): Promise<{ out: string; output: Folder }> {
+  const out = options.out ?? (run.out === null ? null : beside(run.out));
+  if (out === null)
+    throw new NvlmError('usage', 'The run has no folder to write to.', 'Give --out, or "out" in the run file.');
+  const { resume, force } = options;
   if (resume && force) throw new NvlmError('usage', '--resume and --force contradict each other.', 'Give one of them.');
-  if ((await checkpoint) === null || resume || force) return;
+  const output = nodeFolder(out);
+  if (resume || force || (await output.read(checkpoint)) === null) return { out, output };
   throw new NvlmError(
     'usage',
     `"${out}" holds the checkpoint of an earlier run.`,
@@ -180,9 +203,34 @@ async function refuseOverwriting(
   );
 }
 
+/** @throws NvlmError `not-found` */
+async function readData(run: RunConfig, beside: (path: string) => string): Promise<RunData> {
+  const data = await dataFile(beside(run.data));
+  const readText = async (path: string) => new TextDecoder().decode(await readInput(path, MOST_DATA_BYTES));
+  const other = async (given: string | undefined | null) => {
+    if (!given) return null;
+    const path = await dataFile(beside(given));
+    return { data: await readText(path), folder: join('.', relative(dirname(data), dirname(path)), '/') };
+  };
+  return {
+    data: await readText(data),
+    textData: (await other(run.text?.data))?.data ?? null,
+    blend: await other(run.blend?.data),
+    heldOut: await other(run.heldOut),
+    readImage: (path) => readImageFile(resolve(dirname(data), path)),
+  };
+}
+
 /** A folder beside the run file, or whatever else `--model` takes. */
 async function modelName(model: string, beside: (path: string) => string): Promise<string> {
   if (isBundled(model)) return model;
+  if (model.startsWith('files:') || model.startsWith('run:')) {
+    throw new NvlmError(
+      'not-found',
+      `The model of this run, ${model}, was open in a page.`,
+      'Put the path of its folder under "model" in the run file.',
+    );
+  }
   const found = await stat(beside(model)).catch(() => null);
   return found?.isDirectory() ? beside(model) : model;
 }

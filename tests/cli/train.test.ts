@@ -1,7 +1,8 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { TrainingPlan } from '../../src/engine/training-api.ts';
 import { fixture, runCli, runJson } from './run-cli.ts';
 
 interface TrainDocument {
@@ -149,6 +150,25 @@ describe('nvlm train', () => {
     expect((await runJson(chat)).code).toBe(0);
   });
 
+  it('plans a run, its blend included, and trains nothing', async () => {
+    const long = 'word '.repeat(300);
+    const conversations = [{ from: 'human', value: long }, { from: 'gpt', value: 'b' }];
+    await writeFile(join(folder, 'long.json'), JSON.stringify([{ id: 'long', conversations }]));
+    const run = await runFile('planned.json', { stage: 'sft', steps: 2, out: 'planned' });
+    const blended = await runFile('blended.json', { stage: 'sft', steps: 2, blend: { data: 'long.json', ratio: 0.5 } });
+    const plan = (file: string) => runJson<TrainingPlan>(['train', '--config', file, '--plan', '--backend', 'wasm']);
+    const [plain, more] = await Promise.all([plan(run), plan(blended)]);
+    expect([plain.code, more.code]).toEqual([0, 0]);
+    const { weights, optimizer, activations, total } = plain.document;
+    expect(plain.document).toMatchObject({ backend: 'wasm', verdict: 'fits', problems: [], changes: null });
+    expect(weights + optimizer + activations).toBe(total);
+    expect(more.document.longest).toBeGreaterThan(plain.document.longest);
+    expect(more.document.activations).toBeGreaterThan(activations);
+    await expect(readdir(join(folder, 'planned'))).rejects.toThrow('ENOENT');
+    const { stdout } = await runCli(['train', '--config', run, '--plan', '--backend', 'wasm']);
+    expect(stdout).toContain('gradients and optimiser');
+  });
+
   it('says what is wrong with a run file, and with the data, before it starts', async () => {
     const refuse = async (changes: object, ...args: string[]) => {
       const run = await runFile('bad.json', { out: 'bad', ...changes });
@@ -161,6 +181,8 @@ describe('nvlm train', () => {
       code: 2,
       stderr: expect.stringContaining('"rank" is not a number from 1 to 1024') as string,
     });
+    const packed = await refuse({ quantize: { bits: 4 } });
+    expect(packed).toMatchObject({ code: 2, stderr: expect.stringContaining('Add "lora"') as string });
     const target = await refuse({ lora: { targets: ['attn.qkv'] } });
     expect(target).toMatchObject({ code: 2, stderr: expect.stringContaining('"attn.qkv" fits no linear') as string });
     const data = await refuse({ data: 'nowhere.json' });
