@@ -5,11 +5,10 @@ import type { DataProblem } from '../datasets/llava.ts';
 import { nodePlatform } from '../device/node.ts';
 import { isBundled } from '../engine/bundled-models.ts';
 import type { RunData } from '../engine/run-pools.ts';
-import type { TrainResult, TrainStep } from '../engine/train.ts';
+import type { TrainRequest, TrainResult, TrainStep } from '../engine/train.ts';
 import { NvlmError } from '../errors.ts';
 import type { Folder } from '../files/folder.ts';
 import { nodeFolder } from '../files/node-folder.ts';
-import type { RunConfig } from '../training/run-config.ts';
 import { openModelFolder } from '../weights/model-folder.ts';
 import { readAdapterFolder } from './adapter-folder.ts';
 import { required, withCommonOptions, wholeNumber, type CommonOptions, type Context, type Run } from './command.ts';
@@ -29,6 +28,8 @@ interface TrainOptions extends CommonOptions {
   out?: string;
   steps?: number;
 }
+
+type RunConfig = TrainRequest['run'];
 
 /** A copy of the run file in the run's folder. */
 const RUN_FILE = 'run.json';
