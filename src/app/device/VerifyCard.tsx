@@ -4,6 +4,7 @@ import { toPlainError, type PlainError } from '../../errors.ts';
 import { Button } from '../components/Button.tsx';
 import { Notice, Problem } from '../components/Notice.tsx';
 import { useApp, useEngine } from '../state/hooks.ts';
+import screen from './DeviceScreen.module.css';
 import styles from './VerifyCard.module.css';
 
 /** Lets visitors hold their own device to the references: the tests have only seen software adapters. */
@@ -44,9 +45,9 @@ export function VerifyCard() {
   }
 
   return (
-    <section className={styles.card} aria-labelledby="device-verify">
+    <section className={screen.card} aria-labelledby="device-verify">
       <h2 id="device-verify">Does it compute right?</h2>
-      <p className={styles.muted}>
+      <p className={screen.muted}>
         Every op of the models, forward and gradient, on this device against a plain reference. Seconds on wasm or a
         graphics card, a minute or more on a software adapter.
       </p>
