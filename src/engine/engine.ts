@@ -241,8 +241,10 @@ export function createEngine(platform: EnginePlatform): Engine {
       const folder = await openModelFolder(files, signal);
       // A tokenizer or a template that cannot be used is a reason not to download the rest.
       if (folder.tokenizer) openTextSide(folder);
-      const quota = (await platform.store()) ? await freeQuota() : null;
-      return planMemory(folder, info, { contextLength, quantize }, quota);
+      const store = await platform.store();
+      const quota = store && (await freeQuota());
+      const storedBytes = store ? storedBytesOf(source, await store.usage()) : 0;
+      return planMemory(folder, info, { contextLength, quantize }, quota, storedBytes);
     } finally {
       await files.close();
     }

@@ -23,6 +23,7 @@ export type PlanDevice = Pick<DeviceInfo, 'backend' | 'limits'>;
  * WebGPU does not say how much memory an adapter has, only how large one buffer may be, so there "fits" means that no
  * single buffer is too large; the sum is for the reader to compare.
  * @param freeQuota what the browser may still store; null where nothing is stored or nobody knows
+ * @param storedBytes of this model
  * @throws NvlmError `bad-model`, `unsupported-model`
  */
 export function planMemory(
@@ -30,6 +31,7 @@ export function planMemory(
   device: PlanDevice,
   wanted: Partial<PlanSettings> = {},
   freeQuota: number | null = null,
+  storedBytes = 0,
 ): MemoryPlan {
   const config = parseConfig(folder.config);
   const longest = config.llm.maxPositions;
@@ -55,7 +57,7 @@ export function planMemory(
     largestBuffer: asked.largestBuffer,
     download,
     freeQuota,
-    canBeStored: freeQuota === null ? null : download <= freeQuota,
+    canBeStored: freeQuota === null ? null : download - storedBytes <= freeQuota,
     verdict: problems.length === 0 ? 'fits' : better ? 'fits-if' : 'does-not-fit',
     problems,
     settingsThatFit: better,

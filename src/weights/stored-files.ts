@@ -265,7 +265,8 @@ export function storedFiles(remote: ModelFiles, store: BlobStore, options: Store
       try {
         await askAfterAll(signal);
         const fetched = await tapped.readAll(path, maxBytes, signal);
-        if (fetched === null && !manifest) await putSmall(store, nameOf(path), new Uint8Array(0), ABSENT).catch(warn);
+        const isNews = fetched === null && !manifest && !(await wasAbsent(path));
+        if (isNews) await putSmall(store, nameOf(path), new Uint8Array(0), ABSENT).catch(warn);
         return fetched;
       } catch (error) {
         if (isNetworkError(error) && (await wasAbsent(path))) return null;

@@ -6,10 +6,21 @@ import { fileURLToPath } from 'node:url';
 
 const types: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' };
 
+/** A request for a part of the model, in the machine's time (`Date.now`). */
+export interface ModelRequest {
+  startedMs: number;
+  /** When the answer ended, or the browser let go of it; null while it is under way. */
+  closedMs: number | null;
+}
+
 export interface CheckpointServer {
   url: string;
   /** Bytes of weights that were asked for since the start, by file name. */
   asked: Map<string, number>;
+  /** GET requests for weights. */
+  requests: ModelRequest[];
+  /** How long each answer about the model is kept waiting, so that something can happen meanwhile. */
+  delayMs: number;
   close(): Promise<void>;
 }
 
@@ -20,6 +31,8 @@ export interface CheckpointServer {
 export async function serveCheckpoint(folder: string): Promise<CheckpointServer> {
   const harness = fileURLToPath(new URL('../../.cache/harness/', import.meta.url));
   const asked = new Map<string, number>();
+  const requests: ModelRequest[] = [];
+  const state = { asked, requests, delayMs: 0 };
   const server = createServer((request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://host').pathname)).replace(/^\/+/, '');
     const isModel = path.startsWith('checkpoint/');
@@ -43,19 +56,26 @@ export async function serveCheckpoint(folder: string): Promise<CheckpointServer>
       response.end();
       return;
     }
-    if (isModel) asked.set(path, (asked.get(path) ?? 0) + end - start);
+    const seen: ModelRequest = { startedMs: Date.now(), closedMs: null };
+    if (isModel) {
+      asked.set(path, (asked.get(path) ?? 0) + end - start);
+      if (path.endsWith('.safetensors')) requests.push(seen);
+    }
     const body = createReadStream(file, { start, end: end - 1, highWaterMark: 2 ** 18 });
-    body.pipe(response);
-    response.on('close', () => body.destroy());
+    const timer = setTimeout(() => body.pipe(response), isModel ? state.delayMs : 0);
+    response.on('close', () => {
+      seen.closedMs = Date.now();
+      clearTimeout(timer);
+      body.destroy();
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
-  return {
+  return Object.assign(state, {
     url: `http://localhost:${(server.address() as AddressInfo).port}/`,
-    asked,
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
       await closed;
     },
-  };
+  });
 }

@@ -31,7 +31,8 @@ export function PlanCard({ candidate }: { candidate: Candidate }) {
   const selectModel = useApp((state) => state.selectModel);
   const cancelLoad = useApp((state) => state.cancelLoad);
   const change = (next: LoadSettings) => void planModel(source, next);
-  const percent = entry && entry.storedBytes > 0 ? Math.min(99, Math.floor((100 * entry.storedBytes) / entry.bytes)) : 0;
+  const isStored = entry !== undefined && entry.storedBytes >= entry.bytes;
+  const percent = entry && !isStored ? Math.floor((100 * entry.storedBytes) / entry.bytes) : 0;
 
   return (
     <article className={styles.card} aria-label={`Plan of ${title}`} aria-busy={planning}>
@@ -77,7 +78,7 @@ export function PlanCard({ candidate }: { candidate: Candidate }) {
             </p>
           )}
           {!loading && <SettingFields plan={plan} settings={settings} onChange={change} />}
-          <p className={styles.about}>{downloadWords(candidate, plan)}</p>
+          <p className={styles.about}>{downloadWords(candidate, plan, isStored)}</p>
         </>
       )}
       {loading && <LoadMeter name={title} progress={loading.progress} onCancel={cancelLoad} />}
@@ -214,10 +215,12 @@ function aboutWords({ about }: MemoryPlan): string {
   return `${formatParameters(parameters)} parameters; ${sees}; made for ${formatCount(longestContext)} tokens.`;
 }
 
-function downloadWords({ source }: Candidate, { download, freeQuota, canBeStored }: MemoryPlan): string {
+function downloadWords({ source }: Candidate, plan: MemoryPlan, isStored: boolean): string {
+  const { download, freeQuota, canBeStored } = plan;
   const size = formatBytes(download);
   if (source.kind === 'files') return `${size} are read from your disk each time; nothing is copied or uploaded.`;
   if (source.kind === 'run') return `${size} are read from this browser’s storage.`;
+  if (isStored) return `${size} are kept in this browser: nothing is downloaded, unless there is a newer version.`;
   if (canBeStored === null) return `Downloads ${size}.`;
   return canBeStored
     ? `Downloads ${size} once and keeps them in this browser, which has ${formatBytes(freeQuota!)} free.`

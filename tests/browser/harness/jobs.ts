@@ -20,6 +20,7 @@ import { streamTensors } from '../../../src/weights/stream.ts';
 import { digestOf } from '../../support/digest.ts';
 import { SMALL_LESSON, teachRing } from '../../support/teach-nano.ts';
 import { answerChats, forwardErrors, type GoldenChat, type GoldenError } from '../../goldens/check.ts';
+import { modelJobs } from './model-jobs.ts';
 import { trainingJobs } from './training-jobs.ts';
 
 /** Small beside the golden models, which are some hundred kilobytes. */
@@ -48,6 +49,7 @@ export interface CheckpointLoad {
 /** What a spec can have done in the page or in a worker; arguments and answers are plain data. */
 export const jobs = {
   ...trainingJobs,
+  ...modelJobs,
 
   /** Multiplies on the device and reads back: its description and the distinct values of the product (50). */
   async multiply(choice: BackendChoice): Promise<{ info: DeviceInfo; values: number[] }> {

@@ -1,14 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import type { BackendChoice } from '../../../src/device/types.ts';
-import { browserPlatform } from '../../../src/engine/browser-platform.ts';
-import { createEngine } from '../../../src/engine/engine.ts';
 import type { RunEvent, RunRecord, RunStep, RunSummary } from '../../../src/engine/training-api.ts';
 import { toPlainError, type PlainError } from '../../../src/errors.ts';
 import { checkFolderContract } from '../../../src/files/folder-contract.ts';
 import { openFolder } from '../../../src/files/open-folder.ts';
 import { subfolder } from '../../../src/files/subfolder.ts';
-
-const engine = createEngine(browserPlatform(new URL('/', location.origin)));
+import { engine } from './engine.ts';
 
 export interface TrainOptions {
   /** A run to go on with; else one is started. */
