@@ -20,7 +20,7 @@ export function openTextSide(description: ModelDescription): TextSide {
   const config = parseConfig(description.config);
   const files = requireTokenizer(description);
   const tokenizer = createTokenizer(files.tokenizer, files.tokenizerConfig);
-  const chatTemplate = createChatTemplate(files.tokenizerConfig);
+  const chatTemplate = createChatTemplate(files.tokenizerConfig, config.chatTemplate ?? undefined);
   return { config, tokenizer, chatTemplate, imageTokenId: imageTokenIdOf(config, tokenizer) };
 }
 

@@ -35,7 +35,20 @@ describe('parseConfig', () => {
     const hf = parseConfig(golden('internvl-hf'));
     expect(original).toMatchObject({ architecture: 'NVLM_D', tagFormat: 'none', wrapper: { open: '<img>', close: '</img>' } });
     expect(original.projector).toEqual({ hiddenSize: 64, bias: true });
-    expect(hf).toEqual({ ...original, imageTokenId: 300 });
+    // Its processor's template stands in a file of the folder.
+    expect(hf).toEqual({ ...original, imageTokenId: 300, systemMessage: null, chatTemplate: null });
+  });
+
+  it('knows which projections have biases', () => {
+    const biases = (name: string, changes: Json = {}) => {
+      const { qkvBias, outputBias, mlpBias } = parseConfig({ ...golden(name), ...changes }).llm;
+      return [qkvBias, outputBias, mlpBias];
+    };
+    expect(biases('text/llama')).toEqual([false, false, false]);
+    expect(biases('text/llama', { attention_bias: true })).toEqual([true, true, false]);
+    expect(biases('text/llama', { mlp_bias: true })).toEqual([false, false, true]);
+    expect(biases('text/qwen2')).toEqual([true, false, false]);
+    expect(biases('text/qwen3', { attention_bias: true })).toEqual([true, true, false]);
   });
 
   it('reads rotary parameters under their newer name', () => {

@@ -1,4 +1,5 @@
 import { NvlmError } from '../errors.ts';
+import { internVLConversation } from '../text/internvl-conversations.ts';
 import type { Architecture } from '../text/types.ts';
 import type { TagFormat } from '../tiling/types.ts';
 import { JsonReader } from './json-reader.ts';
@@ -38,6 +39,9 @@ export interface LlmConfig {
   maxPositions: number;
   tieWordEmbeddings: boolean;
   qkvBias: boolean;
+  /** Of the attention's output projection; Qwen2 biases only what goes in. */
+  outputBias: boolean;
+  mlpBias: boolean;
   /** RMSNorm over each head of queries and keys, before rotation (Qwen3). */
   qkNorm: boolean;
 }
@@ -67,6 +71,8 @@ export interface NvlmConfig {
   /** Id that stands where visual tokens go; null when only the tokenizer knows it. */
   imageTokenId: number | null;
   systemMessage: string | null;
+  /** Jinja, where the model's own code writes conversations by it instead of the tokenizer's template; else null. */
+  chatTemplate: string | null;
 }
 
 const SIZE = 1 << 20;
@@ -114,6 +120,7 @@ function parseVisionLanguage(config: JsonReader, modelType: string): NvlmConfig 
   }
   if (config.number('downsample_ratio', 0.5, 0.01, 1) !== 0.5) throw config.error('downsample_ratio', 'only 0.5 is supported');
   if (config.number('select_layer', -1, -1000, 1000) !== -1) throw config.error('select_layer', 'only -1 is supported');
+  const conversation = isInternVL ? internVLConversation(config.string('template', '')) : null;
   return {
     architecture,
     vision,
@@ -132,7 +139,8 @@ function parseVisionLanguage(config: JsonReader, modelType: string): NvlmConfig 
     // The config class of InternVL reads an absent key as v1 (nvlm-facts §1.3); NVLM has only ever used v2.
     pixelShuffle: config.oneOf('ps_version', ['v1', 'v2'] as const, isInternVL ? 'v1' : 'v2'),
     imageTokenId: config.has('image_token_id') ? config.integer('image_token_id', 0, 0, llm.vocabSize - 1) : null,
-    systemMessage: config.string('system_message', '') || null,
+    systemMessage: config.string('system_message', '') || conversation?.systemMessage || null,
+    chatTemplate: conversation?.chatTemplate ?? null,
   };
 }
 
@@ -163,6 +171,7 @@ function parseInternVLHf(config: JsonReader): NvlmConfig {
     pixelShuffle: 'v2',
     imageTokenId: config.has('image_token_id') ? config.integer('image_token_id', 0, 0, llm.vocabSize - 1) : null,
     systemMessage: null,
+    chatTemplate: null,
   };
 }
 
@@ -265,7 +274,10 @@ function parseLlm(llm: JsonReader, tied = false): LlmConfig {
     ...parseRope(llm),
     maxPositions: llm.integer('max_position_embeddings', 2048, 1, 1 << 24),
     tieWordEmbeddings: llm.boolean('tie_word_embeddings', tied),
-    qkvBias: llm.boolean('attention_bias', isQwen2),
+    // Fixed in Qwen2; in Llama and Qwen3 one key biases all four projections.
+    qkvBias: isQwen2 || llm.boolean('attention_bias', false),
+    outputBias: !isQwen2 && llm.boolean('attention_bias', false),
+    mlpBias: !isQwen2 && !isQwen3 && llm.boolean('mlp_bias', false),
     qkNorm: isQwen3,
   };
 }
@@ -284,9 +296,7 @@ function parseRopeScaling(scaling: JsonReader): RopeScaling {
   const type = scaling.string('rope_type', '') || scaling.string('type', 'default');
   switch (type) {
     case 'default':
-    // Dynamic NTK changes the base only past the trained length, where this engine refuses to go.
-    // eslint-disable-next-line no-fallthrough
-    case 'dynamic':
+    case 'dynamic': // NTK changes the base only past the trained length, where this engine refuses to go.
       return { type: 'none' };
     case 'linear':
       return { type, factor: scaling.number('factor', null, 1e-3, 1e6) };
@@ -320,6 +330,7 @@ function parseTextOnly(config: JsonReader): NvlmConfig {
     pixelShuffle: 'v2',
     imageTokenId: null,
     systemMessage: config.string('system_message', '') || null,
+    chatTemplate: null,
   };
 }
 

@@ -85,7 +85,7 @@ export function parameterSpecs(config: NvlmConfig, dummyHeads = 0): ParameterSpe
     }
   }
 
-  const { hiddenSize, heads, kvHeads, headDim, intermediateSize, vocabSize, qkvBias, qkNorm } = config.llm;
+  const { hiddenSize, heads, kvHeads, headDim, intermediateSize, vocabSize, qkvBias, outputBias, mlpBias, qkNorm } = config.llm;
   specs.push({ name: names.embedTokens(config), role: 'embedding', shape: [vocabSize, hiddenSize] });
   for (let layer = 0; layer < config.llm.layers; layer++) {
     const name = names.decoderLayer(config, layer);
@@ -97,7 +97,7 @@ export function parameterSpecs(config: NvlmConfig, dummyHeads = 0): ParameterSpe
       vector(`${name}.self_attn.q_norm.weight`, headDim);
       vector(`${name}.self_attn.k_norm.weight`, headDim);
     }
-    linear(`${name}.self_attn.o_proj`, hiddenSize, heads * headDim, false);
+    linear(`${name}.self_attn.o_proj`, hiddenSize, heads * headDim, outputBias);
     if (hasCrossAttention(config, layer)) {
       norm(`${name}.cross_attn_layernorm`, hiddenSize, false);
       linear(`${name}.cross_attn.q_proj`, heads * headDim, hiddenSize, false);
@@ -107,9 +107,9 @@ export function parameterSpecs(config: NvlmConfig, dummyHeads = 0): ParameterSpe
       vector(`${name}.cross_attn_gate`, 1);
     }
     norm(`${name}.post_attention_layernorm`, hiddenSize, false);
-    linear(`${name}.mlp.gate_proj`, intermediateSize, hiddenSize, false);
-    linear(`${name}.mlp.up_proj`, intermediateSize, hiddenSize, false);
-    linear(`${name}.mlp.down_proj`, hiddenSize, intermediateSize, false);
+    linear(`${name}.mlp.gate_proj`, intermediateSize, hiddenSize, mlpBias);
+    linear(`${name}.mlp.up_proj`, intermediateSize, hiddenSize, mlpBias);
+    linear(`${name}.mlp.down_proj`, hiddenSize, intermediateSize, mlpBias);
   }
   vector(names.finalNorm(config), hiddenSize);
   if (!config.llm.tieWordEmbeddings) linear(names.lmHead(config), vocabSize, hiddenSize, false);

@@ -27,14 +27,14 @@ describe('createChatTemplate', () => {
     expect(template.eosToken).toBe('</s>');
   });
 
-  it('takes the default of named templates, and the file before the configuration', () => {
+  it('takes the default of named templates, and another one before it', () => {
     const named = [
       { name: 'tool_use', template: 'tools' },
       { name: 'default', template: 'chat' },
     ];
     expect(createChatTemplate({ chat_template: named }).render(hello, { addGenerationPrompt: true })).toBe('chat');
-    const both = createChatTemplate({ chat_template: 'config' }, 'file');
-    expect(both.render(hello, { addGenerationPrompt: true })).toBe('file');
+    const both = createChatTemplate({ chat_template: 'config' }, 'own');
+    expect(both.render(hello, { addGenerationPrompt: true })).toBe('own');
   });
 
   it('refuses a template that cannot be parsed, or is huge', () => {

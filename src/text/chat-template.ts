@@ -17,12 +17,12 @@ export interface ChatTemplate {
  * The chat template of a model folder (Jinja, as in Hugging Face transformers).
  *
  * @param tokenizerConfig parsed `tokenizer_config.json`: `chat_template` and the special tokens
- * @param templateFile text of `chat_template.jinja`, where newer folders keep it; wins over the configuration's
+ * @param own a template that wins over the configuration's
  * @throws NvlmError `bad-model` when there is a template and it cannot be parsed
  */
-export function createChatTemplate(tokenizerConfig: unknown, templateFile?: string): ChatTemplate {
+export function createChatTemplate(tokenizerConfig: unknown, own?: string): ChatTemplate {
   const config = isRecord(tokenizerConfig) ? tokenizerConfig : {};
-  const source = templateFile ?? templateSource(config.chat_template);
+  const source = own ?? templateSource(config.chat_template);
   const template = source === undefined ? undefined : parse(source);
   const specialTokens: Record<string, string> = {};
   for (const name of SPECIAL_TOKENS) {

@@ -59,6 +59,8 @@ describe('a model folder', () => {
     expect(() => requireTokenizer(folder)).toThrow(expect.objectContaining({ code: 'not-found' }) as Error);
     const templated = { ...files, 'tokenizer_config.json': utf8('{}'), 'chat_template.jinja': utf8('{{ x }}') };
     expect((await openModelFolder(blobs(templated))).tokenizerConfig?.chat_template).toBe('{{ x }}');
+    const both = { ...templated, 'tokenizer_config.json': utf8('{"chat_template": "of an older file"}') };
+    expect((await openModelFolder(blobs(both))).tokenizerConfig?.chat_template).toBe('{{ x }}');
   });
 
   const change = (changes: Record<string, Uint8Array | null>): FileSet =>

@@ -27,7 +27,7 @@ export interface ModelDescription {
    */
   tokenizer: JsonObject | null;
   /**
-   * tokenizer_config.json, with `chat_template` filled from chat_template.jinja when it stands in a file of its own.
+   * tokenizer_config.json, with the `chat_template` of a file of its own where there is one: it wins, as in transformers.
    */
   tokenizerConfig: JsonObject | null;
 }
@@ -169,7 +169,7 @@ export async function readModelDescription(files: ModelFiles, signal?: AbortSign
   const generationConfig = await readJson(files, 'generation_config.json', MAX_CONFIG_BYTES, signal);
   let tokenizer = await readJson(files, 'tokenizer.json', MAX_TOKENIZER_BYTES, signal);
   const tokenizerConfig = await readJson(files, 'tokenizer_config.json', MAX_CONFIG_BYTES, signal);
-  if (tokenizerConfig && tokenizerConfig.chat_template === undefined) {
+  if (tokenizerConfig) {
     const template = await readText(files, 'chat_template.jinja', MAX_CONFIG_BYTES, signal);
     if (template !== null) tokenizerConfig.chat_template = template;
   }

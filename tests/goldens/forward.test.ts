@@ -18,6 +18,7 @@ const CASES: Record<string, number[]> = {
   'text/qwen3': [0],
   'text/llama': [0],
   'text/llama3-rope': [0],
+  'text/llama-biased': [0],
   internvl: [0],
   'internvl-hf': [0],
   'text/qwen2-affine-4bit-g32': [0],
