@@ -3,11 +3,12 @@ import type { Device } from '../device/types.ts';
 import type { DataProblem } from '../datasets/llava.ts';
 import { NvlmError, throwIfAborted } from '../errors.ts';
 import type { Folder } from '../files/folder.ts';
+import { namingOf } from '../nvlm/checkpoint-names.ts';
 import type { NvlmModel } from '../nvlm/model.ts';
+import { adapterFiles } from '../training/adapter-files.ts';
 import { Batches } from '../training/batches.ts';
 import { restoreCheckpoint, runIdentity, writeCheckpoint, writeTrained, type RunIdentity } from '../training/checkpoint.ts';
 import type { AdapterModule } from '../training/lora.ts';
-import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, adapterConfig } from '../training/peft.ts';
 import type { RunConfig } from '../training/run-config.ts';
 import { Trainer, type TrainingSample } from '../training/trainer.ts';
 import type { ModelFolder } from '../weights/model-folder.ts';
@@ -126,7 +127,7 @@ async function runSteps(
   const state = { step: first, saved: first, loss: null as number | null, tokens: 0 };
   const save = async () => {
     onStage?.('save', 0, 1);
-    await writeFiles(trainer, state.step, identity, run, output, device);
+    await writeFiles(request, state.step, identity);
     state.saved = state.step;
     await options.onSaved?.(state.step);
   };
@@ -253,19 +254,15 @@ function logLine({ step, loss, lr, gradNorm, tokens, ms, ...more }: TrainStep): 
 }
 
 async function writeFiles(
-  trainer: Trainer,
+  { trainer, run, model, folder, output, device }: TrainRequest & { trainer: Trainer },
   step: number,
   identity: RunIdentity,
-  run: RunConfig,
-  output: Folder,
-  device: Device,
 ): Promise<void> {
   await output.write(CHECKPOINT, await writeCheckpoint(trainer.tensors, step, identity, device));
   if (!run.lora) return;
-  const { rank, alpha, dropout, targets } = run.lora;
-  await output.write(ADAPTER_WEIGHTS, await writeTrained(trainer.tensors, device));
-  const config = adapterConfig({ rank, alpha, dropout, targets, base: run.model });
-  await output.write(ADAPTER_CONFIG, new TextEncoder().encode(config));
+  const naming = namingOf(folder.tensors.keys());
+  const description = { lora: run.lora, base: run.model, naming, isTextModel: !model.config.vision };
+  for (const [path, bytes] of await adapterFiles(trainer.tensors, description, device)) await output.write(path, bytes);
 }
 
 /** Restores the checkpoint and cuts the log back to it: steps after it are done again. */

@@ -51,3 +51,18 @@ export function sourceNames(name: string, naming: CheckpointNaming): string[] {
   const theirs = hfNames.get(module.replace(/\.layers\.\d+\./, '.layers.*.')) ?? [module];
   return theirs.map((their) => `${naming === 'hf-nested' ? 'model.' : ''}${their.replace('*', layer)}${suffix}`);
 }
+
+/**
+ * What one of our modules is called in the class that computes with such a checkpoint; several where it is split there.
+ * transformers reads `-hf` checkpoints of either age into the same class.
+ */
+export function moduleNames(module: string, naming: CheckpointNaming): string[] {
+  return sourceNames(module, naming === 'original' ? 'original' : 'hf-nested');
+}
+
+/** Does a module of the vision encoder of that class end in this name? */
+export function isVisionModule(end: string, naming: CheckpointNaming): boolean {
+  if (naming === 'original') return false;
+  const modules = HF_NAMES.filter(([ours]) => ours.startsWith('vision_model.')).flatMap(([, ...theirs]) => theirs);
+  return modules.some((module) => module.endsWith(`.${end}`));
+}

@@ -20,8 +20,7 @@ export interface AdapterModule {
 }
 
 /**
- * Names of the linears that end in one of the targets, as PEFT matches a list of `target_modules`. Never the vision
- * encoder's.
+ * Names of the linears that end in one of the targets. Never the vision encoder's.
  *
  * @throws NvlmError `usage` when a target fits nothing
  */
@@ -29,8 +28,7 @@ export function targetedModules(weights: Weights, targets: readonly string[]): s
   const modules = [...weights.linears.keys()]
     .map((name) => name.replace(/\.weight$/, ''))
     .filter((module) => !module.startsWith('vision_model.'));
-  const fits = (module: string, target: string) => module === target || module.endsWith(`.${target}`);
-  const idle = targets.find((target) => !modules.some((module) => fits(module, target)));
+  const idle = targets.find((target) => !modules.some((module) => fitsTarget(module, target)));
   if (idle !== undefined) {
     throw new NvlmError(
       'usage',
@@ -38,7 +36,12 @@ export function targetedModules(weights: Weights, targets: readonly string[]): s
       'Name the end of a module, such as self_attn.q_proj, mlp.up_proj, cross_attn.v_proj or mlp1.1.',
     );
   }
-  return modules.filter((module) => targets.some((target) => fits(module, target)));
+  return modules.filter((module) => targets.some((target) => fitsTarget(module, target)));
+}
+
+/** As PEFT matches one of a list of `target_modules`. */
+export function fitsTarget(module: string, target: string): boolean {
+  return module === target || module.endsWith(`.${target}`);
 }
 
 /** A fresh adapter, which changes nothing yet: A uniform as PyTorch initialises a linear, B zero (PEFT's default). */

@@ -82,6 +82,8 @@ function readPairs(
 ): (AdapterPart & { a: LoadedTensor; b: LoadedTensor })[] {
   const sides = new Map<string, { A?: LoadedTensor; B?: LoadedTensor }>();
   for (const [name, tensor] of tensors) {
+    // PEFT saves a copy of the frozen head or table that it adapts.
+    if (name.endsWith('.base_layer.weight')) continue;
     const [, given, side] = NAME.exec(name) ?? [];
     if (!given || !side) throw unsupported(`it holds ${name}, which is no part of a LoRA on linears`);
     const entry = sides.get(given) ?? {};
@@ -178,61 +180,4 @@ function unsupported(why: string): NvlmError {
     `Only plain LoRA adapters work here: ${why}.`,
     'Merge it into its model with PEFT and use that.',
   );
-}
-
-export interface AdapterDescription {
-  rank: number;
-  alpha: number;
-  dropout: number;
-  targets: readonly string[];
-  /** Where the base model is, as the run names it. */
-  base: string | null;
-}
-
-/** `adapter_config.json` as PEFT 0.21 writes it, keys in its order. */
-export function adapterConfig({ rank, alpha, dropout, targets, base }: AdapterDescription): string {
-  const config = {
-    alora_invocation_tokens: null,
-    alpha_pattern: {},
-    arrow_config: null,
-    auto_mapping: null,
-    base_model_name_or_path: base,
-    bias: 'none',
-    corda_config: null,
-    ensure_weight_tying: false,
-    eva_config: null,
-    exclude_modules: null,
-    fan_in_fan_out: false,
-    inference_mode: true,
-    init_lora_weights: true,
-    kasa_config: null,
-    layer_replication: null,
-    layers_pattern: null,
-    layers_to_transform: null,
-    loftq_config: {},
-    lora_alpha: alpha,
-    lora_bias: false,
-    lora_dropout: dropout,
-    lora_ga_config: null,
-    megatron_config: null,
-    megatron_core: 'megatron.core',
-    modules_to_save: null,
-    monteclora_config: null,
-    peft_type: 'LORA',
-    peft_version: '0.21.0',
-    qalora_group_size: 16,
-    r: rank,
-    rank_pattern: {},
-    revision: null,
-    target_modules: [...targets].sort(),
-    target_parameters: null,
-    task_type: null,
-    trainable_token_indices: null,
-    use_bdlora: null,
-    use_dora: false,
-    use_qalora: false,
-    use_rslora: false,
-    velora_config: null,
-  };
-  return `${JSON.stringify(config, null, 2)}\n`;
 }

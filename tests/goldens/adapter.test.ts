@@ -6,7 +6,9 @@ import type { Device } from '../../src/device/types.ts';
 import { applyAdapter } from '../../src/engine/adapter.ts';
 import { forward } from '../../src/engine/forward.ts';
 import { loadModel } from '../../src/nvlm/load-model.ts';
-import { addAdapter, mergeAdapters } from '../../src/training/lora.ts';
+import { namingOf } from '../../src/nvlm/checkpoint-names.ts';
+import { adapterFiles } from '../../src/training/adapter-files.ts';
+import { addAdapter, makeAdapterTrainable, mergeAdapters } from '../../src/training/lora.ts';
 import { parseAdapter } from '../../src/training/peft.ts';
 import type { NvlmModel } from '../../src/nvlm/model.ts';
 import { openModelFolder } from '../../src/weights/model-folder.ts';
@@ -83,6 +85,49 @@ describe('adapter files', () => {
     expect(config['target_modules']).toContain('self_attn.q_proj');
   });
 
+  it.each([
+    ['internvl-hf', 'internvl', ['q_proj', 'down_proj', 'mlp1.1']],
+    ['text/llama', 'text/llama', ['q_proj', 'down_proj']],
+  ])("%s: PEFT's adapter gives its logits, and is written again as PEFT wrote it", async (name, records, targets) => {
+    const peft = join(goldenFolder(name), 'peft');
+    const folder = await openModelFolder(nodeFiles(goldenFolder(name)));
+    const model = await loadModel(folder, { keepHalves: false });
+    const { config, tensors } = await readAdapter(peft);
+    const modules = parseAdapter(config, tensors, model.weights);
+    addAdapter(model.weights, modules);
+    const outputs = await forward(model, device, await tensorsOf(join(goldenFolder(records), 'forward/0.inputs.safetensors')));
+    const logits = outputs.find((output) => output.name === 'logits')!.data as Float32Array;
+    const expected = (await tensorsOf(join(peft, 'last-logits.safetensors'))).get('logits')!;
+    expect(relativeError(logits.slice(-expected.bytes.length / 4), expected)).toBeLessThan(1e-3);
+
+    const trained = makeAdapterTrainable(model.weights, modules, null).map((tensor) => ({
+      ...tensor,
+      first: tensor.variable,
+      second: tensor.variable,
+      count: 0,
+    }));
+    const files = await adapterFiles(
+      trained,
+      {
+        lora: { rank: 2, alpha: 4, dropout: 0, targets, init: null },
+        base: name,
+        naming: namingOf(folder.tensors.keys()),
+        isTextModel: !model.config.vision,
+      },
+      device,
+    );
+    const written = parseSafetensors(files.get('adapter_model.safetensors')!, 'written');
+    expect([...written.keys()].sort()).toEqual([...tensors.keys()].sort());
+    for (const [key, { shape, bytes }] of tensors) expect(written.get(key), key).toMatchObject({ shape, bytes });
+    const sorted = (json: unknown) => {
+      const { target_modules: modulesOf, ...rest } = json as { target_modules: string[] };
+      return { ...rest, target_modules: [...modulesOf].sort() };
+    };
+    const ownConfig = JSON.parse(new TextDecoder().decode(files.get('adapter_config.json'))) as unknown;
+    expect(sorted(ownConfig)).toEqual(sorted(config));
+    model.dispose();
+  });
+
   it('written unchanged they are byte for byte what was read', async () => {
     const { output } = await runGolden('nvlm-h', 'lora', device, { steps: 1, optimizer: await frozenOptimizer() });
     const own = output.files.get('adapter_model.safetensors')!;
@@ -105,6 +150,8 @@ describe('adapter files', () => {
     const [[name, first]] = [...tensors] as [[string, NonNullable<ReturnType<typeof tensors.get>>]];
     expect(parse({}, new Map([[name, first]]))).toThrow('one of its two matrices only');
     expect(parse({}, new Map([['x.bias', first]]))).toThrow('no part of a LoRA');
+    const head = { name: 'base_model.model.lm_head.base_layer.weight', dtype: 'F32' as const, shape: [1, 1], bytes: new Uint8Array(4) };
+    expect(parse({}, new Map([[head.name, head]]))).toThrow('holds no tensors');
     model.dispose();
   });
 

@@ -1,0 +1,100 @@
+import type { Device } from '../device/types.ts';
+import { isVisionModule, moduleNames, type CheckpointNaming } from '../nvlm/checkpoint-names.ts';
+import { parseHubId } from '../weights/hub-address.ts';
+import { writeTrained } from './checkpoint.ts';
+import { fitsTarget } from './lora.ts';
+import { ADAPTER_CONFIG, ADAPTER_WEIGHTS } from './peft.ts';
+import type { LoraConfig } from './run-config.ts';
+import type { OptimizedTensor } from './trainer.ts';
+
+export interface AdapterDescription {
+  lora: LoraConfig;
+  /** Where the base model is, as the run names it. */
+  base: string;
+  naming: CheckpointNaming;
+  isTextModel: boolean;
+}
+
+/**
+ * The two files of a LoRA run's adapter as PEFT writes them, under the names that modules have in the class that reads
+ * such a checkpoint: transformers' for `-hf` layouts and text models, the checkpoint's own code otherwise.
+ */
+export async function adapterFiles(
+  trained: readonly OptimizedTensor[],
+  description: AdapterDescription,
+  device: Device,
+): Promise<Map<string, Uint8Array>> {
+  const named = trained.map((tensor) => {
+    const [module] = moduleNames(tensor.module, description.naming) as [string];
+    return { ...tensor, name: tensor.name.replace(tensor.module, module) };
+  });
+  const modules = [...new Set(trained.map(({ module }) => module))];
+  const config = adapterConfig(description, modules);
+  return new Map([
+    [ADAPTER_WEIGHTS, await writeTrained(named, device)],
+    [ADAPTER_CONFIG, new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)],
+  ]);
+}
+
+/** What PEFT loads the base with, where no task says it. */
+const INTERNVL = {
+  base_model_class: 'InternVLForConditionalGeneration',
+  parent_library: 'transformers.models.internvl.modeling_internvl',
+};
+
+/** `adapter_config.json` as PEFT 0.21 writes it, keys in its order. */
+function adapterConfig({ lora, base, naming, isTextModel }: AdapterDescription, modules: readonly string[]) {
+  const hub = parseHubId(base);
+  const targets = lora.targets.flatMap((target) => theirTargets(target, modules, naming));
+  // Its projections have the names of the decoder's there.
+  const touchesVision = targets.some((target) => isVisionModule(target, naming));
+  return {
+    alora_invocation_tokens: null,
+    alpha_pattern: {},
+    arrow_config: null,
+    auto_mapping: naming === 'original' ? null : INTERNVL,
+    base_model_name_or_path: hub?.repository ?? base,
+    bias: 'none',
+    corda_config: null,
+    ensure_weight_tying: false,
+    eva_config: null,
+    exclude_modules: touchesVision ? 'model\\.vision_tower\\..*' : null,
+    fan_in_fan_out: false,
+    inference_mode: true,
+    init_lora_weights: true,
+    kasa_config: null,
+    layer_replication: null,
+    layers_pattern: null,
+    layers_to_transform: null,
+    loftq_config: {},
+    lora_alpha: lora.alpha,
+    lora_bias: false,
+    lora_dropout: lora.dropout,
+    lora_ga_config: null,
+    megatron_config: null,
+    megatron_core: 'megatron.core',
+    modules_to_save: null,
+    monteclora_config: null,
+    peft_type: 'LORA',
+    peft_version: '0.21.2',
+    qalora_group_size: 16,
+    r: lora.rank,
+    rank_pattern: {},
+    revision: hub && hub.revision !== 'main' ? hub.revision : null,
+    target_modules: [...new Set(targets)].sort(),
+    target_parameters: null,
+    task_type: isTextModel ? 'CAUSAL_LM' : null,
+    trainable_token_indices: null,
+    use_bdlora: null,
+    use_dora: false,
+    use_qalora: false,
+    use_rslora: false,
+    velora_config: null,
+  };
+}
+
+/** A target that ends their modules' names too stays; any other becomes the names of the modules that it fits. */
+function theirTargets(target: string, modules: readonly string[], naming: CheckpointNaming): string[] {
+  const theirs = modules.filter((module) => fitsTarget(module, target)).flatMap((module) => moduleNames(module, naming));
+  return theirs.every((module) => fitsTarget(module, target)) ? [target] : theirs;
+}
