@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RunRequest } from '../../engine/training-api.ts';
 import { NvlmError } from '../../errors.ts';
+import { runWords } from '../finetune/result/run-words.ts';
 import { DEFAULT_FORM, toRunFile } from '../finetune/setup/run-form.ts';
 import { createPreferences } from '../preferences.ts';
 import { createFakeEngine, type FakeEngine } from '../testing/fake-engine.ts';
@@ -99,6 +100,25 @@ describe('a run', () => {
     expect(state().liveRun!.history.steps).toEqual([1, 2, 3, 4]);
   });
 
+  it('is told by its last step while it goes on, and by what is kept of it elsewhere', async () => {
+    const open = gate();
+    const words = () => state().runs?.map((run) => runWords(run, state().liveRun));
+    const done = state().startRun(request(4));
+    await expect.poll(words).toEqual(['running · 0 of 4 steps']);
+    // The list is of the last checkpoint.
+    state().liveRun!.history.addStep({ step: 1, loss: 1, lr: 1, gradNorm: 1, tokens: 1, ms: 1 });
+    expect(words()).toEqual(['running · 2 of 4 steps']);
+    const [summary] = state().runs!;
+    expect(runWords(summary!, null)).toBe('running in another tab · 0 of 4 steps kept');
+    state().pauseRun();
+    expect(words()).toEqual(['pausing · 2 of 4 steps']);
+    open();
+    await done;
+    expect(words()).toEqual(['paused after 0 of 4 steps']);
+    await state().resumeRun('run-1');
+    expect(words()).toEqual(['finished after 4 of 4 steps']);
+  });
+
   it('that fails says why and keeps what it did', async () => {
     engine.failNext.startRun = new NvlmError('bad-data', 'No record can be used.', 'Give others.');
     await state().startRun(request());
@@ -140,6 +160,8 @@ describe('settings of a run', () => {
     '{',
     '{"model":null}',
     '{"method":"magic"}',
+    '{"baseBits":"3"}',
+    '{"groupSize":"63"}',
     '{"model":{}}',
   ])('are dropped when %s is stored', (json) => {
     stored.set('nvlm.run', json);

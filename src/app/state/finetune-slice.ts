@@ -1,3 +1,4 @@
+import type { ModelSource } from '../../engine/api.ts';
 import type { RunChanges, RunEvent, RunRequest, RunSummary, TrainingPlan } from '../../engine/training-api.ts';
 import { toPlainError, type PlainError } from '../../errors.ts';
 import { RunHistory } from '../finetune/run/run-history.ts';
@@ -16,6 +17,8 @@ export interface RunView {
   version: number;
   stage: Stage | null;
   etaSeconds: number | null;
+  /** When it was last heard of, by the page's clock. */
+  movedAt: number;
   problems: { id: string; reason: string }[];
   activity: 'running' | 'pausing' | 'none';
   error: PlainError | null;
@@ -35,8 +38,11 @@ export interface FinetuneSlice {
   planTraining(request: RunRequest, signal: AbortSignal): Promise<TrainingPlan>;
   /** Ends when the run is finished, paused or failed; never rejects: see `liveRun.error`. */
   startRun(request: RunRequest): Promise<void>;
-  /** `changes`: more steps for a finished run, a lower rate for one that diverged. */
-  resumeRun(id: string, changes?: RunChanges): Promise<void>;
+  /**
+   * @param changes more steps for a finished run, a lower rate for one that diverged
+   * @param model where its model lies now, for a run that `needsModel`
+   */
+  resumeRun(id: string, changes?: RunChanges, model?: ModelSource): Promise<void>;
   /** Leaves a checkpoint to go on from. */
   pauseRun(): void;
   openRun(id: string): Promise<void>;
@@ -51,7 +57,7 @@ export function isTraining({ liveRun }: Pick<FinetuneSlice, 'liveRun'>): boolean
   return liveRun !== null && liveRun.activity !== 'none';
 }
 
-export function createFinetuneSlice({ set, get, engine, preferences }: SliceTools): FinetuneSlice {
+export function createFinetuneSlice({ set, get, engine, preferences, now }: SliceTools): FinetuneSlice {
   let controller: AbortController | null = null;
   let timer: ReturnType<typeof setTimeout> | null = null;
   /** What came since the page was last drawn. */
@@ -79,14 +85,14 @@ export function createFinetuneSlice({ set, get, engine, preferences }: SliceTool
         break;
       case 'stage':
         if (event.stage !== 'save' && event.done === 0) get().announce(MILESTONES[event.stage]);
-        later({ stage: event });
+        later({ stage: event, movedAt: now() });
         break;
       case 'problems':
         later({ problems: event.problems });
         break;
       case 'step':
         history.addStep(event.step);
-        later({ etaSeconds: event.etaSeconds });
+        later({ etaSeconds: event.etaSeconds, movedAt: now() });
         break;
       case 'sample':
         history.addSample(event.sample);
@@ -144,14 +150,14 @@ export function createFinetuneSlice({ set, get, engine, preferences }: SliceTool
     planTraining: (request, signal) => engine.planRun(request, { signal }),
     startRun: (request) =>
       follow(view(request, null, new RunHistory()), (options) => engine.startRun(request, options)),
-    async resumeRun(id, changes) {
+    async resumeRun(id, changes, model) {
       if (isTraining(get())) return;
       await get().openRun(id);
       const { storedRun, liveRun } = get();
       const before = storedRun?.summary?.id === id ? storedRun : liveRun;
       if (before?.summary?.id !== id) return;
       await follow(view(before.request, before.summary, before.history), (options) =>
-        engine.resumeRun(id, { ...options, changes }),
+        engine.resumeRun(id, { ...options, changes, model }),
       );
     },
     pauseRun() {
@@ -213,14 +219,20 @@ function view(request: RunRequest, summary: RunSummary | null, history: RunHisto
     version: 0,
     stage: null,
     etaSeconds: null,
+    movedAt: 0,
     problems: [],
     activity: 'running',
     error: null,
   };
 }
 
-const METHODS: readonly unknown[] = ['lora', 'connector', 'cross-attention', 'decoder'];
-const SCHEDULES: readonly unknown[] = ['cosine', 'linear', 'constant'];
+/** What a setting of words may be. */
+const CHOICES: Partial<Record<keyof RunForm, readonly unknown[]>> = {
+  method: ['lora', 'connector', 'cross-attention', 'decoder'],
+  schedule: ['cosine', 'linear', 'constant'],
+  baseBits: ['stored', '8', '4'],
+  groupSize: ['32', '64', '128'],
+};
 
 /** Stored by an older or a tampered page: each value has the kind that it should have, or all are dropped. */
 function isRunForm(value: unknown): value is Partial<RunForm> {
@@ -231,8 +243,7 @@ function isRunForm(value: unknown): value is Partial<RunForm> {
       typeof entry === typeof DEFAULT_FORM[name as keyof RunForm] &&
       Array.isArray(entry) === Array.isArray(DEFAULT_FORM[name as keyof RunForm]) &&
       entry !== null &&
-      (name !== 'method' || METHODS.includes(entry)) &&
-      (name !== 'schedule' || SCHEDULES.includes(entry)) &&
+      (CHOICES[name as keyof RunForm]?.includes(entry) ?? true) &&
       (name !== 'model' || typeof (entry as { kind?: unknown }).kind === 'string'),
   );
 }

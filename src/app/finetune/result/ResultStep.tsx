@@ -2,17 +2,18 @@ import { useRef, useState } from 'react';
 import { toPlainError, type PlainError } from '../../../errors.ts';
 import { Button } from '../../components/Button.tsx';
 import { Problem } from '../../components/Notice.tsx';
-import { formatBytes, formatCount } from '../../format.ts';
+import { formatBytes } from '../../format.ts';
 import { useApp, useEngine } from '../../state/hooks.ts';
 import { openStep } from '../address.ts';
 import { RunCard } from './RunCard.tsx';
 import { readPickedRun } from './picked-run.ts';
-import { STATE_WORDS } from './state-words.ts';
+import { runWords } from './run-words.ts';
 import styles from './ResultStep.module.css';
 
 /** Every run of this browser, and what one of them has left. */
 export function ResultStep({ run }: { run: string | null }) {
   const runs = useApp((state) => state.runs);
+  const live = useApp((state) => state.liveRun);
   const error = useApp((state) => state.runsError);
   const chosen = runs?.find(({ id }) => id === run) ?? (run === null ? runs?.[0] : undefined) ?? null;
   return (
@@ -32,8 +33,7 @@ export function ResultStep({ run }: { run: string | null }) {
               >
                 <strong>{one.title}</strong>
                 <span>
-                  {STATE_WORDS[one.state]} · {formatCount(one.step)} of {formatCount(one.steps)} steps ·{' '}
-                  {formatBytes(one.bytes)}
+                  {runWords(one, live)} · {formatBytes(one.bytes)}
                 </span>
               </button>
             </li>

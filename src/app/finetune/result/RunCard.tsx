@@ -13,10 +13,11 @@ import { zipped } from '../../zip-files.ts';
 import { openStep } from '../address.ts';
 import { pictureUrls } from '../datasets.ts';
 import { lossWords } from '../run/Charts.tsx';
+import { ResumeButton } from '../run/ResumeButton.tsx';
 import { Samples } from '../run/Samples.tsx';
 import { useRunView } from '../run/use-run-view.ts';
 import { reportHtml, reportJson } from './report.ts';
-import { STATE_WORDS } from './state-words.ts';
+import { isGoing, runWords } from './run-words.ts';
 import styles from './ResultStep.module.css';
 
 /** What one run has left, and where it can go from here. */
@@ -24,20 +25,16 @@ export function RunCard({ summary }: { summary: RunSummary }) {
   const route = useRoute();
   const view = useRunView(summary.id);
   const training = useApp(isTraining);
-  const resumeRun = useApp((state) => state.resumeRun);
+  const live = useApp((state) => state.liveRun);
   const [dialog, setDialog] = useState<'rename' | 'delete' | null>(null);
   const dataset = typeof summary.request.run['data'] === 'string' ? summary.request.run['data'] : null;
-  const goOn = (changes?: { steps: number }) => {
-    openStep('run', { run: summary.id });
-    void resumeRun(summary.id, changes);
-  };
+  const toRun = () => openStep('run', { run: summary.id });
   return (
     <article className={styles.card} aria-labelledby="result-title">
       <header>
         <h2 id="result-title">{summary.title}</h2>
         <p className={styles.muted}>
-          {STATE_WORDS[summary.state]} after {formatCount(summary.step)} of {formatCount(summary.steps)} steps ·{' '}
-          {new Date(summary.createdAt).toLocaleString()} · {formatBytes(summary.bytes)} in this browser
+          {runWords(summary, live)} · {new Date(summary.createdAt).toLocaleString()} · {formatBytes(summary.bytes)} in this browser
         </p>
         {view && view.history.length > 0 && <p>{lossWords(view.history)}</p>}
         {summary.note && <p className={styles.muted}>{summary.note}</p>}
@@ -54,15 +51,16 @@ export function RunCard({ summary }: { summary: RunSummary }) {
           </a>
         )}
         {summary.state === 'finished' ? (
-          <Button icon="retry" disabled={training} onClick={() => goOn({ steps: summary.steps * 2 })}>
-            Train on to {formatCount(summary.steps * 2)} steps
-          </Button>
+          <ResumeButton
+            summary={summary}
+            words={`Train on to ${formatCount(summary.steps * 2)} steps`}
+            changes={{ steps: summary.steps * 2 }}
+            onGo={toRun}
+          />
         ) : (
-          <Button icon="retry" disabled={training} onClick={() => goOn()}>
-            Resume
-          </Button>
+          !isGoing(summary, live) && <ResumeButton summary={summary} words="Resume" onGo={toRun} />
         )}
-        <Button variant="quiet" onClick={() => openStep('run', { run: summary.id })}>
+        <Button variant="quiet" onClick={toRun}>
           See its course
         </Button>
       </div>

@@ -2,14 +2,16 @@ import { useSyncExternalStore } from 'react';
 import { Button } from '../../components/Button.tsx';
 import { Notice, Problem } from '../../components/Notice.tsx';
 import { formatCount, formatDuration, plural } from '../../format.ts';
-import { isTraining, type RunView } from '../../state/finetune-slice.ts';
+import type { RunView } from '../../state/finetune-slice.ts';
 import { useApp } from '../../state/hooks.ts';
 import { openStep } from '../address.ts';
 import { Charts } from './Charts.tsx';
 import styles from './RunPanel.module.css';
+import { ResumeButton } from './ResumeButton.tsx';
 import { wakeLock } from './run-guards.ts';
 import { Samples } from './Samples.tsx';
 import { stageWords } from './stage-words.ts';
+import { StepClock } from './StepClock.tsx';
 
 /** One run: how far it is, its course, its answers, and what can be done with it. */
 export function RunPanel({ view, onAnother }: { view: RunView; onAnother(): void }) {
@@ -29,7 +31,10 @@ export function RunPanel({ view, onAnother }: { view: RunView; onAnother(): void
           </span>
         </div>
         <progress aria-label="Progress of the run" max={steps} value={step} />
-        <p className={styles.state}>{stageWords(view)}</p>
+        <p className={styles.state}>
+          {stageWords(view)}
+          {going && view.stage?.stage === 'train' && <StepClock since={view.movedAt} />}
+        </p>
         <div className={styles.buttons}>
           <Actions view={view} onAnother={onAnother} />
         </div>
@@ -59,8 +64,6 @@ export function RunPanel({ view, onAnother }: { view: RunView; onAnother(): void
 
 function Actions({ view, onAnother }: { view: RunView; onAnother(): void }) {
   const pauseRun = useApp((state) => state.pauseRun);
-  const resumeRun = useApp((state) => state.resumeRun);
-  const training = useApp(isTraining);
   const { summary, activity } = view;
   const toResult = () => openStep('result', { run: summary!.id });
   if (activity !== 'none') {
@@ -79,9 +82,7 @@ function Actions({ view, onAnother }: { view: RunView; onAnother(): void }) {
         </Button>
       ) : (
         <>
-          <Button variant="primary" icon="retry" disabled={training} onClick={() => void resumeRun(summary.id)}>
-            Resume
-          </Button>
+          <ResumeButton summary={summary} words="Resume" primary />
           {summary.step > 0 && <Button onClick={toResult}>Stop here and use it</Button>}
         </>
       )}

@@ -2,7 +2,7 @@ import type { RunView } from '../../state/finetune-slice.ts';
 
 /** What a run is doing, in words. */
 export function stageWords({ activity, stage, summary, error }: RunView): string {
-  if (activity === 'pausing') return 'Finishing this step and writing a checkpoint…';
+  if (activity === 'pausing') return 'Stopping after this step; then a checkpoint is written…';
   if (activity === 'running') {
     const count = stage && stage.total > 1 ? ` ${stage.done} of ${stage.total}` : '';
     switch (stage?.stage) {

@@ -1,16 +1,19 @@
+import type { AdapterEntry } from '../../../engine/training-api.ts';
 import type { FormProblems, NumberSetting, RunForm } from './run-form.ts';
 import { BOUNDS, DECODER_TARGETS } from './run-form.ts';
 import { CheckField, NumberField, SelectField, TextField } from './fields.tsx';
 import styles from './SetupStep.module.css';
 
 interface MoreSettingsProps {
+  /** Those that a run can begin with. */
+  adapters: readonly AdapterEntry[];
   form: RunForm;
   problems: FormProblems;
   onChange(patch: Partial<RunForm>): void;
 }
 
 /** The rest of the run file, by what it decides. */
-export function MoreSettings({ form, problems, onChange }: MoreSettingsProps) {
+export function MoreSettings({ adapters, form, problems, onChange }: MoreSettingsProps) {
   const number = (name: NumberSetting, label: string, hint?: string) => (
     <NumberField
       label={label}
@@ -27,16 +30,41 @@ export function MoreSettings({ form, problems, onChange }: MoreSettingsProps) {
       <summary>More settings</summary>
       {form.method === 'lora' ? (
         <Group title="Adapter">
-          {number('rank', 'Rank', 'How much an adapter can hold.')}
-          {number('alpha', 'Alpha', 'The adapter counts alpha ÷ rank times.')}
-          {number('dropout', 'Dropout')}
-          <TextField
-            label="Target modules"
-            hint="Ends of module names, with commas between; also mlp1.1, mlp1.3 (connector), cross_attn.q_proj …"
-            placeholder={DECODER_TARGETS.join(', ')}
-            value={form.targets.join(', ')}
-            onChange={(text) => onChange({ targets: listOf(text) })}
+          <SelectField
+            label="Begin with"
+            hint={form.init === '' ? undefined : 'Its own rank, alpha and modules stay; it is copied, not changed.'}
+            problem={problems.init}
+            value={form.init}
+            options={[
+              { value: '', label: 'A fresh adapter' },
+              ...adapters.map(({ id, title }) => ({ value: id, label: title })),
+              ...(problems.init ? [{ value: form.init, label: 'An adapter that is gone' }] : []),
+            ]}
+            onChange={(init) => onChange({ init })}
           />
+          {form.init === '' && (
+            <>
+              {number('rank', 'Rank', 'How much an adapter can hold.')}
+              {number('alpha', 'Alpha', 'The adapter counts alpha ÷ rank times.')}
+              <TextField
+                label="Target modules"
+                hint="Ends of module names, with commas between; also mlp1.1, mlp1.3 (connector), cross_attn.q_proj …"
+                placeholder={DECODER_TARGETS.join(', ')}
+                value={form.targets.join(', ')}
+                onChange={(text) => onChange({ targets: listOf(text) })}
+              />
+            </>
+          )}
+          {number('dropout', 'Dropout')}
+          {form.baseBits !== 'stored' && (
+            <SelectField
+              label="Group size of the base"
+              hint="Values that share a scale: smaller is closer to the original."
+              value={form.groupSize}
+              options={(['32', '64', '128'] as const).map((value) => ({ value, label: value }))}
+              onChange={(groupSize) => onChange({ groupSize })}
+            />
+          )}
         </Group>
       ) : (
         <Group title="What trains">

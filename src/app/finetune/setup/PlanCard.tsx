@@ -20,16 +20,18 @@ interface PlanCardProps {
   /** null while a setting is wrong. */
   request: RunRequest | null;
   onChanges(changes: Record<string, unknown>): void;
+  /** What the plan cannot know yet; null = nothing. */
+  unknown: string | null;
 }
 
 /** What the run will need in memory, before a weight is read. */
-export function PlanCard({ request, onChanges }: PlanCardProps) {
+export function PlanCard({ request, onChanges, unknown }: PlanCardProps) {
   const planTraining = useApp((state) => state.planTraining);
   const backend = useApp((state) => state.device?.backend);
   const [plan, setPlan] = useState<TrainingPlan | null>(null);
   const [error, setError] = useState<PlainError | null>(null);
   const [asking, setAsking] = useState(false);
-  const key = request && JSON.stringify([request.model, request.run, backend]);
+  const key = request && JSON.stringify([request.model, request.run, request.heldOutEvery > 0, backend]);
   useEffect(() => {
     if (key === null || request === null) return;
     const controller = new AbortController();
@@ -80,6 +82,11 @@ export function PlanCard({ request, onChanges }: PlanCardProps) {
             {formatParameters(plan.trainedParameters)} numbers train; the longest record has{' '}
             {formatCount(plan.longest)} tokens.
           </p>
+          {[...plan.notes, ...(unknown === null ? [] : [unknown])].map((note) => (
+            <p key={note} className={styles.muted}>
+              {note}
+            </p>
+          ))}
           {plan.problems.length > 0 && (
             <Notice
               tone="warn"

@@ -18,6 +18,7 @@ interface RunFileCardProps {
 /** The settings as the file that `nvlm train` takes. */
 export function RunFileCard({ form, text, onForm }: RunFileCardProps) {
   const showToast = useApp((state) => state.showToast);
+  const adapters = useApp((state) => state.adapters);
   const input = useRef<HTMLInputElement>(null);
   const [error, setError] = useState<PlainError | null>(null);
   const [notes, setNotes] = useState<string[]>([]);
@@ -25,7 +26,7 @@ export function RunFileCard({ form, text, onForm }: RunFileCardProps) {
   async function take(file: File | undefined): Promise<void> {
     if (!file) return;
     try {
-      const read = readRunFile(file.size > 1_000_000 ? '' : await file.text(), form);
+      const read = readRunFile(file.size > 1_000_000 ? '' : await file.text(), form, (adapters ?? []).map(({ id }) => id));
       onForm(read.form);
       setNotes(read.notes);
       setError(null);

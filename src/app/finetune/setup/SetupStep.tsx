@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import type { DatasetSummary } from '../../../datasets/types.ts';
 import type { RunRequest } from '../../../engine/training-api.ts';
 import type { Architecture } from '../../../text/types.ts';
@@ -62,6 +62,10 @@ export function SetupStep({ dataset, datasets, onDataChange }: SetupStepProps) {
   const models = useApp((state) => state.models);
   const startRun = useApp((state) => state.startRun);
   const training = useApp(isTraining);
+  const adapters = useApp((state) => state.adapters);
+  const refreshAdapters = useApp((state) => state.refreshAdapters);
+  const backend = useApp((state) => state.device?.backend);
+  useEffect(() => void refreshAdapters(), [refreshAdapters]);
   const failure = useApp((state) => (state.liveRun?.summary === null ? state.liveRun.error : null));
   const [startError, setStartError] = useState<PlainError | null>(null);
   const [starting, setStarting] = useState(false);
@@ -69,7 +73,7 @@ export function SetupStep({ dataset, datasets, onDataChange }: SetupStepProps) {
   const model = models?.find(({ source }) => modelName(source) === modelName(form.model)) ?? models?.[0];
   const architecture: Architecture = model?.architecture ?? 'NVLM_D';
   const settled: RunForm = model ? { ...form, model: model.source } : form;
-  const problems = checkForm(settled, architecture);
+  const problems = checkForm(settled, architecture, adapters);
   const [firstProblem] = Object.values(problems);
   const wrong = Object.keys(problems).length;
   const title = form.title.trim() || (data ? `${data.title}, ${modelName(settled.model)}` : 'Run');
@@ -155,6 +159,21 @@ export function SetupStep({ dataset, datasets, onDataChange }: SetupStepProps) {
             </label>
           ))}
         </fieldset>
+        {form.method === 'lora' && (
+          <div className={styles.fields}>
+            <SelectField
+              label="Base weights"
+              hint={baseWords(form.baseBits, backend)}
+              value={form.baseBits}
+              options={[
+                { value: 'stored', label: 'As stored' },
+                { value: '8', label: '8 bits' },
+                { value: '4', label: '4 bits (QLoRA)' },
+              ]}
+              onChange={(baseBits) => change({ baseBits })}
+            />
+          </div>
+        )}
         {problems.method && <p className={styles.problem}>{problems.method}</p>}
         <fieldset className={styles.presets}>
           <legend>How long</legend>
@@ -226,7 +245,7 @@ export function SetupStep({ dataset, datasets, onDataChange }: SetupStepProps) {
             />
           </div>
         )}
-        <MoreSettings form={form} problems={problems} onChange={change} />
+        <MoreSettings adapters={adapters ?? []} form={form} problems={problems} onChange={change} />
         <RunFileCard form={form} text={`${JSON.stringify(toRunFile(settled, dataset), null, 2)}\n`} onForm={change} />
         <div className={styles.start}>
           <Button type="submit" variant="primary" disabled={wrong > 0 || training || starting || !model}>
@@ -246,12 +265,26 @@ export function SetupStep({ dataset, datasets, onDataChange }: SetupStepProps) {
           request={wrong > 0 || !data || !model ? null : requestFor(settled)}
           onChanges={(changes) => {
             const text = JSON.stringify({ ...toRunFile(settled, dataset), ...changes });
-            change(readRunFile(text, settled).form);
+            change(readRunFile(text, settled, (adapters ?? []).map(({ id }) => id)).form);
           }}
+          unknown={
+            settled.blendRatio > 0 && !datasets?.some(({ id }) => id === settled.blendData)
+              ? 'The old tasks are drawn when the run starts and are not in these figures yet.'
+              : null
+          }
         />
       </aside>
     </div>
   );
+}
+
+/** What packing the base does, on the device at hand. */
+function baseWords(bits: RunForm['baseBits'], backend: string | undefined): string {
+  if (bits === 'stored') return 'The frozen model that the adapter stands on.';
+  const rounded = `The frozen model is rounded to ${bits} bits`;
+  return backend === 'webgpu'
+    ? `${rounded} and stays packed in memory; the adapter learns around the rounding.`
+    : `${rounded}, and held as 32-bit floats by ${backend ?? 'this backend'}: nothing is saved here.`;
 }
 
 /** Of every dataset without held-out records, if asked. */

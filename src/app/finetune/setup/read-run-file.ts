@@ -3,6 +3,7 @@ import { BOUNDS, DECODER_TARGETS, modelName, type Method, type NumberSetting, ty
 
 const MOST_CHARACTERS = 1_000_000;
 const MOST_TARGETS = 10_000;
+const GROUP_SIZES = ['32', '64', '128'] as const;
 
 type Values = Record<string, unknown>;
 
@@ -10,9 +11,14 @@ type Values = Record<string, unknown>;
  * Puts an untrusted run file into the form. Where the data and the output lie is the page's own matter; what cannot be
  * taken over is said, and the form's own value stays.
  *
+ * @param adapters ids of those in this browser
  * @throws NvlmError `usage` when it is no run file at all
  */
-export function readRunFile(text: string, form: RunForm): { form: RunForm; notes: string[] } {
+export function readRunFile(
+  text: string,
+  form: RunForm,
+  adapters: readonly string[],
+): { form: RunForm; notes: string[] } {
   const file = parse(text);
   const notes: string[] = [];
   const next: RunForm = { ...form, ...method(file) };
@@ -33,7 +39,20 @@ export function readRunFile(text: string, form: RunForm): { form: RunForm; notes
   }
   const schedule = at(file, 'optimizer.schedule');
   if (schedule === 'cosine' || schedule === 'linear' || schedule === 'constant') next.schedule = schedule;
-  if (at(file, 'lora.init')) notes.push('It starts from another adapter; here an adapter starts fresh.');
+  const init = at(file, 'lora.init');
+  if (typeof init === 'string' && adapters.includes(init)) next.init = init;
+  else if (init) {
+    notes.push(
+      'It starts from an adapter that is not in this browser: import that in Chat and choose it under “Begin with”, ' +
+        'or this run starts a fresh one.',
+    );
+  }
+  const bits = at(file, 'quantize.bits');
+  if (bits === 4 || bits === 8) {
+    const size = GROUP_SIZES.find((one) => one === String(at(file, 'quantize.group_size') ?? form.groupSize));
+    Object.assign(next, { baseBits: String(bits), ...(size && { groupSize: size }) });
+    if (!size) notes.push(`“quantize.group_size” is none of ${GROUP_SIZES.join(', ')}; ${form.groupSize} stays.`);
+  } else if (bits !== undefined) notes.push('“quantize.bits” is neither 4 nor 8; the base stays as it is stored.');
   if (at(file, 'text.data'))
     notes.push('Its text-only data is not here; text-only records of the chosen data are used.');
   if (at(file, 'blend.data'))
@@ -59,7 +78,7 @@ function method(file: Values): Partial<RunForm> {
   if (isObject(file['lora'])) {
     const targets = texts(file['lora']['targets']);
     const whole = targets.join() === DECODER_TARGETS.join();
-    return { method: 'lora', trainable: [], targets: whole ? [] : targets };
+    return { method: 'lora', trainable: [], targets: whole ? [] : targets, init: '', baseBits: 'stored' };
   }
   const trainable = texts(file['trainable']);
   const alone: Record<string, Method> = { connector: 'connector', cross_attention: 'cross-attention' };

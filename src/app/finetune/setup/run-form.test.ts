@@ -22,6 +22,9 @@ const changed: RunForm = {
   alpha: 9,
   dropout: 0.1,
   targets: ['q_proj', 'mlp1.1'],
+  init: 'a1',
+  baseBits: '4',
+  groupSize: '32',
   shuffle: false,
   bucket: true,
   seed: 42,
@@ -36,7 +39,7 @@ describe('run form', () => {
     for (const method of ['lora', 'connector', 'cross-attention', 'decoder'] as const) {
       for (const { steps } of PRESETS) {
         const form = { ...DEFAULT_FORM, ...ofMethod(method), ...ofLength(steps) };
-        expect(checkForm(form, 'NVLM_X')).toEqual({});
+        expect(checkForm(form, 'NVLM_X', null)).toEqual({});
         const run = parseRun(toRunFile(form, 'cards'), 'run.json');
         expect(run).toMatchObject({ model: 'nano-d', data: 'cards', steps, optimizer: { lr: form.learningRate } });
         expect(run.lora === null).toBe(method !== 'lora');
@@ -45,11 +48,11 @@ describe('run form', () => {
   });
 
   it('comes back from its own run file', () => {
-    const { form, notes } = readRunFile(JSON.stringify(toRunFile(changed, 'cards')), DEFAULT_FORM);
+    const { form, notes } = readRunFile(JSON.stringify(toRunFile(changed, 'cards')), DEFAULT_FORM, ['a1']);
     expect(notes).toEqual([]);
     expect(form).toEqual(changed);
     const full = { ...DEFAULT_FORM, ...ofMethod('connector') };
-    expect(readRunFile(JSON.stringify(toRunFile(full, 'cards')), DEFAULT_FORM).form).toEqual(full);
+    expect(readRunFile(JSON.stringify(toRunFile(full, 'cards')), DEFAULT_FORM, []).form).toEqual(full);
   });
 
   it('has the bounds of the trainer', () => {
@@ -63,8 +66,8 @@ describe('run form', () => {
         expect(() => parseRun(toRunFile(form, 'cards'), 'run.json'), `${name} = ${value}`).not.toThrow();
       }
       const outside = { ...changed, textRatio: 0, [name]: max * 2 + 1 };
-      expect(checkForm(outside, 'NVLM_D')[name], name).toBeTruthy();
-      if (whole) expect(checkForm({ ...changed, [name]: min + 0.5 }, 'NVLM_D')[name], name).toBe('A whole number.');
+      expect(checkForm(outside, 'NVLM_D', null)[name], name).toBeTruthy();
+      if (whole) expect(checkForm({ ...changed, [name]: min + 0.5 }, 'NVLM_D', null)[name], name).toBe('A whole number.');
     }
   });
 
@@ -77,14 +80,14 @@ describe('run form', () => {
       learningRate: 0,
       method: 'cross-attention' as const,
     };
-    expect(checkForm(wrong, 'NVLM_D')).toMatchObject({
+    expect(checkForm(wrong, 'NVLM_D', null)).toMatchObject({
       steps: 'Type a number.',
       batch: 'At least 1.',
       learningRate: 'At 0 nothing would be learnt.',
       method: expect.stringContaining('no cross-attention') as string,
     });
-    expect(checkForm({ ...DEFAULT_FORM, warmup: 500 }, 'NVLM_D').warmup).toBe('Longer than the run itself.');
-    expect(checkForm({ ...DEFAULT_FORM, textRatio: 0.1, blendRatio: 0.1 }, 'NVLM_D').textRatio).toContain('not both');
+    expect(checkForm({ ...DEFAULT_FORM, warmup: 500 }, 'NVLM_D', null).warmup).toBe('Longer than the run itself.');
+    expect(checkForm({ ...DEFAULT_FORM, textRatio: 0.1, blendRatio: 0.1 }, 'NVLM_D', null).textRatio).toContain('not both');
   });
 
   it('takes what it can from a foreign run file and says what it cannot', () => {
@@ -96,12 +99,24 @@ describe('run form', () => {
       lora: null,
       text: { data: 'y', ratio: 0.2 },
     };
-    const { form, notes } = readRunFile(JSON.stringify(file), DEFAULT_FORM);
+    const { form, notes } = readRunFile(JSON.stringify(file), DEFAULT_FORM, []);
     expect(form).toMatchObject({ steps: 200, textRatio: 0.2, trainable: ['connector', 'cross_attention'] });
     expect(notes.join(' ')).toMatch(/“steps” is not a number.*text-only.*org\/big/);
   });
 
+  it('packs the base of an adapter alone, and says what of an adapter or a base it cannot take over', () => {
+    const run = (form: Partial<RunForm>) => parseRun(toRunFile({ ...changed, ...form }, 'cards'), 'run.json');
+    expect(run({})).toMatchObject({ quantize: { bits: 4, groupSize: 32 }, lora: { init: 'a1' } });
+    expect(run({ method: 'decoder' })).toMatchObject({ quantize: null, lora: null });
+    const file = { steps: 3, lora: { init: '../elsewhere' }, quantize: { bits: 3 } };
+    const { form, notes } = readRunFile(JSON.stringify(file), changed, ['a1']);
+    expect(form).toMatchObject({ init: '', baseBits: 'stored' });
+    expect(notes.join(' ')).toMatch(/adapter that is not in this browser.*neither 4 nor 8/);
+    expect(checkForm(changed, 'NVLM_D', [{ id: 'a1' }]).init).toBeUndefined();
+    expect(checkForm(changed, 'NVLM_D', []).init).toContain('not in this browser');
+  });
+
   it.each(['', '[1]', '{}', '{"a":1}', 'null', '"x"', '{"steps":'])('refuses %s', (text) => {
-    expect(() => readRunFile(text, DEFAULT_FORM)).toThrow('not a run file');
+    expect(() => readRunFile(text, DEFAULT_FORM, [])).toThrow('not a run file');
   });
 });

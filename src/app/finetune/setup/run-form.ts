@@ -31,6 +31,12 @@ export interface RunForm {
   dropout: number;
   /** Ends of module names; empty = every linear layer of the decoder. */
   targets: string[];
+  /** An adapter of this browser to begin with, by its id; empty = a fresh one. With it, its own rank and targets count. */
+  init: string;
+  /** How an adapter's base is packed. */
+  baseBits: 'stored' | '8' | '4';
+  /** Values of the packed base that share a scale. */
+  groupSize: '32' | '64' | '128';
   shuffle: boolean;
   bucket: boolean;
   seed: number;
@@ -111,6 +117,9 @@ export const DEFAULT_FORM: RunForm = {
   alpha: 16,
   dropout: 0,
   targets: [],
+  init: '',
+  baseBits: 'stored',
+  groupSize: '64',
   shuffle: true,
   bucket: false,
   seed: 0,
@@ -127,8 +136,16 @@ export const DEFAULT_FORM: RunForm = {
 
 export type FormProblems = Partial<Record<keyof RunForm, string>>;
 
-/** What is wrong, beside the control that it is wrong in. */
-export function checkForm(form: RunForm, architecture: Architecture | null): FormProblems {
+/**
+ * What is wrong, beside the control that it is wrong in.
+ *
+ * @param adapters those of this browser; null = not known yet
+ */
+export function checkForm(
+  form: RunForm,
+  architecture: Architecture | null,
+  adapters: readonly { id: string }[] | null,
+): FormProblems {
   const problems: FormProblems = {};
   for (const name of Object.keys(BOUNDS) as NumberSetting[]) {
     const problem = checkNumber(form[name], BOUNDS[name]);
@@ -139,6 +156,8 @@ export function checkForm(form: RunForm, architecture: Architecture | null): For
     problems.minLearningRate = 'Above the learning rate.';
   if (!problems.learningRate && form.learningRate === 0) problems.learningRate = 'At 0 nothing would be learnt.';
   if (form.textRatio > 0 && form.blendRatio > 0) problems.textRatio = 'Either this or the old abilities, not both.';
+  if (form.method === 'lora' && form.init !== '' && adapters && !adapters.some(({ id }) => id === form.init))
+    problems.init = 'This adapter is not in this browser any more.';
   if (form.method === 'cross-attention' && architecture === 'NVLM_D')
     problems.method = 'NVLM-D has no cross-attention: choose another method, or an X or H model.';
   return problems;
@@ -153,9 +172,14 @@ function checkNumber(value: number, { min, max, whole }: Bounds): string | null 
 }
 
 /** The stage and tensors of a method, as a run file says them. */
-function methodKeys({ method, trainable, rank, alpha, dropout, targets }: RunForm): RunFile {
+function methodKeys({ method, trainable, rank, alpha, dropout, targets, init, baseBits, groupSize }: RunForm): RunFile {
   if (method === 'lora') {
-    return { stage: 'sft', lora: { rank, alpha, dropout, targets: targets.length > 0 ? targets : DECODER_TARGETS } };
+    const own = { rank, alpha, dropout, targets: targets.length > 0 ? targets : DECODER_TARGETS };
+    return {
+      stage: 'sft',
+      lora: { ...own, ...(init !== '' && { init }) },
+      ...(baseBits !== 'stored' && { quantize: { bits: Number(baseBits), group_size: Number(groupSize) } }),
+    };
   }
   if (trainable.length > 0) return { stage: 'sft', trainable };
   if (method === 'connector') return { stage: 'pretrain', trainable: ['connector'] };
