@@ -10,6 +10,8 @@ import { serveCheckpoint, type CheckpointServer } from '../support/checkpoint-se
 import { expect, test } from './fixtures.ts';
 
 const NAME = 'model.safetensors';
+/** Of weights that are on their way: the time in which something happens to them. */
+const WAIT_MS = 500;
 const SHARD = `checkpoint/${NAME}`;
 const folder = goldenFolder('nvlm-d');
 let server: CheckpointServer;
@@ -47,7 +49,7 @@ async function opensKept(page: Page): Promise<void> {
 
 test('tabs that load one model at once answer right, fetch it once each at most, and leave it stored', async ({ context }) => {
   const tabs = [await openTab(await context.newPage()), await openTab(await context.newPage()), await openTab(await context.newPage())];
-  server.delayMs = 40;
+  server.delayMs = WAIT_MS;
   for (const outcome of await Promise.all(tabs.map(open))) expect(outcome).toEqual({ value: { notKept: null }, error: null });
   for (const tab of tabs) await answersRight(tab);
   expect(asked()).toBeLessThanOrEqual(tabs.length * size);
@@ -59,7 +61,7 @@ test('tabs that load one model at once answer right, fetch it once each at most,
 
 test('a tab that deletes a model harms none that loads it or has it', async ({ context }) => {
   const [one, two] = [await openTab(await context.newPage()), await openTab(await context.newPage())];
-  server.delayMs = 60;
+  server.delayMs = WAIT_MS;
   const loading = open(one);
   await expect.poll(asked, { intervals: [5] }).toBeGreaterThan(size / 3);
   expect(await remove(two)).toMatchObject({ error: { code: 'busy', message: expect.stringContaining('Another tab') } });
@@ -98,7 +100,7 @@ test('a quota that is too small is told by the plan, one that fills up by the lo
   await answersRight(page);
 
   await allow();
-  server.delayMs = 40;
+  server.delayMs = WAIT_MS;
   const before = asked();
   const loading = open(page);
   await expect.poll(() => asked() - before, { intervals: [5] }).toBeGreaterThan(size / 3);
@@ -119,7 +121,7 @@ test('storage that is cleared under a load, or under a loaded model, costs the c
   await openTab(page);
   const client = await context.newCDPSession(page);
   const clear = () => client.send('Storage.clearDataForOrigin', { origin: new URL(server.url).origin, storageTypes: 'file_systems' });
-  server.delayMs = 40;
+  server.delayMs = WAIT_MS;
   const loading = open(page);
   await expect.poll(asked, { intervals: [5] }).toBeGreaterThan(size / 3);
   await clear();
@@ -154,7 +156,7 @@ test('a cancelled load closes its requests within 100 ms and sends no more', asy
   await opensKept(page);
   await remove(page);
   server.requests.length = 0;
-  server.delayMs = 400;
+  server.delayMs = WAIT_MS;
   const loading = open(page);
   const underWay = () => server.requests.filter(({ closedMs }) => closedMs === null).length;
   await expect.poll(underWay, { intervals: [5] }).toBeGreaterThan(1);

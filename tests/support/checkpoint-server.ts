@@ -19,7 +19,7 @@ export interface CheckpointServer {
   asked: Map<string, number>;
   /** GET requests for weights. */
   requests: ModelRequest[];
-  /** How long each answer about the model is kept waiting, so that something can happen meanwhile. */
+  /** How long each answer with weights is kept waiting, so that something can happen meanwhile. */
   delayMs: number;
   close(): Promise<void>;
 }
@@ -57,12 +57,11 @@ export async function serveCheckpoint(folder: string): Promise<CheckpointServer>
       return;
     }
     const seen: ModelRequest = { startedMs: Date.now(), closedMs: null };
-    if (isModel) {
-      asked.set(path, (asked.get(path) ?? 0) + end - start);
-      if (path.endsWith('.safetensors')) requests.push(seen);
-    }
+    const isWeights = isModel && path.endsWith('.safetensors');
+    if (isModel) asked.set(path, (asked.get(path) ?? 0) + end - start);
+    if (isWeights) requests.push(seen);
     const body = createReadStream(file, { start, end: end - 1, highWaterMark: 2 ** 18 });
-    const timer = setTimeout(() => body.pipe(response), isModel ? state.delayMs : 0);
+    const timer = setTimeout(() => body.pipe(response), isWeights ? state.delayMs : 0);
     response.on('close', () => {
       seen.closedMs = Date.now();
       clearTimeout(timer);
