@@ -35,6 +35,20 @@ it('--quantize packs while loading: the logits move, the less the more bits', as
   expect(four).toBeGreaterThan(4 * eight);
 });
 
+it('--offload computes within a budget what the loaded model computes, and says when the budget is too small', async () => {
+  const output = join(folder, 'offloaded.safetensors');
+  const inputs = join(model, 'forward/0.inputs.safetensors');
+  const args = ['forward', '--model', model, '--inputs', inputs, '--output', output, '--backend', 'wasm', '--offload'];
+  const { code } = await runJson([...args, '--device-budget', '3.5mb']);
+  expect(code).toBe(0);
+  const [got, expected] = [await logits(output), await logits(join(model, 'forward/0.outputs.safetensors'))];
+  const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  expect(got.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i]!)), 0)).toBeLessThan(1e-3 * largest);
+  const small = await runJson<{ error: PlainError }>([...args, '--device-budget', '0.1MB']);
+  expect([small.code, small.document.error.code]).toEqual([1, 'out-of-memory']);
+  expect(small.document.error.fix).toContain('--device-budget');
+});
+
 describe('what users get wrong', () => {
   it.each([
     ['a group size alone', ['chat', '--prompt', 'Hi', '--group-size', '64'], /--quantize is missing/],
