@@ -8,7 +8,7 @@ import type { NvlmModel } from '../nvlm/model.ts';
 import { adapterFiles } from '../training/adapter-files.ts';
 import { Batches } from '../training/batches.ts';
 import { restoreCheckpoint, runIdentity, writeCheckpoint, writeTrained, type RunIdentity } from '../training/checkpoint.ts';
-import type { AdapterModule } from '../training/lora.ts';
+import { targetsOf, type AdapterModule } from '../training/lora.ts';
 import type { RunConfig } from '../training/run-config.ts';
 import { Trainer, type TrainingSample } from '../training/trainer.ts';
 import type { ModelFolder } from '../weights/model-folder.ts';
@@ -175,9 +175,11 @@ async function runSteps(
         await output.append(LOG, `${JSON.stringify(logLine(step))}\n`);
         onStep?.(step);
       }
-      if (observer.asksAt(state.step)) await observer.ask(state.step, { signal });
+      const [asks, saves] = [observer.asksAt(state.step), state.step % run.checkpointEvery === 0];
+      if (asks) await observer.ask(state.step, { signal });
       // Last, so that what is resumed from has its measurements and answers.
-      if (state.step % run.checkpointEvery === 0) await save();
+      if (saves) await save();
+      if (asks || saves) onStage?.('train', state.step, run.steps);
       await yieldToEventLoop();
     }
   } catch (error) {
@@ -254,14 +256,18 @@ function logLine({ step, loss, lr, gradNorm, tokens, ms, ...more }: TrainStep): 
 }
 
 async function writeFiles(
-  { trainer, run, model, folder, output, device }: TrainRequest & { trainer: Trainer },
+  { trainer, run, model, folder, output, device, adapter }: TrainRequest & { trainer: Trainer },
   step: number,
   identity: RunIdentity,
 ): Promise<void> {
   await output.write(CHECKPOINT, await writeCheckpoint(trainer.tensors, step, identity, device));
-  if (!run.lora) return;
+  const modules = trainer.adapter;
+  if (!run.lora || !modules) return;
   const naming = namingOf(folder.tensors.keys());
-  const description = { lora: run.lora, base: run.model, naming, isTextModel: !model.config.vision };
+  // One that was begun with has modules of its own, whatever the run file targets.
+  const targets = adapter ? targetsOf(model.weights, modules.map(({ module }) => module)) : run.lora.targets;
+  const lora = { ...run.lora, targets };
+  const description = { lora, modules, base: run.model, naming, isTextModel: !model.config.vision };
   for (const [path, bytes] of await adapterFiles(trainer.tensors, description, device)) await output.write(path, bytes);
 }
 

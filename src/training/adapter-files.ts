@@ -2,13 +2,17 @@ import type { Device } from '../device/types.ts';
 import { isVisionModule, moduleNames, type CheckpointNaming } from '../nvlm/checkpoint-names.ts';
 import { parseHubId } from '../weights/hub-address.ts';
 import { writeTrained } from './checkpoint.ts';
-import { fitsTarget } from './lora.ts';
+import { fitsTarget, type AdapterModule } from './lora.ts';
 import { ADAPTER_CONFIG, ADAPTER_WEIGHTS } from './peft.ts';
 import type { LoraConfig } from './run-config.ts';
 import type { OptimizedTensor } from './trainer.ts';
 
+type Module = Pick<AdapterModule, 'module' | 'rank' | 'scale'>;
+
 export interface AdapterDescription {
-  lora: LoraConfig;
+  lora: Pick<LoraConfig, 'targets' | 'dropout'>;
+  /** What is trained, at least one; one that the run began with may have another rank and scale for each. */
+  modules: readonly Module[];
   /** Where the base model is, as the run names it. */
   base: string;
   naming: CheckpointNaming;
@@ -28,8 +32,7 @@ export async function adapterFiles(
     const [module] = moduleNames(tensor.module, description.naming) as [string];
     return { ...tensor, name: tensor.name.replace(tensor.module, module) };
   });
-  const modules = [...new Set(trained.map(({ module }) => module))];
-  const config = adapterConfig(description, modules);
+  const config = adapterConfig(description);
   return new Map([
     [ADAPTER_WEIGHTS, await writeTrained(named, device)],
     [ADAPTER_CONFIG, new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)],
@@ -43,14 +46,21 @@ const INTERNVL = {
 };
 
 /** `adapter_config.json` as PEFT 0.21 writes it, keys in its order. */
-function adapterConfig({ lora, base, naming, isTextModel }: AdapterDescription, modules: readonly string[]) {
+function adapterConfig({ lora, modules, base, naming, isTextModel }: AdapterDescription) {
   const hub = parseHubId(base);
-  const targets = lora.targets.flatMap((target) => theirTargets(target, modules, naming));
+  const ownNames = modules.map(({ module }) => module);
+  const targets = lora.targets.flatMap((target) => theirTargets(target, ownNames, naming));
+  const first = modules[0]!;
+  const [rank, alpha] = [first.rank, alphaOf(first)];
+  const pattern = (of: (module: Module) => number, usual: number) =>
+    Object.fromEntries(
+      modules.filter((one) => of(one) !== usual).map((one) => [moduleNames(one.module, naming)[0]!, of(one)]),
+    );
   // Its projections have the names of the decoder's there.
   const touchesVision = targets.some((target) => isVisionModule(target, naming));
   return {
     alora_invocation_tokens: null,
-    alpha_pattern: {},
+    alpha_pattern: pattern(alphaOf, alpha),
     arrow_config: null,
     auto_mapping: naming === 'original' ? null : INTERNVL,
     base_model_name_or_path: hub?.repository ?? base,
@@ -67,7 +77,7 @@ function adapterConfig({ lora, base, naming, isTextModel }: AdapterDescription, 
     layers_pattern: null,
     layers_to_transform: null,
     loftq_config: {},
-    lora_alpha: lora.alpha,
+    lora_alpha: alpha,
     lora_bias: false,
     lora_dropout: lora.dropout,
     lora_ga_config: null,
@@ -78,8 +88,8 @@ function adapterConfig({ lora, base, naming, isTextModel }: AdapterDescription, 
     peft_type: 'LORA',
     peft_version: '0.21.2',
     qalora_group_size: 16,
-    r: lora.rank,
-    rank_pattern: {},
+    r: rank,
+    rank_pattern: pattern((one) => one.rank, rank),
     revision: hub && hub.revision !== 'main' ? hub.revision : null,
     target_modules: [...new Set(targets)].sort(),
     target_parameters: null,
@@ -91,6 +101,11 @@ function adapterConfig({ lora, base, naming, isTextModel }: AdapterDescription, 
     use_rslora: false,
     velora_config: null,
   };
+}
+
+/** Without the last bits that dividing by the rank and multiplying again may cost. */
+function alphaOf({ rank, scale }: Module): number {
+  return Number((rank * scale).toPrecision(12));
 }
 
 /** A target that ends their modules' names too stays; any other becomes the names of the modules that it fits. */

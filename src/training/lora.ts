@@ -25,9 +25,7 @@ export interface AdapterModule {
  * @throws NvlmError `usage` when a target fits nothing
  */
 export function targetedModules(weights: Weights, targets: readonly string[]): string[] {
-  const modules = [...weights.linears.keys()]
-    .map((name) => name.replace(/\.weight$/, ''))
-    .filter((module) => !module.startsWith('vision_model.'));
+  const modules = linearModules(weights);
   const idle = targets.find((target) => !modules.some((module) => fitsTarget(module, target)));
   if (idle !== undefined) {
     throw new NvlmError(
@@ -37,6 +35,22 @@ export function targetedModules(weights: Weights, targets: readonly string[]): s
     );
   }
   return modules.filter((module) => targets.some((target) => fitsTarget(module, target)));
+}
+
+function linearModules(weights: Weights): string[] {
+  return [...weights.linears.keys()]
+    .map((name) => name.replace(/\.weight$/, ''))
+    .filter((module) => !module.startsWith('vision_model.'));
+}
+
+/** Targets that these modules fit and no other does: ends of their names, or their names where ends are not enough. */
+export function targetsOf(weights: Weights, modules: readonly string[]): string[] {
+  const all = linearModules(weights);
+  const targets = modules.map((module) => {
+    const end = module.split('.').slice(-2).join('.');
+    return all.every((one) => !fitsTarget(one, end) || modules.includes(one)) ? end : module;
+  });
+  return [...new Set(targets)];
 }
 
 /** As PEFT matches one of a list of `target_modules`. */

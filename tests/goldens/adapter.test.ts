@@ -109,7 +109,8 @@ describe('adapter files', () => {
     const files = await adapterFiles(
       trained,
       {
-        lora: { rank: 2, alpha: 4, dropout: 0, targets, init: null },
+        lora: { dropout: 0, targets },
+        modules,
         base: name,
         naming: namingOf(folder.tensors.keys()),
         isTextModel: !model.config.vision,
