@@ -10,6 +10,7 @@ import { countLabels } from '../training/labels.ts';
 import { createHasher } from '../weights/hasher.ts';
 import type { CallOptions } from './api.ts';
 import { planConversation, type TextSide } from './text-side.ts';
+import { yieldToEventLoop } from './yield.ts';
 
 /** A record as the model will see it. */
 export interface TrainingExample {
@@ -22,6 +23,9 @@ export interface TrainingExample {
 
 /** Bytes of a picture by its path in the data. */
 export type ReadImage = (path: string) => Promise<Uint8Array>;
+
+/** Text is planned without waiting for anything: a stop has to get in between. */
+const YIELD_EVERY_MS = 40;
 
 /** What can be wrong with one record alone. */
 const RECORD_ERRORS: ReadonlySet<ErrorCode> = new Set([
@@ -45,7 +49,12 @@ export async function planExamples(
 ): Promise<{ examples: TrainingExample[]; problems: DataProblem[] }> {
   const examples: TrainingExample[] = [];
   const problems: DataProblem[] = [];
+  let heard = performance.now();
   for (const [index, { id, image, messages }] of records.entries()) {
+    if (performance.now() - heard > YIELD_EVERY_MS) {
+      await yieldToEventLoop();
+      heard = performance.now();
+    }
     throwIfAborted(signal);
     try {
       const picture = image === null ? null : await readImage(image);
