@@ -34,12 +34,12 @@ export interface ComposedPicture extends KnownPicture {
 }
 
 export function exampleCards(): ExampleCard[] {
-  return deskExamples().map(({ id, title, tiles, description, questions }) => ({
+  return deskExamples().map(({ id, title, tiles, description, questions, suggestedQuestions }) => ({
     id,
     title,
     tiles,
     description,
-    suggestedQuestions: wordsOf(questions),
+    suggestedQuestions: wordsOf(suggestedQuestions),
     knownAnswers: answersOf(questions),
   }));
 }

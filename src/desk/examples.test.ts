@@ -12,11 +12,13 @@ describe('deskExamples', () => {
   });
 
   it('draws each the same every time, with questions and a description', () => {
-    for (const { draw, tiles, questions, description } of examples) {
+    for (const { draw, tiles, questions, suggestedQuestions, description } of examples) {
       const { width, height, data } = draw();
       expect((width * height) / 112 ** 2).toBe(tiles);
       expect(Buffer.compare(draw().data, data)).toBe(0);
-      expect(questions.length).toBeGreaterThanOrEqual(4);
+      expect(suggestedQuestions.length).toBeGreaterThanOrEqual(4);
+      expect(questions).toEqual(expect.arrayContaining(suggestedQuestions));
+      expect(questions.length).toBeGreaterThan(suggestedQuestions.length);
       expect(description).toMatch(/^[A-Za-z0-9]/);
       expect(description).not.toContain('\n');
     }

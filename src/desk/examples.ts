@@ -18,7 +18,10 @@ export interface DeskExample {
   tiles: number;
   /** The whole content in words, for those who cannot see it. */
   description: string;
+  /** Everything that the world asks about it. */
   questions: Question[];
+  /** The few of them to suggest. */
+  suggestedQuestions: Question[];
   /** The same bytes at every call. */
   draw(): Picture;
 }
@@ -189,7 +192,8 @@ export function deskExamples(): DeskExample[] {
       kind: scene.kind,
       tiles: scene.grid.cols * scene.grid.rows,
       description: all?.answer.replaceAll('\n', '; ') ?? title,
-      questions: starterQuestions(scene),
+      questions: scene.questions,
+      suggestedQuestions: starterQuestions(scene),
       draw: () => {
         const looks = new Random(seed, 1);
         return drawScene(scene, randomStyle(looks), looks);
