@@ -14,7 +14,7 @@ export class Transient extends Error {
 /** A response whose body is read piece by piece, tied to an abort of its own so that it can be let go at any time. */
 export interface Body {
   response: Response;
-  /** Next bytes, or null at the end. */
+  /** Next bytes, valid until the next call, or null at the end. */
   next(signal?: AbortSignal): Promise<Uint8Array | null>;
   close(): void;
 }
@@ -81,15 +81,10 @@ export function httpTransport(host: string, options: HttpOptions): HttpTransport
       stop.abort();
       throw new Transient(`the server answered ${status}`, retryAfterMs(response.headers.get('Retry-After')));
     }
-    const reader = response.body?.getReader();
-    reader?.closed.catch(() => undefined);
+    const next = response.body ? bodyReader(response.body) : async () => null;
     return {
       response,
-      async next(readSignal) {
-        if (!reader) return null;
-        const { done, value } = await watched(reader.read(), stop, readSignal);
-        return done ? null : value;
-      },
+      next: (readSignal) => watched(next(), stop, readSignal),
       close: () => stop.abort(),
     };
   }
@@ -127,6 +122,35 @@ export function httpTransport(host: string, options: HttpOptions): HttpTransport
   return { request, patiently };
 }
 
+/** What one read of a body may bring; browsers have no more than this at hand. */
+const READ_BYTES = 256 * 1024;
+
+/** Reads a body, where it can into the same memory over and over: a model's pieces would be as much garbage as the model. */
+function bodyReader(body: ReadableStream<Uint8Array>): () => Promise<Uint8Array | null> {
+  const reader = byobReader(body);
+  if (!reader) {
+    const plain = body.getReader();
+    plain.closed.catch(() => undefined);
+    return async () => (await plain.read()).value ?? null;
+  }
+  reader.closed.catch(() => undefined);
+  let memory = new ArrayBuffer(READ_BYTES);
+  return async () => {
+    const { done, value } = await reader.read(new Uint8Array(memory));
+    if (value) memory = value.buffer;
+    return done || !value ? null : value;
+  };
+}
+
+function byobReader(body: ReadableStream<Uint8Array>): ReadableStreamBYOBReader | null {
+  try {
+    return body.getReader({ mode: 'byob' });
+  } catch {
+    // Not every body is a stream of bytes, and not every browser has such streams.
+    return null;
+  }
+}
+
 /** Body length as sent, null when it is not stated or stated for a compressed form. */
 export function statedLength(response: Response): number | null {
   const encoding = response.headers.get('Content-Encoding');
@@ -153,7 +177,7 @@ export async function readBody(
   for (let piece = await body.next(signal); piece !== null; piece = await body.next(signal)) {
     total += piece.length;
     if (total > maxBytes) throw tooLong();
-    pieces.push(piece);
+    pieces.push(piece.slice());
   }
   if (stated !== null && total !== stated) throw new Transient('the connection broke off');
   const whole = new Uint8Array(total);

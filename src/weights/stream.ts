@@ -7,9 +7,9 @@ import { MAX_READ_BYTES, readSpan } from './source.ts';
 
 /**
  * What may be on its way at a time, and so what a tab that is closed has to fetch again of a file. Split over a few
- * requests: one alone does not fill a fast line.
+ * requests: one alone does not fill a fast line, and many small ones cost a browser more than their bytes do.
  */
-export const DEFAULT_CHUNK_BYTES = 4 * 1024 * 1024;
+export const DEFAULT_CHUNK_BYTES = 16 * 1024 * 1024;
 const REQUESTS = 4;
 /** Bytes between two tensors that are cheaper to read along than to skip. */
 const WORTHLESS_GAP = 64 * 1024;
@@ -103,6 +103,14 @@ export function planReads(entries: readonly TensorEntry[], chunkBytes: number): 
   return reads;
 }
 
+/**
+ * Gives memory that nobody reads any more back at once, where the platform can: left to the garbage collector, what a
+ * model came in piles up to several times what is on its way.
+ */
+function release({ buffer }: Uint8Array): void {
+  (buffer as ArrayBuffer & { transfer?(bytes: number): ArrayBuffer }).transfer?.(0);
+}
+
 function entriesOf(folder: ModelFolder, names: Iterable<string>): TensorEntry[] {
   return [...new Set(names)].map((name) => {
     const entry = folder.tensors.get(name);
@@ -181,6 +189,7 @@ export async function* streamTensors(
         throwIfAborted(signal);
         loadedBytes += end - start;
       }
+      release(chunk);
       report(planned.file);
     }
     complete = true;
