@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { floats, type HostTensor, type OpCase, opCases } from './cases.ts';
+import { opCases } from './cases.ts';
+import { floats, type HostTensor, type OpCase } from './op-case.ts';
 
 export interface OpCaseResult {
   op: string;

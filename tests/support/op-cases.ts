@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { opCases, seededNumbers, type OpCase } from '../../src/ops/cases.ts';
+import { opCases } from '../../src/ops/cases.ts';
+import { seededNumbers, type OpCase } from '../../src/ops/op-case.ts';
 import { runOpCase } from '../../src/ops/verify.ts';
 import type { Device } from '../../src/device/types.ts';
 import { allBackends, openBackend } from './backends.ts';

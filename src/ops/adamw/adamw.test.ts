@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect, test } from 'vitest';
 import { forEachBackend } from '../../../tests/support/op-cases.ts';
-import { floats } from '../cases.ts';
+import { floats } from '../op-case.ts';
 import { adamW } from './adamw.ts';
 
 const SHAPE = [7, 37];

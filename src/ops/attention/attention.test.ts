@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, test, vi } from 'vitest';
 import { forEachBackend, testOpCases } from '../../../tests/support/op-cases.ts';
-import { floats } from '../cases.ts';
+import { floats } from '../op-case.ts';
 import { attention, type AttentionOptions } from './attention.ts';
 
 testOpCases('attention');

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect, test } from 'vitest';
 import { forEachBackend, testOpCases } from '../../../tests/support/op-cases.ts';
-import { floats } from '../cases.ts';
+import { floats } from '../op-case.ts';
 import { crossAttention } from './cross-attention.ts';
 
 testOpCases('crossAttention');

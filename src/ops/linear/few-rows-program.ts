@@ -59,9 +59,22 @@ export function columnProgram(block: RowBlock, vectorised: boolean, withBias: bo
   };
 }
 
-/** End of a program whose 16 lanes each hold a part of `sum0`, `sum1` … of their line's column. */
-function finishRows(block: RowBlock, withBias: boolean): string {
+/**
+ * Programs for a weight that lies row by row: 16 lanes stride along one weight row, 4 weight rows a workgroup.
+ *
+ * @param addUp WGSL that adds a lane's part of the products to `sum0`, `sum1` …
+ */
+function lineProgram(block: RowBlock, withBias: boolean, addUp: string): string {
   return /* wgsl */ `
+      var<workgroup> parts : array<f32, ${64 * block}>;
+      fn main() {
+        let lane = localIndex % 16u;
+        let line = localIndex / 16u;
+        let column = groupIndex() * 4u + line;
+        ${unroll(block, (r) => `var sum${r} = 0.0;`)}
+        if (column < uniforms.columns) {
+          ${addUp}
+        }
         ${unroll(block, (r) => `parts[${r * 64}u + localIndex] = sum${r};`)}
         workgroupBarrier();
         // Lane r now adds up row r.
@@ -73,10 +86,12 @@ function finishRows(block: RowBlock, withBias: boolean): string {
         for (var l = 0u; l < 16u; l++) {
           total += parts[row * 64u + line * 16u + l];
         }
-        result[row * uniforms.columns + column] = total${withBias ? ' + bias[column]' : ''};`;
+        result[row * uniforms.columns + column] = total${withBias ? ' + bias[column]' : ''};
+      }
+    `;
 }
 
-/** B in packed halves [N, words]: 16 lanes stride along one weight row, 4 weight rows a workgroup. */
+/** B in packed halves [N, words]. */
 export function rowProgram(block: RowBlock, vectorised: boolean, withBias: boolean): Program {
   const addVectors = (r: number) => /* wgsl */ `
             {
@@ -109,25 +124,13 @@ export function rowProgram(block: RowBlock, vectorised: boolean, withBias: boole
     inputs: inputsOf(vectorised ? 4 : 1, vectorised ? 4 : 1, withBias),
     uniforms: UNIFORMS,
     threads: 64,
-    code: /* wgsl */ `
-      var<workgroup> parts : array<f32, ${64 * block}>;
-      fn main() {
-        let lane = localIndex % 16u;
-        let line = localIndex / 16u;
-        let column = groupIndex() * 4u + line;
-        ${unroll(block, (r) => `var sum${r} = 0.0;`)}
-        if (column < uniforms.columns) {
-          ${body}
-        }
-        ${finishRows(block, withBias)}
-      }
-    `,
+    code: lineProgram(block, withBias, body),
   };
 }
 
 /**
- * B quantised, [N, words]: lanes and rows as in {@link rowProgram}, four words a step. 32 columns divide into groups, so
- * a step (32 or 16 numbers) lies in one.
+ * B quantised, [N, words]: four words a step. 32 columns divide into groups, so a step (32 or 16 numbers) lies in
+ * one.
  */
 export function affineRowProgram(bits: AffineBits, block: RowBlock, withBias: boolean): Program {
   const vectors = 32 / bits;
@@ -142,14 +145,10 @@ export function affineRowProgram(bits: AffineBits, block: RowBlock, withBias: bo
     inputs: inputsOf(4, 4, withBias, true),
     uniforms: AFFINE_UNIFORMS,
     threads: 64,
-    code: /* wgsl */ `
-      var<workgroup> parts : array<f32, ${64 * block}>;
-      fn main() {
-        let lane = localIndex % 16u;
-        let line = localIndex / 16u;
-        let column = groupIndex() * 4u + line;
-        ${unroll(block, (r) => `var sum${r} = 0.0;`)}
-        if (column < uniforms.columns) {
+    code: lineProgram(
+      block,
+      withBias,
+      /* wgsl */ `
           let steps = uniforms.inner / ${4 * vectors}u;
           for (var step = lane; step < steps; step += 16u) {
             let packed = bitcast<vec4<u32>>(weight[column * steps + step]);
@@ -157,10 +156,7 @@ export function affineRowProgram(bits: AffineBits, block: RowBlock, withBias: bo
             let scale = scales[group];
             let shift = biases[group];
             ${unroll(vectors, addVector)}
-          }
-        }
-        ${finishRows(block, withBias)}
-      }
-    `,
+          }`,
+    ),
   };
 }

@@ -23,49 +23,18 @@ const TILE_N = 64;
  */
 function loadB(layout: Layout, vectorised: boolean): string {
   if (layout === 'f16') {
-    // A thread takes one word (two depths) of four neighbouring rows, so that it owns whole vectors of the tile.
-    const read = (i: number) => /* wgsl */ `
-          if (n + ${i}u < uniforms.columns && k < uniforms.inner) {
-            let pair = ${halves(`weight[(n + ${i}u) * words + k / 2u]`)};
-            low[${i}] = pair.x;
-            high[${i}] = pair.y;
-          }`;
-    return /* wgsl */ `
-        if (localIndex < 128u) {
-          let words = (uniforms.inner + 1u) / 2u;
-          let n = columnBase + (localIndex / 8u) * 4u;
-          let k = depth + (localIndex % 8u) * 2u;
-          var low = vec4<f32>();
-          var high = vec4<f32>();
-          ${[0, 1, 2, 3].map(read).join('')}
-          let at = (localIndex % 8u) * 32u + localIndex / 8u;
-          tileB[at] = low;
-          tileB[at + 16u] = high;
-        }`;
+    return loadPairs((row) => `let pair = ${halves(`weight[${row} * ((uniforms.inner + 1u) / 2u) + k / 2u]`)};`);
   }
   if (layout === 'affine4' || layout === 'affine8') {
-    // As for halves: two depths of four neighbouring rows a thread. Both lie in one word and one group.
+    // Both depths lie in one word and one group.
     const bits = bitsOf(layout);
     const perWord = `${32 / bits}u`;
-    const read = (i: number) => /* wgsl */ `
-          if (n + ${i}u < uniforms.columns && k < uniforms.inner) {
-            let word = bitcast<u32>(weight[((n + ${i}u) * uniforms.inner + k) / ${perWord}]) >> (k % ${perWord} * ${bits}u);
-            let group = ((n + ${i}u) * uniforms.inner + k) / uniforms.groupSize;
-            let pair = vec2<f32>(vec2<u32>(word, word >> ${bits}u) & vec2<u32>(${2 ** bits - 1}u)) * scales[group] + biases[group];
-            low[${i}] = pair.x;
-            high[${i}] = pair.y;
-          }`;
-    return /* wgsl */ `
-        if (localIndex < 128u) {
-          let n = columnBase + (localIndex / 8u) * 4u;
-          let k = depth + (localIndex % 8u) * 2u;
-          var low = vec4<f32>();
-          var high = vec4<f32>();
-          ${[0, 1, 2, 3].map(read).join('')}
-          let at = (localIndex % 8u) * 32u + localIndex / 8u;
-          tileB[at] = low;
-          tileB[at + 16u] = high;
-        }`;
+    return loadPairs(
+      (row) => /* wgsl */ `
+            let word = bitcast<u32>(weight[(${row} * uniforms.inner + k) / ${perWord}]) >> (k % ${perWord} * ${bits}u);
+            let group = (${row} * uniforms.inner + k) / uniforms.groupSize;
+            let pair = vec2<f32>(vec2<u32>(word, word >> ${bits}u) & vec2<u32>(${2 ** bits - 1}u)) * scales[group] + biases[group];`,
+    );
   }
   if (layout === 'f32-columns') {
     const read = (i: number) =>
@@ -112,6 +81,31 @@ function loadB(layout: Layout, vectorised: boolean): string {
             ${read}
           }
           tileB[localIndex] = b;
+        }`;
+}
+
+/**
+ * A thread takes two depths of four neighbouring rows of the weight, so that it owns whole vectors of the tile.
+ *
+ * @param pairAt WGSL that defines `pair`, depths k and k + 1 of a row
+ */
+function loadPairs(pairAt: (row: string) => string): string {
+  const read = (i: number) => /* wgsl */ `
+          if (n + ${i}u < uniforms.columns && k < uniforms.inner) {
+            ${pairAt(`(n + ${i}u)`)}
+            low[${i}] = pair.x;
+            high[${i}] = pair.y;
+          }`;
+  return /* wgsl */ `
+        if (localIndex < 128u) {
+          let n = columnBase + (localIndex / 8u) * 4u;
+          let k = depth + (localIndex % 8u) * 2u;
+          var low = vec4<f32>();
+          var high = vec4<f32>();
+          ${[0, 1, 2, 3].map(read).join('')}
+          let at = (localIndex % 8u) * 32u + localIndex / 8u;
+          tileB[at] = low;
+          tileB[at + 16u] = high;
         }`;
 }
 

@@ -1,0 +1,73 @@
+import * as tf from '@tensorflow/tfjs';
+
+import type { AffineBits } from './affine.ts';
+import { packHalves } from './half.ts';
+
+/** Input on the host, so that it can be put on any backend. */
+export interface HostTensor {
+  shape: number[];
+  dtype: 'float32' | 'int32';
+  values: Float32Array | Int32Array;
+}
+
+type Tensors = Record<string, tf.Tensor>;
+
+/** One op at one shape: what runs, what it should equal, and how closely. */
+export interface OpCase {
+  op: string;
+  case: string;
+  /** Largest error of the result and of each gradient, relative to the largest expected magnitude (at least 1). */
+  bound: number;
+  /** Deterministic. */
+  inputs: () => Record<string, HostTensor>;
+  /** Inputs that get a gradient. */
+  differentiable: string[];
+  run: (inputs: Tensors) => tf.Tensor;
+  /** Stock tfjs ops throughout, so that tfjs itself differentiates it. */
+  reference: (inputs: Tensors) => tf.Tensor;
+}
+
+/** Uniform numbers in [0, 1) from a seed (mulberry32). */
+export function seededNumbers(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Values spread over [−scale, scale]. */
+export function floats(shape: number[], seed: number, scale = 1): HostTensor {
+  const next = seededNumbers(seed);
+  const values = Float32Array.from({ length: tf.util.sizeFromShape(shape) }, () => (next() * 2 - 1) * scale);
+  return { shape, dtype: 'float32', values };
+}
+
+export function integers(shape: number[], values: ArrayLike<number>): HostTensor {
+  return { shape, dtype: 'int32', values: Int32Array.from(values) };
+}
+
+/** Whole numbers in [low, high). */
+export function randomIntegers(shape: number[], seed: number, low: number, high: number): HostTensor {
+  const next = seededNumbers(seed);
+  return integers(
+    shape,
+    Array.from({ length: tf.util.sizeFromShape(shape) }, () => low + Math.floor(next() * (high - low))),
+  );
+}
+
+export function halves(rows: number, columns: number, seed: number): HostTensor {
+  return integers([rows, Math.ceil(columns / 2)], packHalves(floats([rows, columns], seed).values, rows, columns));
+}
+
+/** A quantised matrix [rows, columns] with values in about [−1, 1]. */
+export function quantised(rows: number, columns: number, bits: AffineBits, groupSize: number, seed: number) {
+  const groups = floats([rows, columns / groupSize], seed);
+  return {
+    words: randomIntegers([rows, (columns * bits) / 32], seed + 1, -(2 ** 31), 2 ** 31),
+    scales: { ...groups, values: Float32Array.from(groups.values, (value) => (2 + value) / 2 ** bits) },
+    biases: floats(groups.shape, seed + 2),
+  };
+}
