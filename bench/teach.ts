@@ -1,8 +1,9 @@
 /**
- * Teaches nano-d something it does not know from 40 pictures, by the run file teach/ring.run.json: right answers about
+ * Teaches nano-d something it does not know from 40 pictures, by the run file teach/LESSON.run.json: right answers about
  * held-out pictures of the new thing and about the old tasks, before and after.
  *
- * `npx tsx bench/teach.ts [BACKEND] [STEPS]`. The same by hand:
+ * `npx tsx bench/teach.ts [LESSON] [SEED] [BACKEND] [STEPS]`, LESSON `ring` or `due`, SEED that of all pictures and of
+ * the run. The same by hand:
  *
  *     npx nvlm data desk --teach ring --count 40 --replay 400 --out .cache/teach/ring
  *     npx nvlm train --config bench/teach/ring.run.json
@@ -12,7 +13,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseConversations } from '../src/datasets/questions.ts';
-import { teachDataset } from '../src/desk/teach.ts';
+import { LESSONS, teachDataset, type Lesson } from '../src/desk/teach.ts';
 import { nodePlatform } from '../src/device/node.ts';
 import { openDevice } from '../src/device/open-device.ts';
 import type { BackendChoice } from '../src/device/types.ts';
@@ -25,17 +26,25 @@ import { encodePng } from '../src/tiling/encode-png.ts';
 import { openModelFolder } from '../src/weights/model-folder.ts';
 import { printReport, type Measurement } from './report.ts';
 
-const [backend = 'wasm', steps] = process.argv.slice(2);
+const [lesson = 'ring', seed = '1', backend = 'wasm', steps] = process.argv.slice(2);
+if (!Object.keys(LESSONS).includes(lesson)) throw new Error(`There is no lesson ${lesson}.`);
 
-/** Pictures of the old world to blend in. */
+/** Pictures of the old world to blend in: so many that the run sees none of their questions twice. */
 const REPLAY = 400;
+const HELD_OUT = 40;
 
-const file = new URL('teach/ring.run.json', import.meta.url);
+const file = new URL(`teach/${lesson}.run.json`, import.meta.url);
 const parsed = parseRun(JSON.parse(await readFile(file, 'utf8')), fileURLToPath(file));
-const run = { ...parsed, steps: steps === undefined ? parsed.steps : Number(steps) };
-const made = teachDataset('ring', { count: 40, heldOut: 60, replay: REPLAY, seed: 1 });
+const run = { ...parsed, seed: Number(seed), steps: steps === undefined ? parsed.steps : Number(steps) };
+const made = teachDataset(lesson as Lesson, { count: 40, heldOut: HELD_OUT, replay: REPLAY, seed: run.seed });
 const pictures = new Map(made.pictures.map((picture) => [picture.path, picture]));
-const drawn = (path: string) => encodePng(pictures.get(path)!.draw());
+/** Kept: every question about a picture reads it again. */
+const files = new Map<string, Promise<Uint8Array>>();
+function drawn(path: string): Promise<Uint8Array> {
+  const file = files.get(path) ?? encodePng(pictures.get(path)!.draw());
+  files.set(path, file);
+  return file;
+}
 const stored = new URL('../tests/fixtures/nano-eval/', import.meta.url);
 const beside = ({ task }: { task: string }) => task.includes('beside');
 const sets = {
@@ -59,7 +68,7 @@ const session = await Session.open(folder, device);
 const measurements: Measurement[] = [];
 const add = (name: string, unit: string, samples: number[]) =>
   measurements.push({
-    name: `${run.model}, the word "ring": ${name}`,
+    name: `${run.model}, ${LESSONS[lesson as Lesson].title}, seed ${run.seed}: ${name}`,
     unit,
     samples,
     adapter: device.info.adapter,

@@ -97,6 +97,6 @@ function name({ shape, colour }: PlacedShape): string {
   return `${colour} ${shape}`;
 }
 
-function withArticle(word: string): string {
+export function withArticle(word: string): string {
   return `${/^[aeiou]/.test(word) ? 'an' : 'a'} ${word}`;
 }

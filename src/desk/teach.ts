@@ -3,8 +3,8 @@ import { deskDataset, deskPicture, numbered, pictureRecords, type DeskPicture, t
 import { Random } from './random.ts';
 import { longestName } from './receipt.ts';
 import { ask, blankScene, putCell, putText, type Scene } from './scene.ts';
+import { withArticle } from './shapes.ts';
 import { COLOURS, FOODS, GRIDS, SHAPE_KINDS } from './vocabulary.ts';
-import type { Colour } from './vocabulary.ts';
 
 /** What can be taught: a shape that no nano model has a word for, or a document's line with a question of its own. */
 export const LESSONS = {
@@ -90,7 +90,12 @@ function lessonPictures(lesson: Lesson, prefix: string, count: number, seed: num
   return { records, pictures };
 }
 
-/** One big ring among up to three shapes of the world, all of them of different colours. */
+/**
+ * One big ring among up to three shapes of the world, all of them of different colours.
+ *
+ * Everything asked about the ring is asked about the others too, and every colour that is there is once right and once
+ * wrong: else "ring", "yes" or "no" would do as the answer to all.
+ */
 function ringScene(rng: Random): Scene {
   const scene = blankScene('shapes', rng.choice(SMALL_GRIDS));
   const shapes = rng.shuffle(['ring' as const, ...rng.sample(SHAPE_KINDS, rng.randint(0, 3))]);
@@ -99,20 +104,20 @@ function ringScene(rng: Random): Scene {
     shapes.length,
   );
   const colours = rng.sample(COLOURS, COLOURS.length);
-  const about = (task: string, question: string, answer: string) => ask(scene, task, question, answer);
   shapes.forEach((shape, i) => {
     const [cell, colour] = [cells[i]!, colours[i]!];
     // Small, a ring is hardly told from a circle by an encoder that never learnt to.
     const big = shape === 'ring' || rng.random() < 0.5;
     putCell(scene, Math.floor(cell / scene.width), cell % scene.width, { kind: 'shape', shape, colour, big });
-    // The others are asked about as well, lest "ring" become the answer to every such question.
     const subject = shape === 'ring' ? 'ring' : 'beside a ring';
-    about(`${subject}, kind`, `What shape is ${colour}?`, shape);
-    about(`${subject}, colour`, `What colour is the ${shape}?`, colour);
-    if (shape !== 'ring') return;
-    const asked: Colour = rng.random() < 0.5 ? colour : rng.choice(colours.filter((other) => other !== colour));
-    const article = asked === 'orange' ? 'an' : 'a';
-    about('ring, is there', `Is there ${article} ${asked} ring?`, asked === colour ? 'yes' : 'no');
+    const about = (task: string, question: string, answer: string) =>
+      ask(scene, `${subject}, ${task}`, question, answer);
+    about('kind', `What shape is ${colour}?`, shape);
+    about('colour', `What colour is the ${shape}?`, colour);
+    // Another shape's colour where there is one: to see the colour alone is not enough then.
+    const other = shapes.length > 1 ? colours[(i + 1) % shapes.length]! : rng.choice(colours.slice(1));
+    about('is there', `Is there ${withArticle(colour)} ${shape}?`, 'yes');
+    about('is there', `Is there ${withArticle(other)} ${shape}?`, 'no');
   });
   return scene;
 }
@@ -133,7 +138,13 @@ function dueScene(rng: Random): Scene {
     const price = amount();
     putText(scene, rows[i]!, 0, line);
     putText(scene, rows[i]!, scene.width - 4, price);
-    if (line === 'DUE') ask(scene, 'due', 'What must I pay?', price);
+    if (line === 'DUE') {
+      ask(scene, 'due', 'What must I pay?', price);
+      ask(scene, 'due', 'How much is due?', price);
+    } else {
+      // Lest the amount due become the answer to every such question.
+      ask(scene, 'beside an amount due, price', `How much is the ${line}?`, price);
+    }
   });
   return scene;
 }
