@@ -11,7 +11,10 @@ export type Numbers = Float32Array | Int32Array;
 
 /** WebGPU copies what is written into memory of its own until the queue has taken it; this much may wait there. */
 const MOST_WAITING_BYTES = 32 * 1024 * 1024;
+/** Written since the last fence. */
 let waitingBytes = 0;
+/** Behind everything that was written before. */
+let fence: { queue: GPUQueue; passed: Promise<void> } | null = null;
 
 /** A tensor on the current backend, its values undefined until {@link writeTensor} has written every one. */
 export function allocateTensor<R extends tf.Rank>(shape: tf.ShapeMap[R], dtype: 'float32' | 'int32'): tf.Tensor<R> {
@@ -56,11 +59,17 @@ export function hostMemory(tensor: tf.Tensor): Numbers | null {
   }
 }
 
-/** To be awaited between writes: keeps what waits to reach the device bounded. */
+/** To be awaited between writes: keeps what waits to reach the device bounded, with one half on its way beside the next. */
 export async function settleWrites(): Promise<void> {
-  if (waitingBytes < MOST_WAITING_BYTES) return;
+  if (waitingBytes < MOST_WAITING_BYTES / 2) return;
   waitingBytes = 0;
-  await (tf.backend() as WebGPUBackend).queue.onSubmittedWorkDone();
+  const { queue } = tf.backend() as WebGPUBackend;
+  const before = fence;
+  fence = { queue, passed: queue.onSubmittedWorkDone() };
+  // A lost device is noticed by whoever checks it.
+  fence.passed.catch(() => undefined);
+  // Another device's fence may never be passed any more.
+  if (before?.queue === queue) await before.passed;
 }
 
 /** Bytes that the backend holds on the device: of all tensors, and on WebGPU of the buffers that wait in its pool as well. */
