@@ -100,6 +100,22 @@ describe('hostile indexes', () => {
     expect([...asked].filter((path) => path.includes('safetensors') && path !== INDEX)).toEqual([]);
   });
 
+  it('that lead to one huge header after the other are refused after 64 MB of them', async () => {
+    const length = 2 ** 24 - 8;
+    const header = Buffer.alloc(8 + length, ' ');
+    header.writeBigUInt64LE(BigInt(length));
+    header.write('{', 8);
+    header.write('}', 7 + length);
+    const blob = new Blob([header]);
+    const names = Array.from({ length: 100 }, (_, i) => `shard-${i}`);
+    const index = JSON.stringify({ weight_map: Object.fromEntries(names.map((shard, i) => [`t${i}`, shard])) });
+    const files = blobFiles([...names.map((path) => ({ path, blob })), { path: 'config.json', blob: new Blob(['{}']) }, { path: INDEX, blob: new Blob([index]) }], 'x');
+    let read = 0;
+    const counted = { ...files, read: (...args: Parameters<typeof files.read>) => ((read += args[2] - args[1]), files.read(...args)) };
+    await expect(openModelFolder(counted)).rejects.toMatchObject({ code: 'bad-model', message: expect.stringContaining('headers') as string });
+    expect(read).toBeLessThan(6 * 2 ** 24);
+  });
+
   it('are refused with a reason, and lead nowhere outside the folder (2000 indexes)', async () => {
     const value = fc.oneof(
       { weight: 3, arbitrary: fc.constantFrom(SHARD, 'model-00002-of-00002.safetensors') },

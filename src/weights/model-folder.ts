@@ -13,6 +13,8 @@ const MAX_CONFIG_BYTES = 4 * MB;
 const MAX_TOKENIZER_BYTES = 32 * MB;
 const MAX_INDEX_BYTES = 32 * MB;
 const MAX_SHARDS = 1000;
+/** Of all shards together; NVLM-D-72B's take about 200 kB. */
+const MAX_HEADERS_BYTES = 64 * MB;
 
 /** The small files of a model: what it is, and how it reads and writes text. */
 export interface ModelDescription {
@@ -123,10 +125,19 @@ async function readTensors(
   const tensors = new Map<string, TensorEntry>();
   const shards: ModelFolder['shards'] = [];
   let tensorBytes = 0;
+  let headerBytes = 0;
   for (const file of paths) {
     const bytes = await files.size(file, signal);
     if (bytes === null) throw missingFile(file, files.id);
     const header = await readHeader(files, file, signal);
+    headerBytes += header.dataStart;
+    if (headerBytes > MAX_HEADERS_BYTES) {
+      throw new NvlmError(
+        'bad-model',
+        `The headers of ${files.id} take more than ${MAX_HEADERS_BYTES / MB} MB, which no model needs.`,
+        'Get the model from a source you trust; its files are damaged or something else under their names.',
+      );
+    }
     shards.push({ file, bytes });
     for (const entry of header.tensors) {
       if (tensors.has(entry.name)) {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { goldenFolder } from '../goldens/golden-files.ts';
-import { fakeHub, goldenModel, goldenTextModel } from './fake-hub.ts';
+import { fakeFolder, fakeHub, goldenModel, goldenTextModel } from './fake-hub.ts';
 import { expect, test } from './fixtures.ts';
 
 interface GoldenChat {
@@ -114,6 +114,45 @@ test('a gated model says how to get it; the token goes to the hub and nowhere el
   await page.reload();
   await expect(page.getByText('A token is in use')).toHaveCount(0);
   pageErrors.length = 0;
+});
+
+test('a folder on the web is planned, loaded, asked, and fetched anew when it has changed', async ({ page }) => {
+  const address = 'https://models.example/mine/tiny/';
+  const files = await goldenModel('nvlm-d');
+  await fakeFolder(page, address, files);
+  await page.goto('#/models');
+  await page.getByLabel('Id or address').fill(`${address}config.json`);
+  await page.getByRole('button', { name: 'Plan', exact: true }).click();
+  await expect(planOf(page, 'tiny')).toContainText(/Downloads 1.2 MB once/);
+  await planOf(page, 'tiny').getByRole('button', { name: 'Load' }).click();
+  const card = page.getByRole('article', { name: 'tiny', exact: true });
+  await expect(card).toContainText(/Stored\s*1.2 MB in this browser/);
+  await page.getByRole('link', { name: 'Chat' }).click();
+  await askGolden(page);
+  await expect(page).toHaveURL(/model=url:https:\/\/models.example\/mine\/tiny\//);
+
+  files.set('config.json', Buffer.from('{"model_type":"other"}'));
+  await page.reload();
+  await expect(page.getByRole('alert').first()).toContainText('describes "other"');
+});
+
+test('the model of a finished run is loaded from its folder and asked', async ({ page }) => {
+  await page.goto('#/models');
+  const files = [...(await goldenModel('nvlm-d'))].map(([name, bytes]) => [name, bytes.toString('base64')] as const);
+  await page.evaluate(async (list) => {
+    let folder = await navigator.storage.getDirectory();
+    for (const name of ['nvlm-playground', 'runs', 'abc123', 'model']) folder = await folder.getDirectoryHandle(name, { create: true });
+    for (const [name, text] of list) {
+      const stream = await (await folder.getFileHandle(name, { create: true })).createWritable();
+      await stream.write(Uint8Array.from(atob(text), (char) => char.charCodeAt(0)));
+      await stream.close();
+    }
+  }, files);
+  await page.goto('#/chat?model=run:abc123');
+  await expect(planOf(page, 'abc123')).toContainText('are read from this browser’s storage');
+  await planOf(page, 'abc123').getByRole('button', { name: 'Load' }).click();
+  await expect(planOf(page, 'abc123')).toHaveCount(0);
+  await askGolden(page);
 });
 
 test('chosen files load, a text model takes no pictures, and what does not fit together is refused at once', async ({ page }) => {

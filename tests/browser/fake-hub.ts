@@ -86,23 +86,12 @@ export async function fakeHub(page: Page, repositories: Record<string, Files>): 
     return file(route, path, files.get(path));
   }
 
-  async function file(route: Route, path: string, bytes: Buffer | undefined): Promise<void> {
-    if (!bytes) return route.fulfill({ status: 404, headers: CORS });
-    const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(route.request().headers()['range'] ?? '') ?? [];
-    const start = Number(from ?? 0);
-    const end = to === undefined ? bytes.length : Math.min(Number(to) + 1, bytes.length);
-    const headers = { ...CORS, ETag: `"${sha(bytes)}"`, 'Accept-Ranges': 'bytes' };
-    if (route.request().method() === 'HEAD') {
-      return route.fulfill({ status: 200, headers: { ...headers, 'Content-Length': String(bytes.length) } });
-    }
-    if (path.endsWith('.safetensors')) {
-      if (hub.hold && end > bytes.length / 2) await hub.hold;
+  function file(route: Route, path: string, bytes: Buffer | undefined): Promise<void> {
+    return fulfilFile(route, bytes, async (start, end) => {
+      if (!path.endsWith('.safetensors')) return;
+      if (hub.hold && end > bytes!.length / 2) await hub.hold;
       hub.weightBytes += Math.max(0, end - Math.max(start, HEADER_BYTES));
-    }
-    const range: Record<string, string> = from === undefined ? {} : { 'Content-Range': `bytes ${start}-${end - 1}/${bytes.length}` };
-    await route
-      .fulfill({ status: from === undefined ? 200 : 206, headers: { ...headers, ...range }, body: bytes.subarray(start, end) })
-      .catch(() => undefined);
+    });
   }
 
   function search(text: string): unknown[] {
@@ -117,6 +106,34 @@ export async function fakeHub(page: Page, repositories: Record<string, Files>): 
         config: { model_type: 'nvlm' },
       }));
   }
+}
+
+/** Serves a folder at an address on the web, with Range and ETag; 404 for what it lacks. */
+export async function fakeFolder(page: Page, address: string, files: Files): Promise<void> {
+  await page.route(`${address}**`, (route) => {
+    if (route.request().method() === 'OPTIONS') return route.fulfill({ status: 204, headers: CORS });
+    return fulfilFile(route, files.get(decodeURIComponent(route.request().url().slice(address.length))));
+  });
+}
+
+async function fulfilFile(
+  route: Route,
+  bytes: Buffer | undefined,
+  before: (start: number, end: number) => Promise<void> = async () => undefined,
+): Promise<void> {
+  if (!bytes) return route.fulfill({ status: 404, headers: CORS });
+  const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(route.request().headers()['range'] ?? '') ?? [];
+  const start = Number(from ?? 0);
+  const end = to === undefined ? bytes.length : Math.min(Number(to) + 1, bytes.length);
+  const headers = { ...CORS, ETag: `"${sha(bytes)}"`, 'Accept-Ranges': 'bytes' };
+  if (route.request().method() === 'HEAD') {
+    return route.fulfill({ status: 200, headers: { ...headers, 'Content-Length': String(bytes.length) } });
+  }
+  await before(start, end);
+  const range: Record<string, string> = from === undefined ? {} : { 'Content-Range': `bytes ${start}-${end - 1}/${bytes.length}` };
+  await route
+    .fulfill({ status: from === undefined ? 200 : 206, headers: { ...headers, ...range }, body: bytes.subarray(start, end) })
+    .catch(() => undefined);
 }
 
 function json(route: Route, value: unknown): Promise<void> {
