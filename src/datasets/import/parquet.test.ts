@@ -62,6 +62,21 @@ describe('parquet', () => {
   });
 });
 
+describe('a damaged page of a parquet file', () => {
+  const directory = bytes.length - 8 - new DataView(bytes.buffer).getUint32(bytes.length - 8, true);
+
+  // Without a look at the headers, one in fifteen keeps the reader busy for minutes.
+  it.each([0xff, 0x80])('ends in an answer or a named error, and soon (%s)', async (mask) => {
+    for (let at = 4; at < directory; at++) {
+      const damaged = bytes.slice();
+      damaged[at]! ^= mask;
+      await take(bytesFile('classes.parquet', damaged)).catch((error: unknown) =>
+        expect(error).toMatchObject({ name: 'NvlmError', code: 'bad-data' }),
+      );
+    }
+  });
+});
+
 describe('a file on the web', () => {
   it('is read in ranges, from the file behind a hub’s page of it', async () => {
     const { fetch, asked } = server(part);

@@ -1,6 +1,7 @@
 import { parquetMetadataAsync, parquetReadObjects, parquetSchema, type FileMetaData } from 'hyparquet';
 import { NvlmError } from '../../errors.ts';
 import { badFile } from '../limits.ts';
+import { checkPages } from './parquet-pages.ts';
 import type { SourceFile } from './source-file.ts';
 
 /** Read at once: rows of a group share their pages. */
@@ -37,14 +38,22 @@ export async function openParquet(file: SourceFile): Promise<Parquet> {
       for (const group of metadata.row_groups) {
         const count = Number(group.num_rows);
         const rows = await explained(file, async () => {
-          const chunks = group.columns.flatMap(({ meta_data: chunk }) => chunk ?? []);
-          const bytes = chunks
-            .filter(({ path_in_schema: [name] }) => wanted.includes(name!))
-            .reduce((sum, { total_uncompressed_size: size }) => sum + Number(size), 0);
+          const chunks = group.columns
+            .flatMap(({ meta_data: chunk }) => chunk ?? [])
+            .filter(({ path_in_schema: [name] }) => wanted.includes(name!));
+          const bytes = chunks.reduce((sum, { total_uncompressed_size: size }) => sum + Number(size), 0);
           if (!(count >= 0 && bytes >= 0 && bytes <= MOST_GROUP_BYTES))
             throw new RangeError(`a row group has ${Math.round(bytes / 2 ** 20)} MiB; write it with smaller ones`);
           const range = { rowStart: first, rowEnd: first + count };
-          return parquetReadObjects({ file: buffer, metadata, columns: wanted, ...range, utf8: false });
+          const checked = {
+            ...buffer,
+            async slice(start: number, end?: number) {
+              const part = await buffer.slice(start, end);
+              for (const chunk of chunks) checkPages(new Uint8Array(part), start, chunk);
+              return part;
+            },
+          };
+          return parquetReadObjects({ file: checked, metadata, columns: wanted, ...range, utf8: false });
         });
         for (const row of rows) yield named(row, classes);
         first += count;
