@@ -9,7 +9,6 @@ export const PAGE_FOLDER = 'nvlm-playground';
 export async function openFolder(name: string): Promise<Folder> {
   try {
     const root = await navigator.storage.getDirectory();
-    const folder = await root.getDirectoryHandle(name, { create: true });
     // Storage can be there and still refuse: private windows, browsers that cannot replace a file in one go.
     const probe = `probe-${crypto.randomUUID()}`;
     const handle = await root.getFileHandle(probe, { create: true });
@@ -18,7 +17,7 @@ export async function openFolder(name: string): Promise<Folder> {
     } finally {
       await root.removeEntry(probe);
     }
-    return opfsFolder(folder);
+    return opfsFolder(async () => (await navigator.storage.getDirectory()).getDirectoryHandle(name, { create: true }));
   } catch {
     return new MemoryFolder();
   }

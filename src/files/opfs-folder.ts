@@ -9,13 +9,14 @@ const MOST_TRIES = 5;
 /**
  * A folder of the origin private file system, in pages and workers. `createWritable` writes beside the file and puts it
  * in its place when it is closed, so a tab that dies leaves the file as it was.
+ * @param openRoot asked each time: a handle is of no use any more once somebody has cleared the site's data
  */
-export function opfsFolder(root: FileSystemDirectoryHandle): Folder {
+export function opfsFolder(openRoot: () => Promise<FileSystemDirectoryHandle>): Folder {
   /** The folder that holds `path`, and the name in it; null when a folder on the way is missing. */
   async function placeOf(path: string, create: boolean): Promise<[FileSystemDirectoryHandle, string] | null> {
     const parts = pathParts(path);
     const name = parts.pop()!;
-    let folder = root;
+    let folder = await openRoot();
     try {
       for (const part of parts) folder = await folder.getDirectoryHandle(part, { create });
     } catch (error) {
@@ -86,7 +87,7 @@ export function opfsFolder(root: FileSystemDirectoryHandle): Folder {
           }
         }
       };
-      if (path === undefined) await walk(root, '');
+      if (path === undefined) await walk(await openRoot(), '');
       else {
         const file = await fileAt(path);
         const place = file ? null : await placeOf(path, false);

@@ -121,12 +121,15 @@ test('storage that is cleared under a load, or under a loaded model, costs the c
   await openTab(page);
   const client = await context.newCDPSession(page);
   const clear = () => client.send('Storage.clearDataForOrigin', { origin: new URL(server.url).origin, storageTypes: 'file_systems' });
+  const note = (text: string) => page.evaluate((words) => window.harness.worker.keepNote(words), text);
+  expect(await note('before')).toBe('before');
   server.delayMs = WAIT_MS;
   const loading = open(page);
   await expect.poll(asked, { intervals: [5] }).toBeGreaterThan(size / 3);
   await clear();
   expect(await loading).toMatchObject({ error: null });
   await answersRight(page);
+  expect(await note('after')).toBe('after');
   server.delayMs = 0;
   await opensKept(page);
   expect((await entry(page))?.storedBytes).toBeGreaterThan(size);

@@ -1,5 +1,7 @@
 import type { ModelEntry, ModelSource } from '../../../src/engine/api.ts';
 import { toPlainError, type PlainError } from '../../../src/errors.ts';
+import type { Folder } from '../../../src/files/folder.ts';
+import { openFolder, PAGE_FOLDER } from '../../../src/files/open-folder.ts';
 import { openHub } from '../../../src/weights/hub.ts';
 import type { GoldenChat } from '../../goldens/check.ts';
 import { engine } from './engine.ts';
@@ -12,6 +14,7 @@ interface Outcome<T> {
 /** The folder that the spec serves. */
 const source: ModelSource = { kind: 'url', url: new URL('/checkpoint/', location.origin).href };
 let stop = new AbortController();
+let notes: Promise<Folder> | undefined;
 
 async function outcome<T>(work: () => Promise<T>): Promise<Outcome<T>> {
   try {
@@ -61,6 +64,13 @@ export const modelJobs = {
     const stream = await file!.createWritable();
     await stream.write(bytes);
     await stream.close();
+  },
+
+  /** Writes into the page's own folder, which is opened once, and reads it back. */
+  async keepNote(text: string): Promise<string> {
+    const folder = await (notes ??= openFolder(PAGE_FOLDER));
+    await folder.write('note', new TextEncoder().encode(text));
+    return new TextDecoder().decode((await folder.read('note'))!);
   },
 
   /** Reads a file of a hub at this address, twice, with a token. */
