@@ -27,6 +27,23 @@ async function askGolden(page: Page): Promise<void> {
   await expect(turn).toContainText(chat!.text);
 }
 
+/** Writes files into a folder of the browser's private storage. */
+async function putFiles(page: Page, path: string[], files: Map<string, Buffer>): Promise<void> {
+  const texts = [...files].map(([name, bytes]) => [name, bytes.toString('base64')] as const);
+  await page.evaluate(
+    async ([names, list]) => {
+      let folder = await navigator.storage.getDirectory();
+      for (const name of names) folder = await folder.getDirectoryHandle(name, { create: true });
+      for (const [name, text] of list) {
+        const stream = await (await folder.getFileHandle(name, { create: true })).createWritable();
+        await stream.write(Uint8Array.from(atob(text), (char) => char.charCodeAt(0)));
+        await stream.close();
+      }
+    },
+    [path, texts] as const,
+  );
+}
+
 test.beforeEach(async ({ page }) => {
   await page.addInitScript(() => localStorage.setItem('nvlm.chat', JSON.stringify({ maxNewTokens: 24 })));
 });
@@ -138,21 +155,39 @@ test('a folder on the web is planned, loaded, asked, and fetched anew when it ha
 
 test('the model of a finished run is loaded from its folder and asked', async ({ page }) => {
   await page.goto('#/models');
-  const files = [...(await goldenModel('nvlm-d'))].map(([name, bytes]) => [name, bytes.toString('base64')] as const);
-  await page.evaluate(async (list) => {
-    let folder = await navigator.storage.getDirectory();
-    for (const name of ['nvlm-playground', 'runs', 'abc123', 'model']) folder = await folder.getDirectoryHandle(name, { create: true });
-    for (const [name, text] of list) {
-      const stream = await (await folder.getFileHandle(name, { create: true })).createWritable();
-      await stream.write(Uint8Array.from(atob(text), (char) => char.charCodeAt(0)));
-      await stream.close();
-    }
-  }, files);
+  await putFiles(page, ['nvlm-playground', 'runs', 'abc123', 'model'], await goldenModel('nvlm-d'));
   await page.goto('#/chat?model=run:abc123');
   await expect(planOf(page, 'abc123')).toContainText('are read from this browser’s storage');
   await planOf(page, 'abc123').getByRole('button', { name: 'Load' }).click();
   await expect(planOf(page, 'abc123')).toHaveCount(0);
   await askGolden(page);
+});
+
+test('a folder that was chosen once is offered again, as long as it is there', async ({ page }) => {
+  // Stands in for the browser's own dialog, which no test can press.
+  await page.addInitScript(() =>
+    Object.assign(window, {
+      showDirectoryPicker: async () => (await navigator.storage.getDirectory()).getDirectoryHandle('my-model', { create: true }),
+    }),
+  );
+  await page.goto('#/models');
+  await putFiles(page, ['my-model'], await goldenModel('nvlm-d'));
+  await page.getByRole('button', { name: 'Choose a folder' }).click();
+  await expect(planOf(page, 'my-model')).toContainText('Fits');
+  await page.reload();
+  const known = page.getByRole('list', { name: 'Folders opened before' });
+  await expect(known).toBeVisible();
+  expect((await new AxeBuilder({ page }).include('[class*=drop]').analyze()).violations).toEqual([]);
+  await known.getByRole('button', { name: 'my-model', exact: true }).click();
+  await planOf(page, 'my-model').getByRole('button', { name: 'Load' }).click();
+  await page.getByRole('link', { name: 'Chat' }).click();
+  await askGolden(page);
+
+  await page.evaluate(async () => (await navigator.storage.getDirectory()).removeEntry('my-model', { recursive: true }));
+  await page.goto('#/models');
+  await known.getByRole('button', { name: 'my-model', exact: true }).click();
+  await expect(page.getByRole('alert')).toContainText('my-model cannot be read any more');
+  await expect(known).toHaveCount(0);
 });
 
 test('chosen files load, a text model takes no pictures, and what does not fit together is refused at once', async ({ page }) => {

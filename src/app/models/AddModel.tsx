@@ -1,14 +1,13 @@
-import { useId, useState, type DragEvent } from 'react';
+import { useId, useState } from 'react';
 import { sourceFromText } from '../../engine/model-address.ts';
 import { toPlainError, type PlainError } from '../../errors.ts';
 import { Button } from '../components/Button.tsx';
-import { Icon } from '../components/Icon.tsx';
 import { Problem } from '../components/Notice.tsx';
 import { formatBytes } from '../format.ts';
 import { useApp } from '../state/hooks.ts';
 import styles from './AddModel.module.css';
+import { FolderField } from './FolderField.tsx';
 import { HubSearch } from './HubSearch.tsx';
-import { fromDrop, fromInput } from './picked-files.ts';
 import { PlanCard } from './PlanCard.tsx';
 import { PRESETS } from './presets.ts';
 
@@ -96,58 +95,6 @@ function AddressField() {
       </div>
       {error && <Problem error={error} onDismiss={() => setError(null)} />}
     </form>
-  );
-}
-
-function FolderField() {
-  const planModel = useApp((state) => state.planModel);
-  const [over, setOver] = useState(false);
-  const folder = useId();
-  const files = useId();
-  const choose = (input: HTMLInputElement) => {
-    const source = fromInput(input.files);
-    input.value = '';
-    if (source) void planModel(source);
-  };
-  async function onDrop(event: DragEvent): Promise<void> {
-    // The page around takes dropped files for pictures.
-    event.preventDefault();
-    event.stopPropagation();
-    setOver(false);
-    const source = await fromDrop(event.dataTransfer);
-    if (source) void planModel(source);
-  }
-  return (
-    <div
-      className={styles.drop}
-      data-over={over}
-      onDragOver={(event) => {
-        event.preventDefault();
-        event.stopPropagation();
-        setOver(true);
-      }}
-      onDragLeave={() => setOver(false)}
-      onDrop={(event) => void onDrop(event)}
-    >
-      <p>
-        <Icon name="download" /> Drop a model folder here: config.json, tokenizer, safetensors. It stays on your disk.
-      </p>
-      <div className={styles.row}>
-        <label className={styles.choose} htmlFor={folder}>
-          Choose a folder
-          <input
-            id={folder}
-            type="file"
-            ref={(input) => input?.setAttribute('webkitdirectory', '')}
-            onChange={({ target }) => choose(target)}
-          />
-        </label>
-        <label className={styles.choose} htmlFor={files}>
-          Choose files
-          <input id={files} type="file" multiple onChange={({ target }) => choose(target)} />
-        </label>
-      </div>
-    </div>
   );
 }
 

@@ -1,4 +1,5 @@
 import type { ModelSource, PickedFile } from '../../engine/api.ts';
+import { rememberDropped } from './known-folders.ts';
 
 /** A model has some dozens of files; whoever drops a home folder meant something else. */
 const MOST_FILES = 2000;
@@ -7,7 +8,7 @@ const DEEPEST = 8;
 type FilesSource = Extract<ModelSource, { kind: 'files' }>;
 
 /** What a file input gives, of a folder or of single files; null for none. */
-export function fromInput(files: FileList | null): FilesSource | null {
+export function fromInput(files: Iterable<File> | null): FilesSource | null {
   const picked = [...(files ?? [])].slice(0, MOST_FILES).map((file) => ({ path: file.webkitRelativePath || file.name, blob: file }));
   return sourceOf(picked);
 }
@@ -21,11 +22,26 @@ export function holdsModel(transfer: DataTransfer | null): boolean {
 /** Entries have to be taken from the event before it ends; reading them may take its time. */
 export function fromDrop(transfer: DataTransfer): Promise<FilesSource | null> {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
+  rememberDropped(transfer);
   return (async () => {
     const picked: PickedFile[] = [];
     for (const entry of entries) await collect(entry, '', picked, 0);
     return sourceOf(picked);
   })();
+}
+
+/** The files of a chosen folder. Rejects when it has gone, or may not be read. */
+export async function fromHandle(folder: FileSystemDirectoryHandle): Promise<FilesSource | null> {
+  const picked: PickedFile[] = [];
+  const walk = async (handle: FileSystemDirectoryHandle, path: string, depth: number): Promise<void> => {
+    for await (const [name, inner] of handle.entries()) {
+      if (picked.length >= MOST_FILES || depth > DEEPEST) return;
+      if (inner instanceof FileSystemDirectoryHandle) await walk(inner, `${path}/${name}`, depth + 1);
+      else picked.push({ path: `${path}/${name}`, blob: await (inner as FileSystemFileHandle).getFile() });
+    }
+  };
+  await walk(folder, folder.name, 0);
+  return sourceOf(picked);
 }
 
 async function collect(entry: FileSystemEntry, folder: string, picked: PickedFile[], depth: number): Promise<void> {
