@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { attention } from './attention/attention.ts';
-import { attendReference, maskVisibility } from './attention/reference.ts';
+import { type AttentionSizes, attendReference, maskVisibility } from './attention/reference.ts';
 import { attentionSizes } from './attention/sizes.ts';
 import { cacheWrite } from './cache-write/cache-write.ts';
 import { cacheWriteReference } from './cache-write/reference.ts';
@@ -9,14 +9,8 @@ import { crossAttention } from './cross-attention/cross-attention.ts';
 import { tileVisibility } from './cross-attention/reference.ts';
 import { floats, type HostTensor, integers, type OpCase, randomIntegers } from './op-case.ts';
 
-interface AttentionCase {
+interface AttentionCase extends AttentionSizes {
   name: string;
-  batch: number;
-  rows: number;
-  keys: number;
-  heads: number;
-  kvHeads: number;
-  dim: number;
   causal: boolean;
   starts?: number[];
   /** Compare gradients too (default true); decode needs none. */

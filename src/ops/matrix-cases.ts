@@ -65,13 +65,12 @@ export function affineLinearCase(
           inFeatures,
           outFeatures,
           data: words as tf.Tensor2D,
-          scales: scales as tf.Tensor2D,
-          biases: biases as tf.Tensor2D,
+          ...sidesOf({ scales, biases }),
         },
         (bias as tf.Tensor1D | undefined) ?? null,
       ),
     reference: ({ x, words, scales, biases, bias }) => {
-      const weight = { words: words as tf.Tensor2D, scales: scales as tf.Tensor2D, biases: biases as tf.Tensor2D };
+      const weight = { words: words as tf.Tensor2D, ...sidesOf({ scales, biases }) };
       const matrix = unpackAffineWeight(weight, { bits, groupSize });
       return linearReference(x as tf.Tensor2D, matrix, bias as tf.Tensor1D | undefined);
     },
@@ -135,8 +134,7 @@ export function affineEmbedCase(
           vocab,
           width,
           data: words as tf.Tensor2D,
-          scales: scales as tf.Tensor2D,
-          biases: biases as tf.Tensor2D,
+          ...sidesOf({ scales, biases }),
         },
         (visual as tf.Tensor2D | undefined) ?? null,
         (slots as tf.Tensor1D | undefined) ?? null,
@@ -144,12 +142,14 @@ export function affineEmbedCase(
     reference: ({ ids, words, scales, biases, visual, slots }) =>
       embedReference(
         ids as tf.Tensor1D,
-        unpackAffineTable(
-          { words: words as tf.Tensor2D, scales: scales as tf.Tensor2D, biases: biases as tf.Tensor2D },
-          { bits, groupSize },
-        ),
+        unpackAffineTable({ words: words as tf.Tensor2D, ...sidesOf({ scales, biases }) }, { bits, groupSize }),
         visual as tf.Tensor2D | undefined,
         slots as tf.Tensor1D | undefined,
       ),
   };
+}
+
+/** Scales and biases of a quantised matrix, and none of the other inputs. */
+function sidesOf({ scales, biases }: Record<'scales' | 'biases', tf.Tensor | undefined>) {
+  return { scales: scales as tf.Tensor2D, biases: biases as tf.Tensor2D };
 }
