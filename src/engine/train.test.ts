@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { watchPeakBytes } from '../device/peak-bytes.ts';
+import { deviceBytes } from '../device/tensor-memory.ts';
 import type { Device } from '../device/types.ts';
 import { openBackend } from '../../tests/support/backends.ts';
 import { RunOutput, runGolden, type Stage } from '../../tests/goldens/training-run.ts';
@@ -82,21 +84,10 @@ describe('activation checkpointing', () => {
     const peaks: number[] = [];
     const outcomes = [];
     for (const activationCheckpointing of [false, true]) {
-      let peak = 0;
-      const engine = tf.engine();
-      const run = engine.runKernel.bind(engine);
-      const watched = engine as unknown as { runKernel: typeof run };
-      watched.runKernel = (...args) => {
-        const result = run(...args);
-        peak = Math.max(peak, engine.state.numBytes);
-        return result as never;
-      };
-      try {
-        outcomes.push(await runGolden(name, stage, device, { ...changes, steps: 3, activationCheckpointing }));
-      } finally {
-        Reflect.deleteProperty(engine, 'runKernel');
-      }
-      peaks.push(peak);
+      const watch = watchPeakBytes();
+      const run = runGolden(name, stage, device, { ...changes, steps: 3, activationCheckpointing });
+      outcomes.push(await run.finally(() => watch.stop()));
+      peaks.push(watch.peak);
     }
     const [plain, checkpointed] = outcomes.map(({ steps }) => lossesOf(steps).flat());
     plain!.forEach((value, i) => expect(Math.abs(checkpointed![i]! - value)).toBeLessThan(1e-5 * Math.abs(value)));
@@ -220,10 +211,10 @@ describe('the memory plan', () => {
   const cases: [name: string, stage: Stage, changes: Partial<RunConfig>][] = [
     ['nvlm-d', 'sft', { batch: 4 }],
     ['nvlm-d', 'sft', { batch: 4, activationCheckpointing: true }],
-    ['nvlm-x', 'sft', { batch: 2 }],
-    ['nvlm-h', 'lora', { batch: 2 }],
+    ['nvlm-x', 'sft', { batch: 4 }],
+    ['nvlm-h', 'lora', { batch: 4 }],
   ];
-  it.each(cases)('%s %s %o: within a third of what tensors take at the peak', async (name, stage, changes) => {
+  it.each(cases)('%s %s %o: within 15 % of what tensors take at the peak', async (name, stage, changes) => {
     const folder = goldenFolder(name);
     const file = join(folder, `${stage}.run.json`);
     const run = { ...parseRun(JSON.parse(await readFile(file, 'utf8')), file), steps: 2, ...changes };
@@ -235,22 +226,13 @@ describe('the memory plan', () => {
     const plan = planTraining(modelFolder, run, longestOf(examples), { backend: 'wasm', limits: {} });
     expect(plan.verdict).toBe('fits');
 
-    let peak = 0;
-    const engine = tf.engine();
-    const before = engine.state.numBytes;
-    const runKernel = engine.runKernel.bind(engine);
-    (engine as unknown as { runKernel: typeof runKernel }).runKernel = (...args) => {
-      const result = runKernel(...args);
-      peak = Math.max(peak, engine.state.numBytes - before);
-      return result as never;
-    };
-    try {
-      await runGolden(name, stage, device, { ...changes, steps: 2 });
-    } finally {
-      Reflect.deleteProperty(engine, 'runKernel');
-    }
-    expect(plan.total).toBeGreaterThan(0.66 * peak);
-    expect(plan.total).toBeLessThan(1.34 * peak);
+    const before = deviceBytes();
+    const watch = watchPeakBytes();
+    // Two batches: the longest record is in one of them.
+    await runGolden(name, stage, device, { ...changes, steps: 2 }).finally(() => watch.stop());
+    const ratio = plan.total / (watch.peak - before);
+    expect(ratio).toBeGreaterThan(0.85);
+    expect(ratio).toBeLessThan(1.15);
   });
 });
 

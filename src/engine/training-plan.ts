@@ -2,10 +2,11 @@ import type { Device } from '../device/types.ts';
 import { planWeights } from '../nvlm/checkpoint-layout.ts';
 import { tokensPerTile, type NvlmConfig } from '../nvlm/config.ts';
 import { refuseQuantized } from '../nvlm/load-weights.ts';
-import { parameterSpecs } from '../nvlm/names.ts';
+import { names, parameterSpecs } from '../nvlm/names.ts';
 import { trainingActivationBytes, weightsNeed } from '../nvlm/memory-need.ts';
+import { fitsTarget, type AdapterModule } from '../training/lora.ts';
 import { parseAdapter } from '../training/peft.ts';
-import { parseRun, type RunConfig } from '../training/run-config.ts';
+import { parseRun, type LoraConfig, type RunConfig } from '../training/run-config.ts';
 import { selectTrained } from '../training/trained-tensors.ts';
 import { openModelFolder, type ModelFolder } from '../weights/model-folder.ts';
 import type { AdapterFiles } from './adapter.ts';
@@ -75,8 +76,7 @@ export async function planOnData(
   const { folder, run, init, device } = request;
   const { examples, measured } = await readPools({ ...request, text: openTextSide(folder) }, options);
   const seen = run.heldOutEvery > 0 ? [...examples, ...measured] : examples;
-  const modules = init && parseAdapter(init.config, init.tensors, linearSizes(folder));
-  const begunWith = modules && modules.reduce((sum, { a, b }) => sum + a.length + b.length, 0);
+  const begunWith = init && parseAdapter(init.config, init.tensors, linearSizes(folder));
   return planTraining(folder, run, longestOf(seen), device, begunWith);
 }
 
@@ -96,7 +96,7 @@ export function longestOf(examples: readonly TrainingExample[]): DataExtent {
  * run file with which it fits. WebGPU does not say how much memory there is: there, only single buffers are held to
  * limits.
  *
- * @param begunWith numbers of the adapter that a LoRA run starts from; null = a fresh one
+ * @param begunWith the adapter that a LoRA run starts from; null = a fresh one
  * @throws NvlmError `usage` for quantising what is quantised
  */
 export function planTraining(
@@ -104,7 +104,7 @@ export function planTraining(
   run: RunConfig,
   longest: DataExtent,
   device: PlanDevice,
-  begunWith: number | null = null,
+  begunWith: readonly AdapterModule[] | null = null,
 ): TrainingPlan {
   const { config } = openTextSide(folder);
   if (run.quantize) refuseQuantized(planWeights(folder, config).parameters);
@@ -147,11 +147,14 @@ function needOf(
   run: RunConfig,
   { tokens, tiles, labels, pictures }: DataExtent,
   { backend }: PlanDevice,
-  begunWith: number | null,
+  begunWith: readonly AdapterModule[] | null,
 ): Need {
   const isGpu = backend === 'webgpu';
   const base = weightsNeed(folder, config, { keepHalves: isGpu, quantize: run.quantize ?? undefined });
-  const trained = run.lora ? (begunWith ?? loraParameters(config, run.lora)) : fullParameters(config, run);
+  const updates = run.lora ? (begunWith?.map(sizesOf) ?? freshUpdates(config, run.lora)) : [];
+  const trained = run.lora
+    ? updates.reduce((sum, { rank, inFeatures, outFeatures }) => sum + rank * (inFeatures + outFeatures), 0)
+    : fullParameters(config, run);
   // Packed halves become floats when they are trained; an adapter is there beside what it changes.
   const weights = base.bytes + (run.lora ? F32 * trained : isGpu ? 2 * trained : 0);
   const most = run.maxTiles === null ? config.maxTiles : Math.min(config.maxTiles, run.maxTiles);
@@ -168,6 +171,10 @@ function needOf(
       labels,
       batch: run.batch,
       checkpointing: run.activationCheckpointing,
+      updatedFeatures: (layer) =>
+        updates
+          .filter(({ module }) => module.startsWith(`${names.decoderLayer(config, layer)}.`))
+          .reduce((sum, { outFeatures }) => sum + outFeatures, 0),
       scores: !isGpu,
       visionRowsAtOnce: ROWS_AT_ONCE,
     });
@@ -182,12 +189,27 @@ function fullParameters(config: NvlmConfig, run: RunConfig): number {
   return selectTrained(config, run).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
 }
 
-function loraParameters(config: NvlmConfig, { rank, targets }: { rank: number; targets: readonly string[] }): number {
-  const linears = parameterSpecs(config).filter(({ name, role }) => role === 'linear' && !name.startsWith('vision_model.'));
-  return linears
-    .map(({ name, shape }) => ({ module: name.replace(/\.weight$/, ''), sides: shape[0]! + shape[1]! }))
-    .filter(({ module }) => targets.some((target) => module === target || module.endsWith(`.${target}`)))
-    .reduce((sum, { sides }) => sum + rank * sides, 0);
+interface UpdateSizes {
+  module: string;
+  rank: number;
+  inFeatures: number;
+  outFeatures: number;
+}
+
+function sizesOf({ module, rank, a, b }: AdapterModule): UpdateSizes {
+  return { module, rank, inFeatures: a.length / rank, outFeatures: b.length / rank };
+}
+
+function freshUpdates(config: NvlmConfig, { rank, targets }: Pick<LoraConfig, 'rank' | 'targets'>): UpdateSizes[] {
+  return parameterSpecs(config)
+    .filter(({ name, role }) => role === 'linear' && !name.startsWith('vision_model.'))
+    .map(({ name, shape }) => ({
+      module: name.replace(/\.weight$/, ''),
+      rank,
+      inFeatures: shape[1]!,
+      outFeatures: shape[0]!,
+    }))
+    .filter(({ module }) => targets.some((target) => fitsTarget(module, target)));
 }
 
 function problemsOf({ total, largestBuffer }: Need, { backend, limits }: PlanDevice): string[] {

@@ -8,6 +8,7 @@ import { swiglu } from '../ops/swiglu/swiglu.ts';
 import { hasCrossAttention, type NvlmConfig } from './config.ts';
 import type { CrossKeysAndValues, KeysAndValues, KvCache } from './kv-cache.ts';
 import { names } from './names.ts';
+import { plus } from './plus.ts';
 import { project } from './project.ts';
 import type { Weights } from './weights.ts';
 
@@ -99,14 +100,14 @@ function decoderLayer({ x, cross, places }: LayerInputs, layer: number, config: 
   const name = names.decoderLayer(config, layer);
   const { rmsNormEps } = config.llm;
   const normed = rmsNorm(x, weights.vector(`${name}.input_layernorm.weight`), rmsNormEps);
-  let h = x.add<Tensor2D>(selfAttention(normed, layer, config, weights, context));
+  let h = plus(x, selfAttention(normed, layer, config, weights, context));
   const { keyTiles, rowTiles } = places;
   if (cross && keyTiles && rowTiles) {
-    h = h.add<Tensor2D>(gatedCrossAttention(h, layer, config, weights, cross, keyTiles, rowTiles));
+    h = plus(h, gatedCrossAttention(h, layer, config, weights, cross, keyTiles, rowTiles));
   }
   const inner = rmsNorm(h, weights.vector(`${name}.post_attention_layernorm.weight`), rmsNormEps);
   const gated = swiglu(project(inner, `${name}.mlp.gate_proj`, weights), project(inner, `${name}.mlp.up_proj`, weights));
-  return h.add<Tensor2D>(project(gated, `${name}.mlp.down_proj`, weights));
+  return plus(h, project(gated, `${name}.mlp.down_proj`, weights));
 }
 
 /** Embedded rows [R, C] → final-norm hidden states [R, C]. */
@@ -118,7 +119,10 @@ export function decode(embedded: Tensor2D, config: NvlmConfig, weights: Weights,
     for (let layer = 0; layer < config.llm.layers; layer++) {
       const run = (inputs: LayerInputs) => tf.tidy(() => decoderLayer(inputs, layer, config, weights, { ...context, ...inputs.places }));
       const inputs = { x, cross: context.cross?.layers.get(layer) ?? null, places };
-      x = context.runLayer ? context.runLayer(layer, inputs, run) : run(inputs);
+      const next = context.runLayer ? context.runLayer(layer, inputs, run) : run(inputs);
+      // With a cache nothing is differentiated, and else every layer's residual stream would stay until the last one's.
+      if (context.cache && layer > 0) x.dispose();
+      x = next;
     }
     return rmsNorm(x, weights.vector(names.finalNorm(config)), config.llm.rmsNormEps);
   });

@@ -122,13 +122,15 @@ export function activationBytes(config: NvlmConfig, need: ActivationsNeed): numb
 }
 
 /** A layer's backward pass at its peak, in parts of what its forward pass keeps; measured on the test models. */
-const BACKWARD = 6;
+const BACKWARD = 3.5;
 
 export interface TrainingNeed extends ActivationsNeed {
   /** Of those tokens, how many go through the head. */
   labels: number;
   batch: number;
   checkpointing: boolean;
+  /** Features that low-rank updates are added to, of all linears of a layer, by the layer's index; 0 without any. */
+  updatedFeatures: (layer: number) => number;
 }
 
 /**
@@ -139,20 +141,23 @@ export interface TrainingNeed extends ActivationsNeed {
 export function trainingActivationBytes(config: NvlmConfig, need: TrainingNeed): number {
   const { layers, hiddenSize, heads, kvHeads, headDim, intermediateSize, vocabSize } = config.llm;
   const rows = need.batch * need.tokens;
-  const isCrossed = (layer: number) => need.tiles > 0 && hasCrossAttention(config, layer);
-  const attention = (keys: number) =>
-    rows * (3 * hiddenSize + 3 * (heads + 2 * kvHeads) * headDim) + (need.scores ? 2 * rows * heads * keys : 0);
-  const ofLayer = (layer: number) => {
-    const crossKeys = isCrossed(layer) ? need.tiles * tokensPerTile(config) : 0;
-    const cross = crossKeys > 0 ? attention(crossKeys) : 0;
-    return attention(need.tokens) + cross + rows * (3 * hiddenSize + 4 * intermediateSize);
-  };
+  // Norm and its input, queries and output, keys and values; of the gated block norm and input, gate, up and their product.
+  const attention = rows * (2 * hiddenSize + 2 * (heads + kvHeads) * headDim);
+  const block = rows * (2 * hiddenSize + 3 * intermediateSize);
+  const ofLayer = (layer: number) =>
+    attention + block + (need.tiles > 0 && hasCrossAttention(config, layer) ? rows * (3 * hiddenSize + 3 * heads * headDim) : 0);
+  // The reference ops' backward pass holds one group's scores of one sequence at a time, in several forms.
+  const keys = Math.max(need.tokens, need.tiles * tokensPerTile(config));
+  const scores = need.scores ? (2 + (11 * heads) / kvHeads) * need.tokens * keys : 0;
   const all = Array.from({ length: layers }, (_, layer) => ofLayer(layer));
   const largest = Math.max(...all);
-  const kept = need.checkpointing ? layers * rows * hiddenSize : all.reduce((sum, one) => sum + one, 0);
+  const updates = all.map((_, layer) => rows * need.updatedFeatures(layer));
+  const kept = need.checkpointing
+    ? layers * rows * hiddenSize + Math.max(...updates)
+    : [...all, ...updates].reduce((sum, one) => sum + one, 0);
   const head = 3 * need.batch * need.labels * vocabSize;
   // The head is through before the layers' backward passes begin.
-  const decoder = F32 * (kept + Math.max(head, BACKWARD * largest));
+  const decoder = F32 * (kept + Math.max(head, BACKWARD * largest + scores));
   return Math.max(decoder, need.tiles > 0 ? activationBytes(config, need) : 0);
 }
 

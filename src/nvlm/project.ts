@@ -1,6 +1,8 @@
+import * as tf from '@tensorflow/tfjs';
 import type { Tensor2D } from '@tensorflow/tfjs';
 import { linear } from '../ops/linear/linear.ts';
 import type { LinearWeight } from '../ops/types.ts';
+import { plus } from './plus.ts';
 import type { LowRankUpdate, Weights } from './weights.ts';
 
 /**
@@ -10,9 +12,9 @@ import type { LowRankUpdate, Weights } from './weights.ts';
  * @returns [R, out]
  */
 export function project(x: Tensor2D, name: string, weights: Weights): Tensor2D {
-  let y = weights.apply(name, x);
-  for (const update of weights.updates.get(name) ?? []) y = y.add<Tensor2D>(updateOf(x, update));
-  return y;
+  const updates = weights.updates.get(name) ?? [];
+  if (updates.length === 0) return weights.apply(name, x);
+  return tf.tidy(() => updates.reduce((y, update) => plus(y, updateOf(x, update)), weights.apply(name, x)));
 }
 
 /** `scale · B(A(dropout(x)))` (Hu et al. 2021, §4.1). */

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import type { LayerInputs, LayerRunner } from '../nvlm/decoder.ts';
+import { releasing } from './release-tape.ts';
 
 /**
  * Activation checkpointing (Chen et al. 2016): of a decoder layer only its inputs are kept for the backward pass,
@@ -46,7 +47,7 @@ function recompute(f: () => Tensor, xs: Tensor[], dy: Tensor): Tensor[] {
   const { state } = tf.engine();
   const outer = state.activeTape;
   try {
-    const { value, grads } = tf.engine().gradients(f, xs, dy, true);
+    const { value, grads } = tf.engine().gradients(releasing(f), xs, dy, true);
     value.dispose();
     return xs.map((x, i) => grads[i] ?? tf.zerosLike(x));
   } finally {

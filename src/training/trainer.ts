@@ -11,6 +11,7 @@ import { addAdapter, freshAdapter, makeAdapterTrainable, type AdapterModule } fr
 import { countLabels } from './labels.ts';
 import { summedLoss, type LabelledPlan } from './loss.ts';
 import { hashText, numbersFor } from './random.ts';
+import { releasing } from './release-tape.ts';
 import type { RunConfig } from './run-config.ts';
 import { learningRate } from './schedule.ts';
 import { makeTrainable, selectTrained, trainedInLayer, type TrainedTensor } from './trained-tensors.ts';
@@ -229,7 +230,7 @@ export class Trainer {
     const xs = this.tensors.map(({ variable }) => variable as Tensor);
     let result;
     try {
-      result = tf.engine().gradients(lossOf, xs, undefined, true);
+      result = tf.engine().gradients(releasing(lossOf), xs, undefined, true);
     } finally {
       if (heldHead) weights.linears.set(head, heldHead);
     }

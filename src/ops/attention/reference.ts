@@ -176,16 +176,19 @@ export function attendGradientReference(
     const dk: tf.Tensor2D[] = [];
     const dv: tf.Tensor2D[] = [];
     for (let g = 0; g < kvHeads; g++) {
-      const qg = groupOf(qHeads, g, sizes);
-      const dyg = groupOf(dyHeads, g, sizes);
-      const kg = pick(kHeads, g, [keys, dim]);
-      const vg = pick(vHeads, g, [keys, dim]);
-      const weights = headWeights(qg, tf.transpose(kg), sizes, visible, hidden);
-      const dWeights = timesTransposed(dyg, vg);
-      const dScores = tf.mul<tf.Tensor2D>(softmaxGradient(weights, dWeights), scale);
-      dq.push(tf.matMul(dScores, kg));
-      dk.push(transposedTimes(dScores, qg));
-      dv.push(transposedTimes(weights, dyg));
+      // As in the forward pass: one group's scores at a time.
+      const [dqg, dkg, dvg] = tf.tidy(() => {
+        const qg = groupOf(qHeads, g, sizes);
+        const dyg = groupOf(dyHeads, g, sizes);
+        const kg = pick(kHeads, g, [keys, dim]);
+        const vg = pick(vHeads, g, [keys, dim]);
+        const weights = headWeights(qg, tf.transpose(kg), sizes, visible, hidden);
+        const dScores = tf.mul<tf.Tensor2D>(softmaxGradient(weights, timesTransposed(dyg, vg)), scale);
+        return [tf.matMul(dScores, kg), transposedTimes(dScores, qg), transposedTimes(weights, dyg)];
+      }) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
+      dq.push(dqg);
+      dk.push(dkg);
+      dv.push(dvg);
     }
     dqs.push(joinHeads(dq, rows, heads, dim));
     dks.push(joinHeads(dk, keys, kvHeads, dim));
