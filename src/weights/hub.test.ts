@@ -280,6 +280,16 @@ describe('the token', () => {
     expect(seen.map(({ authorization }) => authorization)).toEqual([undefined]);
   });
 
+  it.each(['hf_sec\nret', 'hf_sec ret', 'hf_secr\u00e9t', '\u201chf_secret\u201d'])('%j is refused without being repeated', (token) => {
+    const open = () => openHub(MODEL, { endpoint: address(hub), token, retry });
+    expect(open).toThrow(expect.objectContaining({ code: 'usage', message: expect.not.stringContaining('sec') as string }) as Error);
+  });
+
+  it('may have space around it', async () => {
+    await open(' hf_secret\n').list();
+    expect(seen[0]!.authorization).toBe('Bearer hf_secret');
+  });
+
   it('is asked for by name where a gated model refuses, and is in no message', async () => {
     answerList = (_, response) => (response.writeHead(401).end(), true);
     await expect(open().list()).rejects.toMatchObject({ fix: expect.stringContaining('HF_TOKEN') as string });

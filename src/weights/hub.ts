@@ -31,8 +31,13 @@ const MAX_PAGES = 10;
 /**
  * A fetch that shows the token to the hub and to nobody else. Browsers and Node drop the header themselves when the hub
  * redirects to another host, as it does for large files.
+ * @throws NvlmError `usage` for a token that no header can carry: what the platform says of it would repeat it
  */
-export function hubFetch({ endpoint, token, fetch: inner }: HubOptions): typeof fetch {
+export function hubFetch({ endpoint, token: given, fetch: inner }: HubOptions): typeof fetch {
+  const token = given?.trim();
+  if (token && !/^[\x21-\x7e]+$/.test(token)) {
+    throw new NvlmError('usage', 'The token for the hub holds characters that no token has.', 'Copy it again, alone and on one line.');
+  }
   const fetchIt = inner ?? globalThis.fetch.bind(globalThis);
   const { origin } = endpointUrl(endpoint);
   return (input, init) => {
