@@ -5,6 +5,7 @@ import type { NvlmConfig } from '../nvlm/config.ts';
 import { generate } from '../nvlm/generate.ts';
 import type { KvCache } from '../nvlm/kv-cache.ts';
 import { loadModel } from '../nvlm/load-model.ts';
+import type { LoadWeightsOptions } from '../nvlm/load-weights.ts';
 import type { NvlmModel } from '../nvlm/model.ts';
 import { checkSampling, Sampler } from '../nvlm/sampler.ts';
 import { assertFits, assertPrompt } from '../text/prompt-limits.ts';
@@ -71,6 +72,8 @@ export class Session {
       contextLength?: number;
       adapters?: readonly StrongAdapter[];
       offload?: { budgetBytes: number };
+      /** See there: for sessions that answer and do not train. */
+      onlyMultiplied?: LoadWeightsOptions['onlyMultiplied'];
       onProgress?: (progress: StreamProgress) => void;
     } = {},
   ): Promise<Session> {

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor3D } from '@tensorflow/tfjs';
+import { releaseUnused } from '../device/tensor-memory.ts';
 import { throwIfAborted } from '../errors.ts';
 import type { NvlmModel } from '../nvlm/model.ts';
 import { yieldToEventLoop } from './yield.ts';
@@ -44,5 +45,7 @@ export async function encodeTiles(
     return parts.length === 1 ? parts.pop()! : tf.concat(parts, 0);
   } finally {
     tf.dispose(parts);
+    // Nothing of the encoder's sizes is asked for again before the next picture.
+    releaseUnused();
   }
 }

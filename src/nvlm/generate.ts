@@ -1,4 +1,5 @@
 import type { Tensor2D } from '@tensorflow/tfjs';
+import { releaseUnused } from '../device/tensor-memory.ts';
 import { throwIfAborted } from '../errors.ts';
 import type { KvCache } from './kv-cache.ts';
 import type { NvlmModel, Sample } from './model.ts';
@@ -34,7 +35,11 @@ export async function* generate(
   let logits = model.prefill([sample], cache, 'last');
   for (let count = 0; ; count++) {
     const values = await readAndDispose(logits, read);
-    if (count === 0) onPrefilled?.();
+    if (count === 0) {
+      // What the prompt took will not be asked for again: the next one is of another length.
+      releaseUnused();
+      onPrefilled?.();
+    }
     throwIfAborted(signal);
     const id = sampler.next(values, sequence);
     if (stopIds.has(id)) return 'stop';

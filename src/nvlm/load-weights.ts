@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { keepPackedOnly } from '../device/packed-matrix.ts';
 import { settleWrites } from '../device/tensor-memory.ts';
 import { NvlmError } from '../errors.ts';
 import type { AffineBits, AffineGroupSize } from '../ops/affine.ts';
@@ -26,6 +27,8 @@ export interface LoadWeightsOptions {
   keepHalves: boolean;
   /** Quantise the language model's matrices while they load; the vision encoder, connector, norms and biases stay as they are. */
   quantize?: QuantizeOptions;
+  /** The linears are multiplied with and nothing else, as in answers: where that spares memory they cannot be read or trained. */
+  onlyMultiplied?: boolean;
   signal?: AbortSignal;
   onProgress?: (progress: StreamProgress) => void;
 }
@@ -47,10 +50,11 @@ export async function loadWeights(folder: ModelFolder, config: NvlmConfig, optio
   try {
     const tooWide = await stream(folder, parameters, weights, (parameter) => sinkFor(parameter, config, dummyHeads, options), options);
     if (tooWide.length > 0) {
+      const { onlyMultiplied, signal } = options;
       const asFloats = { keepHalves: false };
-      await stream(folder, tooWide, weights, (parameter) => sinkFor(parameter, config, dummyHeads, asFloats), { signal: options.signal });
+      await stream(folder, tooWide, weights, (parameter) => sinkFor(parameter, config, dummyHeads, asFloats), { onlyMultiplied, signal });
     }
-    if (config.llm.tieWordEmbeddings) tieHead(weights, config);
+    if (config.llm.tieWordEmbeddings) tieHead(weights, config, options.onlyMultiplied ?? false);
     return weights;
   } catch (error) {
     weights.dispose();
@@ -64,7 +68,7 @@ async function stream(
   parameters: readonly PlannedParameter[],
   weights: Weights,
   makeSink: (parameter: PlannedParameter) => ParameterSink,
-  options: Pick<LoadWeightsOptions, 'signal' | 'onProgress'>,
+  options: Pick<LoadWeightsOptions, 'onlyMultiplied' | 'signal' | 'onProgress'>,
 ): Promise<PlannedParameter[]> {
   const wanted = new Map<string, { parameter: PlannedParameter; source: TensorEntry }>();
   for (const parameter of parameters) {
@@ -83,7 +87,7 @@ async function stream(
       if (state.left > 0) continue;
       const held = state.sink.finish();
       open.delete(parameter);
-      if (held) place(weights, parameter.spec, held);
+      if (held) place(weights, parameter.spec, held, options.onlyMultiplied);
       else tooWide.push(parameter);
     }
     return tooWide;
@@ -138,23 +142,29 @@ function visionTrim(name: string, vision: VisionConfig | null, dummyHeads: numbe
 }
 
 /** Puts a finished parameter where the model looks for it. */
-export function place(weights: Weights, { name, role }: ParameterSpec, held: HeldParameter): void {
+export function place(weights: Weights, { name, role }: ParameterSpec, held: HeldParameter, onlyMultiplied = false): void {
   if (held.kind === 'vector') {
     weights.vectors.set(name, held.data);
     return;
   }
   const { rows, columns, ...data } = held;
-  if (role === 'linear') weights.linears.set(name, { ...data, outFeatures: rows, inFeatures: columns } as LinearWeight);
-  else weights.embeddings.set(name, { ...data, vocab: rows, width: columns } as EmbeddingTable);
+  if (role === 'linear') {
+    const linear = { ...data, outFeatures: rows, inFeatures: columns } as LinearWeight;
+    weights.linears.set(name, onlyMultiplied ? packed(linear) : linear);
+  } else weights.embeddings.set(name, { ...data, vocab: rows, width: columns } as EmbeddingTable);
 }
 
 /** A tied head reads the embedding table: the packed forms are shared, the f32 form needs its transpose. */
-function tieHead(weights: Weights, config: NvlmConfig): void {
+function tieHead(weights: Weights, config: NvlmConfig, onlyMultiplied: boolean): void {
   const table = weights.embedding(names.embedTokens(config));
   const { vocab: outFeatures, width: inFeatures } = table;
   const head: LinearWeight =
     table.kind === 'f32'
       ? { kind: 'f32', inFeatures, outFeatures, data: tf.transpose(table.data) }
       : { ...table, inFeatures, outFeatures };
-  weights.linears.set(`${names.lmHead(config)}.weight`, head);
+  weights.linears.set(`${names.lmHead(config)}.weight`, onlyMultiplied ? packed(head) : head);
+}
+
+function packed(linear: LinearWeight): LinearWeight {
+  return linear.kind === 'f32' && keepPackedOnly(linear.data) ? { ...linear, kind: 'packed' } : linear;
 }

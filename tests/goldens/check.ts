@@ -71,7 +71,7 @@ export async function answerChats(
   most = Infinity,
 ): Promise<{ got: Pick<GoldenChat, 'ids' | 'text'>; expected: GoldenChat }[]> {
   const chats = JSON.parse(new TextDecoder().decode(await readFile(files, 'chat.json'))) as GoldenChat[];
-  const session = await Session.open(await openModelFolder(files), device);
+  const session = await Session.open(await openModelFolder(files), device, { onlyMultiplied: true });
   try {
     const answers = [];
     for (const expected of chats.slice(0, most)) {

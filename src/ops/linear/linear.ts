@@ -105,7 +105,7 @@ const linearAffine = defineOp<AffineInputs, AffineLayout>({
  *
  * @param x f32 [R, in]
  * @param weight f32 [in, out], or packed halves [out, ceil(in / 2)] or quantised [out, in] (see ../types.ts), which are
- * frozen: they get no gradient
+ * frozen: they get no gradient; through a `packed` one x gets none either
  * @param bias f32 [out] or null
  * @returns f32 [R, out]; gradients to x, an f32 weight and bias, each computed only when asked for
  * @throws RangeError when shapes disagree
@@ -114,6 +114,10 @@ export function linear(x: tf.Tensor2D, weight: LinearWeight, bias: Bias): tf.Ten
   const { inFeatures, outFeatures } = weight;
   checkShape('linear', 'x', x, [null, inFeatures]);
   if (bias) checkShape('linear', 'bias', bias, [outFeatures]);
+  if (weight.kind === 'packed') {
+    checkShape('linear', 'weight', weight.data, [inFeatures, outFeatures]);
+    return tf.tidy(() => linearReference(x, weight.data, bias ?? undefined));
+  }
   if (weight.kind === 'f32') {
     checkShape('linear', 'weight', weight.data, [inFeatures, outFeatures]);
     return linearF32({ x, weight: weight.data, bias: bias ?? undefined }, {}) as tf.Tensor2D;
