@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Page } from '@playwright/test';
+import { goldenFolder } from '../goldens/golden-files.ts';
 import { expectShortTasks } from '../support/main-thread.ts';
+import { goldenModel } from './fake-hub.ts';
 import { expect, test } from './fixtures.ts';
 
 /** A small dataset of drawn pictures, some of it held out, chosen for a run. */
@@ -29,10 +31,32 @@ async function setUp(page: Page, steps: number): Promise<void> {
     await page.getByLabel(label, { exact: true }).fill(String(value));
 }
 
+/** A screen lock that is always granted; `screenLocks` counts those that are held. */
+async function grantScreenLock(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    const held = { count: 0 };
+    const request = async () => {
+      held.count++;
+      const release = async () => {
+        held.count--;
+        lock.dispatchEvent(new Event('release'));
+      };
+      const lock = Object.assign(new EventTarget(), { release });
+      return lock;
+    };
+    Object.defineProperty(navigator, 'wakeLock', { value: { request } });
+    Object.assign(window, { screenLocks: held });
+  });
+}
+
+const screenLocks = (page: Page) =>
+  page.evaluate(() => (window as unknown as { screenLocks: { count: number } }).screenLocks.count);
+
 const progress = (page: Page) => page.getByRole('progressbar', { name: 'Progress of the run' });
 const stepsDone = async (page: Page) => Number(await progress(page).getAttribute('value'));
 
 test('from nothing to a trained adapter: watch, pause, reload, resume, take the result', async ({ page }) => {
+  await grantScreenLock(page);
   await drawData(page, 4);
   await setUp(page, 40);
   await expect(page.getByText('It fits.')).toBeVisible();
@@ -46,9 +70,18 @@ test('from nothing to a trained adapter: watch, pause, reload, resume, take the 
     await expect(page.getByRole('img', { name: /^Loss \S+ at step 1,/ })).toBeVisible();
   });
 
+  await test.step('the screen stays on, and the list of runs knows the last step', async () => {
+    await expect(page.getByText('The screen stays on.')).toBeVisible();
+    expect(await screenLocks(page)).toBe(1);
+    await page.getByRole('link', { name: /Result/ }).click();
+    await expect(page.getByRole('article')).toContainText(/running · ([6-9]|[1-3]\d) of 40 steps/);
+    await page.goBack();
+  });
+
   await test.step('pause leaves a checkpoint; a reload finds the run there', async () => {
     await page.getByRole('button', { name: 'Pause' }).click();
     await expect(page.getByText('Paused: a checkpoint is kept')).toBeVisible();
+    expect(await screenLocks(page)).toBe(0);
     const paused = await stepsDone(page);
     await page.reload();
     await expect(page.getByRole('button', { name: 'Resume' })).toBeEnabled();
@@ -115,14 +148,69 @@ test('settings: wrong values are said beside their controls, and the run file go
   await page.getByLabel('Batch', { exact: true }).fill('2');
   await expect(start).toBeEnabled();
 
+  await page.getByLabel('Batch', { exact: true }).fill('4096');
+  await expect(page.getByText('It does not fit as it is set, but it can.')).toBeVisible();
+  await page.getByRole('button', { name: 'Use the setting that fits' }).click();
+  await expect(page.getByText('It fits.')).toBeVisible();
+  expect(Number(await page.getByLabel('Batch', { exact: true }).inputValue())).toBeLessThan(4096);
+
+  await page.getByLabel('Base weights').selectOption('4 bits (QLoRA)');
+  await expect(page.getByText('nothing is saved here')).toBeVisible();
+  await expect(page.getByRole('region', { name: 'Memory' })).toContainText('The base is rounded to 4 bits');
   await page.getByRole('radio', { name: /Connector only/ }).check();
   await page.getByText('Run file', { exact: true }).click();
   await expect(page.getByRole('region', { name: 'Run file' })).toContainText('"trainable": [\n    "connector"\n  ]');
-  const file = { model: 'nano-d', data: 'x', steps: 7, lora: { rank: 3 }, optimizer: { lr: 0.01 } };
+  const file = {
+    model: 'nano-d',
+    data: 'x',
+    steps: 7,
+    lora: { rank: 3, init: '../elsewhere' },
+    optimizer: { lr: 0.01 },
+    quantize: { bits: 8 },
+  };
   await page
     .getByLabel('Run file to take settings from')
     .setInputFiles({ name: 'run.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(file)) });
   await expect(page.getByRole('radio', { name: /LoRA adapter/ })).toBeChecked();
+  await expect(page.getByText('It starts from an adapter that is not in this browser')).toBeVisible();
+  await expect(page.getByLabel('Base weights')).toHaveValue('8');
   await expect(page.getByLabel('Steps', { exact: true })).toHaveValue('7');
   await expect(page.getByLabel('Learning rate', { exact: true })).toHaveValue('0.01');
+});
+
+test('a run on a dropped model asks for its folder after a reload; a photo becomes a record', async ({ page }) => {
+  await page.addInitScript(() => {
+    navigator.mediaDevices.getUserMedia = async () => {
+      const canvas = Object.assign(document.createElement('canvas'), { width: 64, height: 48 });
+      const draw = canvas.getContext('2d')!;
+      setInterval(() => draw.fillRect(0, 0, 64, 48), 50);
+      return canvas.captureStream();
+    };
+  });
+  const model = await goldenModel('nvlm-d');
+  await page.goto('#/models');
+  const chosen = [...model].map(([name, buffer]) => ({ name, mimeType: '', buffer }));
+  await page.getByLabel('Choose files').setInputFiles(chosen);
+  await page.getByRole('article', { name: 'Plan of your files' }).getByRole('button', { name: 'Load' }).click();
+  await expect(page.getByRole('article', { name: 'your files', exact: true })).toContainText('loaded');
+
+  await page.evaluate(() => (location.hash = '#/finetune'));
+  await page.getByRole('button', { name: 'Photo' }).click();
+  await page.getByRole('button', { name: 'Take the photo' }).click();
+  await page.getByRole('textbox', { name: /^Question/ }).fill('What is it?');
+  await page.getByRole('textbox', { name: /^Answer/ }).fill('black');
+  await page.getByRole('button', { name: 'Set up the run' }).click();
+  await page.getByLabel('Model', { exact: true }).selectOption('your files');
+  await page.getByLabel('Steps', { exact: true }).fill('500');
+  await page.getByRole('button', { name: 'Start the run' }).click();
+  await expect.poll(() => stepsDone(page)).toBeGreaterThanOrEqual(2);
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await expect(page.getByRole('button', { name: 'Resume', exact: true })).toBeEnabled();
+  const paused = await stepsDone(page);
+  await page.reload();
+  await expect(page.getByRole('button', { name: 'Resume with the model folder “your files”…' })).toBeEnabled();
+  await page.getByLabel('Model folder of the run').setInputFiles(goldenFolder('nvlm-d'));
+  await expect.poll(() => stepsDone(page)).toBeGreaterThan(paused);
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await expect(page.getByRole('button', { name: 'Resume', exact: true })).toBeEnabled();
 });
