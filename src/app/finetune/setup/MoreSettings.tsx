@@ -110,7 +110,7 @@ export function MoreSettings({ adapters, form, problems, onChange }: MoreSetting
         />
         <CheckField
           label="Activation checkpointing"
-          hint="About a third less memory for a third to two thirds more time."
+          hint="About a quarter less memory for about a quarter more time; more of both with larger batches."
           checked={form.activationCheckpointing}
           onChange={(activationCheckpointing) => onChange({ activationCheckpointing })}
         />
