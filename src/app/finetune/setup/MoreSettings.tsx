@@ -110,7 +110,7 @@ export function MoreSettings({ adapters, form, problems, onChange }: MoreSetting
         />
         <CheckField
           label="Activation checkpointing"
-          hint="About a quarter less memory for about a quarter more time; more of both with larger batches."
+          hint="About a quarter less memory, or more with larger batches, for about a quarter more time."
           checked={form.activationCheckpointing}
           onChange={(activationCheckpointing) => onChange({ activationCheckpointing })}
         />
