@@ -133,16 +133,30 @@ test('a gated model says how to get it; the token goes to the hub and nowhere el
   pageErrors.length = 0;
 });
 
-test('a folder on the web is planned, loaded, asked, and fetched anew when it has changed', async ({ page }) => {
+test('a folder on the web is planned, loaded with and without room for it, asked, and fetched anew when it has changed', async ({
+  page,
+  context,
+}) => {
   const address = 'https://models.example/mine/tiny/';
   const files = await goldenModel('nvlm-d');
   await fakeFolder(page, address, files);
   await page.goto('#/models');
   await page.getByLabel('Id or address').fill(`${address}config.json`);
-  await page.getByRole('button', { name: 'Plan', exact: true }).click();
-  await expect(planOf(page, 'tiny')).toContainText(/Downloads 1.2 MB once/);
+  const plan = page.getByRole('button', { name: 'Plan', exact: true }).first();
+  const quota = await context.newCDPSession(page);
+  const origin = new URL(page.url()).origin;
+  await quota.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 1 });
+  await plan.click();
+  await expect(planOf(page, 'tiny')).toContainText(/Downloads 1.2 MB. This browser has only 0 B free, so they are not kept/);
   await planOf(page, 'tiny').getByRole('button', { name: 'Load' }).click();
   const card = page.getByRole('article', { name: 'tiny', exact: true });
+  await expect(card).toContainText(/not kept.*Delete a stored model/);
+  await card.getByRole('button', { name: 'Unload' }).click();
+
+  await quota.send('Storage.overrideQuotaForOrigin', { origin });
+  await plan.click();
+  await expect(planOf(page, 'tiny')).toContainText(/Downloads 1.2 MB once/);
+  await planOf(page, 'tiny').getByRole('button', { name: 'Load' }).click();
   await expect(card).toContainText(/Stored\s*1.2 MB in this browser/);
   await page.getByRole('link', { name: 'Chat' }).click();
   await askGolden(page);

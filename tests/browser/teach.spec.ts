@@ -17,6 +17,6 @@ test('nano-d learns a new word in a worker of the browser', async ({ harness, co
   });
   const { before, after } = await harness.evaluate(() => window.harness.worker.teachRing('wasm'));
   expect(before.ring).toBe(0);
-  expect(after.ring).toBeGreaterThanOrEqual(0.5);
-  expect(after.neighbour).toBeGreaterThanOrEqual(0.5);
+  expect(after.ring).toBeGreaterThanOrEqual(0.8);
+  expect(after.neighbour).toBeGreaterThanOrEqual(0.7);
 });
