@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import type { KernelBackend } from '@tensorflow/tfjs';
 import type { NvlmError } from '../errors.ts';
-import { backendFailed, deviceLost, fromThrown, outOfMemory } from './device-errors.ts';
+import { backendFailed, deviceLost, fromThrown } from './device-errors.ts';
 import { ladder, type WebGpuFinding } from './ladder.ts';
 import type { BackendChoice, BackendName, Device, DeviceInfo, DevicePlatform } from './types.ts';
+import { refuseFailedAllocations, wasmModule } from './wasm-memory.ts';
 import { describeAdapter, limitsOf, requestDevice, WebGpuWatch } from './webgpu-device.ts';
 
 /** tfjs has one global engine, so one device is open at a time. */
@@ -105,42 +106,21 @@ async function openWasm(reason: string, platform: DevicePlatform): Promise<Devic
   await makeCurrent('wasm', wasmFactory);
   const backend = tf.backend();
   if (!(backend instanceof BackendWasm)) throw new Error('another backend answers to the name wasm');
-  const memory = backend.wasm as unknown as WasmMemory;
-  refuseFailedAllocations(memory);
+  const wasm = wasmModule();
+  refuseFailedAllocations(wasm);
   const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
   return makeDevice({
     info: { backend: 'wasm', adapter: null, features: simd ? ['simd'] : [], limits: {}, threads: 1, reason },
     lost: never,
     check: async () => {},
     read: (tensor) => tensor.data(),
-    memoryBytes: () => memory.HEAPU8.length,
+    memoryBytes: () => wasm.HEAPU8.length,
     close: () => {
       // Tensors that outlive the module must still be disposable.
       backend.disposeData = () => true;
       tf.removeBackend('wasm');
     },
   });
-}
-
-/** The part of an Emscripten module that its type here leaves out. */
-interface WasmMemory {
-  /** Another one each time the memory has grown. */
-  HEAPU8: Uint8Array;
-  _malloc(bytes: number): number;
-  _free(pointer: number): void;
-}
-
-/** tfjs takes the null pointer of a failed allocation for an address and would overwrite what lies there. */
-function refuseFailedAllocations(wasm: WasmMemory): void {
-  // Emscripten's first-call stub replaces the property; call it once so that it cannot replace ours.
-  wasm._free(wasm._malloc(1));
-  const allocate = wasm._malloc;
-  wasm._malloc = (bytes) => {
-    // A 32-bit address space: larger sizes would wrap around and succeed.
-    const pointer = bytes < 2 ** 32 ? allocate(bytes) : 0;
-    if (pointer === 0 && bytes > 0) throw outOfMemory(`WebAssembly could not get ${bytes} bytes.`);
-    return pointer;
-  };
 }
 
 async function openCpu(reason: string): Promise<Device> {

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import { wasmModule } from './wasm-memory.ts';
 
 interface WasmTensor {
   memoryOffset: number;
@@ -13,14 +13,18 @@ interface WasmTensor {
  * given back. From then on the tensor may be the right side of `matMul`, untransposed and of rank 2, or be disposed, and
  * nothing else: its values are gone, and whoever reads them from the host finds none.
  *
+ * @throws NvlmError `out-of-memory`
  * @returns whether it was done; other backends multiply with the tensor itself
  */
 export function keepPackedOnly(matrix: tf.Tensor2D): boolean {
   if (tf.getBackend() !== 'wasm') return false;
+  const wasm = wasmModule();
+  // XNNPACK would go on without the copy that it found no memory for, and multiply with nothing.
+  wasm._free(wasm._malloc(4 * matrix.size));
   tf.tidy(() => void tf.matMul(tf.zeros([1, matrix.shape[0]]), matrix));
-  const backend = tf.backend() as unknown as { dataIdMap: { get(id: object): WasmTensor }; wasm: BackendWasm['wasm'] };
+  const backend = tf.backend() as unknown as { dataIdMap: { get(id: object): WasmTensor } };
   const held = backend.dataIdMap.get(matrix.dataId);
-  (backend.wasm as unknown as { _free(pointer: number): void })._free(held.memoryOffset);
+  wasm._free(held.memoryOffset);
   // Beyond every memory for whoever would read, and nothing to whoever frees it, when the tensor is disposed.
   held.memoryOffset = Infinity;
   return true;

@@ -28,8 +28,8 @@ export interface MeasureRequest {
 
 /** What a model takes on a device: times in milliseconds, one a run; memory in bytes. */
 export interface ModelMeasurement {
-  /** From the headers to weights that are ready on the device. */
-  loadMs: number;
+  /** From the headers to weights that are ready on the device; null where they stay on disk. */
+  loadMs: number | null;
   /** Of the weights, in their files. */
   tensorBytes: number;
   /** Thumbnail included; 0 without a picture. */
@@ -118,7 +118,7 @@ export async function measureModel(
     }
     const contextLength = counts.promptTokens + request.newTokens;
     return {
-      loadMs: session.loadMs,
+      loadMs: offload ? null : session.loadMs,
       tensorBytes: folder.tensorBytes,
       ...counts,
       visionMs: picture ? runs.map(({ visionMs }) => visionMs) : [],

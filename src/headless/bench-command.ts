@@ -113,8 +113,7 @@ function measurementsOf(
   const vision = `tiling and vision encoder, ${tiles} ${tiles === 1 ? 'tile' : 'tiles'}`;
   const prefill = `prefill, ${promptTokens} tokens`;
   return [
-    of('load', 'ms', [loadMs]),
-    of('load', 'MB/s', [tensorBytes / 1000 / loadMs]),
+    ...(loadMs === null ? [] : [of('load', 'ms', [loadMs]), of('load', 'MB/s', [tensorBytes / 1000 / loadMs])]),
     ...(visionMs.length > 0 ? [of(vision, 'ms', visionMs)] : []),
     of(prefill, 'ms', prefillMs),
     of(prefill, 'tokens/s', perSecond(promptTokens, prefillMs)),

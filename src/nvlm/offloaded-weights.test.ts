@@ -82,15 +82,16 @@ describe.each([
     whole.dispose();
     releaseUnused();
 
-    const budgetBytes = share * need + slack * (wholeWatch.peak - need);
-    const model = await loadModel(folder, { keepHalves, offload: { budgetBytes } });
+    const taken = share * need + slack * (wholeWatch.peak - need);
+    const model = await loadModel(folder, { keepHalves, offload: { budgetBytes: backend === 'wasm' ? 1.5 * taken : taken } });
     const watch = watched(model);
     const outputs = await forward(model, device, inputs);
     for (const [output, reference] of await read('outputs')) {
       const values = outputs.find((candidate) => candidate.name === output)!.data as Float32Array;
       expect(relativeError(values, reference)).toBeLessThan(1e-3);
     }
-    expect(watch.peak).toBeLessThanOrEqual(budgetBytes);
+    // Of a budget on wasm, a third is for the gaps in its memory.
+    expect(watch.peak).toBeLessThanOrEqual(taken);
     expect(model.weights.bytes).toBeLessThan(need);
     model.dispose();
     expect(tf.memory().numTensors).toBe(0);
@@ -108,5 +109,5 @@ it('quantised while they are read, weights are those of a model quantised while 
     model.dispose();
     return output!.data;
   };
-  expect(await logits({ budgetBytes: 3e5 })).toEqual(await logits());
+  expect(await logits({ budgetBytes: 4.5e5 })).toEqual(await logits());
 });

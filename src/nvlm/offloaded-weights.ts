@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import { deviceBytes, releaseUnused } from '../device/tensor-memory.ts';
+import { hasRoom } from '../device/wasm-memory.ts';
 import { NvlmError } from '../errors.ts';
 import { linear } from '../ops/linear/linear.ts';
 import type { EmbeddingTable, LinearWeight } from '../ops/types.ts';
@@ -22,6 +23,13 @@ type ReadNow = NonNullable<ModelFolder['files']['readNow']>;
 
 const PIECE_BYTES = 2 ** 20;
 const LINEARS_OF_A_LAYER = 11;
+/** Share of wasm's memory that lies in gaps too small for what is wanted: it never shrinks, and nothing in it can be moved. */
+const GAPS = 1 / 3;
+/** What XNNPACK's layout of a matrix takes beyond its values. */
+const PACKING_PADS = 0.02;
+/** Shares of the budget: a matrix of more than the first is applied in blocks of the second. */
+const LARGE = 1 / 8;
+const BLOCK = 1 / 32;
 
 /**
  * Weights that stay on disk and are on the device only while there is room, so that a model larger than the device runs, at
@@ -39,6 +47,7 @@ export class OffloadedWeights extends Weights {
   private readonly resident = new Set<string>();
   private readonly staying = new Set<string>();
   private stayingBytes = 0;
+  private readonly budgetBytes: number;
   /** What the activations of the layer that runs will take. */
   private work = 0;
   /** What was on the device besides weights at the latest linears. */
@@ -49,9 +58,10 @@ export class OffloadedWeights extends Weights {
     folder: ModelFolder,
     private readonly config: NvlmConfig,
     private readonly options: Pick<LoadWeightsOptions, 'keepHalves' | 'quantize'>,
-    private readonly offload: OffloadOptions,
+    { budgetBytes }: OffloadOptions,
   ) {
     super();
+    this.budgetBytes = tf.getBackend() === 'wasm' ? budgetBytes * (1 - GAPS) : budgetBytes;
     const { readNow } = folder.files;
     if (!readNow) {
       throw new NvlmError('usage', 'Offloading reads weights from a folder on disk.', 'Download the model first, and name its folder.');
@@ -102,10 +112,11 @@ export class OffloadedWeights extends Weights {
     const bias = this.bias(name);
     const parameter = this.parameter(`${name}.weight`);
     const bytes = this.bytesOf(parameter);
-    if (bytes <= this.blockBytes) return linear(x, this.linear(name), bias);
+    const { budgetBytes } = this;
+    if (bytes <= LARGE * budgetBytes) return linear(x, this.linear(name), bias);
     return tf.tidy(() => {
       const rows = parameter.spec.shape[0]!;
-      const step = Math.max(1, Math.floor((rows * this.blockBytes) / bytes));
+      const step = Math.max(1, Math.floor((rows * BLOCK * budgetBytes) / bytes));
       const parts: Tensor2D[] = [];
       for (let row = 0; row < rows; row += step) {
         const count = Math.min(step, rows - row);
@@ -132,11 +143,6 @@ export class OffloadedWeights extends Weights {
     this.stayingBytes = 0;
   }
 
-  /** Larger matrices are applied in blocks of this size. */
-  private get blockBytes(): number {
-    return this.offload.budgetBytes / 8;
-  }
-
   private parameter(name: string): PlannedParameter {
     const parameter = this.parameters.get(name);
     if (!parameter) throw new Error(`Weight ${name} is not in the model.`);
@@ -147,16 +153,23 @@ export class OffloadedWeights extends Weights {
     return parameterBytes(parameter, this.config, this.dummyHeads, this.options).total;
   }
 
+  /** What some rows of a parameter take at once while they are put in place. */
+  private sizesOf(parameter: PlannedParameter, count = parameter.spec.shape[0]!): number[] {
+    const bytes = (this.bytesOf(parameter) * count) / parameter.spec.shape[0]!;
+    const isPacked = parameter.spec.role === 'linear' && tf.getBackend() === 'wasm';
+    return isPacked ? [bytes, bytes * (1 + PACKING_PADS)] : [bytes];
+  }
+
   private keepEarly(key: string): void {
     const bytes = this.bytesOf(this.parameter(key));
-    if (this.stayingBytes + bytes > this.offload.budgetBytes / 2) return;
+    if (this.stayingBytes + bytes > this.budgetBytes / 2) return;
     this.stayingBytes += bytes;
     this.staying.add(key);
     this.resident.delete(key);
   }
 
   private bring(parameter: PlannedParameter): void {
-    this.makeRoom(this.bytesOf(parameter));
+    this.makeRoom(this.sizesOf(parameter));
     this.fill(this, parameter, (source) => [{ from: source.start, to: source.end }]);
   }
 
@@ -166,7 +179,6 @@ export class OffloadedWeights extends Weights {
     count: number,
     spansOf: (bytesPerRow: number) => { from: number; to: number }[],
   ): Weights {
-    const rows = parameter.spec.shape[0]!;
     const perRow = (source: TensorEntry) => (source.end - source.start) / source.shape[0]!;
     const cut = (source: TensorEntry): TensorEntry => ({
       ...source,
@@ -182,7 +194,7 @@ export class OffloadedWeights extends Weights {
       return own;
     };
     if (sources.length > 1) throw new Error(`${spec.name} lies in several tensors and has no rows of its own.`);
-    this.makeRoom((this.bytesOf(parameter) * count) / rows);
+    this.makeRoom(this.sizesOf(parameter, count));
     const part = new Weights();
     const smaller: PlannedParameter = {
       spec: { ...spec, shape: [count, ...spec.shape.slice(1)] },
@@ -220,7 +232,7 @@ export class OffloadedWeights extends Weights {
     // bf16 values that halves cannot hold.
     if (!held) return this.fill(weights, parameter, spansOf, { keepHalves: false });
     if (weights === this) for (const tensor of Object.values(held)) if (tensor instanceof tf.Tensor) tf.keep(tensor);
-    place(weights, parameter.spec, held);
+    place(weights, parameter.spec, held, true);
   }
 
   /** What the layer of this linear will take besides weights. */
@@ -240,14 +252,18 @@ export class OffloadedWeights extends Weights {
     return Math.max(this.otherBytes, Math.min(...this.others, this.otherBytes) + this.work);
   }
 
-  private makeRoom(bytes: number): void {
-    const { budgetBytes } = this.offload;
+  private makeRoom(sizes: number[]): void {
+    const { budgetBytes } = this;
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
     const isFull = () => this.bytes + this.leastOther() + bytes > budgetBytes;
+    const isInPieces = () =>
+      tf.getBackend() === 'wasm' && !hasRoom(sizes, budgetBytes - Math.max(0, this.leastOther() - this.otherBytes));
     if (isFull()) releaseUnused();
-    while (isFull()) {
+    while (isFull() || isInPieces()) {
       // Of those that stay, the last to come are the last to be wanted again.
       const key = this.resident.values().next().value ?? [...this.staying].at(-1);
       if (key === undefined) {
+        if (!isFull()) return;
         throw new NvlmError(
           'out-of-memory',
           `A budget of ${Math.round(budgetBytes / 1e6)} MB is too small: ${Math.ceil((this.bytes + this.leastOther() + bytes) / 1e6)} MB are needed at once.`,
