@@ -104,7 +104,7 @@ export const DEFAULT_FORM: RunForm = {
   steps: 200,
   batch: 4,
   accumulate: 1,
-  learningRate: 0.002,
+  learningRate: 0.001,
   minLearningRate: 0,
   warmup: 10,
   schedule: 'cosine',
