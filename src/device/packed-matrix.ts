@@ -1,6 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { wasmModule } from './wasm-memory.ts';
 
+/** Beyond it wasm's memory does not grow. */
+const ADDRESSABLE_BYTES = 2 ** 32;
+
 interface WasmTensor {
   memoryOffset: number;
 }
@@ -19,8 +22,9 @@ interface WasmTensor {
 export function keepPackedOnly(matrix: tf.Tensor2D): boolean {
   if (tf.getBackend() !== 'wasm') return false;
   const wasm = wasmModule();
+  const bytes = 4 * matrix.size;
   // XNNPACK would go on without the copy that it found no memory for, and multiply with nothing.
-  wasm._free(wasm._malloc(4 * matrix.size));
+  if (wasm.HEAPU8.length + bytes > ADDRESSABLE_BYTES) wasm._free(wasm._malloc(bytes));
   tf.tidy(() => void tf.matMul(tf.zeros([1, matrix.shape[0]]), matrix));
   const backend = tf.backend() as unknown as { dataIdMap: { get(id: object): WasmTensor } };
   const held = backend.dataIdMap.get(matrix.dataId);

@@ -158,7 +158,6 @@ test('a flipped bit in a stored file is noticed, and the file fetched anew', asy
 
 test('a cancelled load closes its requests within 100 ms and sends no more', async ({ page }) => {
   await openTab(page);
-  // Before weights are asked for, all else is here.
   await opensKept(page);
   expect(await remove(page)).toMatchObject({ error: null });
   server.requests.length = 0;
@@ -166,7 +165,7 @@ test('a cancelled load closes its requests within 100 ms and sends no more', asy
   const loading = open(page);
   const underWay = () => server.requests.filter(({ closedMs }) => closedMs === null).length;
   const early = loading.then((outcome) => expect(outcome, 'loaded while the server held everything').toBeNull());
-  await Promise.race([early, expect.poll(underWay, { intervals: [5] }).toBeGreaterThan(1)]);
+  await Promise.race([early, expect.poll(underWay, { intervals: [5] }).toBeGreaterThan(0)]);
   early.catch(() => {});
   const cancelledMs = await page.evaluate(() => window.harness.worker.cancelOpening());
   expect(await loading).toMatchObject({ error: { code: 'cancelled' } });
