@@ -1,11 +1,16 @@
+import { mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { relativeError } from '../../tests/goldens/check.ts';
 import { goldenFolder } from '../../tests/goldens/golden-files.ts';
 import { openBackend } from '../../tests/support/backends.ts';
 import { deviceBytes, releaseUnused } from '../device/tensor-memory.ts';
 import type { BackendName, Device } from '../device/types.ts';
 import { forward } from '../engine/forward.ts';
+import { measureModel } from '../engine/measure.ts';
+import { syntheticFiles } from '../engine/synthesize.ts';
 import { openModelFolder } from '../weights/model-folder.ts';
 import { nodeFiles } from '../weights/node-files.ts';
 import { parseSafetensors, type LoadedTensor } from '../weights/safetensors.ts';
@@ -13,6 +18,8 @@ import { parseConfig } from './config.ts';
 import { loadModel } from './load-model.ts';
 import { weightsNeed } from './memory-need.ts';
 import type { NvlmModel } from './model.ts';
+import { parameterSpecs } from './names.ts';
+import { syntheticCheckpoint, type SyntheticCheckpoint } from './synthetic-checkpoint.ts';
 
 let device: Device | undefined;
 afterEach(() => device?.dispose());
@@ -97,6 +104,39 @@ describe.each([
     expect(tf.memory().numTensors).toBe(0);
   });
 });
+
+describe('a model of real widths, several times what it may take', () => {
+  const checkpoint = narrowed();
+  let folder = '';
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'nvlm-offload-'));
+    for (const { name, pieces } of syntheticFiles(checkpoint, 3)) {
+      const file = await open(join(folder, name), 'w');
+      for (const piece of pieces()) await file.writeFile(piece);
+      await file.close();
+    }
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it('keeps the memory of wasm itself to the budget', async () => {
+    device = await openBackend('wasm');
+    const budgetBytes = 150e6;
+    const files = await openModelFolder(nodeFiles(folder));
+    expect(weightsNeed(files, parseConfig(files.config), { keepHalves: false }).bytes).toBeGreaterThan(5 * budgetBytes);
+    const request = { picture: null, prompt: 'Say something.', newTokens: 1, runs: 1, warmUps: 0 };
+    const { peakBytes } = await measureModel(files, device, request, { offload: { budgetBytes } });
+    expect(peakBytes).toBeLessThanOrEqual(budgetBytes);
+  }, 120_000);
+});
+
+/** InternVL2.5-1B with a tenth of its vocabulary. */
+function narrowed(): SyntheticCheckpoint {
+  const full = syntheticCheckpoint('internvl2_5-1b', 12);
+  const json = full.files['config.json'] as { llm_config: object };
+  const small = { ...json, llm_config: { ...json.llm_config, vocab_size: 16_384 } };
+  const config = parseConfig(small);
+  return { ...full, config, tensors: parameterSpecs(config), files: { ...full.files, 'config.json': small } };
+}
 
 it('quantised while they are read, weights are those of a model quantised while it loads', async () => {
   device = await openBackend('wasm');

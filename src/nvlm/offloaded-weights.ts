@@ -15,7 +15,7 @@ import { names } from './names.ts';
 import { Weights, type LinearSize } from './weights.ts';
 
 export interface OffloadOptions {
-  /** Bytes on the device that weights, cache and activations together may take. */
+  /** Bytes on the device that weights, cache and activations together may take; on wasm, its memory as a whole. */
   budgetBytes: number;
 }
 
@@ -47,6 +47,7 @@ export class OffloadedWeights extends Weights {
   private readonly resident = new Set<string>();
   private readonly staying = new Set<string>();
   private stayingBytes = 0;
+  /** What weights, cache and activations may take of the budget that was given. */
   private readonly budgetBytes: number;
   /** What the activations of the layer that runs will take. */
   private work = 0;
@@ -58,10 +59,10 @@ export class OffloadedWeights extends Weights {
     folder: ModelFolder,
     private readonly config: NvlmConfig,
     private readonly options: Pick<LoadWeightsOptions, 'keepHalves' | 'quantize'>,
-    { budgetBytes }: OffloadOptions,
+    private readonly given: OffloadOptions,
   ) {
     super();
-    this.budgetBytes = tf.getBackend() === 'wasm' ? budgetBytes * (1 - GAPS) : budgetBytes;
+    this.budgetBytes = given.budgetBytes * (tf.getBackend() === 'wasm' ? 1 - GAPS : 1);
     const { readNow } = folder.files;
     if (!readNow) {
       throw new NvlmError('usage', 'Offloading reads weights from a folder on disk.', 'Download the model first, and name its folder.');
@@ -263,10 +264,13 @@ export class OffloadedWeights extends Weights {
       // Of those that stay, the last to come are the last to be wanted again.
       const key = this.resident.values().next().value ?? [...this.staying].at(-1);
       if (key === undefined) {
+        // No weight is left to give way: what cuts wasm's memory up is something else, and it must grow.
         if (!isFull()) return;
+        const given = this.given.budgetBytes;
+        const needed = (this.bytes + this.leastOther() + bytes) * (given / budgetBytes);
         throw new NvlmError(
           'out-of-memory',
-          `A budget of ${Math.round(budgetBytes / 1e6)} MB is too small: ${Math.ceil((this.bytes + this.leastOther() + bytes) / 1e6)} MB are needed at once.`,
+          `A budget of ${Math.round(given / 1e6)} MB is too small: ${Math.ceil(needed / 1e6)} MB are needed at once.`,
           'Give a larger --device-budget, or make the prompt shorter.',
         );
       }
