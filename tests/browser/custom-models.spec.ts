@@ -143,6 +143,8 @@ test('a folder on the web is planned, loaded with and without room for it, asked
   await page.goto('#/models');
   await page.getByLabel('Id or address').fill(`${address}config.json`);
   const plan = page.getByRole('button', { name: 'Plan', exact: true }).first();
+  // A page that opens without any room keeps models in memory from the start.
+  await expect(page.getByRole('article', { name: 'nano-x', exact: true })).toContainText('not yet');
   const quota = await context.newCDPSession(page);
   const origin = new URL(page.url()).origin;
   await quota.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 1 });
