@@ -47,7 +47,7 @@ module.exports = {
       from: { path: room('app'), pathNot: '\\.test\\.tsx?$' },
       to: {
         path: '^(src|workers)/',
-        pathNot: [room('app'), '^src/errors\\.ts$', '^src/engine/(inspection-json|model-address)\\.ts$', '^src/files/(read|write)-zip\\.ts$', '^workers/(engine|pictures)\\.worker\\.ts$'],
+        pathNot: [room('app'), '^src/errors\\.ts$', '^src/engine/(inspect/inspection-json|models/model-address)\\.ts$', '^src/files/(read|write)-zip\\.ts$', '^workers/(engine|pictures)\\.worker\\.ts$'],
         dependencyTypesNot: ['type-only'],
       },
     },

@@ -12,8 +12,8 @@ import type {
 } from '../src/datasets/types.ts';
 import type { ModelSource } from '../src/engine/api.ts';
 import type { EnginePlatform } from '../src/engine/platform.ts';
-import { previewExample } from '../src/engine/preview-example.ts';
-import { openTextSide, type TextSide } from '../src/engine/text-side.ts';
+import { previewExample } from '../src/engine/runs/preview-example.ts';
+import { openTextSide, type TextSide } from '../src/engine/chat/text-side.ts';
 import { readModelDescription } from '../src/weights/model-folder.ts';
 import { Calls, listening, thinned } from './calls.ts';
 import type { CallId } from './engine-service.ts';

@@ -1,7 +1,7 @@
 import * as Comlink from 'comlink';
 import type { Exclusive } from '../src/datasets/dataset-store.ts';
 import { DatasetLibrary } from '../src/datasets/library.ts';
-import { browserFiles } from '../src/engine/browser-files.ts';
+import { browserFiles } from '../src/engine/models/browser-files.ts';
 import type { Folder } from '../src/files/folder.ts';
 import { openFolder, PAGE_FOLDER } from '../src/files/open-folder.ts';
 import { createDataService } from './data-service.ts';

@@ -12,7 +12,7 @@ import type {
   VerifyProgress,
   PlanSettings,
 } from '../src/engine/api.ts';
-import type { AdapterUse, ExportedFile, ExportPart, RunChanges, RunEvent, RunExport, RunRequest } from '../src/engine/training-api.ts';
+import type { AdapterUse, ExportedFile, ExportPart, RunChanges, RunEvent, RunExport, RunRequest } from '../src/engine/runs/training-api.ts';
 import type { PlainError } from '../src/errors.ts';
 import { Calls, listening } from './calls.ts';
 

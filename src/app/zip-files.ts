@@ -1,4 +1,4 @@
-import type { ExportedFile } from '../engine/training-api.ts';
+import type { ExportedFile } from '../engine/runs/training-api.ts';
 import { NvlmError } from '../errors.ts';
 import { readZip } from '../files/read-zip.ts';
 import { writeZip } from '../files/write-zip.ts';

@@ -9,8 +9,8 @@ import type { OpCaseResult } from '../ops/verify.ts';
 import type { Architecture, ChatMessage, TokenPlan } from '../text/types.ts';
 import type { TagFormat, Tiling } from '../tiling/types.ts';
 import type { PickedFile } from '../weights/blob-files.ts';
-import type { StrongAdapter } from './adapter.ts';
-import type { AdapterApi, AdapterUse, TrainingApi } from './training-api.ts';
+import type { StrongAdapter } from './adapters/adapter.ts';
+import type { AdapterApi, AdapterUse, TrainingApi } from './runs/training-api.ts';
 
 export type { AdapterDescription, BackendChoice, BackendName, DeviceInfo, PickedFile };
 

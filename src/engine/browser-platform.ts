@@ -1,7 +1,7 @@
 import { browserPlatform as browserDevices } from '../device/browser.ts';
 import type { Folder } from '../files/folder.ts';
 import { openFolder, PAGE_FOLDER } from '../files/open-folder.ts';
-import { browserFiles } from './browser-files.ts';
+import { browserFiles } from './models/browser-files.ts';
 import type { EnginePlatform } from './platform.ts';
 
 /** @param modelsUrl where the bundled models' folders lie, with a closing slash */

@@ -6,7 +6,7 @@ import { nodePlatform } from '../device/node.ts';
 import { MemoryFolder } from '../files/memory-folder.ts';
 import { nodeFiles } from '../weights/node-files.ts';
 import type { ChatEvent, ChatRequest, Engine } from './api.ts';
-import { BUNDLED_MODELS } from './bundled-models.ts';
+import { BUNDLED_MODELS } from './models/bundled-models.ts';
 import { createEngine } from './engine.ts';
 import { sourceId, type EnginePlatform } from './platform.ts';
 

@@ -25,18 +25,18 @@ import type {
   PlannedModel,
   PlanSettings,
 } from './api.ts';
-import { BUNDLED_MODELS, isBundled } from './bundled-models.ts';
-import { geometryOfModel, NVLM_72B, nvlm72bGeometry, type Geometry } from './geometries.ts';
-import { hubHit } from './hub-hits.ts';
-import { inspectImage } from './inspect.ts';
-import { planMemory } from './memory-plan.ts';
-import { modelAddress, modelTitle, parseModelAddress } from './model-address.ts';
-import { isKept, readRecords, storageFolder, storedBytesOf, writeRecord, type ModelRecord } from './model-records.ts';
+import { BUNDLED_MODELS, isBundled } from './models/bundled-models.ts';
+import { geometryOfModel, NVLM_72B, nvlm72bGeometry, type Geometry } from './inspect/geometries.ts';
+import { hubHit } from './models/hub-hits.ts';
+import { inspectImage } from './inspect/inspect.ts';
+import { planMemory } from './models/memory-plan.ts';
+import { modelAddress, modelTitle, parseModelAddress } from './models/model-address.ts';
+import { isKept, readRecords, storageFolder, storedBytesOf, writeRecord, type ModelRecord } from './models/model-records.ts';
 import type { EnginePlatform } from './platform.ts';
-import { createAdapters } from './adapters.ts';
-import { createTraining } from './runs.ts';
-import { Session } from './session.ts';
-import { openTextSide } from './text-side.ts';
+import { createAdapters } from './adapters/adapters.ts';
+import { createTraining } from './runs/runs.ts';
+import { Session } from './chat/session.ts';
+import { openTextSide } from './chat/text-side.ts';
 
 interface Loaded {
   id: string;
@@ -384,7 +384,7 @@ export function createEngine(platform: EnginePlatform): Engine {
     verify: (options) =>
       unlessTraining(async () => {
         // The cases and the cpu backend are only worth loading for those who ask.
-        const { verifyOps } = await import('./verify.ts');
+        const { verifyOps } = await import('./measure/verify.ts');
         return verifyOps(await usableDevice(), options);
       }),
 

@@ -7,7 +7,7 @@ import type { BlobStore } from '../weights/storage/store.ts';
 import type { CallOptions, ModelSource } from './api.ts';
 
 /** Name of a source in messages and lists. */
-export { modelAddress as sourceId } from './model-address.ts';
+export { modelAddress as sourceId } from './models/model-address.ts';
 
 export interface OpenFilesOptions extends CallOptions {
   /** The files cannot be kept in the browser's storage; they can be read all the same. At most once. */

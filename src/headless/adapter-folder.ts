@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { AdapterFiles, StrongAdapter } from '../engine/adapter.ts';
+import type { AdapterFiles, StrongAdapter } from '../engine/adapters/adapter.ts';
 import { NvlmError } from '../errors.ts';
 import { parseSafetensors } from '../weights/safetensors.ts';
 import { readInput } from './input-files.ts';

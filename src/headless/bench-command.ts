@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { nodePlatform } from '../device/node.ts';
 import { deskExamples } from '../desk/examples.ts';
 import type { DeviceInfo } from '../engine/api.ts';
-import type { ModelMeasurement } from '../engine/measure.ts';
+import type { ModelMeasurement } from '../engine/measure/measure.ts';
 import { assertPrompt } from '../text/prompt-limits.ts';
 import { decodeImage } from '../tiling/decode.ts';
 import { MAX_TILES } from '../tiling/options.ts';
@@ -68,8 +68,8 @@ async function bench(options: BenchOptions, context: Context) {
 
   const [{ openDevice }, { measureModel }, { planMemory }] = await Promise.all([
     import('../device/open-device.ts'),
-    import('../engine/measure.ts'),
-    import('../engine/memory-plan.ts'),
+    import('../engine/measure/measure.ts'),
+    import('../engine/models/memory-plan.ts'),
   ]);
   const device = await openDevice(context.backend, nodePlatform());
   warnOfSoftwareAdapter(device.info, context);

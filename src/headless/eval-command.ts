@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { parseConversations } from '../datasets/questions.ts';
-import { evaluate, shuffleImages, type EvalResult } from '../engine/eval.ts';
+import { evaluate, shuffleImages, type EvalResult } from '../engine/measure/eval.ts';
 import { NvlmError } from '../errors.ts';
 import { withAdapterOption, type AdapterOptions } from './adapter-folder.ts';
 import { required, withCommonOptions, wholeNumber, type CommonOptions, type Context, type Run } from './command.ts';

@@ -46,7 +46,7 @@ async function exportModel(options: ExportOptions, { signal, progress }: Context
   const files = await openFiles(source, { signal });
   try {
     const folder = await openModelFolder(files, signal);
-    const { exportedFiles, mergeAdapterFiles } = await import('../engine/export-model.ts');
+    const { exportedFiles, mergeAdapterFiles } = await import('../engine/export/export-model.ts');
     const changes = mergeAdapterFiles(folder, adapters);
     const exported = await exportedFiles(folder, changes, { dtype: options.dtype, signal });
     const bytes = exported.reduce((sum, file) => sum + file.bytes, 0);

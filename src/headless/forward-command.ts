@@ -50,8 +50,8 @@ async function forwardOnce(options: ForwardOptions, context: Context) {
 
   const [{ openDevice }, { Session }, { forward }] = await Promise.all([
     import('../device/open-device.ts'),
-    import('../engine/session.ts'),
-    import('../engine/forward.ts'),
+    import('../engine/chat/session.ts'),
+    import('../engine/measure/forward.ts'),
   ]);
   const device = await openDevice(backend, nodePlatform());
   warnOfSoftwareAdapter(device.info, context);

@@ -2,9 +2,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
 import type { InspectRequest, Inspection } from '../engine/api.ts';
-import { nvlm72bGeometry, geometryOfModel, type Geometry } from '../engine/geometries.ts';
-import { inspectImage } from '../engine/inspect.ts';
-import { inspectionJson } from '../engine/inspection-json.ts';
+import { nvlm72bGeometry, geometryOfModel, type Geometry } from '../engine/inspect/geometries.ts';
+import { inspectImage } from '../engine/inspect/inspect.ts';
+import { inspectionJson } from '../engine/inspect/inspection-json.ts';
 import { encodePng } from '../tiling/encode-png.ts';
 import { MAX_TILES } from '../tiling/options.ts';
 import type { TagFormat } from '../tiling/types.ts';
@@ -66,7 +66,7 @@ async function inspect(path: string, options: InspectOptions, { signal }: Contex
 async function modelGeometry(model: string, signal: AbortSignal): Promise<Geometry> {
   const folder = await readModelDescription(await openFiles(await modelSource(model), { signal }), signal);
   // Not above: it brings tfjs along.
-  const { openTextSide } = await import('../engine/text-side.ts');
+  const { openTextSide } = await import('../engine/chat/text-side.ts');
   return geometryOfModel({ id: model, title: model, ...openTextSide(folder) });
 }
 

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { BUNDLED_MODELS, isBundled } from '../engine/bundled-models.ts';
+import { BUNDLED_MODELS, isBundled } from '../engine/models/bundled-models.ts';
 import type { ModelSource } from '../engine/api.ts';
 import { NvlmError } from '../errors.ts';
 import { parseHubAddress, parseHubId } from '../weights/hub-address.ts';

@@ -3,9 +3,9 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { DataProblem } from '../datasets/llava.ts';
 import { nodePlatform } from '../device/node.ts';
-import { isBundled } from '../engine/bundled-models.ts';
-import type { RunData } from '../engine/run-pools.ts';
-import type { TrainRequest, TrainResult, TrainStep } from '../engine/train.ts';
+import { isBundled } from '../engine/models/bundled-models.ts';
+import type { RunData } from '../engine/runs/run-pools.ts';
+import type { TrainRequest, TrainResult, TrainStep } from '../engine/runs/train.ts';
 import { NvlmError } from '../errors.ts';
 import type { Folder } from '../files/folder.ts';
 import { nodeFolder } from '../files/node-folder.ts';
@@ -60,10 +60,10 @@ async function trainModel(options: TrainOptions, context: Context) {
   const json = await readRunFile(file);
   const engine = await Promise.all([
     import('../device/open-device.ts'),
-    import('../engine/session.ts'),
-    import('../engine/train.ts'),
-    import('../engine/training-plan.ts'),
-    import('../engine/adapter.ts'),
+    import('../engine/chat/session.ts'),
+    import('../engine/runs/train.ts'),
+    import('../engine/runs/training-plan.ts'),
+    import('../engine/adapters/adapter.ts'),
   ]);
   const [{ openDevice }, { Session }, { train, parseRun, CHECKPOINT }, { planOnData }, { readAdapter }] = engine;
   const parsed = parseRun(json, file);
@@ -164,7 +164,7 @@ async function keepRunFile(
 async function withInit(lora: unknown, out: string, beside: (path: string) => string): Promise<unknown> {
   const { init } = (lora ?? {}) as { init?: unknown };
   if (typeof init !== 'string') return lora;
-  const { INIT, INIT_FILES } = await import('../engine/run-init.ts');
+  const { INIT, INIT_FILES } = await import('../engine/runs/run-init.ts');
   for (const path of INIT_FILES) {
     const from = resolve(beside(init), basename(path));
     if (from !== resolve(out, path)) await nodeFolder(out).write(path, await readFile(from));

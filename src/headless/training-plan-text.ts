@@ -1,4 +1,4 @@
-import type { TrainingPlan } from '../engine/training-api.ts';
+import type { TrainingPlan } from '../engine/runs/training-api.ts';
 import { formatBytes, formatTable } from './format.ts';
 
 const VERDICTS: Record<TrainingPlan['verdict'], string> = {

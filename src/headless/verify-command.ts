@@ -13,7 +13,7 @@ export function addVerify(program: Command, run: Run): void {
 async function verify(context: Context) {
   const [{ openDevice }, { verifyOps }] = await Promise.all([
     import('../device/open-device.ts'),
-    import('../engine/verify.ts'),
+    import('../engine/measure/verify.ts'),
   ]);
   const device = await openDevice(context.backend, nodePlatform());
   warnOfSoftwareAdapter(device.info, context);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { openTextSide } from '../engine/text-side.ts';
+import { openTextSide } from '../engine/chat/text-side.ts';
 import { nodeFiles } from '../weights/node-files.ts';
 import { planWeights } from './checkpoint-layout.ts';
 import { hasCrossAttention, tokensPerTile } from './config.ts';

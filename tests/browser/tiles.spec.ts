@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import AxeBuilder from '@axe-core/playwright';
 import type { Download, Page } from '@playwright/test';
-import { nvlm72bGeometry } from '../../src/engine/geometries.ts';
-import { inspectPicture, type InspectOptions } from '../../src/engine/inspect.ts';
-import { inspectionJson } from '../../src/engine/inspection-json.ts';
+import { nvlm72bGeometry } from '../../src/engine/inspect/geometries.ts';
+import { inspectPicture, type InspectOptions } from '../../src/engine/inspect/inspect.ts';
+import { inspectionJson } from '../../src/engine/inspect/inspection-json.ts';
 import { decodeImage } from '../../src/tiling/decode.ts';
 import { encodePng } from '../../src/tiling/encode-png.ts';
 import type { RgbImage } from '../../src/tiling/types.ts';

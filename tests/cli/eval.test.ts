@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { EvalAnswer, TaskScore } from '../../src/engine/eval.ts';
+import type { EvalAnswer, TaskScore } from '../../src/engine/measure/eval.ts';
 import { fixture, runCli, runJson } from './run-cli.ts';
 
 interface EvalDocument {

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { InspectionJson } from '../../src/engine/inspection-json.ts';
+import type { InspectionJson } from '../../src/engine/inspect/inspection-json.ts';
 import { decodeImage } from '../../src/tiling/decode.ts';
 import { fixture, runCli, runJson } from './run-cli.ts';
 

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { TrainingPlan } from '../../src/engine/training-api.ts';
+import type { TrainingPlan } from '../../src/engine/runs/training-api.ts';
 import { fixture, runCli, runJson } from './run-cli.ts';
 
 interface TrainDocument {

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Device } from '../../src/device/types.ts';
-import { openTextSide, planConversation } from '../../src/engine/text-side.ts';
+import { openTextSide, planConversation } from '../../src/engine/chat/text-side.ts';
 import { decodeImage } from '../../src/tiling/decode.ts';
 import { tileImage } from '../../src/tiling/tile-image.ts';
 import { openModelFolder } from '../../src/weights/model-folder.ts';

@@ -1,7 +1,7 @@
 /** Comparisons with the reference implementations; they run in Node and in the test harness's page alike. */
 import type { Device } from '../../src/device/types.ts';
-import { forward } from '../../src/engine/forward.ts';
-import { Session } from '../../src/engine/session.ts';
+import { forward } from '../../src/engine/measure/forward.ts';
+import { Session } from '../../src/engine/chat/session.ts';
 import { loadModel } from '../../src/nvlm/load-model.ts';
 import { openModelFolder } from '../../src/weights/model-folder.ts';
 import { parseSafetensors, type LoadedTensor } from '../../src/weights/safetensors.ts';

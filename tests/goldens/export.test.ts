@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { exportedFiles, mergeAdapterFiles, replacements } from '../../src/engine/export-model.ts';
+import { exportedFiles, mergeAdapterFiles, replacements } from '../../src/engine/export/export-model.ts';
 import { planWeights } from '../../src/nvlm/checkpoint-layout.ts';
 import { parseConfig } from '../../src/nvlm/config.ts';
 import { blobFiles } from '../../src/weights/blob-files.ts';

@@ -2,14 +2,14 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Device } from '../../src/device/types.ts';
-import { Session } from '../../src/engine/session.ts';
+import { Session } from '../../src/engine/chat/session.ts';
 import {
   CHECKPOINT,
   train,
   type TrainOptions,
   type TrainResult,
   type TrainStep,
-} from '../../src/engine/train.ts';
+} from '../../src/engine/runs/train.ts';
 import { MemoryFolder } from '../../src/files/memory-folder.ts';
 import { readImageFile } from '../../src/headless/input-files.ts';
 import { parseAdapter } from '../../src/training/peft.ts';

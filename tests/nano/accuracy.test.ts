@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deskDataset } from '../../src/desk/data.ts';
 import { parseConversations, type DataQuestion } from '../../src/datasets/questions.ts';
 import { createEngine } from '../../src/engine/engine.ts';
-import { evaluate, shuffleImages } from '../../src/engine/eval.ts';
+import { evaluate, shuffleImages } from '../../src/engine/measure/eval.ts';
 import { nodeEnginePlatform } from '../../src/headless/node-platform.ts';
 import { encodePng } from '../../src/tiling/encode-png.ts';
 

@@ -1,5 +1,5 @@
 import { useEffect, useId, useRef, useState } from 'react';
-import type { AdapterEntry, ExportPart } from '../../engine/training-api.ts';
+import type { AdapterEntry, ExportPart } from '../../engine/runs/training-api.ts';
 import { Button, IconButton } from '../components/Button.tsx';
 import { Problem } from '../components/Notice.tsx';
 import { zipped } from '../zip-files.ts';

@@ -1,4 +1,4 @@
-import type { ExportedFile } from '../../engine/training-api.ts';
+import type { ExportedFile } from '../../engine/runs/training-api.ts';
 import { NvlmError } from '../../errors.ts';
 import { unzipped } from '../zip-files.ts';
 

@@ -1,5 +1,5 @@
 import { useId, useState } from 'react';
-import { sourceFromText } from '../../engine/model-address.ts';
+import { sourceFromText } from '../../engine/models/model-address.ts';
 import { toPlainError, type PlainError } from '../../errors.ts';
 import { Button } from '../components/Button.tsx';
 import { Problem } from '../components/Notice.tsx';

@@ -1,4 +1,4 @@
-import type { AdapterEntry, AdapterUse, ExportedFile } from '../../engine/training-api.ts';
+import type { AdapterEntry, AdapterUse, ExportedFile } from '../../engine/runs/training-api.ts';
 import { toPlainError, type PlainError } from '../../errors.ts';
 import type { AppState, SliceTools } from './app-state.ts';
 

@@ -1,5 +1,5 @@
 import type { ChatEvent, ChatResult } from '../../engine/api.ts';
-import type { AdapterUse } from '../../engine/training-api.ts';
+import type { AdapterUse } from '../../engine/runs/training-api.ts';
 import { toPlainError, type PlainError } from '../../errors.ts';
 import type { Architecture, ChatMessage } from '../../text/types.ts';
 import { activeAdapters } from './adapter-slice.ts';

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { RunRequest } from '../../engine/training-api.ts';
+import type { RunRequest } from '../../engine/runs/training-api.ts';
 import { NvlmError } from '../../errors.ts';
 import { runWords } from '../finetune/result/run-words.ts';
 import { DEFAULT_FORM, toRunFile } from '../finetune/setup/run-form.ts';

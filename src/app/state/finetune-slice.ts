@@ -1,5 +1,5 @@
 import type { ModelSource } from '../../engine/api.ts';
-import type { RunChanges, RunEvent, RunRequest, RunSummary, TrainingPlan } from '../../engine/training-api.ts';
+import type { RunChanges, RunEvent, RunRequest, RunSummary, TrainingPlan } from '../../engine/runs/training-api.ts';
 import { toPlainError, type PlainError } from '../../errors.ts';
 import { RunHistory } from '../finetune/run/run-history.ts';
 import { DEFAULT_FORM, type RunForm } from '../finetune/setup/run-form.ts';

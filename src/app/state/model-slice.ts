@@ -1,5 +1,5 @@
 import type { LoadedModel, LoadProgress, LoadSettings, MemoryPlan, ModelEntry, ModelSource } from '../../engine/api.ts';
-import { modelAddress, modelTitle, parseModelAddress } from '../../engine/model-address.ts';
+import { modelAddress, modelTitle, parseModelAddress } from '../../engine/models/model-address.ts';
 import { cancelled, NvlmError, toPlainError, type PlainError } from '../../errors.ts';
 import type { SliceTools } from './app-state.ts';
 

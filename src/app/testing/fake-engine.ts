@@ -10,9 +10,9 @@ import type {
   ModelEntry,
   PlannedModel,
 } from '../../engine/api.ts';
-import type { AdapterEntry, RunEvent, RunRecord, RunSummary } from '../../engine/training-api.ts';
+import type { AdapterEntry, RunEvent, RunRecord, RunSummary } from '../../engine/runs/training-api.ts';
 import { cancelled, NvlmError, throwIfAborted } from '../../errors.ts';
-import { modelAddress } from '../../engine/model-address.ts';
+import { modelAddress } from '../../engine/models/model-address.ts';
 import type { EngineClient } from '../engine-client.ts';
 
 /** An engine without arithmetic: what tests of the page's state need to start, hold up, break and look into. */

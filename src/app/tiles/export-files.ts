@@ -1,6 +1,6 @@
 import { NvlmError } from '../../errors.ts';
 import type { TileLayout } from '../../tiling/types.ts';
-import { inspectionJson } from '../../engine/inspection-json.ts';
+import { inspectionJson } from '../../engine/inspect/inspection-json.ts';
 import { tileMark } from './tile-names.ts';
 import type { Shown } from './use-inspection.ts';
 

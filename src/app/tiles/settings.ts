@@ -1,6 +1,6 @@
 import type { InspectRequest } from '../../engine/api.ts';
 import type { TagFormat } from '../../tiling/types.ts';
-import { parseModelAddress } from '../../engine/model-address.ts';
+import { parseModelAddress } from '../../engine/models/model-address.ts';
 import type { RouteParams } from '../router.ts';
 
 /** How far the picture is pulled apart: 0 its own proportions, 1 squashed onto the canvas, 2 cut into tiles. */

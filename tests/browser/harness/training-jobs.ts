@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { BackendChoice } from '../../../src/device/types.ts';
-import type { RunEvent, RunRecord, RunStep, RunSummary } from '../../../src/engine/training-api.ts';
+import type { RunEvent, RunRecord, RunStep, RunSummary } from '../../../src/engine/runs/training-api.ts';
 import { toPlainError, type PlainError } from '../../../src/errors.ts';
 import { checkFolderContract } from '../../../src/files/folder-contract.ts';
 import { openFolder } from '../../../src/files/open-folder.ts';

@@ -14,7 +14,7 @@ import type {
   TableDescription,
 } from '../../../datasets/types.ts';
 import type { CallOptions, ModelSource } from '../../../engine/api.ts';
-import type { ExamplePreview } from '../../../engine/preview-example.ts';
+import type { ExamplePreview } from '../../../engine/runs/preview-example.ts';
 import { NvlmError, cancelled, fromPlainError } from '../../../errors.ts';
 
 export type { ExamplePreview, ImportSource, ImportTarget };

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import type { RunExport, RunSummary } from '../../../engine/training-api.ts';
+import type { RunExport, RunSummary } from '../../../engine/runs/training-api.ts';
 import { toPlainError, type PlainError } from '../../../errors.ts';
 import { Button } from '../../components/Button.tsx';
 import { Dialog } from '../../components/Dialog.tsx';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { RunRecord } from '../../../engine/training-api.ts';
+import type { RunRecord } from '../../../engine/runs/training-api.ts';
 import { reportHtml, reportJson } from './report.ts';
 
 const EVIL = '</td><script>alert(1)</script><img src=x onerror=alert(2)>';

@@ -1,5 +1,5 @@
 import type { DeviceInfo } from '../../../engine/api.ts';
-import type { RunRecord } from '../../../engine/training-api.ts';
+import type { RunRecord } from '../../../engine/runs/training-api.ts';
 import { formatCount, formatDuration } from '../../format.ts';
 import { RunHistory } from '../run/run-history.ts';
 import { pairSamples } from '../run/sample-pairs.ts';

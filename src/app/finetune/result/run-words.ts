@@ -1,4 +1,4 @@
-import type { RunSummary } from '../../../engine/training-api.ts';
+import type { RunSummary } from '../../../engine/runs/training-api.ts';
 import { formatCount } from '../../format.ts';
 import type { RunView } from '../../state/finetune-slice.ts';
 

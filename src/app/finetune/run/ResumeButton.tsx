@@ -1,6 +1,6 @@
 import { useRef } from 'react';
-import { modelTitle } from '../../../engine/model-address.ts';
-import type { RunChanges, RunSummary } from '../../../engine/training-api.ts';
+import { modelTitle } from '../../../engine/models/model-address.ts';
+import type { RunChanges, RunSummary } from '../../../engine/runs/training-api.ts';
 import { Button } from '../../components/Button.tsx';
 import { fromInput } from '../../models/picked-files.ts';
 import { isTraining } from '../../state/finetune-slice.ts';

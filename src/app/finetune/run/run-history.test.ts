@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { RunSample, RunStep } from '../../../engine/training-api.ts';
+import type { RunSample, RunStep } from '../../../engine/runs/training-api.ts';
 import { decimate } from './decimate.ts';
 import { RunHistory } from './run-history.ts';
 import { isRight, pairSamples } from './sample-pairs.ts';

@@ -1,4 +1,4 @@
-import type { RunSample, RunStep } from '../../../engine/training-api.ts';
+import type { RunSample, RunStep } from '../../../engine/runs/training-api.ts';
 
 /** Weight of the past in the smoothed loss: about the last twenty steps. */
 const SMOOTHING = 0.9;

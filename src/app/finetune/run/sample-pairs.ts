@@ -1,4 +1,4 @@
-import type { RunSample } from '../../../engine/training-api.ts';
+import type { RunSample } from '../../../engine/runs/training-api.ts';
 
 /** One question with the base model's answer and the tuned model's beside each other. */
 export interface SamplePair {

@@ -1,4 +1,4 @@
-import type { AdapterEntry } from '../../../engine/training-api.ts';
+import type { AdapterEntry } from '../../../engine/runs/training-api.ts';
 import type { FormProblems, NumberSetting, RunForm } from './run-form.ts';
 import { BOUNDS, DECODER_TARGETS } from './run-form.ts';
 import { CheckField, NumberField, SelectField, TextField } from './fields.tsx';

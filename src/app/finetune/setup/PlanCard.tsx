@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import type { RunRequest, TrainingPlan } from '../../../engine/training-api.ts';
+import type { RunRequest, TrainingPlan } from '../../../engine/runs/training-api.ts';
 import { toPlainError, type PlainError } from '../../../errors.ts';
 import { Button } from '../../components/Button.tsx';
 import { Notice, Problem } from '../../components/Notice.tsx';

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
 import type { DatasetSummary } from '../../../datasets/types.ts';
-import type { RunRequest } from '../../../engine/training-api.ts';
+import type { RunRequest } from '../../../engine/runs/training-api.ts';
 import type { Architecture } from '../../../text/types.ts';
 import { toPlainError, type PlainError } from '../../../errors.ts';
 import { Button } from '../../components/Button.tsx';

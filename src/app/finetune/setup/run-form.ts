@@ -1,5 +1,5 @@
 import type { ModelSource } from '../../../engine/api.ts';
-import type { RunFile } from '../../../engine/training-api.ts';
+import type { RunFile } from '../../../engine/runs/training-api.ts';
 import type { Architecture } from '../../../text/types.ts';
 
 /** What of the model trains. */

@@ -1,0 +1,302 @@
+import type { Tensor3D } from '@tensorflow/tfjs';
+import type { Device } from '../../device/types.ts';
+import { NvlmError, throwIfAborted } from '../../errors.ts';
+import type { NvlmConfig } from '../../nvlm/config.ts';
+import { generate } from '../../nvlm/generate.ts';
+import type { KvCache } from '../../nvlm/kv-cache.ts';
+import { loadModel } from '../../nvlm/load-model.ts';
+import type { LoadWeightsOptions } from '../../nvlm/load-weights.ts';
+import type { NvlmModel } from '../../nvlm/model.ts';
+import { checkSampling, Sampler } from '../../nvlm/sampler.ts';
+import { assertFits, assertPrompt } from '../../text/prompt-limits.ts';
+import { createTextStream } from '../../text/text-stream.ts';
+import type { TokenPlan } from '../../text/types.ts';
+import { decodeImage } from '../../tiling/decode.ts';
+import { toPixelValues } from '../../tiling/pixel-values.ts';
+import { tileImage } from '../../tiling/tile-image.ts';
+import type { RgbImage, Tiling } from '../../tiling/types.ts';
+import type { ModelFolder } from '../../weights/model-folder.ts';
+import type { StreamProgress } from '../../weights/stream.ts';
+import { AttachedAdapters, type Stale } from '../../training/attached-adapters.ts';
+import type { AdapterModule } from '../../training/lora.ts';
+import { applyAdapter, type StrongAdapter } from '../adapters/adapter.ts';
+import type { CallOptions, ChatEvent, ChatRequest, ChatResult, Quantization } from '../api.ts';
+import { stopIdsOf } from './special-tokens.ts';
+import { openTextSide, planConversation, type TextSide } from './text-side.ts';
+import { encodeTiles } from './vision.ts';
+import type { AdapterUse } from '../runs/training-api.ts';
+import { yieldToEventLoop } from '../yield.ts';
+
+/** The picture the session has seen last: asked about again, it is not encoded again. */
+interface SeenImage {
+  bytes: Uint8Array;
+  maxTiles: number;
+  tiling: Tiling;
+  features: Tensor3D;
+}
+
+/** The sequence whose keys and values are still on the device. */
+interface SeenSequence {
+  ids: number[];
+  image: SeenImage | null;
+  cache: KvCache;
+}
+
+/**
+ * One loaded model, ready to answer. Calls must not overlap; the engine sees to that.
+ *
+ * Between turns it keeps the image's features and the keys and values of the conversation, so the next question about the same
+ * image costs only its own tokens.
+ */
+export class Session {
+  private image: SeenImage | null = null;
+  private sequence: SeenSequence | null = null;
+  private readonly adapters: AttachedAdapters;
+
+  private constructor(
+    readonly model: NvlmModel,
+    readonly text: TextSide | null,
+    private readonly stopIds: ReadonlySet<number>,
+    private readonly device: Device,
+    readonly loadMs: number,
+    private readonly longest: number,
+  ) {
+    this.adapters = new AttachedAdapters(model.weights);
+  }
+
+  static async open(
+    folder: ModelFolder,
+    device: Device,
+    options: CallOptions & {
+      quantize?: Quantization;
+      contextLength?: number;
+      adapters?: readonly StrongAdapter[];
+      offload?: { budgetBytes: number };
+      /** See there: for sessions that answer and do not train. */
+      onlyMultiplied?: LoadWeightsOptions['onlyMultiplied'];
+      onProgress?: (progress: StreamProgress) => void;
+    } = {},
+  ): Promise<Session> {
+    const start = performance.now();
+    // `forward` works on ids, so a folder without a tokenizer is still a model.
+    const text = folder.tokenizer ? openTextSide(folder) : null;
+    const keepHalves = device.info.backend === 'webgpu';
+    const model = await loadModel(folder, { ...options, keepHalves }, text?.imageTokenId ?? null);
+    try {
+      for (const { files, strength } of options.adapters ?? []) applyAdapter(model, files, strength);
+      await device.check();
+      const stopIds = stopIdsOf(folder, text?.tokenizer ?? null);
+      const longest = options.contextLength ?? Infinity;
+      return new Session(model, text, stopIds, device, performance.now() - start, longest);
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
+  }
+
+  get config(): NvlmConfig {
+    return this.model.config;
+  }
+
+  get contextLength(): number {
+    return Math.min(this.longest, this.config.llm.maxPositions);
+  }
+
+  /** @throws NvlmError `empty-prompt`, `prompt-too-long`, `bad-image`, `image-too-large`, `usage`, `cancelled`, device errors */
+  async chat(
+    request: ChatRequest,
+    { signal, onEvent }: CallOptions & { onEvent?: (event: ChatEvent) => void } = {},
+  ): Promise<ChatResult> {
+    const text = this.requireText();
+    checkSampling(request.sampling);
+    checkNewTokens(request.maxNewTokens);
+    assertPrompt(request.messages);
+    throwIfAborted(signal);
+    const start = performance.now();
+    const image = request.image ? await this.see(request.image, request.maxTiles, { signal, onEvent }) : null;
+    const visionMs = image ? performance.now() - start : 0;
+
+    const plan = planConversation(text, request.messages, image?.tiling ?? null, true);
+    const promptTokens = plan.inputIds.length;
+    assertFits(plan, this.contextLength, 1);
+    onEvent?.({ type: 'stage', stage: 'prefill', done: 0, total: promptTokens });
+
+    const cache = this.resume(plan, image);
+    const stream = createTextStream(text.tokenizer);
+    const prefillStart = performance.now();
+    let firstTokenAt = 0;
+    const result = { text: '', ids: [] as number[], finishReason: 'cancelled' as ChatResult['finishReason'] };
+    const maxNewTokens = Math.min(request.maxNewTokens, this.contextLength - promptTokens);
+    const tokens = generate(this.model, { plan, features: image?.features ?? null }, cache, {
+      sampler: new Sampler(request.sampling, text.imageTokenId === null ? [] : [text.imageTokenId]),
+      stopIds: this.stopIds,
+      maxNewTokens,
+      read: (tensor) => this.device.read(tensor),
+      yieldToEventLoop,
+      signal,
+      onPrefilled: () => {
+        firstTokenAt = performance.now();
+        onEvent?.({ type: 'stage', stage: 'decode', done: 0, total: maxNewTokens });
+      },
+    });
+    try {
+      for (let next = await tokens.next(); ; next = await tokens.next()) {
+        if (next.done) {
+          result.finishReason = next.value;
+          break;
+        }
+        result.ids.push(next.value);
+        const piece = stream.push(next.value);
+        result.text += piece;
+        onEvent?.({ type: 'token', id: next.value, text: piece, index: result.ids.length - 1 });
+      }
+      this.remember(plan, result.ids, image, cache);
+    } catch (error) {
+      cache.dispose();
+      // What was already said stays: a stopped answer is an answer.
+      if (!(error instanceof NvlmError && error.code === 'cancelled') || result.ids.length === 0) throw this.device.explain(error);
+    }
+    const rest = stream.flush();
+    if (rest) {
+      result.text += rest;
+      onEvent?.({ type: 'token', id: result.ids.at(-1)!, text: rest, index: result.ids.length - 1 });
+    }
+    const end = performance.now();
+    return {
+      ...result,
+      usage: { promptTokens, visualTokens: plan.counts.visualTokens, completionTokens: result.ids.length },
+      timings: {
+        loadMs: this.loadMs,
+        visionMs,
+        prefillMs: firstTokenAt - prefillStart,
+        decodeMs: end - firstTokenAt,
+        firstTokenMs: firstTokenAt - start,
+      },
+      backend: this.device.info.backend,
+      adapter: this.device.info.adapter,
+    };
+  }
+
+  /**
+   * Puts exactly these adapters on the model, beside those it was loaded with. What was computed with others is
+   * forgotten: keys and values, and features of the picture when an adapter reads it.
+   *
+   * @param read the modules of one that is not on the device yet
+   * @throws NvlmError `usage` for a strength out of 0 … 2, and what `read` throws; the adapters before stay
+   */
+  async useAdapters(wanted: readonly AdapterUse[], read: (id: string) => Promise<AdapterModule[]>): Promise<void> {
+    for (const { id, strength } of wanted) {
+      if (!(strength >= 0 && strength <= MOST_STRENGTH)) {
+        throw new NvlmError('usage', `An adapter's strength is ${strength}.`, `Give a number from 0 to ${MOST_STRENGTH}.`);
+      }
+      if (strength !== 0 && !this.adapters.has(id)) this.adapters.add(id, await read(id));
+    }
+    this.forgetStale(this.adapters.use(wanted));
+  }
+
+  /** Takes an adapter off and frees it. */
+  removeAdapter(id: string): void {
+    this.forgetStale(this.adapters.remove(id));
+  }
+
+  dispose(): void {
+    this.forgetSequence();
+    this.image?.features.dispose();
+    this.image = null;
+    this.adapters.dispose();
+    this.model.dispose();
+  }
+
+  /** @throws NvlmError `not-found` without a tokenizer */
+  requireText(): TextSide {
+    if (this.text) return this.text;
+    throw new NvlmError('not-found', 'This model folder has no tokenizer, so it cannot read or write text.', 'Add its tokenizer.json, or use `forward` with token ids.');
+  }
+
+  /** Decodes, tiles and encodes a picture, or finds that it is the last one again. */
+  private async see(
+    bytes: Uint8Array,
+    maxTiles: number | undefined,
+    { signal, onEvent }: CallOptions & { onEvent?: (event: ChatEvent) => void },
+  ): Promise<SeenImage> {
+    const most = maxTiles ?? this.config.maxTiles;
+    if (this.image && this.image.maxTiles === most && sameBytes(this.image.bytes, bytes)) return this.image;
+    onEvent?.({ type: 'stage', stage: 'image', done: 0, total: 1 });
+    const picture = await decodeImage(bytes);
+    throwIfAborted(signal);
+    const { tiling, features } = await this.encode(picture, most, {
+      signal,
+      onTiles: (done, total) => onEvent?.({ type: 'stage', stage: 'vision', done, total }),
+    });
+    this.forgetSequence();
+    this.image?.features.dispose();
+    // A copy: the caller may transfer its buffer away.
+    this.image = { bytes: bytes.slice(), maxTiles: most, tiling, features };
+    return this.image;
+  }
+
+  /** Tiles and encodes a decoded picture. @returns features [tiles, tokensPerTile, decoderWidth]; the caller's to dispose */
+  async encode(
+    picture: RgbImage,
+    maxTiles = this.config.maxTiles,
+    { signal, onTiles }: CallOptions & { onTiles?: (done: number, total: number) => void } = {},
+  ): Promise<{ tiling: Tiling; features: Tensor3D }> {
+    if (!this.config.vision) {
+      throw new NvlmError('usage', 'This is a text model: it cannot see pictures.', 'Remove the picture, or load an NVLM model.');
+    }
+    const { tileSize, useThumbnail, tagFormat } = this.config;
+    const tiling = tileImage(picture, { maxTiles, tileSize, useThumbnail }, tagFormat);
+    const total = tiling.tiles.length;
+    onTiles?.(0, total);
+    const pixels = toPixelValues(tiling.tiles.map((tile) => tile.pixels));
+    const features = await encodeTiles(this.model, pixels, total, { signal, onTiles: (done) => onTiles?.(done, total) });
+    return { tiling, features };
+  }
+
+  /** A cache that already holds as much of the plan as the last sequence shares with it, but never the last token. */
+  private resume(plan: TokenPlan, image: SeenImage | null): KvCache {
+    const last = this.sequence;
+    this.sequence = null;
+    if (last && last.image === image) {
+      const limit = Math.min(last.ids.length, plan.inputIds.length - 1);
+      let shared = 0;
+      while (shared < limit && last.ids[shared] === plan.inputIds[shared]) shared++;
+      if (shared > 0) {
+        last.cache.truncate(shared);
+        return last.cache;
+      }
+    }
+    last?.cache.dispose();
+    return this.model.newCache(1);
+  }
+
+  private remember(plan: TokenPlan, ids: readonly number[], image: SeenImage | null, cache: KvCache): void {
+    this.sequence = { ids: [...plan.inputIds, ...ids].slice(0, cache.lengths[0]), image, cache };
+  }
+
+  private forgetStale({ sequences, images }: Stale): void {
+    if (sequences) this.forgetSequence();
+    if (!images) return;
+    this.image?.features.dispose();
+    this.image = null;
+  }
+
+  private forgetSequence(): void {
+    this.sequence?.cache.dispose();
+    this.sequence = null;
+  }
+}
+
+const MOST_NEW_TOKENS = 1 << 20;
+const MOST_STRENGTH = 2;
+
+function checkNewTokens(count: number): void {
+  if (Number.isInteger(count) && count >= 1 && count <= MOST_NEW_TOKENS) return;
+  throw new NvlmError('usage', `The answer's length limit is ${count} tokens.`, 'Give a whole number from 1.');
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

@@ -1,0 +1,81 @@
+import { NvlmError } from '../../errors.ts';
+import { PAGE_FOLDER } from '../../files/open-folder.ts';
+import { blobFiles, type PickedFile } from '../../weights/blob-files.ts';
+import { httpFiles } from '../../weights/http-files.ts';
+import { openHub, type HubOptions } from '../../weights/hub.ts';
+import type { ModelFiles } from '../../weights/source.ts';
+import { bundledFiles, listedFiles } from '../../weights/listed-files.ts';
+import { openStore } from '../../weights/storage/open-store.ts';
+import type { BlobStore } from '../../weights/storage/store.ts';
+import { storedFiles } from '../../weights/stored-files.ts';
+import type { ModelSource } from '../api.ts';
+import { isBundled } from './bundled-models.ts';
+import { modelAddress } from './model-address.ts';
+import { storageFolder } from './model-records.ts';
+import type { EnginePlatform, OpenFilesOptions } from '../platform.ts';
+
+/**
+ * Models over HTTP, kept in the browser's storage.
+ *
+ * @param modelsUrl where the bundled models' folders lie, with a closing slash
+ */
+export function browserFiles(modelsUrl: URL): Pick<EnginePlatform, 'hub' | 'openFiles' | 'store'> {
+  let opened: Promise<BlobStore> | undefined;
+  const store = () => (opened ??= openStore());
+  const hub: HubOptions = {
+    lockedHint: (page, token) =>
+      token
+        ? `Accept the licence on its page, ${page}, and check that the token may read it.`
+        : `Accept the licence on its page, ${page}, then give a token on the Models screen.`,
+  };
+
+  async function openFiles(source: ModelSource, { signal, onWarning }: OpenFilesOptions = {}): Promise<ModelFiles> {
+    switch (source.kind) {
+      case 'bundled': {
+        if (!isBundled(source.id)) throw unknownModel(source.id);
+        return bundledFiles(httpFiles(new URL(`${source.id}/`, modelsUrl), { id: source.id }), await store(), {
+          signal,
+          onWarning,
+        });
+      }
+      case 'url':
+        return storedFiles(httpFiles(source.url, { id: storageFolder(source) }), await store(), { onWarning });
+      case 'hub': {
+        const { files, list } = openHub(source, hub);
+        return listedFiles(files, list, await store(), { signal, onWarning });
+      }
+      case 'files':
+        return blobFiles(source.files, modelAddress(source));
+      case 'run':
+        return blobFiles(await filesOfRun(source.id), modelAddress(source));
+      case 'folder':
+        throw new NvlmError('usage', 'A page cannot open a folder by its path.', 'Use a model by its address.');
+    }
+  }
+
+  return { hub, openFiles, store };
+}
+
+function unknownModel(id: string): NvlmError {
+  return new NvlmError('not-found', `There is no bundled model "${id}".`, 'Choose one of the list on the Models screen.');
+}
+
+/** The tuned model of a run, where runs keep it in the origin private file system. */
+async function filesOfRun(id: string): Promise<PickedFile[]> {
+  try {
+    let folder = await navigator.storage.getDirectory();
+    for (const name of [PAGE_FOLDER, 'runs', id, 'model']) folder = await folder.getDirectoryHandle(name);
+    const files: PickedFile[] = [];
+    for await (const [path, handle] of folder.entries()) {
+      if (handle instanceof FileSystemFileHandle) files.push({ path, blob: await handle.getFile() });
+    }
+    return files;
+  } catch (cause) {
+    throw new NvlmError(
+      'not-found',
+      `There is no finished model of the run ${id} in this browser.`,
+      'Let the run finish, or choose another model.',
+      { cause },
+    );
+  }
+}
