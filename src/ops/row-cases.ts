@@ -2,8 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 
 import { crossEntropy } from './cross-entropy/cross-entropy.ts';
 import { rowLossesReference } from './cross-entropy/reference.ts';
-import { gelu } from './gelu/gelu.ts';
-import { geluReference } from './gelu/reference.ts';
+import { gelu, geluTanh } from './gelu/gelu.ts';
+import { geluReference, geluTanhReference } from './gelu/reference.ts';
 import { layerNorm } from './layer-norm/layer-norm.ts';
 import { layerNormReference } from './layer-norm/reference.ts';
 import { floats, integers, type OpCase, randomIntegers } from './op-case.ts';
@@ -80,6 +80,15 @@ export function activationCases(rows: number, width: number): OpCase[] {
       differentiable: ['x'],
       run: ({ x }) => gelu(x as tf.Tensor2D),
       reference: ({ x }) => geluReference(x as tf.Tensor2D),
+    },
+    {
+      op: 'geluTanh',
+      case: `[${rows}, ${width}]`,
+      bound: 1e-5,
+      inputs: () => ({ x: floats([rows, width], 14, 6) }),
+      differentiable: ['x'],
+      run: ({ x }) => geluTanh(x as tf.Tensor2D),
+      reference: ({ x }) => geluTanhReference(x as tf.Tensor2D),
     },
   ];
 }

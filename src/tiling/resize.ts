@@ -3,8 +3,19 @@ import type { RgbImage } from './types.ts';
 /** Fraction bits of a coefficient: Pillow's 32 − 8 − 2 (8 for the sample, 2 for overshoot). */
 const PRECISION_BITS = 22;
 const HALF = 1 << (PRECISION_BITS - 1);
-/** Reach of the cubic kernel in samples. */
-const SUPPORT = 2;
+/** Resampling kernels by Pillow's names; what a checkpoint's image processor calls `resample` 3 and 1. */
+export type ResizeFilter = 'bicubic' | 'lanczos';
+
+interface Kernel {
+  /** Reach in samples, to either side. */
+  support: number;
+  weight: (x: number) => number;
+}
+
+const KERNELS: Readonly<Record<ResizeFilter, Kernel>> = {
+  bicubic: { support: 2, weight: cubic },
+  lanczos: { support: 3, weight: lanczos },
+};
 
 /** Strips taller than this are shrunk vertically first, which spares Pillow a wide intermediate picture. */
 const VERTICAL_FIRST_ASPECT = 100;
@@ -21,21 +32,23 @@ interface Coefficients {
 }
 
 /**
- * Bicubic resize, bit for bit `Image.resize` of Pillow 12.3 (its default filter): a = −0.5, the kernel widened when
- * shrinking, horizontal pass first, rounding to 8 bits after each pass, fixed-point weights of 22 bits. Aspect ratio is
- * not kept. Pillow 13 takes the vertical pass first for more shapes; NVLM was trained with releases that never did.
+ * Resize, bit for bit `Image.resize` of Pillow 12.3: the kernel widened when shrinking, horizontal pass first, rounding
+ * to 8 bits after each pass, fixed-point weights of 22 bits. Aspect ratio is not kept. Pillow 13 takes the vertical pass
+ * first for more shapes; NVLM was trained with releases that never did.
  * @param image not modified
  * @param width, height of the result in pixels, whole numbers ≥ 1
+ * @param filter Pillow's default, bicubic with a = −0.5, or its Lanczos with three lobes
  * @returns a new picture, also when nothing changes in size
  */
-export function resizeBicubic(image: RgbImage, width: number, height: number): RgbImage {
+export function resizeImage(image: RgbImage, width: number, height: number, filter: ResizeFilter = 'bicubic'): RgbImage {
   if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) {
     throw new RangeError(`Cannot resize to ${width}×${height}.`);
   }
   if (image.width === width && image.height === height) return { width, height, data: image.data.slice() };
+  const kernel = KERNELS[filter];
   if (image.height > VERTICAL_FIRST_ASPECT * image.width && height < image.height)
-    return resizeRows(resizeColumns(image, height), width);
-  return resizeColumns(resizeRows(image, width), height);
+    return resizeRows(resizeColumns(image, height, kernel), width, kernel);
+  return resizeColumns(resizeRows(image, width, kernel), height, kernel);
 }
 
 function cubic(x: number): number {
@@ -46,10 +59,21 @@ function cubic(x: number): number {
   return 0;
 }
 
-function coefficients(from: number, to: number): Coefficients {
+/** sinc(x) · sinc(x / 3) within three samples. */
+function lanczos(x: number): number {
+  return x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0;
+}
+
+function sinc(x: number): number {
+  if (x === 0) return 1;
+  x *= Math.PI;
+  return Math.sin(x) / x;
+}
+
+function coefficients(from: number, to: number, kernel: Kernel): Coefficients {
   const scale = from / to;
   const filterScale = Math.max(1, scale);
-  const support = SUPPORT * filterScale;
+  const support = kernel.support * filterScale;
   const stride = Math.ceil(support) * 2 + 1;
   const start = new Int32Array(to);
   const count = new Int32Array(to);
@@ -62,7 +86,7 @@ function coefficients(from: number, to: number): Coefficients {
     const n = Math.min(from, Math.trunc(center + support + 0.5)) - first;
     let sum = 0;
     for (let i = 0; i < n; i++) {
-      raw[i] = cubic((i + first - center + 0.5) * inverse);
+      raw[i] = kernel.weight((i + first - center + 0.5) * inverse);
       sum += raw[i]!;
     }
     for (let i = 0; i < n; i++) {
@@ -75,10 +99,10 @@ function coefficients(from: number, to: number): Coefficients {
   return { start, count, weights, stride };
 }
 
-function resizeRows(image: RgbImage, to: number): RgbImage {
+function resizeRows(image: RgbImage, to: number, kernel: Kernel): RgbImage {
   if (image.width === to) return image;
   const { width: from, height, data } = image;
-  const { start, count, weights, stride } = coefficients(from, to);
+  const { start, count, weights, stride } = coefficients(from, to, kernel);
   const out = new Uint8ClampedArray(to * height * 3); // clamps the overshoot
   let at = 0;
   for (let y = 0; y < height; y++) {
@@ -104,10 +128,10 @@ function resizeRows(image: RgbImage, to: number): RgbImage {
   return { width: to, height, data: new Uint8Array(out.buffer) };
 }
 
-function resizeColumns(image: RgbImage, to: number): RgbImage {
+function resizeColumns(image: RgbImage, to: number, kernel: Kernel): RgbImage {
   if (image.height === to) return image;
   const { width, height: from, data } = image;
-  const { start, count, weights, stride } = coefficients(from, to);
+  const { start, count, weights, stride } = coefficients(from, to, kernel);
   const rowLength = width * 3;
   const out = new Uint8ClampedArray(rowLength * to);
   const sums = new Int32Array(rowLength); // a whole row at once, so that memory is read in order

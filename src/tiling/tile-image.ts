@@ -1,6 +1,6 @@
 import { chooseGrid } from './grid.ts';
 import { completeOptions } from './options.ts';
-import { resizeBicubic } from './resize.ts';
+import { resizeImage } from './resize.ts';
 import { tileTags } from './tags.ts';
 import type { Box, RgbImage, TagFormat, Tile, Tiling, TilingOptions } from './types.ts';
 
@@ -15,14 +15,14 @@ export function tileImage(image: RgbImage, options: TilingOptions, tagFormat: Ta
   const { tileSize: side, useThumbnail } = complete;
   const grid = chooseGrid(image.width, image.height, complete.maxTiles, side);
   const { cols, rows } = grid;
-  const canvas = resizeBicubic(image, cols * side, rows * side);
+  const canvas = resizeImage(image, cols * side, rows * side);
   const regular = cols * rows;
   const count = regular > 1 && useThumbnail ? regular + 1 : regular;
   const tags = tileTags(grid, count, tagFormat);
   const tiles = tags.map((tag, index): Tile => {
     if (index === regular) {
       const box = { x: 0, y: 0, width: canvas.width, height: canvas.height };
-      return { index, col: 0, row: 0, box, thumbnail: true, tag, pixels: resizeBicubic(image, side, side) };
+      return { index, col: 0, row: 0, box, thumbnail: true, tag, pixels: resizeImage(image, side, side) };
     }
     const col = index % cols;
     const row = Math.floor(index / cols);

@@ -1,26 +1,28 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { defineOp } from '../define-op.ts';
-import { geluGradientProgram, geluProgram } from './program.ts';
-import { geluGradientReference, geluReference } from './reference.ts';
+import { geluGradientProgram, geluProgram, geluTanhGradientProgram, geluTanhProgram } from './program.ts';
+import { geluGradientReference, geluReference, geluTanhGradientReference, geluTanhReference } from './reference.ts';
 
 type Inputs = { x: tf.Tensor2D };
+/** `tanh`: the approximation that PyTorch calls so and configs call `gelu_pytorch_tanh`. */
+type Form = { tanh: boolean };
 
-const runGradient = defineOp<Inputs & { dy: tf.Tensor2D }, object>({
+const runGradient = defineOp<Inputs & { dy: tf.Tensor2D }, Form>({
   name: 'NvlmGeluGradient',
   required: ['dy', 'x'],
-  reference: ({ dy, x }) => geluGradientReference(dy, x),
-  program: ({ dy, x }) => geluGradientProgram(dy, x),
+  reference: ({ dy, x }, { tanh }) => (tanh ? geluTanhGradientReference(dy, x) : geluGradientReference(dy, x)),
+  program: ({ dy, x }, { tanh }) => (tanh ? geluTanhGradientProgram(dy, x) : geluGradientProgram(dy, x)),
 });
 
-const run = defineOp<Inputs, object>({
+const run = defineOp<Inputs, Form>({
   name: 'NvlmGelu',
   required: ['x'],
-  reference: ({ x }) => geluReference(x),
-  program: ({ x }) => geluProgram(x),
+  reference: ({ x }, { tanh }) => (tanh ? geluTanhReference(x) : geluReference(x)),
+  program: ({ x }, { tanh }) => (tanh ? geluTanhProgram(x) : geluProgram(x)),
   gradient: {
     save: ['x'],
-    of: (dy, { x }) => ({ x: () => runGradient({ dy: dy as tf.Tensor2D, x }, {}) }),
+    of: (dy, { x }, form) => ({ x: () => runGradient({ dy: dy as tf.Tensor2D, x }, form) }),
   },
 });
 
@@ -31,5 +33,15 @@ const run = defineOp<Inputs, object>({
  * @returns f32 [R, C]; gradient to x
  */
 export function gelu(x: tf.Tensor2D): tf.Tensor2D {
-  return run({ x }, {}) as tf.Tensor2D;
+  return run({ x }, { tanh: false }) as tf.Tensor2D;
+}
+
+/**
+ * GELU by tanh, x / 2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))) (PyTorch `GELU(approximate='tanh')`), which SigLIP was trained with.
+ *
+ * @param x f32 [R, C]
+ * @returns f32 [R, C]; gradient to x
+ */
+export function geluTanh(x: tf.Tensor2D): tf.Tensor2D {
+  return run({ x }, { tanh: true }) as tf.Tensor2D;
 }

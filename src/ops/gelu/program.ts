@@ -32,3 +32,37 @@ export const geluGradientProgram = elementwise(
     }
   `,
 );
+
+/** √(2/π) · (x + 0.044715 x³), and tanh of it: some drivers overflow in tanh beyond ±44, where it is ±1 long since. */
+const INNER = /* wgsl */ `
+  fn inner(x : V) -> V {
+    return 0.7978845608 * (x + 0.044715 * x * x * x);
+  }
+  fn boundedTanh(x : V) -> V {
+    return tanh(clamp(x, V(-20.0), V(20.0)));
+  }
+`;
+
+export const geluTanhProgram = elementwise(
+  'gelu-tanh',
+  ['x'],
+  /* wgsl */ `
+    ${INNER}
+    fn compute(x : V) -> V {
+      return 0.5 * x * (V(1.0) + boundedTanh(inner(x)));
+    }
+  `,
+);
+
+export const geluTanhGradientProgram = elementwise(
+  'gelu-tanh-gradient',
+  ['dy', 'x'],
+  /* wgsl */ `
+    ${INNER}
+    fn compute(d : V, x : V) -> V {
+      let t = boundedTanh(inner(x));
+      let slope = (V(1.0) - t * t) * 0.7978845608 * (V(1.0) + 0.134145 * x * x);
+      return d * 0.5 * (V(1.0) + t + x * slope);
+    }
+  `,
+);

@@ -29,8 +29,17 @@ forEachBackend((_, device) => {
     tf.dispose(results);
   });
 
-  test('wants an even square of patches', () => {
+  test('joins 4 × 4 patches row by row', async () => {
+    const shuffled = tf.tidy(() => pixelShuffle(tf.range(0, 64).reshape([1, 64, 1]), 'v2', 4));
+    const token = (r: number, q: number) => [0, 1, 2, 3].flatMap((row) => [0, 1, 2, 3].map((col) => 8 * (4 * r + row) + 4 * q + col));
+    expect(shuffled.shape).toEqual([1, 4, 16]);
+    expect([...(await device().read(shuffled))]).toEqual([...token(0, 0), ...token(0, 1), ...token(1, 0), ...token(1, 1)]);
+    shuffled.dispose();
+  });
+
+  test('wants a square of patches that the factor divides', () => {
     tf.tidy(() => {
+      expect(() => pixelShuffle(tf.zeros([1, 36, 2]), 'v2', 4)).toThrow('36 patches');
       expect(() => pixelShuffle(tf.zeros([1, 9, 2]), 'v2')).toThrow('9 patches');
       expect(() => pixelShuffle(tf.zeros([1, 8, 2]), 'v2')).toThrow('8 patches');
     });
