@@ -3,7 +3,8 @@ import { isVisionModule, moduleNames, type CheckpointNaming } from '../nvlm/chec
 import { parseHubId } from '../weights/hub-address.ts';
 import { writeTrained } from './checkpoint.ts';
 import { fitsTarget, type AdapterModule } from './lora.ts';
-import { ADAPTER_CONFIG, ADAPTER_WEIGHTS } from './peft.ts';
+import { ADAPTER_CONFIG } from './adapter-config.ts';
+import { ADAPTER_WEIGHTS } from './peft.ts';
 import type { LoraConfig } from './run-config.ts';
 import type { OptimizedTensor } from './trainer.ts';
 

@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor2D } from '@tensorflow/tfjs';
 import { NvlmError } from '../errors.ts';
-import type { LinearWeight } from '../ops/types.ts';
 import type { LinearSize, LowRankUpdate, Weights } from '../nvlm/weights.ts';
 import { hashText, numbersFor } from './random.ts';
 import type { LoraConfig } from './run-config.ts';
@@ -130,32 +129,6 @@ export function makeAdapterTrainable(
 /** PEFT's name of an adapter's tensor. */
 export function adapterTensorName(module: string, side: 'A' | 'B'): string {
   return `base_model.model.${module}.lora_${side}.weight`;
-}
-
-/**
- * Adds the updates into the f32 weights they stand on, and takes them off.
- *
- * @throws NvlmError `usage` when one stands on a packed weight
- */
-export function mergeAdapters(weights: Weights): void {
-  for (const module of weights.updates.keys()) {
-    if (weights.linear(module).kind === 'f32') continue;
-    throw new NvlmError(
-      'usage',
-      `${module} is held packed, so nothing can be merged into it.`,
-      'Load the model with 32-bit weights.',
-    );
-  }
-  for (const [module, updates] of weights.updates) {
-    for (const { a, b, scale } of updates) {
-      const linear = weights.linear(module) as Extract<LinearWeight, { kind: 'f32' }>;
-      const data = tf.tidy(() => linear.data.add<Tensor2D>(tf.matMul(a, b).mul(scale)));
-      linear.data.dispose();
-      weights.linears.set(`${module}.weight`, { ...linear, data });
-      tf.dispose([a, b]);
-    }
-  }
-  weights.updates.clear();
 }
 
 function sizeOf(weights: Weights, module: string): LinearSize {

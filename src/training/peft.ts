@@ -1,11 +1,10 @@
 import { NvlmError } from '../errors.ts';
-import { JsonReader } from '../nvlm/json-reader.ts';
 import type { LinearSize } from '../nvlm/weights.ts';
 import { toF32 } from '../weights/dtype.ts';
 import type { LoadedTensor } from '../weights/safetensors.ts';
+import { broken, readAdapterConfig, unsupported } from './adapter-config.ts';
 import type { AdapterModule } from './lora.ts';
 
-export const ADAPTER_CONFIG = 'adapter_config.json';
 export const ADAPTER_WEIGHTS = 'adapter_model.safetensors';
 
 /** What an adapter is checked against: the model's linears, by their names without `.weight`. */
@@ -27,7 +26,7 @@ export function parseAdapter(
   tensors: ReadonlyMap<string, LoadedTensor>,
   weights: LinearSizes,
 ): AdapterModule[] {
-  const scaleOf = readScales(config);
+  const { scaleOf } = readAdapterConfig(config);
   return readPairs(tensors).map(({ given, a, b, ...sizes }) => {
     const module = ownName(given, weights);
     if (module === null) throw new NvlmError('bad-model', lacking(given), FIX);
@@ -53,7 +52,7 @@ export interface AdapterOutline {
 
 /** @throws NvlmError `bad-model`; `unsupported-model` for what is not plain LoRA */
 export function outlineAdapter(config: unknown, tensors: ReadonlyMap<string, LoadedTensor>): AdapterOutline {
-  const scaleOf = readScales(config);
+  const { base, scaleOf } = readAdapterConfig(config);
   const parts = readPairs(tensors).map(({ given, rank, inFeatures, outFeatures, a, b }) => {
     scaleOf(given, rank);
     // Before it is kept: values that are no numbers would make every answer one.
@@ -61,8 +60,7 @@ export function outlineAdapter(config: unknown, tensors: ReadonlyMap<string, Loa
     values(b);
     return { given, rank, inFeatures, outFeatures };
   });
-  const base = JsonReader.open(config, ADAPTER_CONFIG).string('base_model_name_or_path', '');
-  return { base: base.slice(0, 200) || null, parts };
+  return { base, parts };
 }
 
 /** Why a model cannot take an adapter of these parts: a sentence; null when it can. */
@@ -116,35 +114,6 @@ function lacking(given: string): string {
 
 const FIX = 'Use the adapter with the model it was trained on.';
 
-/** Updates divide alpha by the rank, or with rank stabilisation by its root; both may differ by module. */
-function readScales(config: unknown): (module: string, rank: number) => number {
-  const reader = JsonReader.open(config, ADAPTER_CONFIG);
-  if (reader.string('peft_type', 'LORA') !== 'LORA') throw unsupported(`its type is ${reader.string('peft_type', '')}`);
-  for (const key of ['modules_to_save', 'layer_replication', 'target_parameters']) {
-    const value = (config as Record<string, unknown>)[key];
-    if (Array.isArray(value) ? value.length > 0 : reader.has(key)) throw unsupported(`it sets ${key}`);
-  }
-  for (const key of ['use_dora', 'fan_in_fan_out', 'lora_bias', 'use_bdlora', 'use_qalora']) {
-    if (reader.boolean(key, false)) throw unsupported(`it sets ${key}`);
-  }
-  if (reader.string('bias', 'none') !== 'none') throw unsupported('it trains biases');
-  const alpha = reader.number('lora_alpha', null, 0, 1e9);
-  const stabilised = reader.boolean('use_rslora', false);
-  const patterns = (config as { alpha_pattern?: unknown }).alpha_pattern ?? {};
-  if (typeof patterns !== 'object') throw broken('its alpha_pattern is not an object');
-  const alphas = Object.entries(patterns as object).map(([pattern, value]) => {
-    // PEFT takes the keys for regular expressions; running one of an unknown author could take for ever.
-    if (!/^[\w.]+$/.test(pattern) || typeof value !== 'number' || !Number.isFinite(value)) {
-      throw unsupported('its alpha_pattern is more than module names and numbers');
-    }
-    return { pattern, value };
-  });
-  return (module, rank) => {
-    const own = alphas.find(({ pattern }) => module === pattern || module.endsWith(`.${pattern}`));
-    return (own?.value ?? alpha) / (stabilised ? Math.sqrt(rank) : rank);
-  };
-}
-
 /** Adapters name modules from the model class they were made with: the whole, or the language model alone. */
 function ownName(given: string, weights: LinearSizes): string | null {
   const names = [
@@ -164,20 +133,4 @@ function values(tensor: LoadedTensor): Float32Array {
   if (floats.some((value) => !Number.isFinite(value)))
     throw broken(`${tensor.name} holds values that are not finite numbers`);
   return floats;
-}
-
-function broken(why: string): NvlmError {
-  return new NvlmError(
-    'bad-model',
-    `The adapter cannot be used: ${why}.`,
-    'Get its files again, or export it again with PEFT.',
-  );
-}
-
-function unsupported(why: string): NvlmError {
-  return new NvlmError(
-    'unsupported-model',
-    `Only plain LoRA adapters work here: ${why}.`,
-    'Merge it into its model with PEFT and use that.',
-  );
 }

@@ -169,11 +169,6 @@ export function packHalves(bits: Uint16Array, rows: number, columns: number): In
   return new Int32Array(halvesOut.buffer);
 }
 
-/** f32 [rows, columns] to packed halves, see {@link packHalves}. */
-export function f32ToPackedHalves(values: Float32Array, rows: number, columns: number): Int32Array {
-  return packHalves(f32ToF16(values), rows, columns);
-}
-
 /**
  * Any element type this project computes with, as f32, into `out` or an owned copy. Null for one that has no float meaning here.
  */

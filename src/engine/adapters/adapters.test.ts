@@ -160,7 +160,7 @@ describe('adapters on a loaded model', () => {
 
   it.each([
     [{ use_dora: true }, 'it sets use_dora'],
-    [{ bias: 'all' }, 'it trains biases'],
+    [{ bias: 'all' }, 'bias is "all": it trains biases'],
     [{ modules_to_save: ['lm_head'] }, 'it sets modules_to_save'],
     [{ lora_alpha: 'x' }, 'lora_alpha'],
   ])('refuse %j when they are brought in', async (config, why) => {

@@ -1,0 +1,62 @@
+/** What people really bring: folders that once went wrong without a word, with the values that transformers and PEFT give. */
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Device } from '../../src/device/types.ts';
+import { adapterFilesOf, applyAdapter } from '../../src/engine/adapters/adapter.ts';
+import { mergeAdapterFiles } from '../../src/engine/export/export-model.ts';
+import { forward } from '../../src/engine/measure/forward.ts';
+import { loadModel } from '../../src/nvlm/load-model.ts';
+import type { NvlmModel } from '../../src/nvlm/model.ts';
+import { openModelFolder } from '../../src/weights/model-folder.ts';
+import { nodeFiles } from '../../src/weights/node-files.ts';
+import { parseSafetensors } from '../../src/weights/safetensors.ts';
+import { openBackend } from '../support/backends.ts';
+import { relativeError } from './check.ts';
+
+const path = (name: string) => fileURLToPath(new URL(`../fixtures/cases/${name}`, import.meta.url));
+const tensorsOf = async (name: string) => parseSafetensors(await readFile(path(name)), name);
+const folderOf = (name: string) => openModelFolder(nodeFiles(path(name)));
+
+let device: Device;
+beforeAll(async () => {
+  device = await openBackend('cpu');
+});
+afterAll(() => device.dispose());
+
+async function logitsError(model: NvlmModel, reference: string): Promise<number> {
+  const outputs = await forward(model, device, await tensorsOf('adapters/ids.safetensors'));
+  const logits = outputs.find(({ name }) => name === 'logits')!.data as Float32Array;
+  return relativeError(logits, (await tensorsOf(reference)).get('logits')!);
+}
+
+describe('adapters', () => {
+  const adapter = async (name: string) =>
+    adapterFilesOf(
+      await readFile(path(`adapters/${name}/adapter_config.json`)),
+      await readFile(path(`adapters/${name}/adapter_model.safetensors`)),
+    );
+
+  it('of plain LoRA give the logits of PEFT', async () => {
+    const model = await loadModel(await folderOf('adapters/model'), { keepHalves: false });
+    expect(await logitsError(model, 'adapters/plain/ref.safetensors')).toBeGreaterThan(1e-2);
+    applyAdapter(model, await adapter('plain'));
+    expect(await logitsError(model, 'adapters/plain/ref.safetensors')).toBeLessThan(2e-5);
+    model.dispose();
+  });
+
+  it.each([
+    ['pissa', 'init_lora_weights is "pissa"'],
+    ['alora', 'it sets alora_invocation_tokens'],
+  ])('of %s are refused by name, put on a model and merged into one', async (name, why) => {
+    const folder = await folderOf('adapters/model');
+    const files = await adapter(name);
+    const refusal = expect.objectContaining({ code: 'unsupported-model', message: expect.stringContaining(why) });
+    const model = await loadModel(folder, { keepHalves: false });
+    expect(() => applyAdapter(model, files)).toThrow(refusal);
+    // Even at a strength that would leave it out: nobody is told that it works.
+    expect(() => applyAdapter(model, files, 0)).toThrow(refusal);
+    expect(() => mergeAdapterFiles(folder, [{ files, strength: 1 }])).toThrow(refusal);
+    model.dispose();
+  });
+});
