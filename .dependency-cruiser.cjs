@@ -41,13 +41,13 @@ module.exports = {
       name: 'app-computes-in-the-worker',
       severity: 'error',
       comment:
-        'The page knows the engine and the data it speaks of as types only, for they live in a worker. It runs itself: the ' +
-        'errors and the JSON form of an inspection and the addresses of models, which it shares with the command line, and ' +
+        'The page knows the engine and the data it speaks of as types only, for they live in workers, which it reaches over ' +
+        'the bridge with their lists of methods. It runs itself: the errors and the JSON form of an inspection and the addresses of models, which it shares with the command line, and ' +
         'ZIP files, which it shares with the datasets.',
       from: { path: room('app'), pathNot: '\\.test\\.tsx?$' },
       to: {
         path: '^(src|workers)/',
-        pathNot: [room('app'), '^src/errors\\.ts$', '^src/engine/(inspect/inspection-json|models/model-address)\\.ts$', '^src/files/(read|write)-zip\\.ts$', '^workers/(engine|pictures)\\.worker\\.ts$'],
+        pathNot: [rooms('app', 'bridge'), '^src/errors\\.ts$', '^src/engine/(api|inspect/inspection-json|models/model-address)\\.ts$', '^src/files/(read|write)-zip\\.ts$', '^workers/(data|pictures)-api\\.ts$'],
         dependencyTypesNot: ['type-only'],
       },
     },
@@ -56,7 +56,7 @@ module.exports = {
       severity: 'error',
       comment: 'Even as types, nothing below the engine but the data types of its own interface.',
       from: { path: room('app'), pathNot: '\\.test\\.tsx?$' },
-      to: { path: '^src/', pathNot: [rooms('app', 'engine', 'desk'), '^src/(text|tiling|datasets)/types\\.ts$', '^src/files/(read|write)-zip\\.ts$', '^src/errors\\.ts$'] },
+      to: { path: '^src/', pathNot: [rooms('app', 'bridge', 'engine', 'desk'), '^src/(text|tiling|datasets)/types\\.ts$', '^src/files/(read|write)-zip\\.ts$', '^src/errors\\.ts$'] },
     },
     {
       name: 'plain-rooms-stand-alone',
@@ -77,6 +77,7 @@ module.exports = {
       from: { path: rooms(...plainRooms, 'datasets') },
       to: { path: 'node_modules/(@tensorflow|react|react-dom|zustand|comlink)/' },
     },
+    { name: 'bridge-stands-alone', severity: 'error', comment: 'It carries calls and knows none of them.', from: { path: room('bridge') }, to: { path: '^(src|workers)/', pathNot: [room('bridge'), '^src/errors\\.ts$'] } },
     { name: 'device-is-the-bottom', severity: 'error', from: { path: room('device'), pathNot: '\\.test\\.ts$' }, to: { path: '^src/', pathNot: [room('device'), '^src/errors\\.ts$'] } },
     { name: 'ops-above-device', severity: 'error', from: { path: room('ops'), pathNot: '\\.test\\.ts$' }, to: { path: '^src/', pathNot: [rooms('ops', 'device'), '^src/errors\\.ts$'] } },
     {
@@ -91,7 +92,7 @@ module.exports = {
       severity: 'error',
       comment: 'The command line and the worker hold the engine; they do not reach past it into the model.',
       from: { path: ['^src/headless/', '^workers/'], pathNot: '\\.test\\.ts$' },
-      to: { path: '^src/', pathNot: [rooms('headless', 'engine', 'datasets', 'device', ...plainRooms), '^src/errors\\.ts$'] },
+      to: { path: '^src/', pathNot: [rooms('headless', 'bridge', 'engine', 'datasets', 'device', ...plainRooms), '^src/errors\\.ts$'] },
     },
     {
       name: 'node-only-where-node-is',

@@ -1,9 +1,11 @@
-import * as Comlink from 'comlink';
+import { expose } from '../src/bridge/expose.ts';
+import { serve } from '../src/bridge/serve.ts';
 import type { Exclusive } from '../src/datasets/dataset-store.ts';
 import { DatasetLibrary } from '../src/datasets/library.ts';
 import { browserFiles } from '../src/engine/models/browser-files.ts';
 import type { Folder } from '../src/files/folder.ts';
 import { openFolder, PAGE_FOLDER } from '../src/files/open-folder.ts';
+import { DATA_METHODS } from './data-api.ts';
 import { createDataService } from './data-service.ts';
 
 // As in the engine's worker.
@@ -18,7 +20,7 @@ const exclusive: Exclusive = (name, work) => {
   return done;
 };
 
-// Comlink must listen before the first message comes, and opening the storage takes a moment.
+// The worker must listen before the first message comes, and opening the storage takes a moment.
 const opened = openFolder(PAGE_FOLDER);
 const folder: Folder = {
   read: async (path) => (await opened).read(path),
@@ -28,4 +30,4 @@ const folder: Folder = {
   list: async (path) => (await opened).list(path),
   remove: async (path) => (await opened).remove(path),
 };
-Comlink.expose(createDataService(new DatasetLibrary(folder, exclusive), browserFiles(modelsUrl)));
+expose(serve(createDataService(new DatasetLibrary(folder, exclusive), browserFiles(modelsUrl)), DATA_METHODS));

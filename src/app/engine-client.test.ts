@@ -1,9 +1,11 @@
 import * as Comlink from 'comlink';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createEngineService, type EngineService } from '../../workers/engine-service.ts';
-import type { ChatEvent, ChatRequest } from '../engine/api.ts';
+import type { CallService } from '../bridge/protocol.ts';
+import { serve } from '../bridge/serve.ts';
+import type { WorkerHost } from '../bridge/worker-host.ts';
+import { ENGINE_METHODS, type ChatEvent, type ChatRequest } from '../engine/api.ts';
 import { NvlmError } from '../errors.ts';
-import { createEngineClient, type EngineHost } from './engine-client.ts';
+import { createEngineClient } from './engine-client.ts';
 import { createFakeEngine, type FakeEngine } from './testing/fake-engine.ts';
 
 const REQUEST: ChatRequest = {
@@ -19,18 +21,18 @@ afterEach(() => ports.splice(0).forEach((port) => port.close()));
 /** The real service behind a real message channel, as in the browser, with nothing but the thread missing. */
 function setUp() {
   const hosts: { engine: FakeEngine; die(why: string): void; terminated: boolean }[] = [];
-  const client = createEngineClient((): EngineHost => {
+  const client = createEngineClient((): WorkerHost => {
     const { port1, port2 } = new MessageChannel();
     ports.push(port1, port2);
     const engine = createFakeEngine();
-    Comlink.expose(createEngineService(engine), port1);
+    Comlink.expose(serve(engine, ENGINE_METHODS), port1);
     let die!: (why: string) => void;
     const died = new Promise<string>((resolve) => {
       die = resolve;
     });
     const record = { engine, die, terminated: false };
     hosts.push(record);
-    return { service: Comlink.wrap<EngineService>(port2), died, terminate: () => void (record.terminated = true) };
+    return { service: Comlink.wrap<CallService>(port2), died, terminate: () => void (record.terminated = true) };
   });
   return { client, hosts, engine: hosts[0]!.engine };
 }

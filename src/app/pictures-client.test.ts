@@ -1,14 +1,18 @@
 import { describe, expect, it, vi } from 'vitest';
-import { createPicturesClient, type PicturesHost } from './pictures-client.ts';
+import { PICTURES_METHODS } from '../../workers/pictures-api.ts';
+import { serve } from '../bridge/serve.ts';
+import type { WorkerHost } from '../bridge/worker-host.ts';
+import { createPicturesClient, type Pictures } from './pictures-client.ts';
 
 /** A worker whose answers and end are in the test's hands. */
 function host(answers: object) {
+  const service = serve(answers as Pictures, PICTURES_METHODS) as unknown as WorkerHost['service'];
   let end!: (why: string) => void;
   const died = new Promise<string>((resolve) => {
     end = resolve;
   });
   const terminate = vi.fn();
-  return { started: { service: answers as PicturesHost['service'], died, terminate }, end, terminate };
+  return { started: { service, died, terminate }, end, terminate };
 }
 
 describe('createPicturesClient', () => {

@@ -2,6 +2,7 @@
  * What the page, the CLI and the tests ask of the engine. Everything here is plain data, functions taking plain data, and
  * AbortSignals, so the same interface stands in front of the engine itself (Node) and of the worker that holds it (page).
  */
+import { PLAIN, type Methods } from '../bridge/methods.ts';
 import type { PlainError } from '../errors.ts';
 import type { AdapterDescription, BackendChoice, BackendName, DeviceInfo } from '../device/types.ts';
 import type { Sampling } from '../nvlm/sampler.ts';
@@ -229,7 +230,10 @@ export interface VerifyProgress {
   total: number;
 }
 
-/** While a run trains, it has the device: what would need it rejects with `busy`. */
+/**
+ * While a run trains, it has the device: what would need it rejects with `busy`. A new method is declared here, named in
+ * {@link ENGINE_METHODS} and implemented in the engine; the page's client, its worker and the tests' fake follow.
+ */
 export interface Engine extends TrainingApi, AdapterApi {
   device(): Promise<DeviceInfo>;
   /** Switches the backend; a loaded model is unloaded first. */
@@ -251,3 +255,35 @@ export interface Engine extends TrainingApi, AdapterApi {
   verify(options?: CallOptions & { onProgress?: (progress: VerifyProgress) => void }): Promise<OpCaseResult[]>;
   dispose(): Promise<void>;
 }
+
+/** Every method of {@link Engine}, and what of it moves between the page and the engine's worker instead of being copied. */
+export const ENGINE_METHODS: Methods<Engine> = {
+  device: PLAIN,
+  openDevice: PLAIN,
+  models: PLAIN,
+  load: PLAIN,
+  plan: PLAIN,
+  unload: PLAIN,
+  useHubToken: PLAIN,
+  searchHub: PLAIN,
+  deleteStored: PLAIN,
+  chat: PLAIN,
+  // Megabytes of pixels.
+  inspect: { moves: ['result'] },
+  verify: PLAIN,
+  runs: PLAIN,
+  readRun: PLAIN,
+  planRun: PLAIN,
+  startRun: PLAIN,
+  resumeRun: PLAIN,
+  deleteRun: PLAIN,
+  renameRun: PLAIN,
+  exportRun: { moves: ['result'] },
+  importRun: PLAIN,
+  adapters: PLAIN,
+  importAdapter: PLAIN,
+  deleteAdapter: PLAIN,
+  exportAdapter: { moves: ['result'] },
+  exportMerged: { moves: ['events'] },
+  dispose: PLAIN,
+};

@@ -1,14 +1,15 @@
-import type {
-  CallOptions,
-  ChatEvent,
-  ChatRequest,
-  ChatResult,
-  DeviceInfo,
-  Engine,
-  Inspection,
-  LoadedModel,
-  ModelEntry,
-  PlannedModel,
+import {
+  ENGINE_METHODS,
+  type CallOptions,
+  type ChatEvent,
+  type ChatRequest,
+  type ChatResult,
+  type DeviceInfo,
+  type Engine,
+  type Inspection,
+  type LoadedModel,
+  type ModelEntry,
+  type PlannedModel,
 } from '../../engine/api.ts';
 import type { AdapterEntry, RunEvent, RunRecord, RunSummary } from '../../engine/runs/training-api.ts';
 import { cancelled, NvlmError, throwIfAborted } from '../../errors.ts';
@@ -73,6 +74,17 @@ function entry(letter: 'D' | 'X' | 'H', loadedId: string | null): ModelEntry {
   };
 }
 
+/** What no test has needed yet. */
+const unfaked = Object.fromEntries(
+  Object.keys(ENGINE_METHODS).map((name) => [
+    name,
+    async () => {
+      throw new Error(`The fake engine has no ${name}.`);
+    },
+  ]),
+) as unknown as Engine;
+
+/** Methods that it does not write out reject; a test that wants one sets it. */
 export function createFakeEngine(): FakeEngine {
   const lost = new Set<(error: NvlmError) => void>();
 
@@ -121,6 +133,7 @@ export function createFakeEngine(): FakeEngine {
   }
 
   const fake: FakeEngine = {
+    ...unfaked,
     runRecords: new Map(),
     chats: [],
     adapterEntries: [],
