@@ -1,0 +1,81 @@
+import * as Comlink from 'comlink';
+import { afterEach, describe, expect, it } from 'vitest';
+import { NvlmError } from '../errors.ts';
+import { PLAIN, type Methods } from './methods.ts';
+import type { CallService } from './protocol.ts';
+import { createRemote } from './remote.ts';
+import { serve } from './serve.ts';
+
+interface Printer {
+  print(pages: number, options?: { signal?: AbortSignal; onPage?: (page: Uint8Array) => unknown }): Promise<number>;
+  hang(options?: { signal?: AbortSignal }): Promise<void>;
+}
+const METHODS: Methods<Printer> = { print: { moves: ['events'] }, hang: PLAIN };
+
+const ports: MessagePort[] = [];
+afterEach(() => ports.splice(0).forEach((port) => port.close()));
+
+/** A worker without the thread. */
+function hostOf(printer: Printer) {
+  const { port1, port2 } = new MessageChannel();
+  ports.push(port1, port2);
+  Comlink.expose(serve(printer, METHODS), port1);
+  return { service: Comlink.wrap<CallService>(port2), died: new Promise<string>(() => undefined), terminate: () => undefined };
+}
+
+const lost = (why: string) => new NvlmError('internal', why, 'Try again.');
+
+describe('the bridge', () => {
+  it('makes a worker that waits for its callback wait for the page, moves the bytes, and passes a failed callback on', async () => {
+    const log: string[] = [];
+    const sent: Uint8Array[] = [];
+    const printer: Printer = {
+      async print(pages, { onPage } = {}) {
+        for (let i = 0; i < pages; i++) {
+          const page = new Uint8Array([i]);
+          sent.push(page);
+          log.push(`made ${i}`);
+          await onPage!(page);
+        }
+        return pages;
+      },
+      hang: async () => undefined,
+    };
+    const { api } = createRemote<Printer>({ methods: METHODS, spawn: () => hostOf(printer), lost });
+    const onPage = async ([page]: Uint8Array) => {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      log.push(`read ${page}`);
+    };
+    expect(await api.print(2, { onPage })).toBe(2);
+    expect(log).toEqual(['made 0', 'read 0', 'made 1', 'read 1']);
+    expect(sent.map(({ length }) => length)).toEqual([0, 0]);
+    const jam = async () => {
+      throw new Error('jam');
+    };
+    await expect(api.print(2, { onPage: jam })).rejects.toThrow('jam');
+  });
+
+  it('ends a worker that does not stop within its patience, and asks a fresh one next time', async () => {
+    let spawned = 0;
+    let ended = 0;
+    const printer: Printer = { print: async (pages) => pages, hang: () => new Promise(() => undefined) };
+    const spawn = () => {
+      spawned++;
+      return { ...hostOf(printer), terminate: () => void ended++ };
+    };
+    const { api } = createRemote<Printer>({ methods: METHODS, spawn, lost, patienceMs: 5 });
+    const controller = new AbortController();
+    const hanging = api.hang({ signal: controller.signal });
+    setTimeout(() => controller.abort(), 5);
+    await expect(hanging).rejects.toMatchObject({ code: 'cancelled' });
+    expect([await api.print(1), spawned, ended]).toEqual([1, 2, 1]);
+  });
+
+  it('calls what is on the list and nothing else that the object has', async () => {
+    const service = serve({ print: async () => 1, hang: async () => undefined, burn: async () => 1 } as Printer, METHODS);
+    const ask = (method: string) => service.call({ id: 1, method, args: [], callbacks: [], cancellable: false });
+    expect(await ask('print')).toEqual({ ok: true, value: 1 });
+    expect(await ask('burn')).toMatchObject({ ok: false });
+    expect(await ask('constructor')).toMatchObject({ ok: false });
+  });
+});
