@@ -9,6 +9,7 @@ import { hasCrossAttention, type NvlmConfig } from './config.ts';
 import type { CrossKeysAndValues, KeysAndValues, KvCache } from './kv-cache.ts';
 import { names } from './names.ts';
 import { plus } from './plus.ts';
+import type { DecoderProbe } from './probe.ts';
 import { project } from './project.ts';
 import type { Weights } from './weights.ts';
 
@@ -29,6 +30,8 @@ export interface DecoderContext {
   rowTiles: Tensor2D | null;
   /** Runs a layer in another way, as activation checkpointing does. */
   runLayer?: LayerRunner;
+  /** Looks at what is computed; see there. */
+  probe?: DecoderProbe;
 }
 
 /**
@@ -62,6 +65,7 @@ function selfAttention(x: Tensor2D, layer: number, config: NvlmConfig, weights: 
     k: k.reshape<Tensor3D>([batch, length, kvHeads * headDim]),
     v: project(x, `${name}.v_proj`, weights).reshape<Tensor3D>([batch, length, kvHeads * headDim]),
   };
+  context.probe?.queries?.('self', layer, q, context.cache?.lengths[0] ?? 0);
   const held = context.cache ? context.cache.write(layer, fresh.k, fresh.v, starts) : fresh;
   // One new token and no spare capacity, as when decoding off WebGPU: every key is in the past, so the mask is left out.
   const allPast = batch === 1 && length === 1 && held.k.shape[1] === (context.cache?.lengths[0] ?? 0) + 1;
@@ -81,17 +85,20 @@ function gatedCrossAttention(
   { k, v }: KeysAndValues,
   keyTiles: Tensor2D,
   rowTiles: Tensor2D,
+  context: DecoderContext,
 ): Tensor2D {
   const { heads, kvHeads, rmsNormEps } = config.llm;
   const name = names.decoderLayer(config, layer);
   const normed = rmsNorm(x, weights.vector(`${name}.cross_attn_layernorm.weight`), rmsNormEps);
-  const attended = crossAttention(project(normed, `${name}.cross_attn.q_proj`, weights), k, v, {
+  const q = project(normed, `${name}.cross_attn.q_proj`, weights);
+  context.probe?.queries?.('cross', layer, q, context.cache?.lengths[0] ?? 0);
+  const attended = crossAttention(q, k, v, {
     heads,
     kvHeads,
     rowTiles,
     keyTiles,
   });
-  const gate = weights.vector(`${name}.cross_attn_gate`).tanh();
+  const gate = context.probe?.gates?.get(layer) ?? weights.vector(`${name}.cross_attn_gate`).tanh();
   return project(attended, `${name}.cross_attn.o_proj`, weights).mul(gate);
 }
 
@@ -103,7 +110,7 @@ function decoderLayer({ x, cross, places }: LayerInputs, layer: number, config: 
   let h = plus(x, selfAttention(normed, layer, config, weights, context));
   const { keyTiles, rowTiles } = places;
   if (cross && keyTiles && rowTiles) {
-    h = plus(h, gatedCrossAttention(h, layer, config, weights, cross, keyTiles, rowTiles));
+    h = plus(h, gatedCrossAttention(h, layer, config, weights, cross, keyTiles, rowTiles, context));
   }
   const inner = rmsNorm(h, weights.vector(`${name}.post_attention_layernorm.weight`), rmsNormEps);
   const gated = swiglu(project(inner, `${name}.mlp.gate_proj`, weights), project(inner, `${name}.mlp.up_proj`, weights));
@@ -123,9 +130,15 @@ export function decode(embedded: Tensor2D, config: NvlmConfig, weights: Weights,
       // With a cache nothing is differentiated, and else every layer's residual stream would stay until the last one's.
       if (context.cache && layer > 0) x.dispose();
       x = next;
+      context.probe?.residual?.(layer, x);
     }
-    return rmsNorm(x, weights.vector(names.finalNorm(config)), config.llm.rmsNormEps);
+    return finalNorm(x, config, weights);
   });
+}
+
+/** The norm between the last layer's residual stream [R, C] and the head. */
+export function finalNorm(x: Tensor2D, config: NvlmConfig, weights: Weights): Tensor2D {
+  return rmsNorm(x, weights.vector(names.finalNorm(config)), config.llm.rmsNormEps);
 }
 
 /** Hidden states [R, C] → logits [R, V] through the head, or the embedding table where they are tied. */

@@ -3,6 +3,7 @@ import { releaseUnused } from '../device/tensor-memory.ts';
 import { throwIfAborted } from '../errors.ts';
 import type { KvCache } from './kv-cache.ts';
 import type { NvlmModel, Sample } from './model.ts';
+import type { DecoderProbe } from './probe.ts';
 import type { Sampler } from './sampler.ts';
 
 export interface GenerateOptions {
@@ -16,6 +17,7 @@ export interface GenerateOptions {
   yieldToEventLoop: () => Promise<void>;
   signal?: AbortSignal;
   onPrefilled?: () => void;
+  probe?: DecoderProbe;
 }
 
 /**
@@ -30,9 +32,9 @@ export async function* generate(
   cache: KvCache,
   options: GenerateOptions,
 ): AsyncGenerator<number, 'stop' | 'length'> {
-  const { sampler, stopIds, maxNewTokens, read, yieldToEventLoop, signal, onPrefilled } = options;
+  const { sampler, stopIds, maxNewTokens, read, yieldToEventLoop, signal, onPrefilled, probe } = options;
   const sequence = [...sample.plan.inputIds];
-  let logits = model.prefill([sample], cache, 'last');
+  let logits = model.prefill([sample], cache, 'last', probe);
   for (let count = 0; ; count++) {
     const values = await readAndDispose(logits, read);
     if (count === 0) {
@@ -48,7 +50,7 @@ export async function* generate(
     if (count + 1 >= maxNewTokens) return 'length';
     await yieldToEventLoop();
     throwIfAborted(signal);
-    logits = model.step([id], cache);
+    logits = model.step([id], cache, probe);
   }
 }
 

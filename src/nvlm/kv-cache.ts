@@ -63,6 +63,11 @@ export class KvCache {
     return next;
   }
 
+  /** Keys [B, capacity, W] of a layer, the first {@link lengths} of them written; they stay the cache's. null before the first write. */
+  keys(layer: number): Tensor3D | null {
+    return this.layers[layer]?.k ?? null;
+  }
+
   /** Counts `tokens[b]` more tokens in row b. */
   advance(tokens: readonly number[]): void {
     tokens.forEach((count, row) => (this.lengths[row]! += count));

@@ -5,9 +5,10 @@ import { embed } from '../ops/embed/embed.ts';
 import type { TokenPlan } from '../text/types.ts';
 import { tokensPerTile, type NvlmConfig } from './config.ts';
 import { connect } from './connector.ts';
-import { crossKeysAndValues, decode, logitsOf, type LayerRunner } from './decoder.ts';
+import { crossKeysAndValues, decode, finalNorm, logitsOf, type LayerRunner } from './decoder.ts';
 import { KvCache } from './kv-cache.ts';
 import { names } from './names.ts';
+import type { DecoderProbe } from './probe.ts';
 import { inverseFrequencies } from './rope.ts';
 import { encodeVision } from './vision-encoder.ts';
 import type { Weights } from './weights.ts';
@@ -81,12 +82,12 @@ export class NvlmModel {
    *
    * @returns logits: `all` [B · T, V], T the longest sequence, rows past a sequence's end meaningless; `last` [B, V].
    */
-  prefill(samples: readonly Sample[], cache: KvCache | null, rows: 'all' | 'last'): Tensor2D {
+  prefill(samples: readonly Sample[], cache: KvCache | null, rows: 'all' | 'last', probe?: DecoderProbe): Tensor2D {
     const held = cache?.lengths[0] ?? 0;
     const fresh = samples.map((sample) => sample.plan.inputIds.length - held);
     const length = Math.max(...fresh);
     const result = tf.tidy(() => {
-      const hidden = this.decodeSamples(samples, cache, held, length);
+      const hidden = this.decodeSamples(samples, cache, held, length, { probe });
       if (rows === 'all') return this.logits(hidden);
       const last = Int32Array.from(fresh, (count, row) => row * length + count - 1);
       return this.logits(tf.gather(hidden, tf.tensor1d(last, 'int32')));
@@ -102,7 +103,7 @@ export class NvlmModel {
    */
   hiddenStates(samples: readonly Sample[], runLayer?: LayerRunner): Tensor2D {
     const length = Math.max(...samples.map(({ plan }) => plan.inputIds.length));
-    return tf.tidy(() => this.decodeSamples(samples, null, 0, length, runLayer));
+    return tf.tidy(() => this.decodeSamples(samples, null, 0, length, { runLayer }));
   }
 
   /** Hidden states [R, C] → logits [R, V]. */
@@ -110,12 +111,17 @@ export class NvlmModel {
     return logitsOf(hidden, this.config, this.weights);
   }
 
+  /** Rows of the residual stream [R, C], after whichever layer → the logits [R, V] that the head reads in them. */
+  readOut(residual: Tensor2D): Tensor2D {
+    return tf.tidy(() => this.logits(finalNorm(residual, this.config, this.weights)));
+  }
+
   /**
    * One more token a batch row: cached decoding. Text after the image sees every cross-attended tile.
    *
    * @returns logits [B, V] for the token after `ids`
    */
-  step(ids: readonly number[], cache: KvCache): Tensor2D {
+  step(ids: readonly number[], cache: KvCache, probe?: DecoderProbe): Tensor2D {
     const result = tf.tidy(() => {
       const { batch, cross } = cache;
       const embedded = this.embedRows({ ids: Int32Array.from(ids), slots: new Int32Array(batch).fill(-1) }, null);
@@ -130,6 +136,7 @@ export class NvlmModel {
         cross,
         // Padding keys belong to no tile, so a row of ones is right for samples with fewer tiles too.
         rowTiles: cross ? tf.ones([batch, cross.tiles], 'int32') : null,
+        probe,
       });
       return this.logits(hidden);
     });
@@ -147,7 +154,7 @@ export class NvlmModel {
     cache: KvCache | null,
     held: number,
     length: number,
-    runLayer?: LayerRunner,
+    how: { runLayer?: LayerRunner; probe?: DecoderProbe },
   ): Tensor2D {
     const batch = samples.length;
     const { table, offsets } = this.visualTable(samples);
@@ -163,7 +170,7 @@ export class NvlmModel {
       cache,
       cross,
       rowTiles: cross ? tf.tensor2d(crossRows(samples, held, length, cross.tiles), [batch * length, cross.tiles], 'int32') : null,
-      runLayer,
+      ...how,
     });
   }
 

@@ -1,5 +1,8 @@
 /** Comparisons with the reference implementations; they run in Node and in the test harness's page alike. */
 import type { Device } from '../../src/device/types.ts';
+import { Inside } from '../../src/engine/inside/inside.ts';
+import { insideTensors } from '../../src/engine/inside/inside-tensors.ts';
+import { wholeTiles } from '../../src/engine/inside/tile-worth.ts';
 import { forward } from '../../src/engine/measure/forward.ts';
 import { Session } from '../../src/engine/chat/session.ts';
 import { loadModel } from '../../src/nvlm/load-model.ts';
@@ -87,6 +90,51 @@ export async function answerChats(
   } finally {
     session.dispose();
   }
+}
+
+/** What happens inside while the chats of a golden folder are answered: how far each tensor is from the reference's, ids by their count. */
+export async function insideErrors(
+  files: ModelFiles,
+  device: Device,
+  readImage: (path: string) => Promise<Uint8Array>,
+  records: readonly number[],
+): Promise<GoldenError[]> {
+  const chats = JSON.parse(new TextDecoder().decode(await readFile(files, 'chat.json'))) as GoldenChat[];
+  const session = await Session.open(await openModelFolder(files), device, { onlyMultiplied: true });
+  const inside = new Inside(session);
+  try {
+    const errors: GoldenError[] = [];
+    for (const record of records) {
+      const { image, prompt, ids } = chats[record]!;
+      const about = await inside.open({ messages: [{ role: 'user', content: prompt }], image: await readImage(image!), answer: ids, maxNewTokens: 1 });
+      const worth: number[][] = [];
+      // Before the attention: it must be put right again after what the worth has overwritten.
+      await inside.worth(
+        { trace: about.trace, regions: wholeTiles(about.layout!.tiles.length) },
+        { onEvent: (event) => (worth[event.region] = event.worth) },
+      );
+      const lens = about.hasLens ? await inside.lens(about.trace, undefined) : [];
+      const found = new Map((await insideTensors(inside.traceOf(about.trace), { ...about, lens, worth })).map((tensor) => [tensor.name, tensor]));
+      const path = `inside/${record}.safetensors`;
+      for (const [name, reference] of parseSafetensors(await readFile(files, path), path)) {
+        const { shape, dtype, data } = found.get(name) ?? { shape: [], dtype: '', data: null };
+        const same = shape.join() === reference.shape.join() && dtype === reference.dtype;
+        errors.push({ record, output: name, error: same ? largestDifference(data!, reference) : Infinity });
+      }
+    }
+    return errors;
+  } finally {
+    inside.close();
+    session.dispose();
+  }
+}
+
+/** Infinity when anything is not a number. */
+function largestDifference(values: ArrayBufferView, reference: LoadedTensor): number {
+  const numbers = (buffer: ArrayBufferLike) => (reference.dtype === 'I32' ? Float64Array.from(new Int32Array(buffer)) : Float64Array.from(new Float32Array(buffer)));
+  const [got, expected] = [numbers(values.buffer), numbers(reference.bytes.slice().buffer)];
+  const differences = expected.map((value, at) => Math.abs(value - got[at]!));
+  return differences.some(Number.isNaN) ? Infinity : differences.reduce((most, one) => Math.max(most, one), 0);
 }
 
 /** Largest difference as a share of the reference's largest absolute value; Infinity when anything is not a number. */

@@ -28,11 +28,13 @@ import type { AdapterUse } from '../runs/training-api.ts';
 import { yieldToEventLoop } from '../yield.ts';
 
 /** The picture the session has seen last: asked about again, it is not encoded again. */
-interface SeenImage {
+export interface SeenImage {
   bytes: Uint8Array;
   maxTiles: number;
   tiling: Tiling;
   features: Tensor3D;
+  /** What the vision encoder took for all tiles. */
+  encodeMs: number;
 }
 
 /** The sequence whose keys and values are still on the device. */
@@ -56,8 +58,8 @@ export class Session {
   private constructor(
     readonly model: NvlmModel,
     readonly text: TextSide | null,
-    private readonly stopIds: ReadonlySet<number>,
-    private readonly device: Device,
+    readonly stopIds: ReadonlySet<number>,
+    readonly device: Device,
     readonly loadMs: number,
     private readonly longest: number,
   ) {
@@ -213,8 +215,8 @@ export class Session {
     throw new NvlmError('not-found', 'This model folder has no tokenizer, so it cannot read or write text.', 'Add its tokenizer.json, or use `forward` with token ids.');
   }
 
-  /** Decodes, tiles and encodes a picture, or finds that it is the last one again. */
-  private async see(
+  /** Decodes, tiles and encodes a picture, or finds that it is the last one again. Its features stay the session's. */
+  async see(
     bytes: Uint8Array,
     maxTiles: number | undefined,
     { signal, onEvent }: CallOptions & { onEvent?: (event: ChatEvent) => void },
@@ -224,6 +226,7 @@ export class Session {
     onEvent?.({ type: 'stage', stage: 'image', done: 0, total: 1 });
     const picture = await decodeImage(bytes);
     throwIfAborted(signal);
+    const encodeStart = performance.now();
     const { tiling, features } = await this.encode(picture, most, {
       signal,
       onTiles: (done, total) => onEvent?.({ type: 'stage', stage: 'vision', done, total }),
@@ -231,7 +234,7 @@ export class Session {
     this.forgetSequence();
     this.image?.features.dispose();
     // A copy: the caller may transfer its buffer away.
-    this.image = { bytes: bytes.slice(), maxTiles: most, tiling, features };
+    this.image = { bytes: bytes.slice(), maxTiles: most, tiling, features, encodeMs: performance.now() - encodeStart };
     return this.image;
   }
 

@@ -103,7 +103,7 @@ function attendByHead(
 }
 
 /** Attention weights of the heads that share kv head g: q [group·T, D], kᵀ [D, S] → [group·T, S]. */
-function headWeights(
+export function headWeights(
   q: tf.Tensor2D,
   kTransposed: tf.Tensor2D,
   { rows, keys, heads, kvHeads, dim }: AttentionSizes,
@@ -213,12 +213,12 @@ function softmaxGradient(weights: tf.Tensor2D, dWeights: tf.Tensor2D): tf.Tensor
 }
 
 /** 0 where visible, a very low score where not. */
-function hiddenScores<T extends tf.Tensor>(visible: T): T {
+export function hiddenScores<T extends tf.Tensor>(visible: T): T {
   return tf.mul(tf.sub(1, visible), HIDDEN);
 }
 
 /** [rows, heads·dim] → [heads, rows, dim] */
-function splitHeads(x: tf.Tensor, rows: number, heads: number, dim: number): tf.Tensor3D {
+export function splitHeads(x: tf.Tensor, rows: number, heads: number, dim: number): tf.Tensor3D {
   return tf.transpose(tf.reshape(x, [rows, heads, dim]), [1, 0, 2]) as tf.Tensor3D;
 }
 
@@ -229,7 +229,7 @@ function joinHeads(parts: tf.Tensor2D[], rows: number, heads: number, dim: numbe
 }
 
 /** Query heads of kv head g, [group·T, D]. */
-function groupOf(qHeads: tf.Tensor3D, g: number, { rows, heads, kvHeads, dim }: AttentionSizes): tf.Tensor2D {
+export function groupOf(qHeads: tf.Tensor3D, g: number, { rows, heads, kvHeads, dim }: AttentionSizes): tf.Tensor2D {
   const group = heads / kvHeads;
   return tf.reshape(tf.slice(qHeads, [g * group, 0, 0], [group, rows, dim]), [group * rows, dim]);
 }
