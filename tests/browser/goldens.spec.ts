@@ -1,5 +1,8 @@
 import { expect, test } from './fixtures.ts';
 
+/** The tests' browser has a software adapter; measured are 2e-6. */
+const FORWARD_BOUND = 2e-5;
+
 // The reference implementations' numbers and answers once more, where they count: in a browser's worker.
 for (const backend of ['webgpu', 'wasm'] as const) {
   for (const model of ['nvlm-d', 'nvlm-x', 'nvlm-h']) {
@@ -10,7 +13,7 @@ for (const backend of ['webgpu', 'wasm'] as const) {
         [backend, model, records] as const satisfies [typeof backend, string, number[]],
       );
       expect(errors.length).toBeGreaterThan(records.length);
-      expect(errors.filter(({ error }) => !(error < 1e-3))).toEqual([]);
+      expect(errors.filter(({ error }) => !(error < FORWARD_BOUND))).toEqual([]);
     });
 
     test(`${model} answers as the reference does on ${backend}`, async ({ harness }) => {
@@ -37,6 +40,6 @@ for (const [backend, model] of [
       [backend, model] as const,
     );
     expect(errors.length).toBeGreaterThan(0);
-    expect(errors.filter(({ error }) => !(error < 1e-3))).toEqual([]);
+    expect(errors.filter(({ error }) => !(error < FORWARD_BOUND))).toEqual([]);
   });
 }

@@ -12,15 +12,26 @@ const RUNS = ['nvlm-d', 'nvlm-x', 'nvlm-h'].flatMap((name) =>
   (['pretrain', 'sft', 'lora'] as const).map((stage) => [name, stage] as const),
 );
 
+/**
+ * Most that a step's loss and gradient norm and a trained tensor may be off, relative; a tenth of it or less is measured, but for the
+ * tensors of `sft` and `lora`: where a gradient is next to nothing, Adam turns its rounding into steps of full size.
+ */
+const BOUNDS: Record<Stage, { loss: number; gradNorm: number; tensor: number }> = {
+  pretrain: { loss: 1e-5, gradNorm: 1e-4, tensor: 1e-4 },
+  lora: { loss: 1e-5, gradNorm: 1e-4, tensor: 1e-3 },
+  sft: { loss: 1e-4, gradNorm: 1e-3, tensor: 1e-3 },
+};
+
 /** Steps of the traces that the run left. */
 async function expectTrace(name: string, stage: Stage, { steps }: RunOutcome, count: number): Promise<void> {
   const log = await goldenLog(name, stage);
+  const bounds = BOUNDS[stage];
   expect(steps.length).toBe(count);
   const off = steps.filter(({ step, loss, lr, gradNorm }) => {
     const golden = log[step]!;
     const within = (value: number, wanted: number, bound: number) =>
       Math.abs(value - wanted) <= bound * Math.abs(wanted);
-    return !(within(loss, golden.loss, 1e-3) && within(gradNorm, golden.gradNorm, 1e-2) && within(lr, golden.lr, 1e-9));
+    return !(within(loss, golden.loss, bounds.loss) && within(gradNorm, golden.gradNorm, bounds.gradNorm) && within(lr, golden.lr, 1e-9));
   });
   expect(off.map((step) => ({ ...step, golden: log[step.step] }))).toEqual([]);
 }
@@ -40,7 +51,7 @@ describe('training on wasm', () => {
     const off = [...final].flatMap(([tensor, reference]) => {
       const got = trained.get(tensor);
       const error = got ? relativeError(new Float32Array(got.bytes.slice().buffer), reference) : Infinity;
-      return error < 1e-3 ? [] : [{ tensor, error }];
+      return error < BOUNDS[stage].tensor ? [] : [{ tensor, error }];
     });
     expect(off).toEqual([]);
     expect([...trained.keys()].filter((tensor) => !tensor.startsWith('optimizer.')).sort()).toEqual(

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { mkdir, symlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { npmChromium } from './npm-chromium.ts';
@@ -18,7 +18,8 @@ export async function vulkanEnvironment(): Promise<Record<string, string>> {
   if (!chromium) return {};
   const folder = join(dirname(chromium.vulkanDriver), 'vulkan');
   await mkdir(folder, { recursive: true });
-  await symlink(chromium.vulkanDriver, join(folder, 'libvulkan.so.1')).catch((error: NodeJS.ErrnoException) => {
+  // Relative, so that it holds when the project is moved or seen under another path.
+  await symlink(join('..', basename(chromium.vulkanDriver)), join(folder, 'libvulkan.so.1')).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
   });
   const inherited = process.env['LD_LIBRARY_PATH'];

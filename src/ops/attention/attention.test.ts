@@ -36,7 +36,8 @@ forEachBackend((name, device) => {
 
   // One row takes the decode path, six the tiled one.
   test.each([1, 6])('%i rows: what lies behind the valid keys of a cache does not matter', async (rows) => {
-    const outputs = [0, 1e30].map((garbage) =>
+    // The stock products of the other backends multiply hidden keys by zero, and no cache of theirs has room behind the valid ones.
+    const outputs = [0, name === 'webgpu' ? NaN : 1e30].map((garbage) =>
       tf.tidy(() => {
         const filled = (seed: number) => tf.concat([cache(9, seed), tf.fill([1, 25, 8], garbage)], 1) as tf.Tensor3D;
         const starts = tf.tensor1d([9 - rows], 'int32');
