@@ -19,7 +19,7 @@ describe('infinities and NaN stay in their own row and column', () => {
       const inFeatures = 160;
       const { words, scales, biases } = quantised(outFeatures, inFeatures, kind, 32, 3);
       if (bad !== null) biases.values.fill(bad, (BAD_COLUMN * inFeatures) / 32, ((BAD_COLUMN + 1) * inFeatures) / 32);
-      const [data, s, b] = [words, scales, biases].map(({ values, shape, dtype }) => tf.tensor(values, shape, dtype) as tf.Tensor2D);
+      const [data, s, b] = [words, scales, biases].map(({ values, shape, dtype }) => tf.tensor<tf.Rank>(values, shape, dtype) as tf.Tensor2D);
       return { kind: 'affine', bits: kind, groupSize: 32, inFeatures, outFeatures, data: data!, scales: s!, biases: b! };
     }
     const inFeatures = 35;
