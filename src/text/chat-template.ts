@@ -84,8 +84,8 @@ function templateSource(value: unknown): string | undefined {
   return undefined;
 }
 
-/** Special tokens are strings or serialised `AddedToken`s. */
-function tokenContent(value: unknown): string | undefined {
+/** The text of a special token of tokenizer_config.json: a string, or a serialised `AddedToken`. */
+export function tokenContent(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   return isRecord(value) && typeof value.content === 'string' ? value.content : undefined;
 }
