@@ -81,6 +81,8 @@ export interface LoadedModel {
   loadMs: number;
   /** Why its files are not, or not all, kept in the browser's storage; null when they are, or lie elsewhere. */
   notKept: PlainError | null;
+  /** How its folder was read, where that could surprise. */
+  warnings: string[];
 }
 
 export type { OpCaseResult, Sampling };
@@ -202,6 +204,8 @@ export interface MemoryPlan {
   verdict: 'fits' | 'fits-if' | 'does-not-fit';
   /** Why not, a sentence each. */
   problems: string[];
+  /** How its folder was read, where that could surprise. */
+  warnings: string[];
   /** Settings with which it would fit, for `fits-if`. */
   settingsThatFit: PlanSettings | null;
 }

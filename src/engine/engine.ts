@@ -169,8 +169,10 @@ export function createEngine(platform: EnginePlatform): Engine {
     };
     const files = await platform.openFiles(source, { signal, onWarning });
     let latest: Partial<LoadProgress> = {};
+    let warnings: string[] = [];
     try {
       const folder = await openModelFolder(files, signal);
+      warnings = folder.warnings;
       const settings: LoadSettings = { ...(quantize && { quantize }), ...(contextLength && { contextLength }) };
       // Before the first byte of weights: what cannot be loaded is not downloaded either.
       const record = recordOf(source, folder, settings, planMemory(folder, device.info, { contextLength, quantize }).about);
@@ -210,6 +212,7 @@ export function createEngine(platform: EnginePlatform): Engine {
       weightBytes: session.model.weights.bytes,
       loadMs: session.loadMs,
       notKept,
+      warnings,
     };
   }
 
@@ -245,7 +248,7 @@ export function createEngine(platform: EnginePlatform): Engine {
       const store = await platform.store();
       const quota = store && (await freeQuota());
       const storedBytes = store ? storedBytesOf(source, await store.usage()) : 0;
-      return planMemory(folder, info, { contextLength, quantize }, quota, storedBytes);
+      return { ...planMemory(folder, info, { contextLength, quantize }, quota, storedBytes), warnings: folder.warnings };
     } finally {
       await files.close();
     }

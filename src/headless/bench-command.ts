@@ -65,6 +65,7 @@ async function bench(options: BenchOptions, context: Context) {
   const adapters = await readAdapters(options);
   const source = await modelSource(model);
   const folder = await openModelFolder(await openFiles(source, { signal }), signal);
+  context.caution(folder.warnings);
 
   const [{ openDevice }, { measureModel }, { planMemory }] = await Promise.all([
     import('../device/open-device.ts'),

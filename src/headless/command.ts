@@ -18,6 +18,8 @@ export interface Context {
   progress: Progress;
   /** A line on standard error. */
   warn(text: string): void;
+  /** As {@link warn}, and in the `warnings` of the JSON document: what a model's folder says of itself. */
+  caution(texts: readonly string[]): void;
 }
 
 /** What a command hands back to be printed. */

@@ -36,7 +36,7 @@ export function addExport(program: Command, run: Run): void {
   withAdapterOption(command).action((options: ExportOptions) => run(options, (context) => exportModel(options, context)));
 }
 
-async function exportModel(options: ExportOptions, { signal, progress }: Context) {
+async function exportModel(options: ExportOptions, { signal, progress, caution }: Context) {
   const model = required(options.model, '--model');
   const out = required(options.out, '--out');
   const adapters = await readAdapters(options);
@@ -46,6 +46,7 @@ async function exportModel(options: ExportOptions, { signal, progress }: Context
   const files = await openFiles(source, { signal });
   try {
     const folder = await openModelFolder(files, signal);
+    caution(folder.warnings);
     const { exportedFiles, mergeAdapterFiles } = await import('../engine/export/export-model.ts');
     const changes = mergeAdapterFiles(folder, adapters);
     const exported = await exportedFiles(folder, changes, { dtype: options.dtype, signal });

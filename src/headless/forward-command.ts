@@ -47,6 +47,7 @@ async function forwardOnce(options: ForwardOptions, context: Context) {
   const adapters = await readAdapters(options);
   const source = await modelSource(model);
   const folder = await openModelFolder(await openFiles(source, { signal }), signal);
+  context.caution(folder.warnings);
 
   const [{ openDevice }, { Session }, { forward }] = await Promise.all([
     import('../device/open-device.ts'),

@@ -44,18 +44,24 @@ export async function main(argv: readonly string[]): Promise<void> {
 async function parse(argv: readonly string[], json: boolean, progress: Progress): Promise<number> {
   let exitCode: number = EXIT.ok;
   const run: Run = async (options, work) => {
+    const warnings: string[] = [];
+    const warn = (text: string): void => {
+      progress.clear();
+      process.stderr.write(`nvlm: ${text}\n`);
+    };
     const outcome = await work({
       json,
       backend: options.backend,
       signal: abortOnInterrupt(),
       progress,
-      warn: (text) => {
-        progress.clear();
-        process.stderr.write(`nvlm: ${text}\n`);
+      warn,
+      caution: (texts) => {
+        warnings.push(...texts);
+        texts.forEach(warn);
       },
     });
     progress.clear();
-    print(outcome, json);
+    print(warnings.length > 0 ? { ...outcome, document: { ...outcome.document, warnings } } : outcome, json);
     exitCode = outcome.interrupted ? EXIT.interrupted : outcome.failed ? EXIT.failed : EXIT.ok;
   };
   const program = new Command('nvlm')

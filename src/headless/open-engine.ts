@@ -24,6 +24,7 @@ export async function openEngine(
     signal: context.signal,
     onProgress,
   });
+  context.caution(loaded.warnings);
   return { engine, device, loaded };
 }
 

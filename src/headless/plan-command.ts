@@ -23,17 +23,18 @@ export function addPlan(program: Command, run: Run): void {
   ).action((options: PlanOptions) => run(options, (context) => plan(options, context)));
 }
 
-async function plan(options: PlanOptions, { backend, signal }: Context) {
+async function plan(options: PlanOptions, { backend, signal, caution }: Context) {
   const model = required(options.model, '--model');
   const source = await modelSource(model);
   const { createEngine } = await import('../engine/engine.ts');
   const engine = createEngine(nodeEnginePlatform());
   await engine.openDevice(backend);
-  const result = await engine.plan(source, {
+  const { warnings, ...result } = await engine.plan(source, {
     contextLength: options.context,
     quantize: quantizationOf(options),
     signal,
   });
+  caution(warnings);
   return { document: { model, ...result }, text: describe(model, result), failed: result.verdict !== 'fits' };
 }
 
@@ -43,7 +44,7 @@ const VERDICTS: Record<MemoryPlan['verdict'], string> = {
   'does-not-fit': 'does not fit',
 };
 
-function describe(model: string, { backend, settings, bytes, download, verdict, problems, ...rest }: MemoryPlan): string {
+function describe(model: string, { backend, settings, bytes, download, verdict, problems, ...rest }: Omit<MemoryPlan, 'warnings'>): string {
   const rows = [
     ['weights', formatBytes(bytes.weights)],
     [`KV cache of ${settings.contextLength} tokens`, formatBytes(bytes.kvCache)],

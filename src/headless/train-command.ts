@@ -73,6 +73,7 @@ async function trainModel(options: TrainOptions, context: Context) {
   const init = run.lora?.init ? await readAdapterFolder(beside(run.lora.init)) : null;
   const source = await modelSource(await modelName(run.model, beside));
   const folder = await openModelFolder(await openFiles(source, { signal }), signal);
+  context.caution(folder.warnings);
   const reading = {
     signal,
     onPlanned: (done: number, total: number) => progress.update('Reading the data', done, total, 'records'),

@@ -8,6 +8,10 @@ import { missingFile } from './source.ts';
 import type { JsonObject } from './strict-json.ts';
 import { isJsonObject, parseStrictJson } from './strict-json.ts';
 
+/** All weights in one file, and which of several holds which. */
+const WHOLE = 'model.safetensors';
+export const INDEX = 'model.safetensors.index.json';
+
 const MB = 1024 * 1024;
 const MAX_CONFIG_BYTES = 4 * MB;
 const MAX_TOKENIZER_BYTES = 32 * MB;
@@ -38,8 +42,12 @@ export interface ModelFolder extends ModelDescription {
   /** Every tensor of every shard. */
   tensors: ReadonlyMap<string, TensorEntry>;
   shards: { file: string; bytes: number }[];
+  /** The shards are those that an index names. */
+  indexed: boolean;
   /** Bytes of all tensors. */
   tensorBytes: number;
+  /** What its user should know of how the folder was read; a sentence or two each. */
+  warnings: string[];
 }
 
 async function readText(
@@ -92,15 +100,14 @@ async function readJson(
 
 /** Which file holds which tensor, or null when the model is not sharded. */
 async function readIndex(files: ModelFiles, signal?: AbortSignal): Promise<Map<string, string> | null> {
-  const name = 'model.safetensors.index.json';
-  const text = await readText(files, name, MAX_INDEX_BYTES, signal);
+  const text = await readText(files, INDEX, MAX_INDEX_BYTES, signal);
   if (text === null) return null;
-  const index = parseStrictJson(text, name);
+  const index = parseStrictJson(text, INDEX);
   const map = isJsonObject(index) ? index.weight_map : undefined;
   if (!isJsonObject(map)) {
     throw new NvlmError(
       'bad-model',
-      `${name} of ${files.id} has no weight_map.`,
+      `${INDEX} of ${files.id} has no weight_map.`,
       'Get the file again from its source; this copy is damaged.',
     );
   }
@@ -108,20 +115,36 @@ async function readIndex(files: ModelFiles, signal?: AbortSignal): Promise<Map<s
   if (new Set(result.values()).size > MAX_SHARDS) {
     throw new NvlmError(
       'bad-model',
-      `${name} of ${files.id} names more than ${MAX_SHARDS} files.`,
+      `${INDEX} of ${files.id} names more than ${MAX_SHARDS} files.`,
       'Use a checkpoint with larger shards.',
     );
   }
   return result;
 }
 
+/**
+ * The index that counts. A whole `model.safetensors` goes before shards that an index names, as in transformers; folders
+ * have both when one was left behind by a conversion or a merge.
+ */
+async function chooseIndex(
+  files: ModelFiles,
+  signal?: AbortSignal,
+): Promise<{ index: Map<string, string> | null; warnings: string[] }> {
+  const index = await readIndex(files, signal);
+  const shards = [...new Set(index?.values())];
+  if (!index || shards.includes(WHOLE) || (await files.size(WHOLE, signal)) === null) return { index, warnings: [] };
+  const others = `the ${shards.length === 1 ? 'file' : `${shards.length} files`} that ${INDEX} names`;
+  const warning = `${files.id} holds ${WHOLE} and an index of other files: ${WHOLE} is read, as transformers does, and not ${others}.`;
+  return { index: null, warnings: [warning] };
+}
+
 /** Headers of all shards; every tensor of the index must stand in the file that the index names, and in no other. */
 async function readTensors(
   files: ModelFiles,
   signal?: AbortSignal,
-): Promise<Pick<ModelFolder, 'tensors' | 'shards' | 'tensorBytes'>> {
-  const index = await readIndex(files, signal);
-  const paths = index ? [...new Set(index.values())] : ['model.safetensors'];
+): Promise<Pick<ModelFolder, 'tensors' | 'shards' | 'indexed' | 'tensorBytes' | 'warnings'>> {
+  const { index, warnings } = await chooseIndex(files, signal);
+  const paths = index ? [...new Set(index.values())] : [WHOLE];
   const tensors = new Map<string, TensorEntry>();
   const shards: ModelFolder['shards'] = [];
   let tensorBytes = 0;
@@ -167,7 +190,7 @@ async function readTensors(
       'Check that its safetensors files are complete.',
     );
   }
-  return { tensors, shards, tensorBytes };
+  return { tensors, shards, indexed: index !== null, tensorBytes, warnings };
 }
 
 /**

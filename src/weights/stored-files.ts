@@ -228,12 +228,27 @@ export function storedFiles(remote: ModelFiles, store: BlobStore, options: Store
     return (await store.get(nameOf(path)).catch(() => null))?.version === ABSENT;
   }
 
+  /** Asks about a file that is not stored; that there is none is remembered for when the network is away. */
+  async function askRemote<T>(path: string, ask: () => Promise<T | null>): Promise<T | null> {
+    if (isAway && (await wasAbsent(path))) return null;
+    try {
+      const answer = await ask();
+      const isNews = answer === null && !manifest && !(await wasAbsent(path));
+      if (isNews) await putSmall(store, nameOf(path), new Uint8Array(0), ABSENT).catch(warn);
+      return answer;
+    } catch (error) {
+      if (isNetworkError(error) && (await wasAbsent(path))) return null;
+      throw error;
+    }
+  }
+
   return {
     id,
 
     async size(path, signal) {
       throwIfAborted(signal);
-      return (await stored(path, signal))?.size ?? source.size(path, signal);
+      const blob = await stored(path, signal);
+      return blob ? blob.size : askRemote(path, () => source.size(path, signal));
     },
 
     async read(path, start, end, signal) {
@@ -261,15 +276,12 @@ export function storedFiles(remote: ModelFiles, store: BlobStore, options: Store
       };
       const bytes = await readStored(path, whole, signal);
       if (bytes) return bytes;
-      if (isAway && (await wasAbsent(path))) return null;
       try {
-        await askAfterAll(signal);
-        const fetched = await tapped.readAll(path, maxBytes, signal);
-        const isNews = fetched === null && !manifest && !(await wasAbsent(path));
-        if (isNews) await putSmall(store, nameOf(path), new Uint8Array(0), ABSENT).catch(warn);
-        return fetched;
+        return await askRemote(path, async () => {
+          await askAfterAll(signal);
+          return tapped.readAll(path, maxBytes, signal);
+        });
       } catch (error) {
-        if (isNetworkError(error) && (await wasAbsent(path))) return null;
         throw explain(path, error);
       }
     },

@@ -20,3 +20,10 @@ describe('nvlm plan', () => {
     expect((await runJson(['plan'])).code).toBe(2);
   });
 });
+
+it('says when a whole file is read and the shards of an index are not, to people and in the document', async () => {
+  const { code, document, stderr } = await runJson<{ warnings: string[] }>(['plan', '--model', fixture('cases/staleindex')]);
+  expect(code).toBe(0);
+  expect(document.warnings).toEqual([expect.stringContaining('model.safetensors is read')]);
+  expect(stderr).toContain(document.warnings[0]);
+});

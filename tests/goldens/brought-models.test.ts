@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Device } from '../../src/device/types.ts';
 import { adapterFilesOf, applyAdapter } from '../../src/engine/adapters/adapter.ts';
-import { mergeAdapterFiles } from '../../src/engine/export/export-model.ts';
+import { exportedFiles, mergeAdapterFiles } from '../../src/engine/export/export-model.ts';
 import { forward } from '../../src/engine/measure/forward.ts';
 import { loadModel } from '../../src/nvlm/load-model.ts';
 import type { NvlmModel } from '../../src/nvlm/model.ts';
@@ -58,5 +58,26 @@ describe('adapters', () => {
     expect(() => applyAdapter(model, files, 0)).toThrow(refusal);
     expect(() => mergeAdapterFiles(folder, [{ files, strength: 1 }])).toThrow(refusal);
     model.dispose();
+  });
+});
+
+describe('a whole model.safetensors beside an index of shards', () => {
+  it.each([
+    ['that are there', 'both-single-and-index/model', 'both-single-and-index/ref.safetensors'],
+    ['that are gone', 'staleindex', 'staleindex/ref.safetensors'],
+  ])('%s is what is read, as transformers does, and said to be', async (_, name, reference) => {
+    const folder = await folderOf(name);
+    expect(folder.warnings).toEqual([expect.stringMatching(/index of other files: model\.safetensors is read.*not the 2 files/)]);
+    const model = await loadModel(folder, { keepHalves: false });
+    expect(await logitsError(model, reference)).toBeLessThan(2e-5);
+    model.dispose();
+    // An export does not hand on an index that speaks of other files.
+    const paths = (await exportedFiles(folder, new Map())).map((file) => file.path);
+    expect(paths).toContain('model.safetensors');
+    expect(paths).not.toContain('model.safetensors.index.json');
+  });
+
+  it('of shards alone is an ordinary model', async () => {
+    expect((await openModelFolder(nodeFiles(fileURLToPath(new URL('../../public/models/nano-d', import.meta.url))))).warnings).toEqual([]);
   });
 });

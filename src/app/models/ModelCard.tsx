@@ -64,6 +64,11 @@ export function ModelCard({ entry }: { entry: ModelEntry }) {
           Its files are not kept: the next visit downloads them again. {loaded.notKept.message} {loaded.notKept.fix}
         </Notice>
       )}
+      {loaded?.warnings.map((warning) => (
+        <Notice key={warning} tone="warn">
+          {warning}
+        </Notice>
+      ))}
       {loading && <LoadMeter name={entry.title} progress={loading.progress} onCancel={cancelLoad} />}
       {failure && <Problem error={failure} />}
       <div className={styles.actions}>

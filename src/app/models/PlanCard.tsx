@@ -64,7 +64,7 @@ export function PlanCard({ candidate }: { candidate: Candidate }) {
         <>
           <p className={styles.about}>{aboutWords(plan)}</p>
           <Bars plan={plan} />
-          {plan.problems.map((problem) => (
+          {[...plan.warnings, ...plan.problems].map((problem) => (
             <Notice key={problem} tone="warn">
               {problem}
             </Notice>

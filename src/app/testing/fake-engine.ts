@@ -168,7 +168,7 @@ export function createFakeEngine(): FakeEngine {
       const like = entry(isOwn ? 'D' : (id.at(-1)!.toUpperCase() as 'D'), id);
       const loaded: ModelEntry = isOwn ? { ...like, id, title: id, source, loaded: true, settings: {} } : like;
       if (isOwn) fake.own = loaded;
-      return { entry: loaded, architecture: loaded.architecture, tileSize: 112, maxTiles: 6 } as LoadedModel;
+      return { entry: loaded, architecture: loaded.architecture, tileSize: 112, maxTiles: 6, warnings: [] as string[] } as LoadedModel;
     },
     async plan(_, { contextLength = 4096 } = {}) {
       failing('plan');
@@ -183,6 +183,7 @@ export function createFakeEngine(): FakeEngine {
         canBeStored: null,
         verdict: 'fits',
         problems: [],
+        warnings: [],
         settingsThatFit: null,
       };
     },

@@ -5,7 +5,7 @@ import { names } from '../../nvlm/names.ts';
 import { mergedUpdates } from '../../training/merge.ts';
 import { parseAdapter, type LinearSizes } from '../../training/peft.ts';
 import { DTYPE_BYTES, toF32, type DType } from '../../weights/dtype.ts';
-import type { ModelFolder } from '../../weights/model-folder.ts';
+import { INDEX, type ModelFolder } from '../../weights/model-folder.ts';
 import {
   buildHeader,
   headerLength,
@@ -41,7 +41,6 @@ const KNOWN_FILES = [
   'video_preprocessor_config.json',
   'vocab.json',
 ];
-const INDEX = 'model.safetensors.index.json';
 const WEIGHT_FILE = /\.(safetensors|bin|pt|pth|ckpt|gguf|h5|msgpack|onnx|npz)$/i;
 /** Hidden files, and folders: what lies in those is not the model's. */
 const FOREIGN = /^\.|\//;
@@ -132,6 +131,8 @@ export async function exportedFiles(
   const shards = new Set(folder.shards.map(({ file }) => file));
   for (const path of (await files.list?.(signal)) ?? [INDEX, ...KNOWN_FILES]) {
     if (shards.has(path) || WEIGHT_FILE.test(path) || FOREIGN.test(path)) continue;
+    // One that was left behind beside a whole file speaks of shards that are not there.
+    if (path === INDEX && !folder.indexed) continue;
     const bytes = await files.size(path, signal);
     if (bytes === null) continue;
     if (path === INDEX && grown > 0) {

@@ -32,7 +32,7 @@ export function planMemory(
   wanted: Partial<PlanSettings> = {},
   freeQuota: number | null = null,
   storedBytes = 0,
-): MemoryPlan {
+): Omit<MemoryPlan, 'warnings'> {
   const config = parseConfig(folder.config);
   const longest = config.llm.maxPositions;
   const contextLength = Math.min(wanted.contextLength ?? DEFAULT_CONTEXT, longest);
