@@ -45,6 +45,8 @@ describe('engine on wasm', () => {
     }
     const entries = await engine.models();
     expect(entries.map(({ id, loaded }) => [id, loaded])).toEqual([['nano-d', true], ['nano-x', false], ['nano-h', false]]);
+    // A start for studies is not offered to talk to.
+    expect(BUNDLED_MODELS.map(({ id }) => id)).toContain('nano-base');
   });
 
   it('reads a picture and streams the answer it returns', async () => {

@@ -109,7 +109,8 @@ export function createEngine(platform: EnginePlatform): Engine {
   async function entries(): Promise<ModelEntry[]> {
     const store = await platform.store();
     const usage = (await store?.usage()) ?? [];
-    const bundled = BUNDLED_MODELS.map((model) => {
+    const offered = BUNDLED_MODELS.filter(({ id, isStart }) => !isStart || loaded?.id === id);
+    const bundled = offered.map(({ isStart: _, ...model }) => {
       const source: ModelSource = { kind: 'bundled', id: model.id };
       return { ...model, source, takesPictures: true, settings: null };
     });

@@ -1,7 +1,10 @@
 import type { ModelEntry } from '../api.ts';
 
 /** A model that ships with the page, in `public/models/<id>`. */
-export type BundledModel = Pick<ModelEntry, 'id' | 'title' | 'architecture' | 'parameters' | 'bytes' | 'note'>;
+export interface BundledModel extends Pick<ModelEntry, 'id' | 'title' | 'architecture' | 'parameters' | 'bytes' | 'note'> {
+  /** A start for studies, which the lab and the command line take and the page offers nobody to talk to. */
+  isStart?: true;
+}
 
 /** The nano models, best first. `bytes` adds up each manifest; a test holds both figures to the files. */
 export const BUNDLED_MODELS: readonly BundledModel[] = [
@@ -19,7 +22,7 @@ export const BUNDLED_MODELS: readonly BundledModel[] = [
     architecture: 'NVLM_X',
     parameters: 3_467_908,
     bytes: 6_981_982,
-    note: 'Answers text questions but hardly sees yet: on pictures it does little better than guessing.',
+    note: 'Reads one to six tiles through cross-attention, somewhat less surely than nano-d, and is the best in text.',
   },
   {
     id: 'nano-h',
@@ -27,7 +30,16 @@ export const BUNDLED_MODELS: readonly BundledModel[] = [
     architecture: 'NVLM_H',
     parameters: 3_639_940,
     bytes: 7_342_707,
-    note: 'Reads a picture of one tile well and several tiles poorly.',
+    note: 'Reads one tile as well as nano-d and loses with every tile more: six it often confuses.',
+  },
+  {
+    id: 'nano-base',
+    title: 'nano-base',
+    architecture: 'NVLM_D',
+    parameters: 3_049_344,
+    bytes: 6_139_778,
+    note: 'A start for studies: it has never seen a tile tag or a second tile.',
+    isStart: true,
   },
 ];
 

@@ -42,6 +42,12 @@ export function closedFolder(source: ModelSource): NvlmError {
 }
 
 export function otherModel(source: ModelSource): NvlmError {
+  if (source.kind === 'bundled')
+    return new NvlmError(
+      'usage',
+      `${modelTitle(source)} has been replaced by a newer version since this run was begun.`,
+      'Begin the run anew. What it has left so far can still be downloaded.',
+    );
   return new NvlmError(
     'usage',
     `This is another model than ${modelTitle(source)}, which the run was begun with.`,

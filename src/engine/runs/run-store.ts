@@ -19,7 +19,7 @@ export interface StoredRun {
   changedAt: number;
   note: string | null;
   result: RunSummary['result'];
-  /** Of a model on the visitor's disk, see `fingerprintModel`; null until it was opened, and for all others. */
+  /** Of a model on the visitor's disk or a bundled one, see `fingerprintModel`; null until it was opened, and for all others. */
   modelFingerprint: string | null;
 }
 

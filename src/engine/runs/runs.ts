@@ -125,7 +125,8 @@ export function createTraining(host: TrainingHost): TrainingApi {
     try {
       const data = await openRunData(await platform.files(), config);
       const folder = await openModelFolder(files, signal);
-      if (source.kind === 'files' || source.kind === 'folder') await checkModel(run, folder, signal);
+      // A hub's revision and an address' files are checked where they are stored; these may be others under the same name.
+      if (source.kind === 'files' || source.kind === 'folder' || source.kind === 'bundled') await checkModel(run, folder, signal);
       const progress = (loaded: number) => stage('load', loaded, folder.tensorBytes);
       const output = store.folder(run.id);
       const init = await openInit(output, config);
