@@ -11,6 +11,7 @@ import type { Architecture, ChatMessage, TokenPlan } from '../text/types.ts';
 import type { TagFormat, Tiling } from '../tiling/types.ts';
 import type { PickedFile } from '../weights/blob-files.ts';
 import type { StrongAdapter } from './adapters/adapter.ts';
+import type { InsideApi } from './inside/inside-api.ts';
 import type { AdapterApi, AdapterUse, TrainingApi } from './runs/training-api.ts';
 
 export type { AdapterDescription, BackendChoice, BackendName, DeviceInfo, PickedFile };
@@ -238,7 +239,7 @@ export interface VerifyProgress {
  * While a run trains, it has the device: what would need it rejects with `busy`. A new method is declared here, named in
  * {@link ENGINE_METHODS} and implemented in the engine; the page's client, its worker and the tests' fake follow.
  */
-export interface Engine extends TrainingApi, AdapterApi {
+export interface Engine extends TrainingApi, AdapterApi, InsideApi {
   device(): Promise<DeviceInfo>;
   /** Switches the backend; a loaded model is unloaded first. */
   openDevice(choice: BackendChoice): Promise<DeviceInfo>;
@@ -289,5 +290,12 @@ export const ENGINE_METHODS: Methods<Engine> = {
   deleteAdapter: PLAIN,
   exportAdapter: { moves: ['result'] },
   exportMerged: { moves: ['events'] },
+  insideOpen: PLAIN,
+  insideAttention: { moves: ['result'] },
+  insideHeads: { moves: ['result'] },
+  insideWorth: PLAIN,
+  insideLens: PLAIN,
+  insideAgain: PLAIN,
+  insideClose: PLAIN,
   dispose: PLAIN,
 };

@@ -34,6 +34,8 @@ import { modelAddress, modelTitle, parseModelAddress } from './models/model-addr
 import { isKept, readRecords, storageFolder, storedBytesOf, writeRecord, type ModelRecord } from './models/model-records.ts';
 import type { EnginePlatform } from './platform.ts';
 import { createAdapters } from './adapters/adapters.ts';
+import { Inside } from './inside/inside.ts';
+import { createInsideCalls } from './inside/inside-calls.ts';
 import { createTraining } from './runs/runs.ts';
 import { Session } from './chat/session.ts';
 import { openTextSide } from './chat/text-side.ts';
@@ -41,6 +43,7 @@ import { openTextSide } from './chat/text-side.ts';
 interface Loaded {
   id: string;
   session: Session;
+  inside: Inside;
   record: ModelRecord;
 }
 
@@ -102,6 +105,7 @@ export function createEngine(platform: EnginePlatform): Engine {
   let current: Device | null = null;
 
   function unloadNow(): void {
+    loaded?.inside.close();
     loaded?.session.dispose();
     loaded = null;
   }
@@ -192,7 +196,7 @@ export function createEngine(platform: EnginePlatform): Engine {
       });
       // The old model stays usable until the new one is there.
       unloadNow();
-      loaded = { id, session, record };
+      loaded = { id, session, inside: new Inside(session), record };
     } catch (error) {
       await files.close(error);
       throw device.explain(error);
@@ -335,6 +339,17 @@ export function createEngine(platform: EnginePlatform): Engine {
   return {
     ...runs,
     ...adapters.api,
+    ...createInsideCalls({
+      loaded() {
+        if (lost) throw lost;
+        return loaded?.inside ?? null;
+      },
+      async useAdapters(wanted) {
+        await adapters.use(loaded!.session, wanted);
+        if (lost) throw lost;
+      },
+      inTurn: unlessTraining,
+    }),
 
     device: () => beside(async () => (await device()).info),
 

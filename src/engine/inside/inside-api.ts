@@ -2,6 +2,7 @@
 import type { AttentionKind } from '../../nvlm/probe.ts';
 import type { Architecture, ChatMessage, SegmentKind } from '../../text/types.ts';
 import type { Box, TagFormat, TileLayout } from '../../tiling/types.ts';
+import type { CallOptions } from '../api.ts';
 import type { AdapterUse } from '../runs/training-api.ts';
 
 export type { AttentionKind };
@@ -187,3 +188,26 @@ export interface ChangedAnswer {
 }
 
 export type InsideProgress = { stage: 'image' | 'vision' | 'answer' | 'reading' | 'worth' | 'lens'; done: number; total: number };
+
+interface Watched extends CallOptions {
+  onProgress?: (progress: InsideProgress) => void;
+}
+
+/**
+ * Looking inside the loaded model. Off the way of `chat`, which neither waits for anything kept here nor loses what it keeps. One trace
+ * is open at a time, and closes with its model; calls for another reject with `not-found`.
+ */
+export interface InsideApi {
+  /** Runs a question and its answer through the model once more and keeps what a view needs. @throws as `chat`; `bad-data` for an empty answer */
+  insideOpen(request: InsideRequest, options?: Watched): Promise<InsideTrace>;
+  insideAttention(request: AttentionRequest, options?: CallOptions): Promise<AttentionRows>;
+  insideHeads(request: Omit<AttentionRequest, 'how'>, options?: CallOptions): Promise<HeadAttention>;
+  /** Regions are handed over one by one as they are known, not in the order given. */
+  insideWorth(request: WorthRequest, options: CallOptions & { onEvent: (event: WorthEvent) => void }): Promise<void>;
+  /** @param layers default: all */
+  insideLens(trace: number, layers?: readonly number[], options?: Watched): Promise<LensLayer[]>;
+  /** The same question under changes. The trace stays open and as it was. */
+  insideAgain(trace: number, changes: InsideChanges, maxNewTokens: number, options?: Watched): Promise<ChangedAnswer>;
+  /** Frees what the open trace holds. */
+  insideClose(): Promise<void>;
+}

@@ -49,13 +49,15 @@ interface Opened {
 /** What an answer is computed from, before there is an answer. */
 type Question = Omit<TraceInput, 'answer'>;
 
+/** Over all sessions, so that no number means two answers. */
+let lastTrace = 0;
+
 /**
  * What happens inside a session's model while it answers. One trace is open at a time; it holds a cache of its own, so the chat goes
  * on as if nothing had been looked at. Calls must not overlap, neither with each other nor with the session's.
  */
 export class Inside {
   private opened: Opened | null = null;
-  private count = 0;
 
   constructor(private readonly session: Session) {}
 
@@ -269,7 +271,7 @@ export class Inside {
     const { plan } = trace.input;
     const isThumbnail = (tile: number) => tiling?.tiles[tile]?.thumbnail ?? false;
     return {
-      trace: ++this.count,
+      trace: ++lastTrace,
       architecture: config.architecture,
       text: tokenizer.decode(trace.input.answer, { skipSpecialTokens: true }),
       answer,
