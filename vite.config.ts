@@ -1,6 +1,7 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 import { contentSecurityPolicy, contentSecurityPolicyPlugin } from './build/content-security-policy.ts';
+import { moduleWorkers } from './build/module-workers.ts';
 import { offlinePlugin } from './build/offline.ts';
 import { tfjsAlias } from './build/tfjs-alias.ts';
 
@@ -9,7 +10,7 @@ export default defineConfig({
   base: './',
   plugins: [react(), contentSecurityPolicyPlugin(), offlinePlugin()],
   resolve: { alias: [tfjsAlias] },
-  worker: { format: 'es' },
+  worker: moduleWorkers,
   build: {
     target: 'es2022',
     rolldownOptions: { checks: { pluginTimings: false } },

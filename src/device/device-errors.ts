@@ -1,4 +1,5 @@
 import { NvlmError } from '../errors.ts';
+import type { BackendName } from './types.ts';
 
 const megabyte = 1024 * 1024;
 
@@ -32,8 +33,20 @@ export function shaderFailed(detail: string): NvlmError {
 }
 
 export function backendFailed(name: string, cause: unknown): NvlmError {
-  const detail = cause instanceof Error ? cause.message : String(cause);
-  return new NvlmError('no-device', `The ${name} backend did not start: ${detail}`, 'Choose another backend.', { cause });
+  return new NvlmError('no-device', `The ${name} backend did not start: ${detailOf(cause)}`, 'Choose another backend.', { cause });
+}
+
+const NAMES: Record<BackendName, string> = { webgpu: 'WebGPU', wasm: 'WebAssembly', cpu: 'JavaScript' };
+
+/** Why a rung of the ladder failed, for the reason of the one that computes in its place. */
+export function wordsFor(backend: BackendName, error: unknown): string {
+  return `${NAMES[backend]} said: ${detailOf(error).replace(/\.?$/, '.')}`;
+}
+
+/** tfjs rejects with plain objects as well. */
+function detailOf(cause: unknown): string {
+  const { message } = (cause ?? {}) as { message?: unknown };
+  return typeof message === 'string' && message !== '' ? message : String(cause);
 }
 
 /** The typed error of what WebGPU reports as an uncaptured error or in an error scope. */

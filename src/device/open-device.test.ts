@@ -79,8 +79,27 @@ describe('the ladder with real backends', () => {
   test('auto falls to cpu when wasm does not start', async () => {
     const broken = { ...withoutGpu, prepareWasm: () => Promise.reject(new Error('no binary')) };
     open = await openDevice('auto', broken);
-    expect(open.info.backend).toBe('cpu');
+    expect(open.info).toMatchObject({
+      backend: 'cpu',
+      reason: 'There is no WebGPU and WebAssembly did not start, so plain JavaScript computes (slow). WebAssembly said: no binary.',
+    });
     await expect(openDevice('wasm', broken)).rejects.toMatchObject({ code: 'no-device', message: expect.stringContaining('no binary') });
+  });
+
+  test('what tfjs itself would swallow is told', async () => {
+    // Opened once, so that the factory is known; then its module does not come up.
+    await (await opened('wasm')).dispose();
+    const instantiate = vi.spyOn(WebAssembly, 'instantiate').mockRejectedValue(new RangeError('no room for another memory'));
+    const notice = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+    try {
+      open = await openDevice('auto', withoutGpu);
+      expect(open.info).toMatchObject({ backend: 'cpu', reason: expect.stringMatching(/WebAssembly said: .+\.$/) });
+      await expect(openDevice('wasm', withoutGpu)).rejects.toMatchObject({ code: 'no-device' });
+    } finally {
+      instantiate.mockRestore();
+      notice.mockRestore();
+    }
+    await (await opened('wasm')).dispose();
   });
 
   test('webgpu by name without WebGPU is an error', async () => {

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { KernelBackend } from '@tensorflow/tfjs';
 import type { NvlmError } from '../errors.ts';
-import { backendFailed, deviceLost, fromThrown } from './device-errors.ts';
+import { backendFailed, deviceLost, fromThrown, wordsFor } from './device-errors.ts';
 import { ladder, type WebGpuFinding } from './ladder.ts';
 import type { BackendChoice, BackendName, Device, DeviceInfo, DevicePlatform } from './types.ts';
 import { refuseFailedAllocations, wasmModule } from './wasm-memory.ts';
@@ -23,8 +23,10 @@ export async function openDevice(choice: BackendChoice, platform: DevicePlatform
   const found = needsGpu ? await findAdapter(choice, platform) : { absent: 'Not looked for' };
   const finding: WebGpuFinding = 'adapter' in found ? { adapter: describeAdapter(found.adapter) } : found;
   const rungs = ladder(choice, finding);
-  let lastError: unknown;
-  for (const { backend, reason } of rungs) {
+  const failed: { backend: BackendName; error: unknown }[] = [];
+  for (const rung of rungs) {
+    const { backend } = rung;
+    const reason = [rung.reason, ...failed.map((one) => wordsFor(one.backend, one.error))].join(' ');
     try {
       const opened =
         backend === 'webgpu' && 'adapter' in found
@@ -35,10 +37,10 @@ export async function openDevice(choice: BackendChoice, platform: DevicePlatform
       current = opened;
       return opened;
     } catch (error) {
-      lastError = error;
+      failed.push({ backend, error });
     }
   }
-  throw backendFailed(choice, lastError);
+  throw backendFailed(choice, failed.at(-1)?.error);
 }
 
 async function findAdapter(
@@ -102,9 +104,10 @@ async function openWasm(reason: string, platform: DevicePlatform): Promise<Devic
   wasmFactory ??= tf.findBackendFactory('wasm');
   // Threads need special headers, and where they were tried (Node, workers) none started.
   tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
-  // A module of its own for each opening: wasm memory never shrinks, so freeing it means dropping the module.
-  await makeCurrent('wasm', wasmFactory);
-  const backend = tf.backend();
+  // A module of its own for each opening: wasm memory never shrinks, so freeing it means dropping the module. Started here, because
+  // tfjs would say only that it did not start, and not why.
+  const backend = await wasmFactory();
+  await makeCurrent('wasm', () => backend);
   if (!(backend instanceof BackendWasm)) throw new Error('another backend answers to the name wasm');
   const wasm = wasmModule();
   refuseFailedAllocations(wasm);

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
 import { contentSecurityPolicyPlugin } from '../../../build/content-security-policy.ts';
+import { moduleWorkers } from '../../../build/module-workers.ts';
 import { tfjsAlias } from '../../../build/tfjs-alias.ts';
 
 /** A page for tests alone, built as the real one is (bundled worker, same policy) and never shipped. */
@@ -10,7 +11,7 @@ export default defineConfig({
   publicDir: fileURLToPath(new URL('../../fixtures/goldens', import.meta.url)),
   plugins: [contentSecurityPolicyPlugin()],
   resolve: { alias: [tfjsAlias] },
-  worker: { format: 'es' },
+  worker: moduleWorkers,
   build: {
     outDir: fileURLToPath(new URL('../../../.cache/harness', import.meta.url)),
     emptyOutDir: true,
