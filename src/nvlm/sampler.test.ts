@@ -33,6 +33,7 @@ describe('Sampler', () => {
     expect(draw({ temperature: 1, topP: 0.4 })).toEqual([0, 1, 0, 0, 0]);
     const shares = draw({ temperature: 1, topP: 0.6 });
     expect(shares[1]! + shares[3]!).toBe(1);
+    expect(shares[3]).toBeGreaterThan(0.3);
   });
 
   it('makes repeated tokens less likely, negative logits too', () => {

@@ -105,6 +105,28 @@ describe('a tied head', () => {
   });
 });
 
+describe('clipping', () => {
+  it('shortens a gradient to the limit, and never makes a short one longer', async () => {
+    const device = await openBackend('wasm');
+    const model = await openNano();
+    const table = names.embedTokens(model.config);
+    /** Norms of the gradient and of what is left of it: with these betas the first moment. */
+    const norms = async (clip: number) => {
+      const optimizer = { lr: 0, weight_decay: 0, clip, betas: [0, 0] };
+      const trainer = await Trainer.create(model, parseRun({ model: 'nano-d', data: 'none', steps: 1, trainable: [table], optimizer }, 'run'), device);
+      const { gradNorm } = await trainer.step(0, [[{ plan, image: null }]]);
+      const kept = (await device.read(trainer.tensors[0]!.first)).reduce((sum, value) => sum + value * value, 0);
+      trainer.dispose();
+      return { gradNorm, kept: Math.sqrt(kept) };
+    };
+    const { gradNorm, kept } = await norms(1e6);
+    expect(kept / gradNorm).toBeCloseTo(1, 4);
+    expect((await norms(gradNorm / 3)).kept / gradNorm).toBeCloseTo(1 / 3, 4);
+    model.dispose();
+    await device.dispose();
+  });
+});
+
 describe('dropout', () => {
   it('zeroes inputs of the adapter in a step alone, and scales those that it keeps', async () => {
     const device = await openBackend('wasm');

@@ -19,6 +19,14 @@ it('packs by hand-made example as MLX does: the far end exact, the first number 
   expect([0, 4, 8, 12].map((shift) => (words[0]! >>> shift) & 15)).toEqual([0, 14, 15, 7]);
 });
 
+it('rounds a value half-way between two steps to the even one', () => {
+  // 0 … 15 over 15 steps: the scale is −1, the bias 15, and 15 − 2.5 is half-way.
+  const values = Float32Array.from({ length: 32 }, (_, i) => [0, 15, 2.5, 3.5][i] ?? 8);
+  const { words, scales, biases } = quantize(values, 4, 32);
+  expect([scales[0], biases[0]]).toEqual([-1, 15]);
+  expect([0, 4, 8, 12].map((shift) => (words[0]! >>> shift) & 15)).toEqual([15, 0, 12, 12]);
+});
+
 it('restores every value within half a step, and zero and the far end exactly', () => {
   const group = fc.array(fc.float({ min: -100, max: 100, noNaN: true, noDefaultInfinity: true }), { minLength: 64, maxLength: 64 });
   fc.assert(

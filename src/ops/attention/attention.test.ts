@@ -34,6 +34,22 @@ forEachBackend((name, device) => {
     tf.dispose([q, k, v, output]);
   });
 
+  // One row takes the decode path, here with its keys in two runs, six the tiled one.
+  test.each([1, 6])('%i rows: scores in the hundreds neither overflow nor vanish', async (rows) => {
+    const keys = 300;
+    // The query is (s, 0, …): key 270 has the highest score, 200 more than the next, and key 5 the lowest, −400.
+    const loud = (at: number) => (at === 270 ? 400 : at === 5 ? -400 : 200);
+    const output = tf.tidy(() => {
+      const q = tf.tensor2d(Float32Array.from({ length: rows * 16 }, (_, i) => (i % 8 === 0 ? Math.sqrt(8) : 0)), [rows, 16]);
+      const k = tf.tensor3d(Float32Array.from({ length: keys * 8 }, (_, i) => (i % 8 === 0 ? loud(i / 8) : 0)), [1, keys, 8]);
+      return attention(q, k, cache(keys, 3), { ...plain, causal: false });
+    });
+    const wanted = floats([1, keys, 8], 3).values.slice(270 * 8, 271 * 8);
+    const values = await device().read(output);
+    for (let i = 0; i < values.length; i++) expect(values[i]).toBeCloseTo(wanted[i % 8]!, 5);
+    output.dispose();
+  });
+
   // One row takes the decode path, six the tiled one.
   test.each([1, 6])('%i rows: what lies behind the valid keys of a cache does not matter', async (rows) => {
     // The stock products of the other backends multiply hidden keys by zero, and no cache of theirs has room behind the valid ones.

@@ -43,6 +43,19 @@ describe('OPFS', () => {
     expect((await later.get('m/a'))?.size).toBe(12);
   });
 
+  it('marks a file only after its data is closed', async () => {
+    const disk = fakeOpfs({ worker: true });
+    const openWhenMarked: boolean[] = [];
+    const folder = await disk.getDirectoryHandle('m', { create: true });
+    const getFileHandle = folder.getFileHandle.bind(folder);
+    folder.getFileHandle = async (name, options) => {
+      if (name === 'a~committed' && options?.create) openWhenMarked.push((await disk.file('m/a')).locked);
+      return getFileHandle(name, options);
+    };
+    await put(opfsStore(rootOf(disk), lock()), 'm/a', 10);
+    expect(openWhenMarked).toEqual([false]);
+  });
+
   it.each(['short', 'long', 'bad mark', 'no file'])('does not count a %s file', async (damage) => {
     const disk = fakeOpfs({ worker: true });
     const store = opfsStore(rootOf(disk), lock());
