@@ -1,3 +1,4 @@
+import { markAnswer, marksFor, startOfAnswer } from './answers.ts';
 import { badTemplate, withSystemMessage } from './chat-template.ts';
 import type { ChatTemplate } from './chat-template.ts';
 import type { ChatMessage } from './types.ts';
@@ -18,16 +19,13 @@ export interface ConversationOptions {
   addGenerationPrompt: boolean;
 }
 
-/** Unicode noncharacters: in no text, and no template has a reason to look for them. */
-const MARK = /\ufdd0(\d+)\ufdd1/;
-
 /**
  * Renders the conversation through the model's chat template and cuts it at contents, image and answers.
  *
  * The template sees a marker in place of each content, so nothing that a user types can steer it or be mistaken for
- * its own text; the rendered string is then cut at the markers. White space around system and user contents stays
- * visible to the template, because many trim it. Answers are opaque as a whole: their tokens are those that training
- * and generation see.
+ * its own text; the rendered string is then cut at the markers. White space around contents stays visible to the
+ * template, because many trim it. Answers alone are seen as they are, and what the template makes of one is the answer
+ * (see {@link startOfAnswer}).
  *
  * The image belongs to the first user message: in place of its first {@link IMAGE_PLACEHOLDER}, else before its text
  * on a line of its own. Any other placeholder is plain text.
@@ -36,7 +34,8 @@ const MARK = /\ufdd0(\d+)\ufdd1/;
  */
 export function renderConversation(messages: readonly ChatMessage[], options: ConversationOptions): Piece[] {
   const marked: Piece[] = [];
-  const mark = (piece: Piece): string => `\ufdd0${marked.push(piece) - 1}\ufdd1`;
+  const { open, close } = marksFor(messages);
+  const mark = (piece: Piece): string => `${open}${marked.push(piece) - 1}${close}`;
   const opaque = (text: string): string => {
     const core = text.trim();
     if (core === '') return text;
@@ -47,7 +46,7 @@ export function renderConversation(messages: readonly ChatMessage[], options: Co
 
   let imageDue = options.hasImage;
   const contents = withSystemMessage(messages, options.systemMessage).map(({ role, content }) => {
-    if (role === 'assistant') return { role, content: mark({ kind: 'answer', text: content }) };
+    if (role === 'assistant') return { role, content: markAnswer(content, mark({ kind: 'answer', text: content })) };
     if (role !== 'user' || !imageDue) return { role, content: opaque(content) };
     imageDue = false;
     const [before, after] = splitAtPlaceholder(content);
@@ -55,16 +54,37 @@ export function renderConversation(messages: readonly ChatMessage[], options: Co
   });
 
   const rendered = options.chatTemplate.render(contents, { addGenerationPrompt: options.addGenerationPrompt });
+  const cuts = new RegExp(`${open}(\\d+)${close}`);
+  /** What the template writes from the content before an answer to the answer, when it asks for one. */
+  const opening = (answer: number): string | null => {
+    const before = contents.slice(0, contents.findIndex(({ content }) => content.includes(`${open}${answer}${close}`)));
+    if (before.length === 0) return null;
+    return options.chatTemplate.render(before, { addGenerationPrompt: true }).split(cuts).at(-1) ?? null;
+  };
   const pieces: Piece[] = [];
   let found = 0;
-  rendered.split(MARK).forEach((part, k) => {
+  let blank = '';
+  rendered.split(cuts).forEach((part, k) => {
     if (k % 2 === 0) {
-      if (part !== '') pieces.push({ kind: 'text', text: part, literal: false });
+      const last = pieces.at(-1);
+      const kept = last?.kind === 'answer' && part.startsWith(blank) ? blank : '';
+      if (last?.kind === 'answer') last.text += kept;
+      const text = part.slice(kept.length);
+      if (text !== '') pieces.push({ kind: 'text', text, literal: false });
       return;
     }
     const piece = marked[found];
     if (Number(part) !== found || !piece) throw badTemplate('it does not give every message once and in order.');
-    pieces.push(piece);
+    if (piece.kind === 'answer') {
+      const before = pieces.at(-1);
+      const written = before?.kind === 'text' && !before.literal ? (pieces.pop(), before.text) : '';
+      const start = startOfAnswer(written, piece.text, () => opening(found));
+      if (start > 0) pieces.push({ kind: 'text', text: written.slice(0, start), literal: false });
+      blank = piece.text.slice(piece.text.trimEnd().length || piece.text.length);
+      pieces.push({ kind: 'answer', text: written.slice(start) });
+    } else {
+      pieces.push(piece);
+    }
     found += 1;
   });
   if (found !== marked.length) throw badTemplate('it leaves out a message.');

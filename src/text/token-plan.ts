@@ -1,3 +1,4 @@
+import { literalInAnswer } from './answers.ts';
 import { assemblePlan } from './assemble-plan.ts';
 import type { AssemblyOptions } from './assemble-plan.ts';
 import type { ChatTemplate } from './chat-template.ts';
@@ -21,8 +22,8 @@ export interface PlanOptions extends AssemblyOptions {
  *
  * The text between contents is the chat template's. It is cut at tags, visual tokens, answers and the token that ends
  * an answer, and each piece is tokenised by itself; answers and their end carry labels, also in chat, where they
- * change nothing. Contents are ordinary text whatever they spell: no control token, tag or wrapper of the tokenizer
- * is recognised in them.
+ * change nothing. What a user or the system says is ordinary text whatever it spells: no control token, tag or wrapper
+ * of the tokenizer is recognised in it. In what the model is to say, added tokens are tokens.
  *
  * @throws NvlmError `empty-prompt` when there is nothing to answer; `bad-model` when template or configuration do not
  * work
@@ -39,7 +40,7 @@ export function planTokens(options: PlanOptions): TokenPlan {
       parts.push(...imageBlock(options));
       sees = 'all';
     } else if (piece.kind === 'answer') {
-      parts.push({ kind: 'answer', text: piece.text, literal: whole(piece.text), learn: true, sees });
+      parts.push({ kind: 'answer', text: piece.text, literal: literalInAnswer(piece.text, tokenizer, options.imageTokenId), learn: true, sees });
     } else {
       const end = answered && !piece.literal ? endOfAnswer(piece.text, tokenizer, chatTemplate.eosToken) : '';
       const text = piece.text.slice(end.length);
