@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import type { DevicePlatform } from './types.ts';
 
 /**
@@ -25,7 +26,10 @@ export function nodePlatform(): DevicePlatform {
         return { absent: `WebGPU for Node does not load here (${detail.split('\n')[0]})` };
       }
     },
-    async prepareWasm() {},
+    async prepareWasm() {
+      // Browsers and Node from 21 on have it switched on.
+      setFlagsFromString('--experimental-wasm-relaxed-simd');
+    },
   };
 }
 

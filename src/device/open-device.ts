@@ -4,7 +4,9 @@ import type { NvlmError } from '../errors.ts';
 import { backendFailed, deviceLost, fromThrown, wordsFor } from './device-errors.ts';
 import { ladder, type WebGpuFinding } from './ladder.ts';
 import type { BackendChoice, BackendName, Device, DeviceInfo, DevicePlatform } from './types.ts';
+import { startWasmKernels } from './wasm-kernels.ts';
 import { refuseFailedAllocations, wasmModule } from './wasm-memory.ts';
+import { replaceSlice } from './wasm-slice.ts';
 import { describeAdapter, limitsOf, requestDevice, WebGpuWatch } from './webgpu-device.ts';
 
 /** tfjs has one global engine, so one device is open at a time. */
@@ -111,9 +113,10 @@ async function openWasm(reason: string, platform: DevicePlatform): Promise<Devic
   if (!(backend instanceof BackendWasm)) throw new Error('another backend answers to the name wasm');
   const wasm = wasmModule();
   refuseFailedAllocations(wasm);
-  const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
+  replaceSlice();
+  const simd = await startWasmKernels(wasm);
   return makeDevice({
-    info: { backend: 'wasm', adapter: null, features: simd ? ['simd'] : [], limits: {}, threads: 1, reason },
+    info: { backend: 'wasm', adapter: null, features: simd === 'relaxed-simd' ? ['simd', simd] : simd ? [simd] : [], limits: {}, threads: 1, reason },
     lost: never,
     check: async () => {},
     read: (tensor) => tensor.data(),

@@ -186,7 +186,6 @@ export function createEngine(platform: EnginePlatform): Engine {
       if (store) await writeRecord(store, record);
       report('weights', { totalBytes: folder.tensorBytes });
       const session = await Session.open(folder, device, {
-        onlyMultiplied: true,
         quantize,
         contextLength,
         adapters,

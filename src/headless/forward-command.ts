@@ -57,7 +57,6 @@ async function forwardOnce(options: ForwardOptions, context: Context) {
   const device = await openDevice(backend, nodePlatform());
   warnOfSoftwareAdapter(device.info, context);
   const session = await Session.open(folder, device, {
-    onlyMultiplied: true,
     quantize: quantizationOf(options),
     offload: offloadOf(options),
     adapters,

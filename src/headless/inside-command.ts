@@ -68,7 +68,6 @@ async function inside(options: InsideCommandOptions, context: Context) {
   const device = await openDevice(backend, nodePlatform());
   warnOfSoftwareAdapter(device.info, context);
   const session = await Session.open(folder, device, {
-    onlyMultiplied: true,
     quantize: quantizationOf(options),
     offload: offloadOf(options),
     adapters,

@@ -67,7 +67,7 @@ function selfAttention(x: Tensor2D, layer: number, config: NvlmConfig, weights: 
   };
   context.probe?.queries?.('self', layer, q, context.cache?.lengths[0] ?? 0);
   const held = context.cache ? context.cache.write(layer, fresh.k, fresh.v, starts) : fresh;
-  // One new token and no spare capacity, as when decoding off WebGPU: every key is in the past, so the mask is left out.
+  // One new token and no spare capacity, as when decoding on cpu: every key is in the past, so the mask is left out.
   const allPast = batch === 1 && length === 1 && held.k.shape[1] === (context.cache?.lengths[0] ?? 0) + 1;
   const attended = attention(q, held.k, held.v, { heads, kvHeads, causal: !allPast, starts, keyMask: null });
   return project(attended, `${name}.o_proj`, weights);

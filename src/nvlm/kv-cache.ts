@@ -24,7 +24,7 @@ export const CAPACITY_STEP = 256;
  * Keys and values of the tokens seen so far, a pair a decoder layer, for a batch whose rows have lengths of their own; and the
  * image's cross-attention keys and values, which never change during a conversation.
  *
- * On WebGPU the buffers are allocated once and written in place; elsewhere each write makes a new tensor (`cacheWrite`).
+ * On WebGPU and wasm the buffers are allocated once and written in place; on cpu each write makes a new tensor (`cacheWrite`).
  */
 export class KvCache {
   /** Tokens held, a batch row. Set by {@link advance} once every layer has been written. */

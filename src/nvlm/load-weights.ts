@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs';
-import { keepPackedOnly } from '../device/packed-matrix.ts';
 import { settleWrites } from '../device/tensor-memory.ts';
 import { NvlmError } from '../errors.ts';
 import type { AffineBits, AffineGroupSize } from '../ops/affine.ts';
@@ -23,12 +22,10 @@ import {
 import { Weights } from './weights.ts';
 
 export interface LoadWeightsOptions {
-  /** Keep half-precision and quantised matrices packed (WebGPU computes with them); otherwise everything becomes f32. */
+  /** Keep half-precision and quantised matrices packed, where the device computes with them; otherwise everything becomes f32. */
   keepHalves: boolean;
   /** Quantise the language model's matrices while they load; the vision encoder, connector, norms and biases stay as they are. */
   quantize?: QuantizeOptions;
-  /** The linears are multiplied with and nothing else, as in answers: where that spares memory they cannot be read or trained. */
-  onlyMultiplied?: boolean;
   signal?: AbortSignal;
   onProgress?: (progress: StreamProgress) => void;
 }
@@ -50,11 +47,11 @@ export async function loadWeights(folder: ModelFolder, config: NvlmConfig, optio
   try {
     const tooWide = await stream(folder, parameters, weights, (parameter) => sinkFor(parameter, config, dummyHeads, options), options);
     if (tooWide.length > 0) {
-      const { onlyMultiplied, signal } = options;
+      const { signal } = options;
       const asFloats = { keepHalves: false };
-      await stream(folder, tooWide, weights, (parameter) => sinkFor(parameter, config, dummyHeads, asFloats), { onlyMultiplied, signal });
+      await stream(folder, tooWide, weights, (parameter) => sinkFor(parameter, config, dummyHeads, asFloats), { signal });
     }
-    if (config.llm.tieWordEmbeddings) tieHead(weights, config, options.onlyMultiplied ?? false);
+    if (config.llm.tieWordEmbeddings) tieHead(weights, config);
     return weights;
   } catch (error) {
     weights.dispose();
@@ -68,7 +65,7 @@ async function stream(
   parameters: readonly PlannedParameter[],
   weights: Weights,
   makeSink: (parameter: PlannedParameter) => ParameterSink,
-  options: Pick<LoadWeightsOptions, 'onlyMultiplied' | 'signal' | 'onProgress'>,
+  options: Pick<LoadWeightsOptions, 'signal' | 'onProgress'>,
 ): Promise<PlannedParameter[]> {
   const wanted = new Map<string, { parameter: PlannedParameter; source: TensorEntry }>();
   for (const parameter of parameters) {
@@ -87,7 +84,7 @@ async function stream(
       if (state.left > 0) continue;
       const held = state.sink.finish();
       open.delete(parameter);
-      if (held) place(weights, parameter.spec, held, options.onlyMultiplied);
+      if (held) place(weights, parameter.spec, held);
       else tooWide.push(parameter);
     }
     return tooWide;
@@ -142,29 +139,24 @@ function visionTrim(name: string, vision: VisionConfig | null, dummyHeads: numbe
 }
 
 /** Puts a finished parameter where the model looks for it. */
-export function place(weights: Weights, { name, role }: ParameterSpec, held: HeldParameter, onlyMultiplied = false): void {
+export function place(weights: Weights, { name, role }: ParameterSpec, held: HeldParameter): void {
   if (held.kind === 'vector') {
     weights.vectors.set(name, held.data);
     return;
   }
   const { rows, columns, ...data } = held;
   if (role === 'linear') {
-    const linear = { ...data, outFeatures: rows, inFeatures: columns } as LinearWeight;
-    weights.linears.set(name, onlyMultiplied ? packed(linear) : linear);
+    weights.linears.set(name, { ...data, outFeatures: rows, inFeatures: columns } as LinearWeight);
   } else weights.embeddings.set(name, { ...data, vocab: rows, width: columns } as EmbeddingTable);
 }
 
 /** A tied head reads the embedding table: the packed forms are shared, the f32 form needs its transpose. */
-function tieHead(weights: Weights, config: NvlmConfig, onlyMultiplied: boolean): void {
+function tieHead(weights: Weights, config: NvlmConfig): void {
   const table = weights.embedding(names.embedTokens(config));
   const { vocab: outFeatures, width: inFeatures } = table;
   const head: LinearWeight =
     table.kind === 'f32'
       ? { kind: 'f32', inFeatures, outFeatures, data: tf.transpose(table.data) }
       : { ...table, inFeatures, outFeatures };
-  weights.linears.set(`${names.lmHead(config)}.weight`, onlyMultiplied ? packed(head) : head);
-}
-
-function packed(linear: LinearWeight): LinearWeight {
-  return linear.kind === 'f32' && keepPackedOnly(linear.data) ? { ...linear, kind: 'packed' } : linear;
+  weights.linears.set(`${names.lmHead(config)}.weight`, head);
 }

@@ -77,7 +77,7 @@ export interface CacheNeed {
   tokens: number;
   /** Image tokens (and in H their tags') that gated cross-attention reads; 0 in D. */
   crossKeys: number;
-  /** Whether buffers are allocated ahead and written in place, as on WebGPU. */
+  /** Whether buffers are allocated ahead and written in place, as on WebGPU and wasm. */
   inPlace: boolean;
 }
 

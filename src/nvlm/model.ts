@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import { NvlmError } from '../errors.ts';
+import { writesInPlace } from '../ops/cache-write/cache-write.ts';
 import { embed } from '../ops/embed/embed.ts';
 import type { TokenPlan } from '../text/types.ts';
 import { tokensPerTile, type NvlmConfig } from './config.ts';
@@ -72,7 +73,7 @@ export class NvlmModel {
   }
 
   newCache(batch: number): KvCache {
-    return new KvCache(batch, this.config.llm.layers, tf.getBackend() === 'webgpu');
+    return new KvCache(batch, this.config.llm.layers, writesInPlace());
   }
 
   /**

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import { deviceBytes, releaseUnused } from '../device/tensor-memory.ts';
+import { hasOwnKernels } from '../device/wasm-kernels.ts';
 import { hasRoom } from '../device/wasm-memory.ts';
 import { NvlmError } from '../errors.ts';
 import { linear } from '../ops/linear/linear.ts';
@@ -25,8 +26,6 @@ const PIECE_BYTES = 2 ** 20;
 const LINEARS_OF_A_LAYER = 11;
 /** Share of wasm's memory that lies in gaps too small for what is wanted: it never shrinks, and nothing in it can be moved. */
 const GAPS = 1 / 3;
-/** What XNNPACK's layout of a matrix takes beyond its values. */
-const PACKING_PADS = 0.02;
 /** Shares of the budget: a matrix of more than the first is applied in blocks of the second. */
 const LARGE = 1 / 8;
 const BLOCK = 1 / 32;
@@ -156,9 +155,7 @@ export class OffloadedWeights extends Weights {
 
   /** What some rows of a parameter take at once while they are put in place. */
   private sizesOf(parameter: PlannedParameter, count = parameter.spec.shape[0]!): number[] {
-    const bytes = (this.bytesOf(parameter) * count) / parameter.spec.shape[0]!;
-    const isPacked = parameter.spec.role === 'linear' && tf.getBackend() === 'wasm';
-    return isPacked ? [bytes, bytes * (1 + PACKING_PADS)] : [bytes];
+    return [(this.bytesOf(parameter) * count) / parameter.spec.shape[0]!];
   }
 
   private keepEarly(key: string): void {
@@ -233,14 +230,14 @@ export class OffloadedWeights extends Weights {
     // bf16 values that halves cannot hold.
     if (!held) return this.fill(weights, parameter, spansOf, { keepHalves: false });
     if (weights === this) for (const tensor of Object.values(held)) if (tensor instanceof tf.Tensor) tf.keep(tensor);
-    place(weights, parameter.spec, held, true);
+    place(weights, parameter.spec, held);
   }
 
   /** What the layer of this linear will take besides weights. */
   private workOf(name: string, rows: number): number {
     const isVision = name.startsWith('vision_model.');
     const counts = isVision ? { tokens: 0, tiles: 1, visionRowsAtOnce: rows } : { tokens: rows, tiles: 0, visionRowsAtOnce: 0 };
-    return activationBytes(this.config, { ...counts, scores: tf.getBackend() !== 'webgpu' });
+    return activationBytes(this.config, { ...counts, scores: !hasOwnKernels() });
   }
 
   /** Cache, features and activations. */

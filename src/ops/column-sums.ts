@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
+import { scratchOf, wasmKernels } from '../device/wasm-kernels.ts';
+import { runKernel } from './wasm-kernel.ts';
 import { WEBGPU_BACKEND } from './webgpu-program.ts';
 
 /**
@@ -12,7 +14,8 @@ import { WEBGPU_BACKEND } from './webgpu-program.ts';
  */
 export function columnSums(dy: tf.Tensor): tf.Tensor1D {
   const [rows, columns] = dy.shape as [number, number];
-  return tf.getBackend() === WEBGPU_BACKEND ? inTwoRounds(dy, rows, columns) : inDouble(dy, rows, columns);
+  if (tf.getBackend() === WEBGPU_BACKEND) return inTwoRounds(dy, rows, columns);
+  return wasmKernels() ? byKernel(dy, rows, columns) : inDouble(dy, rows, columns);
 }
 
 function inDouble(dy: tf.Tensor, rows: number, columns: number): tf.Tensor1D {
@@ -22,6 +25,11 @@ function inDouble(dy: tf.Tensor, rows: number, columns: number): tf.Tensor1D {
     for (let column = 0; column < columns; column++) sums[column]! += values[row * columns + column]!;
   }
   return tf.tensor1d(Float32Array.from(sums));
+}
+
+function byKernel(dy: tf.Tensor, rows: number, columns: number): tf.Tensor1D {
+  const sums = runKernel([columns], (run, out, at) => run.columnSums(at(dy), out, rows, columns, scratchOf(8 * columns)));
+  return tf.engine().makeTensorFromTensorInfo(sums) as tf.Tensor1D;
 }
 
 function inTwoRounds(dy: tf.Tensor, rows: number, columns: number): tf.Tensor1D {

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
+import { wasmKernels } from '../device/wasm-kernels.ts';
 import { WEBGPU_BACKEND } from './webgpu-program.ts';
 
 /** Tensors of one call by name; optional ones may be absent. */
@@ -13,10 +14,12 @@ export interface OpDefinition<I extends OpInputs, A extends object> {
   name: string;
   required: (keyof I & string)[];
   optional?: (keyof I & string)[];
-  /** Stock tfjs ops: computes on wasm and cpu, and is what the program is tested against. */
+  /** Stock tfjs ops: computes on cpu, and on wasm where there is no kernel, and is what program and kernel are tested against. */
   reference: (inputs: I, attrs: A) => tf.Tensor;
-  /** Runs the op's WGSL programs on the WebGPU backend. */
-  program: (inputs: I, attrs: A) => tf.TensorInfo;
+  /** Runs the op's WGSL programs on the WebGPU backend; absent: the reference computes there too. */
+  program?: (inputs: I, attrs: A) => tf.TensorInfo;
+  /** Runs the op's kernel on the wasm backend, where there are kernels (device/wasm-kernels.ts). */
+  kernel?: (inputs: I, attrs: A) => tf.TensorInfo;
   gradient?: {
     /** Inputs that the gradient reads; kept alive from the forward pass. */
     save: (keyof I & string)[];
@@ -25,9 +28,6 @@ export interface OpDefinition<I extends OpInputs, A extends object> {
     of: (dy: tf.Tensor, saved: I, attrs: A, output: tf.Tensor | undefined) => LazyGradients<I>;
   };
 }
-
-/** Backends that compute an op by its reference. */
-const REFERENCE_BACKENDS = ['cpu', 'wasm'];
 
 /**
  * Registers an op as a tfjs kernel on every backend of the ladder, with its gradient, and returns the function that
@@ -47,18 +47,17 @@ export function defineOp<I extends OpInputs, A extends object>(
   for (let variant = 0; variant < 1 << optional.length; variant++) {
     const present = optional.filter((_, i) => variant & (1 << i));
     const name = kernelName(present);
-    for (const backendName of REFERENCE_BACKENDS) {
+    const { reference, kernel, program } = op;
+    const register = (backendName: string, compute: (inputs: I, attrs: A) => tf.TensorInfo) =>
       tf.registerKernel({
         kernelName: name,
         backendName,
-        kernelFunc: ({ inputs, attrs }) => tf.tidy(() => op.reference(inputs as I, attrs as unknown as A)),
+        kernelFunc: ({ inputs, attrs }) => compute(inputs as I, attrs as unknown as A),
       });
-    }
-    tf.registerKernel({
-      kernelName: name,
-      backendName: WEBGPU_BACKEND,
-      kernelFunc: ({ inputs, attrs }) => op.program(inputs as I, attrs as unknown as A),
-    });
+    const byReference = (inputs: I, attrs: A) => tf.tidy(() => reference(inputs, attrs));
+    register('cpu', byReference);
+    register('wasm', kernel ? (inputs, attrs) => (wasmKernels() ? kernel : byReference)(inputs, attrs) : byReference);
+    register(WEBGPU_BACKEND, program ?? byReference);
     const gradient = op.gradient;
     if (!gradient) continue;
     const given = new Set<string>([...op.required, ...present]);

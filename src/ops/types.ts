@@ -6,15 +6,12 @@ import type { AffineBits } from './affine.ts';
  *
  * `f32` is held input-major, [in, out], the one orientation in which every backend multiplies fast (wasm is several
  * times slower with a transposed operand). `f16` is the checkpoint's own orientation, output-major, two halves a 32-bit
- * word in an int32 tensor [out, ceil(in / 2)], low half first; only the WebGPU backend computes with it. `affine` is
- * output-major too, 4- or 8-bit numbers with a scale and a bias a group of columns (./affine.ts); likewise for WebGPU.
- * `packed` is what the wasm backend has made of an f32 matrix [in, out] (device/packed-matrix.ts): it multiplies and has no
- * values to read, no transpose and so no gradient.
+ * word in an int32 tensor [out, ceil(in / 2)], low half first. `affine` is output-major too, 4- or 8-bit numbers with a
+ * scale and a bias a group of columns (./affine.ts). Stock ops, where a device has no kernels of ours, unpack both at every use.
  */
 export type LinearWeight =
   | { kind: 'f32'; inFeatures: number; outFeatures: number; data: Tensor2D }
   | { kind: 'f16'; inFeatures: number; outFeatures: number; data: Tensor2D }
-  | { kind: 'packed'; inFeatures: number; outFeatures: number; data: Tensor2D }
   | ({ kind: 'affine'; inFeatures: number; outFeatures: number } & AffineTensors);
 
 /** A quantised matrix [rows, columns] on the device, see ./affine.ts; columns are a multiple of the group size. */

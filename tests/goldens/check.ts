@@ -1,4 +1,5 @@
 /** Comparisons with the reference implementations; they run in Node and in the test harness's page alike. */
+import { computesPacked } from '../../src/device/computes-packed.ts';
 import type { Device } from '../../src/device/types.ts';
 import { Inside } from '../../src/engine/inside/inside.ts';
 import { insideTensors } from '../../src/engine/inside/inside-tensors.ts';
@@ -52,7 +53,7 @@ export async function forwardErrors(
   records: readonly number[],
   recordFiles = files,
 ): Promise<GoldenError[]> {
-  const model = await loadModel(await openModelFolder(files), { keepHalves: device.info.backend === 'webgpu' });
+  const model = await loadModel(await openModelFolder(files), { keepHalves: computesPacked(device.info) });
   try {
     const errors: GoldenError[] = [];
     for (const record of records) {
@@ -82,7 +83,7 @@ export async function answerChats(
   most = Infinity,
 ): Promise<{ got: Pick<GoldenChat, 'ids' | 'text'>; expected: GoldenChat }[]> {
   const chats = JSON.parse(new TextDecoder().decode(await readFile(files, 'chat.json'))) as GoldenChat[];
-  const session = await Session.open(await openModelFolder(files), device, { onlyMultiplied: true });
+  const session = await Session.open(await openModelFolder(files), device);
   try {
     const answers = [];
     for (const expected of chats.slice(0, most)) {
@@ -108,7 +109,7 @@ export async function insideErrors(
   records: readonly number[],
 ): Promise<GoldenError[]> {
   const chats = JSON.parse(new TextDecoder().decode(await readFile(files, 'chat.json'))) as GoldenChat[];
-  const session = await Session.open(await openModelFolder(files), device, { onlyMultiplied: true });
+  const session = await Session.open(await openModelFolder(files), device);
   const inside = new Inside(session);
   try {
     const errors: GoldenError[] = [];

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { computesPacked } from '../../src/device/computes-packed.ts';
 import type { Device } from '../../src/device/types.ts';
 import { generate } from '../../src/nvlm/generate.ts';
 import { loadModel } from '../../src/nvlm/load-model.ts';
@@ -29,7 +30,7 @@ async function greedyOf(name: string): Promise<Greedy> {
 
 async function load(name: string, device: Device, quantize?: QuantizeOptions) {
   const folder = await openModelFolder(nodeFiles(goldenFolder(name)));
-  return loadModel(folder, { keepHalves: device.info.backend === 'webgpu', quantize });
+  return loadModel(folder, { keepHalves: computesPacked(device.info), quantize });
 }
 
 /** Logits after the prompt, computed packed on WebGPU and unpacked elsewhere. */

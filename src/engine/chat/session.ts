@@ -1,11 +1,11 @@
 import type { Tensor3D } from '@tensorflow/tfjs';
+import { computesPacked } from '../../device/computes-packed.ts';
 import type { Device } from '../../device/types.ts';
 import { NvlmError, throwIfAborted } from '../../errors.ts';
 import type { NvlmConfig } from '../../nvlm/config.ts';
 import { generate } from '../../nvlm/generate.ts';
 import type { KvCache } from '../../nvlm/kv-cache.ts';
 import { loadModel } from '../../nvlm/load-model.ts';
-import type { LoadWeightsOptions } from '../../nvlm/load-weights.ts';
 import type { NvlmModel } from '../../nvlm/model.ts';
 import { checkSampling, Sampler } from '../../nvlm/sampler.ts';
 import { assertFits, assertPrompt } from '../../text/prompt-limits.ts';
@@ -74,15 +74,13 @@ export class Session {
       contextLength?: number;
       adapters?: readonly StrongAdapter[];
       offload?: { budgetBytes: number };
-      /** See there: for sessions that answer and do not train. */
-      onlyMultiplied?: LoadWeightsOptions['onlyMultiplied'];
       onProgress?: (progress: StreamProgress) => void;
     } = {},
   ): Promise<Session> {
     const start = performance.now();
     // `forward` works on ids, so a folder without a tokenizer is still a model.
     const text = folder.tokenizer ? openTextSide(folder) : null;
-    const keepHalves = device.info.backend === 'webgpu';
+    const keepHalves = computesPacked(device.info);
     const model = await loadModel(folder, { ...options, keepHalves }, text?.imageTokenId ?? null);
     try {
       for (const { files, strength } of options.adapters ?? []) applyAdapter(model, files, strength);

@@ -70,7 +70,7 @@ export async function measureModel(
 ): Promise<ModelMeasurement> {
   const { signal, quantize, offload } = options;
   const watch = watchPeakBytes();
-  const session = await Session.open(folder, device, { ...options, onlyMultiplied: true }).catch((error: unknown) => {
+  const session = await Session.open(folder, device, options).catch((error: unknown) => {
     watch.stop();
     throw error;
   });

@@ -75,7 +75,7 @@ describe.each([
   it(`takes the planned bytes, with two of its largest pictures and a question said ${times} times`, async () => {
     const folder = await open(`public/models/${model}`);
     device = await openDevice(backend, nodePlatform());
-    const session = await Session.open(folder, device, { onlyMultiplied: true });
+    const session = await Session.open(folder, device);
     const { config, text } = session;
     allocateOnly();
     const watch = watchPeakBytes();
@@ -90,8 +90,7 @@ describe.each([
 
     const tokens = plan.inputIds.length;
     const crossKeys = plan.crossTiles.length * 16 + plan.crossTagIds.reduce((sum, ids) => sum + ids.length, 0);
-    const inPlace = backend === 'webgpu';
-    expect(kvCacheBytes(config, { tokens, crossKeys, inPlace })).toBe(cache.bytes);
+    expect(kvCacheBytes(config, { tokens, crossKeys, inPlace: true })).toBe(cache.bytes);
     expect(tiling.tiles.length).toBe(config.maxTiles + 1);
     const planned = planMemory(folder, device.info, { contextLength: tokens }).bytes;
     expect(planned.kvCache).toBeGreaterThanOrEqual(cache.bytes);
@@ -184,22 +183,24 @@ function synthetic(layers: number, hiddenSize: number, dtype: DType = 'BF16'): P
 }
 
 describe('the verdict', () => {
-  const wasm: PlanDevice = { backend: 'wasm', limits: {} };
+  const wasm: PlanDevice = { backend: 'wasm', features: ['simd'], limits: {} };
   const gpu = (bytes: number): PlanDevice => ({
     backend: 'webgpu',
+    features: [],
     limits: { maxBufferSize: 4 * bytes, maxStorageBufferBindingSize: bytes },
   });
 
-  it('counts halves packed on WebGPU and unpacked on wasm', () => {
+  it('counts halves packed on WebGPU and wasm, and unpacked on wasm without SIMD', () => {
     const folder = synthetic(16, 2048);
     const packed = planMemory(folder, gpu(2 ** 31)).bytes.weights;
-    const floats = planMemory(folder, wasm).bytes.weights;
+    const floats = planMemory(folder, { ...wasm, features: [] }).bytes.weights;
+    expect(planMemory(folder, wasm).bytes.weights).toBe(packed);
     expect(packed / folder.shards[0]!.bytes).toBeCloseTo(1, 3);
     expect(floats / folder.shards[0]!.bytes).toBeCloseTo(2, 3);
   });
 
   it('says that wasm cannot address a large model, whatever the settings', () => {
-    const plan = planMemory(synthetic(16, 2048), wasm);
+    const plan = planMemory(synthetic(64, 4096), wasm);
     expect(plan).toMatchObject({ verdict: 'does-not-fit', settingsThatFit: null });
     expect(plan.problems[0]).toContain('wasm');
   });
@@ -216,7 +217,7 @@ describe('the verdict', () => {
   });
 
   it('offers a shorter context where the cache is what does not fit', () => {
-    const folder = synthetic(2, 512);
+    const folder = synthetic(24, 512);
     const fits = planMemory(folder, wasm, { contextLength: 4096 });
     expect(fits.verdict).toBe('fits');
     const long = planMemory(folder, wasm, { contextLength: 32_768 });

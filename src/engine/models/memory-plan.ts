@@ -1,3 +1,4 @@
+import { computesPacked } from '../../device/computes-packed.ts';
 import type { DeviceInfo } from '../../device/types.ts';
 import { parseConfig, tokensPerTile, type NvlmConfig } from '../../nvlm/config.ts';
 import { activationBytes, kvCacheBytes, weightsNeed } from '../../nvlm/memory-need.ts';
@@ -15,7 +16,7 @@ const WASM_BYTES = 2 ** 32;
 const GROUP_SIZE = 64;
 
 /** What of a device the plan looks at. */
-export type PlanDevice = Pick<DeviceInfo, 'backend' | 'limits'>;
+export type PlanDevice = Pick<DeviceInfo, 'backend' | 'features' | 'limits'>;
 
 /**
  * What a model will need on a device, from its configuration and headers, against what the device allows.
@@ -69,20 +70,21 @@ type Need = Pick<MemoryPlan, 'bytes' | 'largestBuffer'> & { quantized: boolean }
 function needOf(
   folder: Pick<ModelFolder, 'tensors'>,
   config: NvlmConfig,
-  { backend }: PlanDevice,
+  device: PlanDevice,
   { contextLength, quantize }: PlanSettings,
 ): Need {
-  const isGpu = backend === 'webgpu';
-  const weights = weightsNeed(folder, config, { keepHalves: isGpu, quantize });
+  const { backend } = device;
+  const packed = computesPacked(device);
+  const weights = weightsNeed(folder, config, { keepHalves: packed, quantize });
   const tiles = config.vision ? config.maxTiles + (config.useThumbnail && config.maxTiles > 1 ? 1 : 0) : 0;
-  const kvCache = kvCacheBytes(config, { tokens: contextLength, crossKeys: crossKeysOf(config, tiles), inPlace: isGpu });
+  const kvCache = kvCacheBytes(config, { tokens: contextLength, crossKeys: crossKeysOf(config, tiles), inPlace: backend !== 'cpu' });
   const activations = activationBytes(config, {
     tokens: contextLength,
     tiles,
     visionRowsAtOnce: ROWS_AT_ONCE,
-    scores: !isGpu,
+    scores: !packed,
   });
-  const keys = kvCacheBytes({ ...config, llm: { ...config.llm, layers: 1 } }, { tokens: contextLength, crossKeys: 0, inPlace: isGpu }) / 2;
+  const keys = kvCacheBytes({ ...config, llm: { ...config.llm, layers: 1 } }, { tokens: contextLength, crossKeys: 0, inPlace: backend !== 'cpu' }) / 2;
   const largestBuffer =
     keys > weights.largest.bytes ? { name: 'the keys of one layer', bytes: keys } : weights.largest;
   const bytes = { weights: weights.bytes, kvCache, activations, total: weights.bytes + kvCache + activations };
@@ -123,7 +125,7 @@ function settingsThatFit(
 ): PlanSettings | null {
   const layouts: PlanSettings['quantize'][] = [asked.quantize];
   // Elsewhere packed matrices are unpacked again.
-  if (device.backend === 'webgpu' && !quantized) {
+  if (computesPacked(device) && !quantized) {
     for (const bits of [8, 4] as const) if (bits < (asked.quantize?.bits ?? 32)) layouts.push({ bits, groupSize: GROUP_SIZE });
   }
   for (let contextLength = asked.contextLength; contextLength >= LEAST_CONTEXT; contextLength = Math.floor(contextLength / 2)) {

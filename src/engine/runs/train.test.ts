@@ -223,7 +223,7 @@ describe('the memory plan', () => {
     const { records } = parseRecords(await readFile(data, 'utf8'));
     const readImage = (path: string) => readImageFile(resolve(data, '..', path));
     const { examples } = await planExamples(openTextSide(modelFolder), records, readImage, { maxTiles: null });
-    const plan = planTraining(modelFolder, run, longestOf(examples), { backend: 'wasm', limits: {} });
+    const plan = planTraining(modelFolder, run, longestOf(examples), { backend: 'wasm', features: ['simd'], limits: {} });
     expect(plan.verdict).toBe('fits');
 
     const before = deviceBytes();
@@ -242,7 +242,7 @@ describe('the changes that make a run fit', () => {
     const longest = { tokens: 600, tiles: 4, labels: 40, pictures: 10 };
     const plan = (batch: number, changes: object = {}) => {
       const run = parseRun({ model: 'm', data: 'd', steps: 1, stage: 'sft', batch, ...changes }, 'run');
-      return planTraining(folder, run, longest, { backend: 'wasm', limits: {} });
+      return planTraining(folder, run, longest, { backend: 'wasm', features: ['simd'], limits: {} });
     };
     expect(plan(1)).toMatchObject({ verdict: 'fits', changes: null });
     let batch = 1;

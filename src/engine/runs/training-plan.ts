@@ -1,3 +1,4 @@
+import { computesPacked } from '../../device/computes-packed.ts';
 import type { Device } from '../../device/types.ts';
 import { planWeights } from '../../nvlm/checkpoint-layout.ts';
 import { tokensPerTile, type NvlmConfig } from '../../nvlm/config.ts';
@@ -31,7 +32,7 @@ const LORA_TARGETS = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_p
 const GROUP_SIZE = 64;
 
 /** What of a device the plan looks at. */
-export type PlanDevice = Pick<Device['info'], 'backend' | 'limits'>;
+export type PlanDevice = Pick<Device['info'], 'backend' | 'features' | 'limits'>;
 
 /** The most that one record has of anything, and how many pictures all have. */
 export interface DataExtent {
@@ -112,7 +113,7 @@ export function planTraining(
   const asked = need(run);
   const problems = problemsOf(asked, device);
   const { largestBuffer, quantized, ...plan } = asked;
-  const packs = device.backend === 'webgpu' && !quantized;
+  const packs = computesPacked(device) && !quantized;
   const changes =
     problems.length > 0 ? mildestChanges(run, longest, packs, (changed) => problemsOf(need(changed), device)) : null;
   return {
@@ -126,11 +127,11 @@ export function planTraining(
 }
 
 /** What is worth knowing before the start and stands in no figure. */
-function notesOf({ quantize }: RunConfig, quantized: boolean, { backend }: PlanDevice): string[] {
-  if (backend === 'webgpu' || !(quantize || quantized)) return [];
+function notesOf({ quantize }: RunConfig, quantized: boolean, device: PlanDevice): string[] {
+  if (computesPacked(device) || !(quantize || quantized)) return [];
   const packed = quantize ? `The base is rounded to ${quantize.bits} bits` : 'The base is quantised';
   return [
-    `${packed}, and ${backend} computes with its values as 32-bit floats: ` +
+    `${packed}, and ${device.backend} computes with its values as 32-bit floats: ` +
       'the adapter learns on the same base as on WebGPU, and no memory is saved here.',
   ];
 }
@@ -146,17 +147,17 @@ function needOf(
   config: NvlmConfig,
   run: RunConfig,
   { tokens, tiles, labels, pictures }: DataExtent,
-  { backend }: PlanDevice,
+  device: PlanDevice,
   begunWith: readonly AdapterModule[] | null,
 ): Need {
-  const isGpu = backend === 'webgpu';
-  const base = weightsNeed(folder, config, { keepHalves: isGpu, quantize: run.quantize ?? undefined });
+  const packed = computesPacked(device);
+  const base = weightsNeed(folder, config, { keepHalves: packed, quantize: run.quantize ?? undefined });
   const updates = run.lora ? (begunWith?.map(sizesOf) ?? freshUpdates(config, run.lora)) : [];
   const trained = run.lora
     ? updates.reduce((sum, { rank, inFeatures, outFeatures }) => sum + rank * (inFeatures + outFeatures), 0)
     : fullParameters(config, run);
   // Packed halves become floats when they are trained; an adapter is there beside what it changes.
-  const weights = base.bytes + (run.lora ? F32 * trained : isGpu ? 2 * trained : 0);
+  const weights = base.bytes + (run.lora ? F32 * trained : packed ? 2 * trained : 0);
   const most = run.maxTiles === null ? config.maxTiles : Math.min(config.maxTiles, run.maxTiles);
   const seen = Math.min(tiles, most + (config.useThumbnail && most > 1 ? 1 : 0));
   // Beyond what the longest record has with fewer tiles.
@@ -175,7 +176,7 @@ function needOf(
         updates
           .filter(({ module }) => module.startsWith(`${names.decoderLayer(config, layer)}.`))
           .reduce((sum, { outFeatures }) => sum + outFeatures, 0),
-      scores: !isGpu,
+      scores: !packed,
       visionRowsAtOnce: ROWS_AT_ONCE,
     });
   // Gradient and two moments of AdamW; a gradient more while batches are added up.

@@ -2,6 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 
 import { checkShape, defineOp } from '../define-op.ts';
 import { WEBGPU_BACKEND } from '../webgpu-program.ts';
+import { wasmKernels } from '../../device/wasm-kernels.ts';
+import { attendGradientKernel, attendKernel } from './kernel.ts';
 import { attendGradientPrograms, attendProgram } from './program.ts';
 import { attendGradientReference, attendReference, maskVisibility } from './reference.ts';
 import { attentionSizes } from './sizes.ts';
@@ -21,6 +23,10 @@ const run = defineOp<Inputs, Attrs>({
     const sizes = attentionSizes('attention', q, k, v, attrs);
     return attendProgram(q, k, v, sizes, { causal: attrs.causal, starts, keyMask });
   },
+  kernel: ({ q, k, v, starts, keyMask }, attrs) => {
+    const sizes = attentionSizes('attention', q, k, v, attrs);
+    return attendKernel(q, k, v, sizes, { causal: attrs.causal, starts, keyMask });
+  },
   gradient: {
     save: ['q', 'k', 'v', 'starts', 'keyMask'],
     saveOutput: true,
@@ -33,6 +39,7 @@ const run = defineOp<Inputs, Attrs>({
           keyMask,
         });
       }
+      if (wasmKernels()) return attendGradientKernel({ dy, q, k, v }, sizes, { causal: attrs.causal, starts, keyMask });
       const gradients = tf.tidy(() =>
         attendGradientReference(
           dy as tf.Tensor2D,

@@ -20,7 +20,7 @@ forEachBackend(
       tf.dispose([cache, row, starts, again, at]);
     });
   },
-  ['webgpu'],
+  ['webgpu', 'wasm'],
 );
 
 forEachBackend(
@@ -36,5 +36,5 @@ forEachBackend(
       tf.dispose([empty, first, second]);
     });
   },
-  ['cpu', 'wasm'],
+  ['cpu'],
 );

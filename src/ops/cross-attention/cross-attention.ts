@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
+import { wasmKernels } from '../../device/wasm-kernels.ts';
+import { attendGradientKernel, attendKernel } from '../attention/kernel.ts';
 import { attendGradientPrograms, attendProgram } from '../attention/program.ts';
 import { attendGradientReference, attendReference } from '../attention/reference.ts';
 import { attentionSizes } from '../attention/sizes.ts';
@@ -21,6 +23,10 @@ const run = defineOp<Inputs, Attrs>({
     const sizes = attentionSizes('crossAttention', q, k, v, attrs);
     return attendProgram(q, k, v, sizes, { causal: false, rowTiles, keyTiles });
   },
+  kernel: ({ q, k, v, rowTiles, keyTiles }, attrs) => {
+    const sizes = attentionSizes('crossAttention', q, k, v, attrs);
+    return attendKernel(q, k, v, sizes, { causal: false, rowTiles, keyTiles });
+  },
   gradient: {
     save: ['q', 'k', 'v', 'rowTiles', 'keyTiles'],
     saveOutput: true,
@@ -29,6 +35,7 @@ const run = defineOp<Inputs, Attrs>({
       if (tf.getBackend() === WEBGPU_BACKEND) {
         return attendGradientPrograms({ dy, output: output!, q, k, v }, sizes, { causal: false, rowTiles, keyTiles });
       }
+      if (wasmKernels()) return attendGradientKernel({ dy, q, k, v }, sizes, { causal: false, rowTiles, keyTiles });
       const gradients = tf.tidy(() =>
         attendGradientReference(dy as tf.Tensor2D, q, k, v, sizes, tileVisibility(sizes, rowTiles, keyTiles)),
       );

@@ -4,6 +4,7 @@ import type { AffineBits } from '../affine.ts';
 import { checkAffine } from '../check-affine.ts';
 import { checkShape, defineOp } from '../define-op.ts';
 import type { EmbeddingTable } from '../types.ts';
+import { embedKernel } from './kernel.ts';
 import { embedProgram, scatterAddProgram } from './program.ts';
 import { embedReference, scatterAddReference, unpackAffineTable, unpackTable } from './reference.ts';
 
@@ -30,6 +31,7 @@ const embedF32 = defineOp<Inputs, { vocab: number; width: number; visualRows: nu
   optional: ['visual', 'slots'],
   reference: ({ ids, table, visual, slots }) => embedReference(ids, table, visual, slots),
   program: (inputs, { width }) => embedProgram('f32', width, inputs),
+  kernel: (inputs, { width }) => embedKernel('f32', width, inputs),
   gradient: {
     save: ['ids', 'slots'],
     of: (dy, { ids, slots }, { vocab, visualRows }) => ({
@@ -47,6 +49,7 @@ const embedF16 = defineOp<Inputs, { width: number; visualRows: number }>({
   reference: ({ ids, table, visual, slots }, { width }) =>
     embedReference(ids, unpackTable(table, width), visual, slots),
   program: (inputs, { width }) => embedProgram('f16', width, inputs),
+  kernel: (inputs, { width }) => embedKernel('f16', width, inputs),
   gradient: {
     save: ['slots'],
     of: (dy, { slots }, { visualRows }) => ({
@@ -63,6 +66,7 @@ const embedAffine = defineOp<AffineInputs, { width: number; visualRows: number; 
     embedReference(ids, unpackAffineTable({ words: table, scales, biases }, layout), visual, slots),
   program: ({ scales, biases, ...inputs }, { width, bits, groupSize }) =>
     embedProgram(`affine${bits}`, width, inputs, { scales, biases, groupSize }),
+  kernel: (inputs, { width, bits, groupSize }) => embedKernel(`affine${bits}`, width, inputs, groupSize),
   gradient: {
     save: ['slots'],
     of: (dy, { slots }, { visualRows }) => ({

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { defineOp } from '../define-op.ts';
+import { runKernel } from '../wasm-kernel.ts';
 import { geluGradientProgram, geluProgram, geluTanhGradientProgram, geluTanhProgram } from './program.ts';
 import { geluGradientReference, geluReference, geluTanhGradientReference, geluTanhReference } from './reference.ts';
 
@@ -13,6 +14,8 @@ const runGradient = defineOp<Inputs & { dy: tf.Tensor2D }, Form>({
   required: ['dy', 'x'],
   reference: ({ dy, x }, { tanh }) => (tanh ? geluTanhGradientReference(dy, x) : geluGradientReference(dy, x)),
   program: ({ dy, x }, { tanh }) => (tanh ? geluTanhGradientProgram(dy, x) : geluGradientProgram(dy, x)),
+  kernel: ({ dy, x }, { tanh }) =>
+    runKernel(x.shape, (run, dx, at) => (tanh ? run.geluTanhGradient : run.geluGradient)(at(dy), at(x), dx, x.size)),
 });
 
 const run = defineOp<Inputs, Form>({
@@ -20,6 +23,7 @@ const run = defineOp<Inputs, Form>({
   required: ['x'],
   reference: ({ x }, { tanh }) => (tanh ? geluTanhReference(x) : geluReference(x)),
   program: ({ x }, { tanh }) => (tanh ? geluTanhProgram(x) : geluProgram(x)),
+  kernel: ({ x }, { tanh }) => runKernel(x.shape, (run, y, at) => (tanh ? run.geluTanh : run.gelu)(at(x), y, x.size)),
   gradient: {
     save: ['x'],
     of: (dy, { x }, form) => ({ x: () => runGradient({ dy: dy as tf.Tensor2D, x }, form) }),

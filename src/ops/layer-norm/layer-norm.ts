@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { checkShape, defineOp } from '../define-op.ts';
+import { runKernel } from '../wasm-kernel.ts';
 import { layerNormProgram } from './program.ts';
 import { layerNormReference, standardise } from './reference.ts';
 
@@ -11,6 +12,10 @@ const run = defineOp<Inputs, { eps: number }>({
   required: ['x', 'weight', 'bias'],
   reference: ({ x, weight, bias }, { eps }) => layerNormReference(x, weight, bias, eps),
   program: ({ x, weight, bias }, { eps }) => layerNormProgram(x, weight, bias, eps),
+  kernel: ({ x, weight, bias }, { eps }) => {
+    const [rows, width] = x.shape;
+    return runKernel(x.shape, (run, y, at) => run.layerNorm(at(x), at(weight), at(bias), y, rows, width, eps));
+  },
   gradient: {
     save: ['x', 'weight'],
     of: (dy, { x, weight }, { eps }) => ({

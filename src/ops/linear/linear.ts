@@ -6,6 +6,7 @@ import { timesTransposed, transposedTimes } from '../products.ts';
 import type { AffineBits } from '../affine.ts';
 import { checkAffine } from '../check-affine.ts';
 import type { Bias, LinearWeight } from '../types.ts';
+import { affineOf, f32Of, halvesOf, productKernel } from './kernel.ts';
 import {
   linearAffineGradientProgram,
   linearAffineProgram,
@@ -30,6 +31,7 @@ const rowsTimesRows = defineOp<ProductInputs, object>({
   required: ['a', 'b'],
   reference: ({ a, b }) => timesTransposed(a, b),
   program: ({ a, b }) => timesTransposedProgram(a, b),
+  kernel: ({ a, b }) => productKernel(a, f32Of(b), { bTransposed: true }),
 });
 
 /** aᵀ · b */
@@ -38,6 +40,7 @@ const columnsTimesColumns = defineOp<ProductInputs, object>({
   required: ['a', 'b'],
   reference: ({ a, b }) => transposedTimes(a, b),
   program: ({ a, b }) => transposedTimesProgram(a, b),
+  kernel: ({ a, b }) => productKernel(a, f32Of(b), { aTransposed: true }),
 });
 
 const linearF32 = defineOp<F32Inputs, object>({
@@ -46,6 +49,7 @@ const linearF32 = defineOp<F32Inputs, object>({
   optional: ['bias'],
   reference: ({ x, weight, bias }) => linearReference(x, weight, bias),
   program: ({ x, weight, bias }) => linearF32Program(x, weight, bias),
+  kernel: ({ x, weight, bias }) => productKernel(x, f32Of(weight), { bias }),
   gradient: {
     save: ['x', 'weight'],
     of: (dy, { x, weight }) => ({
@@ -61,6 +65,7 @@ const linearF16Gradient = defineOp<{ dy: tf.Tensor2D; packed: tf.Tensor2D }, { i
   required: ['dy', 'packed'],
   reference: ({ dy, packed }, { inFeatures }) => timesTransposed(dy, unpackWeight(packed, inFeatures)),
   program: ({ dy, packed }, { inFeatures }) => linearF16GradientProgram(dy, packed, inFeatures),
+  kernel: ({ dy, packed }, { inFeatures }) => productKernel(dy, halvesOf(packed, inFeatures), {}),
 });
 
 const linearF16 = defineOp<F16Inputs, { inFeatures: number }>({
@@ -69,6 +74,7 @@ const linearF16 = defineOp<F16Inputs, { inFeatures: number }>({
   optional: ['bias'],
   reference: ({ x, packed, bias }, { inFeatures }) => linearReference(x, unpackWeight(packed, inFeatures), bias),
   program: ({ x, packed, bias }) => linearF16Program(x, packed, bias),
+  kernel: ({ x, packed, bias }, { inFeatures }) => productKernel(x, halvesOf(packed, inFeatures), { bTransposed: true, bias }),
   gradient: {
     save: ['packed'],
     of: (dy, { packed }, { inFeatures }) => ({
@@ -83,6 +89,7 @@ const linearAffineGradient = defineOp<Omit<AffineInputs, 'x' | 'bias'> & { dy: t
   required: ['dy', 'words', 'scales', 'biases'],
   reference: ({ dy, ...weight }, layout) => timesTransposed(dy, unpackAffineWeight(weight, layout)),
   program: ({ dy, ...weight }, layout) => linearAffineGradientProgram(dy, weight, layout),
+  kernel: ({ dy, ...weight }, layout) => productKernel(dy, affineOf(weight, layout), {}),
 });
 
 const linearAffine = defineOp<AffineInputs, AffineLayout>({
@@ -91,6 +98,7 @@ const linearAffine = defineOp<AffineInputs, AffineLayout>({
   optional: ['bias'],
   reference: ({ x, bias, ...weight }, layout) => linearReference(x, unpackAffineWeight(weight, layout), bias),
   program: ({ x, bias, ...weight }, layout) => linearAffineProgram(x, weight, layout, bias),
+  kernel: ({ x, bias, ...weight }, layout) => productKernel(x, affineOf(weight, layout), { bTransposed: true, bias }),
   gradient: {
     save: ['words', 'scales', 'biases'],
     of: (dy, { words, scales, biases }, layout) => ({
@@ -105,7 +113,7 @@ const linearAffine = defineOp<AffineInputs, AffineLayout>({
  *
  * @param x f32 [R, in]
  * @param weight f32 [in, out], or packed halves [out, ceil(in / 2)] or quantised [out, in] (see ../types.ts), which are
- * frozen: they get no gradient; through a `packed` one x gets none either
+ * frozen: they get no gradient
  * @param bias f32 [out] or null
  * @returns f32 [R, out]; gradients to x, an f32 weight and bias, each computed only when asked for
  * @throws RangeError when shapes disagree
@@ -114,10 +122,6 @@ export function linear(x: tf.Tensor2D, weight: LinearWeight, bias: Bias): tf.Ten
   const { inFeatures, outFeatures } = weight;
   checkShape('linear', 'x', x, [null, inFeatures]);
   if (bias) checkShape('linear', 'bias', bias, [outFeatures]);
-  if (weight.kind === 'packed') {
-    checkShape('linear', 'weight', weight.data, [inFeatures, outFeatures]);
-    return tf.tidy(() => linearReference(x, weight.data, bias ?? undefined));
-  }
   if (weight.kind === 'f32') {
     checkShape('linear', 'weight', weight.data, [inFeatures, outFeatures]);
     return linearF32({ x, weight: weight.data, bias: bias ?? undefined }, {}) as tf.Tensor2D;

@@ -1,28 +1,47 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { checkShape, defineOp } from '../define-op.ts';
+import { runKernel } from '../wasm-kernel.ts';
 import { rmsNormProgram } from './program.ts';
-import { inverseRms, rmsNormReference } from './reference.ts';
+import { rmsNormGradientReference, rmsNormReference, rmsNormWeightGradientReference } from './reference.ts';
 
 type Inputs = { x: tf.Tensor2D; weight: tf.Tensor1D };
+type GradientInputs = Inputs & { dy: tf.Tensor2D };
+
+const runGradient = defineOp<GradientInputs, { eps: number }>({
+  name: 'NvlmRmsNormGradient',
+  required: ['dy', 'x', 'weight'],
+  reference: ({ dy, x, weight }, { eps }) => rmsNormGradientReference(dy, x, weight, eps),
+  kernel: ({ dy, x, weight }, { eps }) => {
+    const [rows, width] = x.shape;
+    return runKernel(x.shape, (run, dx, at) => run.rmsNormGradient(at(dy), at(x), at(weight), dx, 0, rows, width, eps));
+  },
+});
+
+const runWeightGradient = defineOp<Omit<GradientInputs, 'weight'>, { eps: number }>({
+  name: 'NvlmRmsNormWeightGradient',
+  required: ['dy', 'x'],
+  reference: ({ dy, x }, { eps }) => rmsNormWeightGradientReference(dy, x, eps),
+  kernel: ({ dy, x }, { eps }) => {
+    const [rows, width] = x.shape;
+    return runKernel([width], (run, dWeight, at) => run.rmsNormGradient(at(dy), at(x), 0, 0, dWeight, rows, width, eps));
+  },
+});
 
 const run = defineOp<Inputs, { eps: number }>({
   name: 'NvlmRmsNorm',
   required: ['x', 'weight'],
   reference: ({ x, weight }, { eps }) => rmsNormReference(x, weight, eps),
   program: ({ x, weight }, { eps }) => rmsNormProgram(x, weight, eps),
+  kernel: ({ x, weight }, { eps }) => {
+    const [rows, width] = x.shape;
+    return runKernel(x.shape, (run, y, at) => run.rmsNorm(at(x), at(weight), y, rows, width, eps));
+  },
   gradient: {
     save: ['x', 'weight'],
     of: (dy, { x, weight }, { eps }) => ({
-      // With r the inverse RMS and n = x·r: dx = r·(g − n·mean(g·n)), g = dy·weight.
-      x: () =>
-        tf.tidy(() => {
-          const r = inverseRms(x, eps);
-          const n = tf.mul(x, r);
-          const g = tf.mul(dy, weight);
-          return tf.mul(r, tf.sub(g, tf.mul(n, tf.mean(tf.mul(g, n), 1, true))));
-        }),
-      weight: () => tf.tidy(() => tf.sum(tf.mul(dy, tf.mul(x, inverseRms(x, eps))), 0)),
+      x: () => runGradient({ dy: dy as tf.Tensor2D, x, weight }, { eps }),
+      weight: () => runWeightGradient({ dy: dy as tf.Tensor2D, x }, { eps }),
     }),
   },
 });

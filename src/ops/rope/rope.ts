@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { checkShape, defineOp } from '../define-op.ts';
+import { ropeKernel } from './kernel.ts';
 import { ropeProgram } from './program.ts';
 import { ropeReference } from './reference.ts';
 
@@ -14,6 +15,8 @@ const run: (inputs: Inputs, attrs: Attrs) => tf.Tensor = defineOp<Inputs, Attrs>
     ropeReference(x, positions, inverseFrequencies, heads, direction),
   program: ({ x, positions, inverseFrequencies }, { heads, direction }) =>
     ropeProgram(x, positions, inverseFrequencies, heads, direction),
+  kernel: ({ x, positions, inverseFrequencies }, { heads, direction }) =>
+    ropeKernel(x, positions, inverseFrequencies, heads, direction),
   gradient: {
     save: ['positions', 'inverseFrequencies'],
     // A rotation's transpose is the rotation back.

@@ -1,3 +1,4 @@
+import { computesPacked } from '../../../src/device/computes-packed.ts';
 import * as tf from '@tensorflow/tfjs';
 import { browserPlatform } from '../../../src/device/browser.ts';
 import { openDevice } from '../../../src/device/open-device.ts';
@@ -114,7 +115,7 @@ export const jobs = {
     const folder = await openModelFolder(stored ? storedFiles(remote, await openStore()) : remote);
     const config = parseConfig(folder.config);
     const start = performance.now();
-    const weights = await loadWeights(folder, config, { keepHalves: device.info.backend === 'webgpu' });
+    const weights = await loadWeights(folder, config, { keepHalves: computesPacked(device.info) });
     await device.check();
     const ms = performance.now() - start;
     await folder.files.close();
@@ -126,7 +127,7 @@ export const jobs = {
       info: device.info,
       tensorBytes: folder.tensorBytes,
       weightBytes: weights.bytes,
-      plannedBytes: weightsNeed(folder, config, { keepHalves: device.info.backend === 'webgpu' }).bytes,
+      plannedBytes: weightsNeed(folder, config, { keepHalves: computesPacked(device.info) }).bytes,
       rows: [...values],
     };
     tf.dispose([ids, embedded]);

@@ -1,0 +1,15 @@
+/**
+ * The kernels of the wasm backend: AssemblyScript, compiled by `npx tsx build/wasm-kernels.ts` into
+ * src/device/wasm-kernels-bytes.ts. They work in the memory of tfjs's own wasm module: every `usize` is an address there. They
+ * allocate nothing and hold no static data, for that memory is not theirs; what they need besides their operands is in `scratch`,
+ * which the caller gives.
+ */
+export { adamW } from './adamw';
+export { attend, attendGradient, attendGradientScratch, attendScratch } from './attention';
+export { attendFewRows, attendFewRowsScratch } from './decode-attention';
+export { embed } from './embed';
+export { gelu, geluGradient, geluTanh, geluTanhGradient, swiglu, swigluGateGradient } from './activations';
+export { multiply, multiplyScratch } from './gemm';
+export { multiplyFewRows, multiplyFewRowsF32, multiplyFewRowsScratch } from './few-rows';
+export { columnSums, layerNorm, rmsNorm, rmsNormGradient } from './norms';
+export { rope } from './rope';
