@@ -1,9 +1,8 @@
-import { Template } from '@huggingface/jinja';
 import { NvlmError } from '../errors.ts';
+import { parseTemplate, renderWithinBudget } from './template-budget.ts';
 import { isRecord } from './tokenizer-json.ts';
 import type { ChatMessage } from './types.ts';
 
-const MAX_TEMPLATE_LENGTH = 262_144;
 const SPECIAL_TOKENS = ['bos_token', 'eos_token', 'pad_token', 'unk_token', 'sep_token', 'cls_token', 'mask_token'];
 
 export interface ChatTemplate {
@@ -14,7 +13,7 @@ export interface ChatTemplate {
 }
 
 /**
- * The chat template of a model folder (Jinja, as in Hugging Face transformers).
+ * The chat template of a model folder (Jinja, as in Hugging Face transformers), which runs within a budget.
  *
  * @param tokenizerConfig parsed `tokenizer_config.json`: `chat_template` and the special tokens
  * @param own a template that wins over the configuration's
@@ -40,7 +39,7 @@ export function createChatTemplate(tokenizerConfig: unknown, own?: string): Chat
         );
       }
       try {
-        return template.render({ ...specialTokens, messages, add_generation_prompt: addGenerationPrompt });
+        return renderWithinBudget(template, { ...specialTokens, messages, add_generation_prompt: addGenerationPrompt });
       } catch (error) {
         throw badTemplate(error);
       }
@@ -63,12 +62,9 @@ export function badTemplate(cause: unknown): NvlmError {
   );
 }
 
-function parse(source: string): Template {
-  if (source.length > MAX_TEMPLATE_LENGTH) {
-    throw badTemplate(`it is ${source.length} characters long, more than ${MAX_TEMPLATE_LENGTH}`);
-  }
+function parse(source: string): ReturnType<typeof parseTemplate> {
   try {
-    return new Template(source);
+    return parseTemplate(source);
   } catch (error) {
     throw badTemplate(error);
   }

@@ -67,6 +67,14 @@ export function badTokenizer(what: string, cause?: unknown): NvlmError {
   );
 }
 
+export function unsupportedPattern(pattern: string, why: string): NvlmError {
+  return new NvlmError(
+    'unsupported-model',
+    `tokenizer.json splits text by a pattern that cannot be run safely, “${pattern.slice(0, 200)}”: ${why.slice(0, 200)}.`,
+    'Use a model whose tokenizer has one of the usual patterns.',
+  );
+}
+
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

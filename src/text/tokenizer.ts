@@ -1,5 +1,6 @@
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { createAddedTokenSplitter } from './added-tokens.ts';
+import { checkPatterns, makePatternsLinear } from './linear-pattern.ts';
 import { readablePiece } from './token-text.ts';
 import { badTokenizer, isRecord, parseTokenizerJson } from './tokenizer-json.ts';
 import type { Tokenizer } from './types.ts';
@@ -13,7 +14,8 @@ import type { Tokenizer } from './types.ts';
  *
  * @param tokenizerJson parsed `tokenizer.json`
  * @param tokenizerConfig parsed `tokenizer_config.json`; null when the folder has none
- * @throws NvlmError `bad-model` when the file is not a tokenizer this library can run, or is absurdly large
+ * @throws NvlmError `bad-model` when the file is not a tokenizer this library can run, or is absurdly large;
+ * `unsupported-model` for patterns that cannot be run in a time that is bounded
  */
 export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown): Tokenizer {
   const json = parseTokenizerJson(tokenizerJson);
@@ -73,9 +75,13 @@ export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown
 }
 
 function build(source: Record<string, unknown>, config: Record<string, unknown>): HuggingFaceTokenizer {
+  checkPatterns([source.normalizer, source.pre_tokenizer, source.decoder]);
+  let library: HuggingFaceTokenizer;
   try {
-    return new HuggingFaceTokenizer(source, config);
+    library = new HuggingFaceTokenizer(source, config);
   } catch (error) {
     throw badTokenizer(error instanceof Error ? error.message : String(error), error);
   }
+  makePatternsLinear([library.normalizer, library.pre_tokenizer, library.decoder]);
+  return library;
 }
