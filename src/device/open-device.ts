@@ -65,13 +65,13 @@ async function openWebGpu(adapter: GPUAdapter, reason: string): Promise<Device> 
   const backend = new WebGPUBackend(gpuDevice, adapter.info);
   await makeCurrent('webgpu', () => backend);
 
-  const read = async (tensor: tf.Tensor): Promise<Float32Array | Int32Array | Uint8Array> => {
+  const settle = async <T>(work: Promise<T>): Promise<T> => {
     const failed = watch.lost.then((error) => {
       throw error;
     });
     try {
       // A pending map is rejected with an empty AbortError, or never settles, when the device goes.
-      const values = await Promise.race([tensor.data(), failed]);
+      const values = await Promise.race([work, failed]);
       await watch.check();
       return values;
     } catch (error) {
@@ -90,7 +90,7 @@ async function openWebGpu(adapter: GPUAdapter, reason: string): Promise<Device> 
     },
     lost: watch.lost,
     check: () => watch.check(),
-    read,
+    settle,
     memoryBytes: () => (tf.memory() as tf.MemoryInfo & { numBytesInGPU: number }).numBytesInGPU,
     close: () => {
       watch.close();
@@ -119,7 +119,7 @@ async function openWasm(reason: string, platform: DevicePlatform): Promise<Devic
     info: { backend: 'wasm', adapter: null, features: simd === 'relaxed-simd' ? ['simd', simd] : simd ? [simd] : [], limits: {}, threads: 1, reason },
     lost: never,
     check: async () => {},
-    read: (tensor) => tensor.data(),
+    settle: (work) => work,
     memoryBytes: () => wasm.HEAPU8.length,
     close: () => {
       // Tensors that outlive the module must still be disposable.
@@ -137,7 +137,7 @@ async function openCpu(reason: string): Promise<Device> {
     info: { backend: 'cpu', adapter: null, features: [], limits: {}, threads: 1, reason },
     lost: never,
     check: async () => {},
-    read: (tensor) => tensor.data(),
+    settle: (work) => work,
     memoryBytes: () => tf.memory().numBytes,
     close: () => {},
   });
@@ -154,17 +154,18 @@ interface Opened {
   info: DeviceInfo;
   lost: Promise<NvlmError>;
   check(): Promise<void>;
-  read(tensor: tf.Tensor): Promise<Float32Array | Int32Array | Uint8Array>;
+  settle<T>(work: Promise<T>): Promise<T>;
   memoryBytes(): number;
   close(): void;
 }
 
-function makeDevice({ info, lost, check, read, memoryBytes, close }: Opened): Device {
+function makeDevice({ info, lost, check, settle, memoryBytes, close }: Opened): Device {
   let open = true;
   const device: Device = {
     info,
     lost,
     check,
+    settle,
     memoryBytes,
     explain: fromThrown,
     read: async (tensor) => {
@@ -188,7 +189,7 @@ function makeDevice({ info, lost, check, read, memoryBytes, close }: Opened): De
   };
   const readTyped = async (tensor: tf.Tensor) => {
     try {
-      return await read(tensor);
+      return await settle(tensor.data());
     } catch (error) {
       throw fromThrown(error);
     }

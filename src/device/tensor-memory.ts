@@ -98,7 +98,8 @@ export function releaseUnused(): void {
   }
 }
 
-function submitPending(backend: WebGPUBackend): void {
+/** Submits what tfjs has encoded so far, so that work of others stands behind it. */
+export function submitPending(backend: WebGPUBackend): void {
   const state = backend as unknown as { commandEncoder: GPUCommandEncoder | null; endComputePassEncoder(): void };
   if (!state.commandEncoder) return;
   state.endComputePassEncoder();

@@ -47,6 +47,11 @@ export interface Device {
    * @throws NvlmError `device-lost`, `out-of-memory` or `shader-failed`: the first one since the last check
    */
   check(): Promise<void>;
+  /**
+   * Waits for something that the device must finish first, such as a mapped buffer.
+   * @throws NvlmError as `check` does, and when the device is lost meanwhile
+   */
+  settle<T>(work: Promise<T>): Promise<T>;
   /** Values of a float32 tensor; throws as `check` does. */
   read(tensor: Tensor): Promise<Float32Array>;
   /** Values of an int32 tensor; throws as `check` does. */

@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Tensor2D } from '@tensorflow/tfjs';
 import { beforeAll, expect, it } from 'vitest';
 import { openBackend } from '../../tests/support/backends.ts';
 import { generate } from './generate.ts';
@@ -18,14 +17,15 @@ const sample: Sample = {
 function always(logits: number[]) {
   const steps: number[] = [];
   const answer = () => tf.tensor2d([logits]);
-  const model = { prefill: answer, step: ([id]: number[]) => (steps.push(id!), answer()) } as unknown as NvlmModel;
+  const step = ([id]: number[]) => (steps.push(id!), answer());
+  const model = { prefill: answer, step, record: () => null } as unknown as NvlmModel;
   return { model, steps };
 }
 
 async function ids(model: NvlmModel, sampler: Sampler, stopIds: number[], maxNewTokens: number) {
   const got: number[] = [];
-  const read = async (tensor: Tensor2D) => Float32Array.from(await tensor.data());
-  const options = { sampler, stopIds: new Set(stopIds), maxNewTokens, read, yieldToEventLoop: () => Promise.resolve() };
+  const device = { read: async (tensor: tf.Tensor) => Float32Array.from(await tensor.data()), settle: <T>(work: Promise<T>) => work };
+  const options = { sampler, stopIds: new Set(stopIds), maxNewTokens, device, yieldToEventLoop: () => Promise.resolve() };
   const tokens = generate(model, sample, {} as KvCache, options);
   for (;;) {
     const next = await tokens.next();

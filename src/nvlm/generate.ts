@@ -1,5 +1,6 @@
 import type { Tensor2D } from '@tensorflow/tfjs';
 import { releaseUnused } from '../device/tensor-memory.ts';
+import type { Device } from '../device/types.ts';
 import { throwIfAborted } from '../errors.ts';
 import type { KvCache } from './kv-cache.ts';
 import type { NvlmModel, Sample } from './model.ts';
@@ -11,8 +12,8 @@ export interface GenerateOptions {
   /** Ids that end an answer; not part of it. */
   stopIds: ReadonlySet<number>;
   maxNewTokens: number;
-  /** Reads a tensor back and throws what the device has reported since (no silent zeros). */
-  read: (tensor: Tensor2D) => Promise<Float32Array>;
+  /** Reads back and throws what it has reported since (no silent zeros). */
+  device: Pick<Device, 'read' | 'settle'>;
   /** Lets other messages in (a stop button) between two tokens. */
   yieldToEventLoop: () => Promise<void>;
   signal?: AbortSignal;
@@ -32,31 +33,56 @@ export async function* generate(
   cache: KvCache,
   options: GenerateOptions,
 ): AsyncGenerator<number, 'stop' | 'length'> {
-  const { sampler, stopIds, maxNewTokens, read, yieldToEventLoop, signal, onPrefilled, probe } = options;
+  const { sampler, stopIds, maxNewTokens, device, yieldToEventLoop, signal, onPrefilled, probe } = options;
   const sequence = [...sample.plan.inputIds];
-  let logits = model.prefill([sample], cache, 'last', probe);
-  for (let count = 0; ; count++) {
-    const values = await readAndDispose(logits, read);
-    if (count === 0) {
-      // What the prompt took will not be asked for again: the next one is of another length.
-      releaseUnused();
-      onPrefilled?.();
+  const logits = await readAndDispose(model.prefill([sample], cache, 'last', probe), device);
+  // What the prompt took will not be asked for again: the next one is of another length.
+  releaseUnused();
+  onPrefilled?.();
+  throwIfAborted(signal);
+  const first = sampler.next(logits, sequence);
+  sequence.push(first);
+  let rest: AsyncGenerator<number, void> | null = null;
+  try {
+    for (let id = first, count = 1; ; count++) {
+      if (stopIds.has(id)) return 'stop';
+      yield id;
+      if (count >= maxNewTokens) return 'length';
+      await yieldToEventLoop();
+      throwIfAborted(signal);
+      if (!rest) {
+        // A probe looks into ordinary steps.
+        const recorded = probe ? null : model.record(cache, sampler, sequence);
+        rest = recorded ? recorded.tokens(maxNewTokens - 1, device) : stepByStep(model, cache, sequence, maxNewTokens - 1, options);
+      }
+      const next = await rest.next();
+      if (next.done) return 'length';
+      throwIfAborted(signal);
+      id = next.value;
     }
-    throwIfAborted(signal);
-    const id = sampler.next(values, sequence);
-    if (stopIds.has(id)) return 'stop';
-    sequence.push(id);
-    yield id;
-    if (count + 1 >= maxNewTokens) return 'length';
-    await yieldToEventLoop();
-    throwIfAborted(signal);
-    logits = model.step([id], cache, probe);
+  } finally {
+    await rest?.return();
   }
 }
 
-async function readAndDispose(tensor: Tensor2D, read: GenerateOptions['read']): Promise<Float32Array> {
+/** The tokens behind the last of `sequence`, which grows: one cached step each, its logits read back and picked from here. */
+async function* stepByStep(
+  model: NvlmModel,
+  cache: KvCache,
+  sequence: number[],
+  count: number,
+  { sampler, device, probe }: Pick<GenerateOptions, 'sampler' | 'device' | 'probe'>,
+): AsyncGenerator<number, void> {
+  for (let got = 0; got < count; got++) {
+    const id = sampler.next(await readAndDispose(model.step([sequence.at(-1)!], cache, probe), device), sequence);
+    sequence.push(id);
+    yield id;
+  }
+}
+
+async function readAndDispose(tensor: Tensor2D, device: Pick<Device, 'read'>): Promise<Float32Array> {
   try {
-    return await read(tensor);
+    return await device.read(tensor);
   } finally {
     tensor.dispose();
   }

@@ -78,6 +78,21 @@ export class KvCache {
     for (let row = 0; row < this.batch; row++) this.lengths[row] = Math.min(this.lengths[row]!, length);
   }
 
+  /**
+   * Room for so many tokens in every layer, in buffers that stay where they are until more is asked for (WebGPU). What is written there
+   * by others than {@link write} counts once {@link advance} says so.
+   *
+   * @param width of one token's keys: kvHeads · headDim
+   */
+  reserve(tokens: number, width: number): KeysAndValues[] {
+    this.capacity = Math.max(this.capacity, Math.ceil(tokens / CAPACITY_STEP) * CAPACITY_STEP);
+    return this.layers.map((held, layer) => {
+      const room = this.grow(held, width);
+      this.replace(layer, room);
+      return room;
+    });
+  }
+
   get bytes(): number {
     const pairs = [...this.layers, ...(this.cross?.layers.values() ?? [])];
     return pairs.reduce((sum, pair) => sum + (pair ? (pair.k.size + pair.v.size) * 4 : 0), 0);

@@ -10,7 +10,9 @@ import { crossKeysAndValues, decode, finalNorm, logitsOf, type LayerRunner } fro
 import { KvCache } from './kv-cache.ts';
 import { names } from './names.ts';
 import type { DecoderProbe } from './probe.ts';
+import { RecordedDecoder } from './recorded-decoder.ts';
 import { inverseFrequencies } from './rope.ts';
+import type { Sampler } from './sampler.ts';
 import { encodeVision } from './vision-encoder.ts';
 import type { Weights } from './weights.ts';
 
@@ -31,7 +33,7 @@ interface RowSources {
 
 /** NVLM-D, -X or -H, or a plain text model: weights and the forward pass. Owns the weights. */
 export class NvlmModel {
-  private readonly inverseFrequencies: Tensor1D;
+  readonly inverseFrequencies: Tensor1D;
 
   constructor(
     readonly config: NvlmConfig,
@@ -143,6 +145,11 @@ export class NvlmModel {
     });
     cache.advance(ids.map(() => 1));
     return result;
+  }
+
+  /** The rest of an answer as recorded steps, where this device and model can: see {@link RecordedDecoder.start}. */
+  record(cache: KvCache, sampler: Sampler, sequence: readonly number[]): RecordedDecoder | null {
+    return RecordedDecoder.start(this, cache, sampler, sequence);
   }
 
   dispose(): void {

@@ -39,6 +39,7 @@ const BLOCK = 1 / 32;
  * Tables are read by the rows asked for, and matrices too large for the room in blocks of rows.
  */
 export class OffloadedWeights extends Weights {
+  override readonly stays = false;
   private readonly parameters: Map<string, PlannedParameter>;
   private readonly dummyHeads: number;
   private readonly readNow: ReadNow;

@@ -34,7 +34,7 @@ export class Sampler {
   constructor(
     private readonly sampling: Sampling,
     /** Ids that are never picked: the image placeholder. */
-    private readonly banned: readonly number[],
+    readonly banned: readonly number[],
   ) {
     checkSampling(sampling);
     this.random = mulberry32(sampling.seed ?? Math.floor(Math.random() * 2 ** 32));
@@ -59,6 +59,12 @@ export class Sampler {
     return this.draw(logits, logits[best]!, temperature);
   }
 
+  /** What a step that picks its token on the device needs for the next one; takes the next random number, as {@link next} would. */
+  stepValues(): { temperature: number; topK: number; topP: number; repetitionPenalty: number; random: number } {
+    const { temperature, topK = 0, topP = 1, repetitionPenalty = 1 } = this.sampling;
+    return { temperature, topK, topP, repetitionPenalty, random: temperature > 0 ? this.random() : 0 };
+  }
+
   private draw(logits: Float32Array, top: number, temperature: number): number {
     const { topK = 0, topP = 1 } = this.sampling;
     let candidates = Array.from(logits, (logit, id) => ({ id, weight: Math.exp((logit - top) / temperature) }));
@@ -81,17 +87,21 @@ export class Sampler {
   }
 }
 
+export function notANumber(): NvlmError {
+  return new NvlmError(
+    'not-a-number',
+    'The model computed a value that is not a number.',
+    'Load the model again; if it stays, its weights are damaged or the device miscomputes: try another backend.',
+  );
+}
+
 /** Index of the largest value, the first of equals. */
 function argmax(logits: Float32Array): number {
   let best = 0;
   for (let id = 0; id < logits.length; id++) {
     const logit = logits[id]!;
     if (Number.isNaN(logit)) {
-      throw new NvlmError(
-        'not-a-number',
-        'The model computed a value that is not a number.',
-        'Load the model again; if it stays, its weights are damaged or the device miscomputes: try another backend.',
-      );
+      throw notANumber();
     }
     if (logit > logits[best]!) best = id;
   }

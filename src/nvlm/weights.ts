@@ -23,6 +23,9 @@ export class Weights {
   /** By the name of the linear they change, without `.weight`. */
   readonly updates = new Map<string, LowRankUpdate[]>();
 
+  /** Do all tensors stay where they are on the device until {@link dispose}? */
+  readonly stays: boolean = true;
+
   /** `name` without `.weight`. */
   linear(name: string): LinearWeight {
     return found(this.linears.get(`${name}.weight`), `${name}.weight`);

@@ -1,6 +1,7 @@
 import { attentionCase, cacheWriteCase, crossAttentionCase } from './attention-cases.ts';
 import { affineEmbedCase, affineLinearCase, embedCase, linearCase } from './matrix-cases.ts';
 import type { OpCase } from './op-case.ts';
+import { recordedCases } from './recorded-cases.ts';
 import { activationCases, crossEntropyCase, normCases, ropeCase } from './row-cases.ts';
 
 /** Every op at sizes that do not divide evenly into tiles, vectors, words or workgroups, and at some that do. */
@@ -176,4 +177,5 @@ export const opCases: OpCase[] = [
   cacheWriteCase(1, 1, 8, [0]),
   cacheWriteCase(1, 5, 33, [7]),
   cacheWriteCase(3, 2, 5, [4, 0, 9]),
+  ...recordedCases,
 ];

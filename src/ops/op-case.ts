@@ -18,6 +18,8 @@ export interface OpCase {
   case: string;
   /** Largest error of the result and of each gradient, relative to the largest expected magnitude (at least 1). */
   bound: number;
+  /** Programs that one backend alone has; elsewhere there is nothing to check. */
+  onlyOn?: 'webgpu';
   /** Deterministic. */
   inputs: () => Record<string, HostTensor>;
   /** Inputs that get a gradient. */

@@ -28,6 +28,7 @@ interface Values {
 export async function runOpCases(ops?: string[]): Promise<OpCaseResult[]> {
   const results: OpCaseResult[] = [];
   for (const opCase of opCases) {
+    if (opCase.onlyOn && opCase.onlyOn !== tf.getBackend()) continue;
     if (!ops || ops.includes(opCase.op)) results.push(await runOpCase(opCase));
   }
   return results;

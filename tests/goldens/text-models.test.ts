@@ -59,7 +59,7 @@ describe.each(allBackends)('on %s', (backend) => {
       sampler: new Sampler({ temperature: 0 }, []),
       stopIds: new Set(),
       maxNewTokens: ids.length,
-      read: (tensor) => device.read(tensor),
+      device,
       yieldToEventLoop: () => Promise.resolve(),
     })) {
       got.push(id);

@@ -26,6 +26,7 @@ export function testOpCases(op: string): void {
   const cases = opCases.filter((opCase) => opCase.op === op);
   expect(cases.length, `cases of ${op}`).toBeGreaterThan(0);
 
+  const backends = allBackends.filter((name) => cases.every(({ onlyOn }) => !onlyOn || onlyOn === name));
   forEachBackend((_, device) => {
     test.each(cases.map((opCase) => [opCase.case, opCase] as const))('%s', async (_, opCase) => {
       const before = tf.memory().numTensors;
@@ -34,7 +35,7 @@ export function testOpCases(op: string): void {
       expect(result).toMatchObject({ ok: true });
       expect(tf.memory().numTensors).toBe(before);
     });
-  });
+  }, backends);
 
   const differentiable = cases.filter((opCase) => opCase.differentiable.length > 0);
   if (differentiable.length === 0) return;

@@ -131,7 +131,7 @@ export class Session {
       sampler: new Sampler(request.sampling, text.imageTokenId === null ? [] : [text.imageTokenId]),
       stopIds: this.stopIds,
       maxNewTokens,
-      read: (tensor) => this.device.read(tensor),
+      device: this.device,
       yieldToEventLoop,
       signal,
       onPrefilled: () => {

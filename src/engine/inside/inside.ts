@@ -235,7 +235,7 @@ export class Inside {
         sampler: new Sampler({ temperature: 0 }, model.imageTokenId === null ? [] : [model.imageTokenId]),
         stopIds,
         maxNewTokens: Math.min(request.maxNewTokens, contextLength - plan.inputIds.length),
-        read: (tensor) => device.read(tensor),
+        device,
         yieldToEventLoop,
         signal,
         probe: { gates },

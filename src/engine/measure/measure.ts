@@ -95,7 +95,7 @@ export async function measureModel(
           stopIds: new Set(),
           // The first of them is the prefill's.
           maxNewTokens: request.newTokens + 1,
-          read: (tensor) => device.read(tensor),
+          device,
           yieldToEventLoop,
           signal,
           onPrefilled: () => (prefilled = performance.now()),

@@ -67,7 +67,7 @@ export async function* answerQuestions(
         sampler: new Sampler({ temperature: 0 }, text.imageTokenId === null ? [] : [text.imageTokenId]),
         stopIds,
         maxNewTokens: Math.min(MAX_NEW_TOKENS, text.config.llm.maxPositions - plan.inputIds.length),
-        read: (tensor) => device.read(tensor),
+        device,
         yieldToEventLoop,
         signal,
       });

@@ -3,22 +3,11 @@ import type { TensorInfo } from '@tensorflow/tfjs';
 import { type Program, runProgram } from '../webgpu-program.ts';
 
 /**
- * One thread a pair. WGSL promises sin and cos only inside [−π, π] and there to 2⁻¹¹, far too coarse for positions in
+ * WGSL `turn(angle) -> (cos, sin)`. WGSL promises sin and cos only inside [−π, π] and there to 2⁻¹¹, far too coarse for positions in
  * the thousands, so the angle is reduced by multiples of π/2 in three parts (Cody & Waite) and the rest is a polynomial
  * (Cephes sinf).
  */
-const program: Program = {
-  name: 'rope',
-  inputs: [{ name: 'x' }, { name: 'positions' }, { name: 'inverseFrequencies' }],
-  uniforms: [
-    { name: 'rows', type: 'u32' },
-    { name: 'heads', type: 'u32' },
-    { name: 'halfDim', type: 'u32' },
-    { name: 'direction', type: 'f32' },
-  ],
-  threads: 64,
-  code: /* wgsl */ `
-    /** (cos, sin) */
+export const ROTATION = /* wgsl */ `
     fn turn(angle : f32) -> vec2<f32> {
       let quarters = round(angle * 0.636619772);
       let r = ((angle - quarters * 1.5703125) - quarters * 4.837512969970703e-4) - quarters * 7.549789954891882e-8;
@@ -32,6 +21,21 @@ const program: Program = {
         default: { return vec2<f32>(s, -c); }
       }
     }
+`;
+
+/** One thread a pair. */
+const program: Program = {
+  name: 'rope',
+  inputs: [{ name: 'x' }, { name: 'positions' }, { name: 'inverseFrequencies' }],
+  uniforms: [
+    { name: 'rows', type: 'u32' },
+    { name: 'heads', type: 'u32' },
+    { name: 'halfDim', type: 'u32' },
+    { name: 'direction', type: 'f32' },
+  ],
+  threads: 64,
+  code: /* wgsl */ `
+    ${ROTATION}
     fn main() {
       let pair = groupIndex() * THREADS + localIndex;
       if (pair >= uniforms.rows * uniforms.heads * uniforms.halfDim) {

@@ -1,0 +1,175 @@
+import type { Tensor1D } from '@tensorflow/tfjs';
+import type { LinearWeight } from '../types.ts';
+import { unroll } from '../unroll.ts';
+import { bufferOf, type Binding, type Command } from './command-list.ts';
+import { PRODUCT_THREADS, weightCode, type WeightCode } from './weight-wgsl.ts';
+
+/** One linear of a product, and where its outputs go in `result`. */
+export interface Factor {
+  weight: LinearWeight;
+  bias: Tensor1D | null;
+}
+
+export interface ProductInput {
+  /** f32 [in] */
+  row: GPUBuffer;
+  /** RMSNorm of the row before it is multiplied: weight [in] and epsilon. Its scale is found on the way, so it costs no pass. */
+  norm: { weight: Tensor1D; eps: number } | null;
+}
+
+/**
+ * Several linears of the same row in one dispatch, their outputs behind each other in `result`: queries, keys and values.
+ * `add`: the outputs are added to what `result` holds (the residual stream), times tanh of `gate` where there is one.
+ */
+export function productCommand(
+  label: string,
+  input: ProductInput,
+  factors: readonly Factor[],
+  result: GPUBuffer,
+  { add = false, gate = null, offset = 0 }: { add?: boolean; gate?: Tensor1D | null; offset?: number } = {},
+): Command {
+  const bindings: Binding[] = [];
+  const functions: string[] = [];
+  const branches: string[] = [];
+  let groups = 0;
+  let at = offset;
+  factors.forEach(({ weight, bias }, n) => {
+    const code = weightCode(weight, String(n));
+    bindings.push(...code.bindings);
+    if (bias) bindings.push({ name: `bias${n}`, type: 'f32', buffer: bufferOf(bias), access: 'read' });
+    const value = (i: number) => `${element('total0', code, i)}${bias ? ` + bias${n}[column + ${i}u]` : ''}`;
+    const store = (i: number) => {
+      const place = `result[${at}u + column + ${i}u]`;
+      return add ? `${place} += (${value(i)})${gate ? ' * tanh(gate[0])' : ''};` : `${place} = ${value(i)};`;
+    };
+    functions.push(columnFunction(`factor${n}`, [code], weight, input, (width) => unroll(width, store)));
+    const count = Math.ceil(weight.outFeatures / code.columnsPerGroup);
+    branches.push(`if (group < ${groups + count}u) { factor${n}(group - ${groups}u, thread); return; }`);
+    groups += count;
+    at += weight.outFeatures;
+  });
+  return {
+    label,
+    threads: PRODUCT_THREADS,
+    groups,
+    bindings: [
+      ...inputBindings(input),
+      ...bindings,
+      ...(gate ? [{ name: 'gate', type: 'f32', buffer: bufferOf(gate), access: 'read' as const }] : []),
+      { name: 'result', type: 'f32', buffer: result, access: 'read_write' },
+    ],
+    code: `${prelude(input, factors.length > 0 ? 1 : 0)}\n${functions.join('\n')}\nfn main(group : u32, thread : u32) {\n${branches.join('\n')}\n}`,
+  };
+}
+
+/** silu(gate) · up, both of the same row, in one dispatch. */
+export function swigluCommand(label: string, input: ProductInput, gate: Factor, up: Factor, result: GPUBuffer): Command {
+  const codes = [weightCode(gate.weight, '0'), weightCode(up.weight, '1')];
+  const biases = [gate.bias, up.bias].flatMap((bias, n) =>
+    bias ? [{ name: `bias${n}`, type: 'f32', buffer: bufferOf(bias), access: 'read' as const }] : [],
+  );
+  const side = (n: 0 | 1, i: number) => `${element(`total${n}`, codes[n]!, i)}${[gate, up][n]!.bias ? ` + bias${n}[column + ${i}u]` : ''}`;
+  const store = (i: number) => /* wgsl */ `
+      {
+        let g = ${side(0, i)};
+        result[column + ${i}u] = g / (1.0 + exp(-g)) * (${side(1, i)});
+      }`;
+  return {
+    label,
+    threads: PRODUCT_THREADS,
+    groups: Math.ceil(gate.weight.outFeatures / codes[0]!.columnsPerGroup),
+    bindings: [
+      ...inputBindings(input),
+      ...codes.flatMap((code) => code.bindings),
+      ...biases,
+      { name: 'result', type: 'f32', buffer: result, access: 'read_write' },
+    ],
+    code: `${prelude(input, 2)}\n${columnFunction('main', codes, gate.weight, input, (width) => unroll(width, store))}`,
+  };
+}
+
+/** Storage buffers that a product needs, against what a device binds at once. */
+export function bindingsOf(input: ProductInput, factors: readonly Factor[], extra = 0): number {
+  const each = factors.map(({ weight, bias }) => (weight.kind === 'affine' ? 3 : 1) + (bias ? 1 : 0));
+  return each.reduce((sum, count) => sum + count, 2 + (input.norm ? 1 : 0) + extra);
+}
+
+/** Weights that one thread can walk in step, as gate and up are. */
+export function walkAlike(a: LinearWeight, b: LinearWeight): boolean {
+  return a.kind === b.kind && a.inFeatures === b.inFeatures && a.outFeatures === b.outFeatures;
+}
+
+function inputBindings({ row, norm }: ProductInput): Binding[] {
+  const bindings: Binding[] = [{ name: 'x', type: 'vec4<f32>', buffer: row, access: 'read' }];
+  if (norm) bindings.push({ name: 'normWeight', type: 'vec4<f32>', buffer: bufferOf(norm.weight), access: 'read' });
+  return bindings;
+}
+
+function element(total: string, { width }: WeightCode, i: number): string {
+  return width === 4 ? `${total}[${i}]` : total;
+}
+
+function prelude({ norm }: ProductInput, sums: number): string {
+  return /* wgsl */ `
+    ${unroll(sums, (n) => `var<workgroup> parts${n} : array<vec4<f32>, ${PRODUCT_THREADS}>;`)}
+    ${norm ? `var<workgroup> squareParts : array<f32, ${PRODUCT_THREADS}>;` : ''}
+    fn row(i : u32) -> vec4<f32> {
+      return x[i]${norm ? ' * normWeight[i]' : ''};
+    }
+  `;
+}
+
+/**
+ * WGSL function that finds the outputs of one workgroup: every thread its share, one barrier, then the threads that write add up.
+ * With a norm every thread squares a part of the row as well, and the products are scaled at the end: (x · r) W = r (x W).
+ */
+function columnFunction(
+  name: string,
+  codes: readonly WeightCode[],
+  { inFeatures, outFeatures }: LinearWeight,
+  { norm }: ProductInput,
+  store: (width: 1 | 4) => string,
+): string {
+  const { width, column, shares, sharePlace, writes } = codes[0]!;
+  const type = width === 4 ? 'vec4<f32>' : 'f32';
+  const share = (n: number, place: string) => `parts${n}[${place}]${width === 4 ? '' : '.x'}`;
+  const squares = /* wgsl */ `
+      var squares = 0.0;
+      for (var i = thread; i < ${inFeatures / 4}u; i += ${PRODUCT_THREADS}u) {
+        squares += dot(x[i], x[i]);
+      }
+      squareParts[thread] = squares;`;
+  const scale = /* wgsl */ `
+      var square = 0.0;
+      for (var i = 0u; i < ${PRODUCT_THREADS}u; i++) {
+        square += squareParts[i];
+      }
+      let scale = inverseSqrt(square / ${inFeatures}.0 + ${norm?.eps ?? 0});`;
+  return /* wgsl */ `
+    fn ${name}(group : u32, thread : u32) {
+      let column = ${column};
+      ${codes.map((_, n) => `var sum${n} = ${type}();`).join('\n')}
+      ${norm ? squares : ''}
+      if (column < ${outFeatures}u) {
+        ${codes.map((code, n) => code.accumulate(`sum${n}`)).join('\n')}
+      }
+      ${codes.map((_, n) => (width === 4 ? `parts${n}[thread] = sum${n};` : `parts${n}[thread].x = sum${n};`)).join('\n')}
+      workgroupBarrier();
+      if (!(${writes}) || column >= ${outFeatures}u) {
+        return;
+      }
+      ${norm ? scale : ''}
+      ${codes
+        .map(
+          (_, n) => /* wgsl */ `
+      var total${n} = ${type}();
+      for (var i = 0u; i < ${shares}u; i++) {
+        total${n} += ${share(n, sharePlace('i'))};
+      }
+      ${norm ? `total${n} *= scale;` : ''}`,
+        )
+        .join('\n')}
+      ${store(width)}
+    }
+  `;
+}
