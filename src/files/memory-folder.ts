@@ -1,5 +1,6 @@
 import { byPath, isBelow, noRoom, pathParts } from './file-path.ts';
 import type { Folder } from './folder.ts';
+import { joined } from './joined.ts';
 
 /** What lies here is heap. */
 const DEFAULT_LIMIT_BYTES = 512 * 2 ** 20;
@@ -48,14 +49,4 @@ export class MemoryFolder implements Folder {
       throw noRoom(`${path} does not fit: without the browser's storage, files are kept in memory.`);
     this.files.set(path, bytes);
   }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -1,5 +1,6 @@
 import { NvlmError } from '../../errors.ts';
-import { PAGE_FOLDER } from '../../files/open-folder.ts';
+import type { Folder } from '../../files/folder.ts';
+import { openFolder, PAGE_FOLDER } from '../../files/open-folder.ts';
 import { blobFiles, type PickedFile } from '../../weights/blob-files.ts';
 import { httpFiles } from '../../weights/http-files.ts';
 import { openHub, type HubOptions } from '../../weights/hub.ts';
@@ -60,9 +61,11 @@ function unknownModel(id: string): NvlmError {
   return new NvlmError('not-found', `There is no bundled model "${id}".`, 'Choose one of the list on the Models screen.');
 }
 
-/** The tuned model of a run, where runs keep it in the origin private file system. */
+/** The tuned model of a run, where runs keep it: in the origin private file system, or where {@link openFolder} put it instead. */
 async function filesOfRun(id: string): Promise<PickedFile[]> {
   try {
+    // Missing in some browsers, whatever the types say.
+    if (!(navigator.storage as Partial<StorageManager> | undefined)?.getDirectory) return await filesIn(await openFolder(PAGE_FOLDER), `runs/${id}/model`);
     let folder = await navigator.storage.getDirectory();
     for (const name of [PAGE_FOLDER, 'runs', id, 'model']) folder = await folder.getDirectoryHandle(name);
     const files: PickedFile[] = [];
@@ -78,4 +81,15 @@ async function filesOfRun(id: string): Promise<PickedFile[]> {
       { cause },
     );
   }
+}
+
+async function filesIn(folder: Folder, path: string): Promise<PickedFile[]> {
+  const listed = await folder.list(path);
+  if (listed.length === 0) throw new Error(`${path} is empty`);
+  return Promise.all(
+    listed.map(async (file) => ({
+      path: file.path.slice(path.length + 1),
+      blob: new Blob([(await folder.read(file.path)) as Uint8Array<ArrayBuffer>]),
+    })),
+  );
 }
