@@ -2,6 +2,7 @@ import * as Comlink from 'comlink';
 import { afterEach, describe, expect, it } from 'vitest';
 import { NvlmError } from '../errors.ts';
 import { PLAIN, type Methods } from './methods.ts';
+import { movablesIn } from './movable.ts';
 import type { CallService } from './protocol.ts';
 import { createRemote } from './remote.ts';
 import { serve } from './serve.ts';
@@ -77,5 +78,44 @@ describe('the bridge', () => {
     expect(await ask('print')).toEqual({ ok: true, value: 1 });
     expect(await ask('burn')).toMatchObject({ ok: false });
     expect(await ask('constructor')).toMatchObject({ ok: false });
+  });
+
+  it('answers only when the last event has arrived, then closes the port of the callback', async () => {
+    const happened: string[] = [];
+    const printer: Printer = {
+      // Waits for no event.
+      print: async (pages, { onPage } = {}) => (void onPage!(new Uint8Array(1)), pages),
+      hang: async () => undefined,
+    };
+    const onPage = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      happened.push('read');
+    };
+    Object.assign(onPage, { [Comlink.releaseProxy]: () => happened.push('closed') });
+    const call = { id: 1, method: 'print', args: [1, {}], callbacks: ['onPage'], cancellable: false };
+    expect(await serve(printer, METHODS).call(call, onPage)).toEqual({ ok: true, value: 1 });
+    expect(happened).toEqual(['read', 'closed']);
+  });
+
+  it('cancels the call with that number and no other', async () => {
+    const hang: Printer['hang'] = ({ signal } = {}) => new Promise((resolve) => signal!.addEventListener('abort', () => resolve()));
+    const service = serve<Printer>({ print: async () => 1, hang }, METHODS);
+    const stopped: number[] = [];
+    const calls = [1, 2].map(async (id) => {
+      await service.call({ id, method: 'hang', args: [{}], callbacks: [], cancellable: true });
+      stopped.push(id);
+    });
+    for (const id of [3, 2, 1]) {
+      service.cancel(id);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    await Promise.all(calls);
+    expect(stopped).toEqual([2, 1]);
+  });
+
+  it('moves whole buffers, and leaves those that others look into as well', () => {
+    const whole = new Uint8Array(4);
+    const part = new Uint8Array(8).subarray(2, 6);
+    expect(movablesIn({ list: [whole, part, whole] })).toEqual([whole.buffer]);
   });
 });

@@ -34,6 +34,12 @@ describe('Batches', () => {
     expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
   });
 
+  it('blends in without leaving out a record of either pool', () => {
+    const drawn = take(new Batches(lengths(6), lengths(3), { ...plain, blendRatio: 0.25 }), 4);
+    expect(drawn.filter((index) => index < 6)).toEqual([0, 1, 2, 3, 4, 5, 0, 1, 2]);
+    expect(drawn.filter((index) => index >= 6)).toEqual([6, 7, 8]);
+  });
+
   it('puts like lengths together and leaves nothing out', () => {
     const own = lengths(48);
     const spread = (bucket: boolean) => {

@@ -14,7 +14,7 @@ describe('infinities and NaN stay in their own row and column', () => {
   const outFeatures = 6;
 
   /** The same weight with or without a bad column; 35 and 160 do not fill tiles of 16, 32 or 128. */
-  function weightOf(kind: 'f32' | 'f16' | 4 | 8, bad: number | null): LinearWeight {
+  function weightOf(kind: 'f32' | 'f16' | 4 | 8, bad: number | null, side: 'in' | 'out' = 'out'): LinearWeight {
     if (kind === 4 || kind === 8) {
       const inFeatures = 160;
       const { words, scales, biases } = quantised(outFeatures, inFeatures, kind, 32, 3);
@@ -24,7 +24,10 @@ describe('infinities and NaN stay in their own row and column', () => {
     }
     const inFeatures = 35;
     const values = floats([outFeatures, inFeatures], 2).values;
-    if (bad !== null) values.fill(bad, BAD_COLUMN * inFeatures, (BAD_COLUMN + 1) * inFeatures);
+    values.forEach((_, i) => {
+      const place = side === 'out' ? Math.floor(i / inFeatures) : i % inFeatures;
+      if (bad !== null && place === BAD_COLUMN) values[i] = bad;
+    });
     if (kind === 'f32') return { kind, inFeatures, outFeatures, data: tf.transpose(tf.tensor2d(values, [outFeatures, inFeatures])) };
     const packed = packHalves(values, outFeatures, inFeatures);
     return { kind, inFeatures, outFeatures, data: tf.tensor2d(packed, [outFeatures, packed.length / outFeatures], 'int32') };
@@ -47,8 +50,10 @@ describe('infinities and NaN stay in their own row and column', () => {
             const { inFeatures } = weight;
             const x = withBadRow(rows, inFeatures, bad);
             const clean = weightOf(kind, null);
+            // The gradient to x reads the weight the other way, so its bad column is that of a feature of x.
+            const crossed = kind === 'f32' || kind === 'f16' ? weightOf(kind, bad, 'in') : clean;
             const dy = withBadRow(rows, outFeatures, bad);
-            const gradientOf = (input: tf.Tensor2D) => tf.grad((given) => linear(given as tf.Tensor2D, clean, null).mul(dy).sum())(input);
+            const gradientOf = (input: tf.Tensor2D) => tf.grad((given) => linear(given as tf.Tensor2D, crossed, null).mul(dy).sum())(input);
             const y = linear(x, weight, null);
             const dx = gradientOf(withBadRow(rows, inFeatures, null));
             if (clean.kind !== 'f32') return [y, dx];
@@ -67,7 +72,7 @@ describe('infinities and NaN stay in their own row and column', () => {
         for (const bad of [Infinity, NaN]) {
           const dirty = await run(bad);
           const spoilt = (which: number, row: number, column: number) =>
-            [row === BAD_ROW || column === BAD_COLUMN, row === BAD_ROW, row === BAD_ROW || column === BAD_ROW][which]!;
+            [row === BAD_ROW || column === BAD_COLUMN, row === BAD_ROW || column === BAD_COLUMN, row === BAD_ROW || column === BAD_ROW][which]!;
           dirty.forEach((values, which) => {
             const width = which === 1 ? values.length / rows : outFeatures;
             values.forEach((value, i) => {
