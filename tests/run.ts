@@ -1,5 +1,6 @@
 /**
- * The test command: types, the import rule, the tests in Node, the build, the tests in a browser, the README's support table.
+ * The test command: types, the import rule, the tests in Node, the build, the tests in a browser, a
+ * suite in Firefox and WebKit where they are installed, the README's support table.
  * Ends with one line, `N passed, N failed`. A test that was skipped, is left to do or did not run counts as failed: not run is
  * not passed.
  */
@@ -9,6 +10,8 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fromRoot, readBrowserReport, readNodeReport, type Report } from './reports.ts';
+import { findFirefox } from './other-browsers/firefox.ts';
+import { findWebKit } from './other-browsers/webkit.ts';
 import { checkSupportTable } from './support-table.ts';
 
 interface Outcome {
@@ -74,6 +77,20 @@ async function testInBrowser(): Promise<Outcome> {
   return outcomeOf('Playwright', code, await readBrowserReport(file), testFiles(/\.spec\.ts$/));
 }
 
+/** The suites of the browsers that are installed; where none is, nothing is missing. */
+async function testInOtherBrowsers(): Promise<Outcome> {
+  const suites = [findFirefox() && 'firefox', findWebKit() && 'webkit'].filter((name) => name !== null);
+  if (suites.length === 0) {
+    console.log('Neither Firefox nor WebKitGTK is installed here.');
+    return { passed: 0, failures: [] };
+  }
+  const file = join(reports, 'other-browsers.json');
+  const files = suites.map((name) => `tests/other-browsers/${name}.suite.ts`);
+  const args = ['run', '--config', 'tests/other-browsers/vitest.config.ts', ...files];
+  const code = await tool(bin.vitest, [...args, '--reporter=default', '--reporter=json', `--outputFile.json=${file}`]);
+  return outcomeOf('vitest', code, await readNodeReport(root, file), files);
+}
+
 /** Every test of every test file must have run and passed. */
 function outcomeOf(runner: string, code: number, report: Report | null, files: string[]): Outcome {
   if (!report) return { passed: 0, failures: [`${runner} wrote no report`] };
@@ -104,6 +121,7 @@ const stages: [name: string, run: () => Promise<Outcome>][] = [
   ['Tests in Node', testInNode],
   ['Build', build],
   ['Tests in a browser', testInBrowser],
+  ['Tests in Firefox and WebKit', testInOtherBrowsers],
   ['Support table', testReadme],
 ];
 

@@ -8,19 +8,30 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readBrowserReport, readNodeReport, type TestResult } from './reports.ts';
 
-const PLACES = ['Node', 'Chromium'] as const;
+const PLACES = ['Node', 'Chromium', 'Firefox', 'WebKit'] as const;
 type Place = (typeof PLACES)[number];
 
 const BACKENDS = { webgpu: 'WebGPU (software adapter)', wasm: 'wasm', cpu: 'cpu' } as const;
 type Backend = keyof typeof BACKENDS;
 
+type Shows = (test: TestResult, backend: Backend) => boolean;
+
+const inSuite =
+  (place: Place, words: (backend: Backend) => string): Shows =>
+  ({ name }, backend) =>
+    name.startsWith(`${place} `) && name.includes(words(backend));
+const opsIn = (place: Place) => inSuite(place, (backend) => `every op equals its reference on ${backend}`);
+const modelsIn = (place: Place) => inSuite(place, (backend) => `on ${backend} nvlm-`);
+
 /** What is claimed, and which tests show it in which place. */
-const CLAIMS: { claim: string; shown: Record<Place, (test: TestResult, backend: Backend) => boolean> }[] = [
+const CLAIMS: { claim: string; shown: Record<Place, Shows> }[] = [
   {
     claim: 'every op and its gradient equal the reference',
     shown: {
       Node: ({ file, name }, backend) => file.startsWith('src/ops/') && name.split(' ').includes(backend),
       Chromium: ({ file, name }, backend) => file.endsWith('ops.spec.ts') && name.includes(`on ${backend} in a worker`),
+      Firefox: opsIn('Firefox'),
+      WebKit: opsIn('WebKit'),
     },
   },
   {
@@ -28,6 +39,8 @@ const CLAIMS: { claim: string; shown: Record<Place, (test: TestResult, backend: 
     shown: {
       Node: ({ file, name }, backend) => file === 'tests/goldens/forward.test.ts' && name.includes(`forward on ${backend} nvlm-`),
       Chromium: ({ file, name }, backend) => file.endsWith('goldens.spec.ts') && name.includes(`computes on ${backend}`),
+      Firefox: modelsIn('Firefox'),
+      WebKit: modelsIn('WebKit'),
     },
   },
   {
@@ -35,9 +48,14 @@ const CLAIMS: { claim: string; shown: Record<Place, (test: TestResult, backend: 
     shown: {
       Node: ({ file, name }, backend) => file === 'tests/goldens/chat.test.ts' && name.includes(`chat on ${backend} `),
       Chromium: ({ file, name }, backend) => file.endsWith('goldens.spec.ts') && name.includes(`reference does on ${backend}`),
+      Firefox: modelsIn('Firefox'),
+      WebKit: modelsIn('WebKit'),
     },
   },
 ];
+
+/** Of browsers that not every machine has: their rows stay as they are where they were not tested. */
+const ELSEWHERE: readonly Place[] = ['Firefox', 'WebKit'];
 
 const START = '<!-- support table: made by tests/support-table.ts from the test reports -->';
 const END = '<!-- end of support table -->';
@@ -47,16 +65,22 @@ function cell(tests: TestResult[]): string {
   return tests.every(({ passed }) => passed) ? '✓' : '✗';
 }
 
-export function supportTable(node: TestResult[], browser: TestResult[]): string {
+/**
+ * @param others results of the suites in other browsers
+ * @param before the README as it is, for the rows of browsers that were not tested here
+ */
+export function supportTable(node: TestResult[], browser: TestResult[], others: TestResult[] = [], before = ''): string {
   const lines = [
     `| | ${CLAIMS.map(({ claim }) => claim).join(' | ')} |`,
     `|---|${CLAIMS.map(() => '---').join('|')}|`,
   ];
   for (const place of PLACES) {
     for (const backend of Object.keys(BACKENDS) as Backend[]) {
-      const tests = place === 'Node' ? node : browser;
+      const tests = { Node: node, Chromium: browser, Firefox: others, WebKit: others }[place];
       const cells = CLAIMS.map(({ shown }) => cell(tests.filter((test) => shown[place](test, backend))));
-      if (cells.some((text) => text !== 'not tested')) lines.push(`| ${place}, ${BACKENDS[backend]} | ${cells.join(' | ')} |`);
+      const row = `| ${place}, ${BACKENDS[backend]} | `;
+      if (cells.some((text) => text !== 'not tested')) lines.push(`${row}${cells.join(' | ')} |`);
+      else if (ELSEWHERE.includes(place)) lines.push(...before.split('\n').filter((line) => line.startsWith(row)));
     }
   }
   return lines.join('\n');
@@ -78,7 +102,8 @@ export async function checkSupportTable(root: string, write = false): Promise<bo
   if (!node || !browser) throw new Error('No test reports: run npm test first.');
   const path = join(root, 'README.md');
   const readme = await readFile(path, 'utf8');
-  const wanted = withTable(readme, supportTable(node.results, browser.results));
+  const others = await readNodeReport(root, join(reports, 'other-browsers.json'));
+  const wanted = withTable(readme, supportTable(node.results, browser.results, others?.results, readme));
   if (write && wanted !== readme) await writeFile(path, wanted);
   return write || wanted === readme;
 }
