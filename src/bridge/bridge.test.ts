@@ -1,11 +1,12 @@
 import * as Comlink from 'comlink';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { NvlmError } from '../errors.ts';
 import { PLAIN, type Methods } from './methods.ts';
 import { movablesIn } from './movable.ts';
 import type { CallService } from './protocol.ts';
 import { createRemote } from './remote.ts';
 import { serve } from './serve.ts';
+import { watchDeafness } from './worker-host.ts';
 
 interface Printer {
   print(pages: number, options?: { signal?: AbortSignal; onPage?: (page: Uint8Array) => unknown }): Promise<number>;
@@ -117,5 +118,23 @@ describe('the bridge', () => {
     const whole = new Uint8Array(4);
     const part = new Uint8Array(8).subarray(2, 6);
     expect(movablesIn({ list: [whole, part, whole] })).toEqual([whole.buffer]);
+  });
+});
+
+describe('a worker that says what it cannot be interrupted in', () => {
+  afterEach(() => void vi.useRealTimers());
+
+  it('is ended with what it hangs in, and left alone when it is done in time', async () => {
+    vi.useFakeTimers();
+    const why: string[] = [];
+    const watch = watchDeafness((reason) => why.push(reason));
+    watch({ what: 'a template', seconds: 5 });
+    vi.advanceTimersByTime(4500);
+    watch(null);
+    vi.advanceTimersByTime(60_000);
+    expect(why).toEqual([]);
+    watch({ what: 'a template', seconds: 5 });
+    vi.advanceTimersByTime(5000);
+    expect(why).toEqual(['It did not come to an end with a template, so it was ended.']);
   });
 });

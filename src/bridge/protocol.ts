@@ -31,3 +31,11 @@ export interface CallService {
 export interface AliveMessage {
   aliveWhileLocked: string;
 }
+
+/**
+ * Sent before the worker begins what it cannot interrupt, and with null when that is done: a worker that is not done in
+ * time hangs, and the page ends it.
+ */
+export interface DeafMessage {
+  deafIn: { what: string; seconds: number } | null;
+}

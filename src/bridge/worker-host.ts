@@ -1,5 +1,5 @@
 import * as Comlink from 'comlink';
-import type { AliveMessage, CallService } from './protocol.ts';
+import type { AliveMessage, CallService, DeafMessage } from './protocol.ts';
 
 /** One started worker; the seam that tests replace. */
 export interface WorkerHost {
@@ -19,9 +19,11 @@ export function hostOf(worker: Worker): WorkerHost {
     });
     worker.addEventListener('messageerror', () => resolve('A message from it could not be read.'));
     // Who gets the lock that the worker holds knows that it is gone.
-    worker.addEventListener('message', ({ data }: MessageEvent<Partial<AliveMessage> | null>) => {
+    const watch = watchDeafness(resolve);
+    worker.addEventListener('message', ({ data }: MessageEvent<Partial<AliveMessage & DeafMessage> | null>) => {
       if (typeof data?.aliveWhileLocked === 'string')
         void navigator.locks.request(data.aliveWhileLocked, () => resolve(''));
+      if (data?.deafIn !== undefined) watch(data.deafIn);
     });
   });
   return {
@@ -31,5 +33,21 @@ export function hostOf(worker: Worker): WorkerHost {
       service[Comlink.releaseProxy]();
       worker.terminate();
     },
+  };
+}
+
+/** Resolves with what a worker hangs in. Seconds are counted one by one: a computer that sleeps counts none. */
+export function watchDeafness(hung: (why: string) => void): (work: DeafMessage['deafIn']) => void {
+  let timer: ReturnType<typeof setInterval> | undefined;
+  return (work) => {
+    clearInterval(timer);
+    if (!work) return;
+    let seconds = 0;
+    timer = setInterval(() => {
+      seconds += 1;
+      if (seconds < work.seconds) return;
+      clearInterval(timer);
+      hung(`It did not come to an end with ${work.what}, so it was ended.`);
+    }, 1000);
   };
 }

@@ -1,4 +1,5 @@
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
+import { NvlmError } from '../errors.ts';
 import { createAddedTokenSplitter } from './added-tokens.ts';
 import { checkPatterns, makePatternsLinear } from './linear-pattern.ts';
 import { readablePiece } from './token-text.ts';
@@ -52,18 +53,22 @@ export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown
     vocabSize: json.vocabSize,
     addedTokens: json.addedTokens.map(({ id, content, special }) => ({ id, content, special })),
     encode: (text, literal = []) =>
-      split(text, literal).flatMap((section, index) =>
-        'token' in section ? [section.token.id] : encodePlain(section.text, index),
+      typed(() =>
+        split(text, literal).flatMap((section, index) =>
+          'token' in section ? [section.token.id] : encodePlain(section.text, index),
+        ),
       ),
     decode: (ids, options = {}) => {
       // Checkpoints pad their embedding past the vocabulary; such ids have no text.
       const known = Array.from(ids).filter((id) => library.id_to_token(id) !== undefined);
       if (known.length === 0) return '';
-      return library.decode(known, {
-        skip_special_tokens: options.skipSpecialTokens ?? false,
-        // Would turn " ." into ".": not what the model wrote, and not streamable.
-        clean_up_tokenization_spaces: false,
-      });
+      return typed(() =>
+        library.decode(known, {
+          skip_special_tokens: options.skipSpecialTokens ?? false,
+          // Would turn " ." into ".": not what the model wrote, and not streamable.
+          clean_up_tokenization_spaces: false,
+        }),
+      );
     },
     idOf: (token) => library.token_to_id(token),
     tokenText: (id) => {
@@ -74,14 +79,19 @@ export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown
   };
 }
 
-function build(source: Record<string, unknown>, config: Record<string, unknown>): HuggingFaceTokenizer {
-  checkPatterns([source.normalizer, source.pre_tokenizer, source.decoder]);
-  let library: HuggingFaceTokenizer;
+/** The library finds some faults of a file only when it uses them. */
+function typed<T>(work: () => T): T {
   try {
-    library = new HuggingFaceTokenizer(source, config);
+    return work();
   } catch (error) {
+    if (error instanceof NvlmError) throw error;
     throw badTokenizer(error instanceof Error ? error.message : String(error), error);
   }
+}
+
+function build(source: Record<string, unknown>, config: Record<string, unknown>): HuggingFaceTokenizer {
+  checkPatterns([source.normalizer, source.pre_tokenizer, source.decoder]);
+  const library = typed(() => new HuggingFaceTokenizer(source, config));
   makePatternsLinear([library.normalizer, library.pre_tokenizer, library.decoder]);
   return library;
 }

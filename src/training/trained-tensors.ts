@@ -21,11 +21,12 @@ export interface TrainedTensor {
   variable: Variable;
 }
 
-const GROUPS: Record<string, (name: string) => boolean> = {
-  connector: (name) => name.startsWith('mlp1.'),
-  cross_attention: (name) => name.includes('.cross_attn'),
-  language_model: (name) => !name.startsWith('mlp1.') && !name.includes('.cross_attn'),
-};
+/** A Map: run files name groups, and must not find what every object has. */
+const GROUPS = new Map<string, (name: string) => boolean>([
+  ['connector', (name) => name.startsWith('mlp1.')],
+  ['cross_attention', (name) => name.includes('.cross_attn')],
+  ['language_model', (name) => !name.startsWith('mlp1.') && !name.includes('.cross_attn')],
+]);
 
 const STAGES: Record<RunConfig['stage'], string[]> = {
   pretrain: ['connector', 'cross_attention'],
@@ -46,7 +47,7 @@ export function selectTrained(
   const specs = parameterSpecs(config).filter(({ name }) => !name.startsWith('vision_model.'));
   const chosen = new Set<ParameterSpec>();
   for (const wanted of trainable ?? STAGES[stage]) {
-    const fits = GROUPS[wanted] ?? ((name: string) => name.startsWith(wanted));
+    const fits = GROUPS.get(wanted) ?? ((name: string) => name.startsWith(wanted));
     const found = specs.filter(({ name }) => fits(name));
     if (trainable && found.length === 0) {
       throw new NvlmError(

@@ -6,6 +6,7 @@ import { Notice, Problem } from '../components/Notice.tsx';
 import { formatBytes, formatCount, formatParameters } from '../format.ts';
 import { useApp } from '../state/hooks.ts';
 import type { Candidate } from '../state/model-slice.ts';
+import { hostWords } from './foreign-model.ts';
 import styles from './PlanCard.module.css';
 
 const VERDICTS: Record<MemoryPlan['verdict'], string> = {
@@ -30,6 +31,7 @@ export function PlanCard({ candidate }: { candidate: Candidate }) {
   const dropCandidate = useApp((state) => state.dropCandidate);
   const selectModel = useApp((state) => state.selectModel);
   const cancelLoad = useApp((state) => state.cancelLoad);
+  const isUnasked = !plan && !planning && !error;
   const change = (next: LoadSettings) => void planModel(source, next);
   const isStored = entry !== undefined && entry.storedBytes >= entry.bytes;
   const percent = entry && !isStored ? Math.floor((100 * entry.storedBytes) / entry.bytes) : 0;
@@ -45,6 +47,12 @@ export function PlanCard({ candidate }: { candidate: Candidate }) {
         )}
       </header>
       <p className={styles.id}>{id}</p>
+      {isUnasked && (
+        <p className={styles.about}>
+          A link asks for this model. Nothing of it was fetched: whoever made the link chose it, so look at its name. To plan it, its
+          configuration, tokenizer and chat template are fetched from {hostWords(source)} and read in this tab.
+        </p>
+      )}
       {planning && !plan && (
         <p role="status" className={styles.waiting}>
           Reading its configuration and headers; no weights…
@@ -84,14 +92,20 @@ export function PlanCard({ candidate }: { candidate: Candidate }) {
       {loading && <LoadMeter name={title} progress={loading.progress} onCancel={cancelLoad} />}
       {failure && <Problem error={failure} />}
       <div className={styles.actions}>
-        <Button
-          variant="primary"
-          icon="download"
-          disabled={!plan || planning || loading !== null || plan.verdict === 'does-not-fit'}
-          onClick={() => void selectModel(id, settings)}
-        >
-          {percent > 0 ? `Load: goes on at ${percent} %` : 'Load'}
-        </Button>
+        {isUnasked ? (
+          <Button variant="primary" onClick={() => change(settings)}>
+            Look at it
+          </Button>
+        ) : (
+          <Button
+            variant="primary"
+            icon="download"
+            disabled={!plan || planning || loading !== null || plan.verdict === 'does-not-fit'}
+            onClick={() => void selectModel(id, settings)}
+          >
+            {percent > 0 ? `Load: goes on at ${percent} %` : 'Load'}
+          </Button>
+        )}
         {!loading && (
           <Button variant="quiet" onClick={dropCandidate}>
             Not now

@@ -354,9 +354,15 @@ describe('models of the visitor’s own', () => {
   const own = { kind: 'hub', repository: 'org/name', revision: 'main' } as const;
   const id = 'hf:org/name';
 
-  it('are planned by a link, and downloaded only when somebody says so', async () => {
+  it('are neither planned nor downloaded by a link, before somebody says so', async () => {
     await state().openModel(id);
-    expect(state()).toMatchObject({ selectedModel: id, candidate: { id, title: 'name', planning: false, error: null } });
+    expect(state()).toMatchObject({ selectedModel: id, candidate: { id, title: 'name', plan: null, planning: false, error: null } });
+    await state().planModel(own);
+    expect(state().candidate?.plan).not.toBeNull();
+    // Once it was agreed to, a link may plan it again.
+    state().dropCandidate();
+    await state().openModel(id);
+    expect(state().candidate?.plan).not.toBeNull();
     expect(engine.loads).toEqual([]);
     await state().ask('Hello');
     expect(lastTurn()).toMatchObject({ status: 'failed', error: { message: 'name has not been downloaded yet.' } });

@@ -5,7 +5,7 @@ import type { SliceTools } from './app-state.ts';
 
 export const DEFAULT_MODEL = 'nano-d';
 
-/** A model that somebody looks at before its weights are fetched. */
+/** A model that somebody looks at before its weights are fetched; one that was not asked about yet has no plan, and makes none. */
 export interface Candidate {
   id: string;
   title: string;
@@ -27,6 +27,9 @@ export interface ModelSlice {
   modelError: { id: string; error: PlainError } | null;
   refreshModels(): Promise<void>;
   candidate: Candidate | null;
+  /** Models of others, by id, of which the visitor has said that their files may be read. */
+  agreedModels: readonly string[];
+  agreeToModel(id: string): void;
   /** Whether a token for the hub was given; the token itself is the engine's. */
   hubToken: boolean;
   /**
@@ -34,7 +37,10 @@ export interface ModelSlice {
    * @param settings default: as it was loaded last
    */
   selectModel(id: string, settings?: LoadSettings): Promise<void>;
-  /** What a link does: selects, and loads what is here already. Anything else is planned first and waits. */
+  /**
+   * What a link does: selects, and loads what is here already. Of any other model nothing is fetched before the visitor
+   * says so: whoever made the link would choose what this page reads and runs.
+   */
   openModel(id: string): Promise<void>;
   /** Plans a model with these settings; its weights are not touched. Never rejects: see `candidate.error`. */
   planModel(source: ModelSource, settings?: LoadSettings): Promise<void>;
@@ -130,6 +136,7 @@ export function createModelSlice({ set, get, engine }: SliceTools): ModelSlice {
     selectedModel: DEFAULT_MODEL,
     loadedModel: null,
     candidate: null,
+    agreedModels: [],
     hubToken: false,
     loading: null,
     modelError: null,
@@ -164,12 +171,18 @@ export function createModelSlice({ set, get, engine }: SliceTools): ModelSlice {
       if (!source || wanted.has(id) || (entry && isHere(entry))) return get().selectModel(id);
       if (id !== get().selectedModel) get().stopAnswer();
       set({ selectedModel: id, modelError: null });
-      await get().planModel(source, entry?.settings ?? {});
+      if (entry || get().agreedModels.includes(id)) return get().planModel(source, entry?.settings ?? {});
+      planning?.abort();
+      set({ candidate: { id, title: modelTitle(source), source, settings: {}, plan: null, planning: false, error: null } });
+    },
+    agreeToModel(id) {
+      if (!get().agreedModels.includes(id)) set({ agreedModels: [...get().agreedModels, id] });
     },
     async planModel(source, settings = {}) {
       planning?.abort();
       const { signal } = (planning = new AbortController());
       const id = modelAddress(source);
+      get().agreeToModel(id);
       const before = get().candidate;
       const plan = before?.id === id ? before.plan : null;
       const begun: Candidate = { id, title: modelTitle(source), source, settings, plan, planning: true, error: null };

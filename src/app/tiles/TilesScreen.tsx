@@ -11,7 +11,9 @@ import { Controls } from './Controls.tsx';
 import { ARCHITECTURE_IDS } from './focus-store.ts';
 import { MaskPicture } from './MaskPicture.tsx';
 import { ReadOut } from './ReadOut.tsx';
-import type { TilesSettings } from './settings.ts';
+import { useForeignModel } from '../models/foreign-model.ts';
+import { ForeignShape } from './ForeignShape.tsx';
+import { DEFAULT_SETTINGS, type TilesSettings } from './settings.ts';
 import { Stage } from './Stage.tsx';
 import styles from './TilesScreen.module.css';
 import { useAddressSettings } from './use-address-settings.ts';
@@ -24,7 +26,8 @@ import { useInspection, type Shown } from './use-inspection.ts';
 export default function TilesScreen() {
   const [settings, change] = useAddressSettings();
   const image = useSharedImage();
-  const { shown, pending, error } = useInspection(image, settings);
+  const { source: foreign, isKnown } = useForeignModel(settings.geometry);
+  const { shown, pending, error } = useInspection(image, isKnown ? settings : { ...settings, geometry: DEFAULT_SETTINGS.geometry });
   return (
     <div className={styles.screen} aria-busy={pending}>
       <h1 className="unseen">Tiles</h1>
@@ -36,6 +39,9 @@ export default function TilesScreen() {
           onChange={change}
         />
       </div>
+      {foreign && (
+        <ForeignShape id={settings.geometry} source={foreign} onRefuse={() => change({ geometry: DEFAULT_SETTINGS.geometry })} />
+      )}
       {shown ? <Explained shown={shown} settings={settings} onChange={change} /> : <Empty waiting={image !== null} />}
     </div>
   );

@@ -4,6 +4,7 @@ import { planTokens } from '../../text/token-plan.ts';
 import { createTokenizer } from '../../text/tokenizer.ts';
 import type { ChatMessage, Tokenizer, TokenPlan } from '../../text/types.ts';
 import type { Tiling } from '../../tiling/types.ts';
+import { foreignWork } from '../foreign-work.ts';
 import { requireTokenizer, type ModelDescription } from '../../weights/model-folder.ts';
 import { imageTokenIdOf } from './special-tokens.ts';
 
@@ -15,8 +16,15 @@ export interface TextSide {
   imageTokenId: number | null;
 }
 
+/** Large vocabularies on a slow device take some seconds; a conversation takes milliseconds. */
+const [OPEN_SECONDS, PLAN_SECONDS] = [20, 5];
+
 /** @throws NvlmError `bad-model`, `unsupported-model`, `not-found` (no tokenizer) */
 export function openTextSide(description: ModelDescription): TextSide {
+  return foreignWork('the model’s tokenizer and chat template', OPEN_SECONDS, () => readTextSide(description));
+}
+
+function readTextSide(description: ModelDescription): TextSide {
   const config = parseConfig(description.config);
   const files = requireTokenizer(description);
   const tokenizer = createTokenizer(files.tokenizer, files.tokenizerConfig);
@@ -32,7 +40,7 @@ export function planConversation(
   addGenerationPrompt: boolean,
 ): TokenPlan {
   const { config, tokenizer, chatTemplate, imageTokenId } = text;
-  return planTokens({
+  const plan = () => planTokens({
     architecture: config.architecture,
     tokenizer,
     chatTemplate,
@@ -45,4 +53,5 @@ export function planConversation(
     wrapper: config.wrapper,
     joinTags: config.joinTags,
   });
+  return foreignWork('the model’s chat template', PLAN_SECONDS, plan);
 }

@@ -5,6 +5,7 @@ import { decodeImage } from '../../tiling/decode.ts';
 import { tileImage } from '../../tiling/tile-image.ts';
 import type { RgbImage, Tiling } from '../../tiling/types.ts';
 import type { ArchitectureCost, CallOptions, InspectRequest, Inspection } from '../api.ts';
+import { foreignWork } from '../foreign-work.ts';
 import type { Geometry } from './geometries.ts';
 
 export type InspectOptions = Pick<InspectRequest, 'tileSize' | 'maxTiles' | 'tagFormat' | 'prompt'>;
@@ -72,7 +73,7 @@ function planFor(
   const block = { architecture, tokenizer, tags, tokensPerTile: perTile, imageTokenId, wrapper, joinTags };
   if (!conversation || !prompt) return planImageBlock(block);
   const messages = [{ role: 'user' as const, content: `<image>\n${prompt}` }];
-  return planTokens({ ...block, ...conversation, messages, addGenerationPrompt: true });
+  return foreignWork('the model’s chat template', 5, () => planTokens({ ...block, ...conversation, messages, addGenerationPrompt: true }));
 }
 
 /** f16 */

@@ -81,8 +81,11 @@ function method(file: Values): Partial<RunForm> {
     return { method: 'lora', trainable: [], targets: whole ? [] : targets, init: '', baseBits: 'stored' };
   }
   const trainable = texts(file['trainable']);
-  const alone: Record<string, Method> = { connector: 'connector', cross_attention: 'cross-attention' };
-  const known = trainable.length === 1 ? alone[trainable[0]!] : undefined;
+  const alone = new Map<string, Method>([
+    ['connector', 'connector'],
+    ['cross_attention', 'cross-attention'],
+  ]);
+  const known = trainable.length === 1 ? alone.get(trainable[0]!) : undefined;
   if (known) return { method: known, trainable: [] };
   if (trainable.length > 0) return { method: 'decoder', trainable };
   // Stage `pretrain` trains the connector and gated cross-attention; a decoder-only model has the first alone.
