@@ -11,6 +11,7 @@ import { addExport } from './export-command.ts';
 import { addForward } from './forward-command.ts';
 import { addInside } from './inside-command.ts';
 import { addInspect } from './inspect-command.ts';
+import { addLab } from './lab-command.ts';
 import { addPlan } from './plan-command.ts';
 import { Progress } from './progress.ts';
 import { addSynth } from './synth-command.ts';
@@ -70,7 +71,7 @@ async function parse(argv: readonly string[], json: boolean, progress: Progress)
     .addOption(jsonOption().hideHelp())
     .exitOverride()
     .configureOutput({ outputError: () => undefined });
-  for (const add of [addInspect, addChat, addInside, addForward, addPlan, addData, addEval, addTrain, addExport, addSynth, addBench, addVerify]) add(program, run);
+  for (const add of [addInspect, addChat, addInside, addForward, addPlan, addData, addEval, addTrain, addLab, addExport, addSynth, addBench, addVerify]) add(program, run);
   await program.parseAsync(argv, { from: 'user' });
   return exitCode;
 }
@@ -108,7 +109,7 @@ function usageError(error: CommanderError, argv: readonly string[]): PlainError 
   return toPlainError(new NvlmError('usage', message, `See what there is: nvlm${command} --help`));
 }
 
-const COMMANDS = ['inspect', 'chat', 'inside', 'forward', 'plan', 'eval', 'train', 'export', 'synth', 'bench', 'verify'];
+const COMMANDS = ['inspect', 'chat', 'inside', 'forward', 'plan', 'eval', 'train', 'lab', 'export', 'synth', 'bench', 'verify'];
 
 function sentence(message: string): string {
   const text = message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');

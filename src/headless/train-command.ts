@@ -5,6 +5,7 @@ import type { DataProblem } from '../datasets/llava.ts';
 import { nodePlatform } from '../device/node.ts';
 import { isBundled } from '../engine/models/bundled-models.ts';
 import type { RunData } from '../engine/runs/run-pools.ts';
+import { withTileTags } from '../engine/runs/tile-tags.ts';
 import type { TrainRequest, TrainResult, TrainStep } from '../engine/runs/train.ts';
 import { NvlmError } from '../errors.ts';
 import type { Folder } from '../files/folder.ts';
@@ -72,7 +73,7 @@ async function trainModel(options: TrainOptions, context: Context) {
   const learnt = await readData(run, beside);
   const init = run.lora?.init ? await readAdapterFolder(beside(run.lora.init)) : null;
   const source = await modelSource(await modelName(run.model, beside));
-  const folder = await openModelFolder(await openFiles(source, { signal }), signal);
+  const folder = withTileTags(await openModelFolder(await openFiles(source, { signal }), signal), run);
   context.caution(folder.warnings);
   const reading = {
     signal,

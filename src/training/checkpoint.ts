@@ -109,7 +109,7 @@ export function checkpointStep(bytes: Uint8Array, file: string): number {
  * @param data fingerprint of the records that it learns from
  */
 export function runIdentity(run: RunConfig, data: string): RunIdentity {
-  const { stage, trainable, batch, accumulate, shuffle, bucket, seed, maxTiles } = run;
+  const { stage, trainable, batch, accumulate, shuffle, bucket, seed, maxTiles, tileTags } = run;
   const lora = run.lora && { ...run.lora, init: run.lora.init !== null };
   const text = run.text && { ratio: run.text.ratio, apart: run.text.data !== null };
   const blend = run.blend ? { blend: run.blend.ratio } : {};
@@ -126,6 +126,7 @@ export function runIdentity(run: RunConfig, data: string): RunIdentity {
     maxTiles,
     ...blend,
     ...(run.quantize && { quantize: run.quantize }),
+    ...(tileTags && { tileTags }),
   });
   return { settings, data };
 }

@@ -47,6 +47,8 @@ export interface RunConfig {
   activationCheckpointing: boolean;
   /** Most regular tiles a picture; null = the model's. */
   maxTiles: number | null;
+  /** How tiles are named in the text, in place of the model's own `tile_tags`; null = those. The tuned model keeps it. */
+  tileTags: TileTags | null;
   checkpointEvery: number;
   /** Other data to measure on, never trained on; null = the records of `data` that say `"held_out": true`. */
   heldOut: string | null;
@@ -59,6 +61,10 @@ export interface RunConfig {
   /** Null = named on the command line. */
   out: string | null;
 }
+
+/** The paper's variants (§4.2), as a model's config names them. */
+const TILE_TAGS = ['none', '1d', '2d-grid', '2d-bbox'] as const;
+export type TileTags = (typeof TILE_TAGS)[number];
 
 /** Every linear of the decoder, cross-attention's as well where there is one. */
 const DEFAULT_TARGETS = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
@@ -117,6 +123,7 @@ export function parseRun(json: unknown, path: string): RunConfig {
     blend: blend.given ? { data: blend.text('data'), ratio: blend.number('ratio', null, 0, 0.99) } : null,
     activationCheckpointing: run.boolean('activation_checkpointing', false),
     maxTiles: run.optionalInteger('max_tiles', 1, 64),
+    tileTags: run.optionalOneOf('tile_tags', TILE_TAGS),
     checkpointEvery: run.integer('checkpoint_every', 100, 1, 10_000_000),
     heldOut: run.optionalText('held_out'),
     heldOutEvery: run.integer('held_out_every', 0, 0, 10_000_000),
@@ -201,6 +208,10 @@ class Keys {
     const value = this.take(key) ?? fallback;
     if (value === null) return this.fail(key, 'is missing');
     return allowed.find((option) => option === value) ?? this.fail(key, `is not one of ${allowed.join(', ')}`);
+  }
+
+  optionalOneOf<T extends string>(key: string, allowed: readonly T[]): T | null {
+    return (this.values.get(key) ?? null) === null ? (this.known.add(key), null) : this.oneOf(key, allowed, null);
   }
 
   boolean(key: string, fallback: boolean): boolean {

@@ -14,6 +14,7 @@ import { newRunId, RunStore, type StoredRun } from './run-store.ts';
 import { Session } from '../chat/session.ts';
 import { CHECKPOINT, LOG, SAMPLES, train, type TrainResult } from './train.ts';
 import type { ExportedFile, RunEvent, RunSample, RunStep, RunSummary, TrainingApi } from './training-api.ts';
+import { withTileTags } from './tile-tags.ts';
 import { planRun } from './training-plan.ts';
 
 /** What a run asks of the engine that it trains on. */
@@ -124,7 +125,7 @@ export function createTraining(host: TrainingHost): TrainingApi {
     let session: Session | null = null;
     try {
       const data = await openRunData(await platform.files(), config);
-      const folder = await openModelFolder(files, signal);
+      const folder = withTileTags(await openModelFolder(files, signal), config);
       // A hub's revision and an address' files are checked where they are stored; these may be others under the same name.
       if (source.kind === 'files' || source.kind === 'folder' || source.kind === 'bundled') await checkModel(run, folder, signal);
       const progress = (loaded: number) => stage('load', loaded, folder.tensorBytes);

@@ -20,6 +20,7 @@ import { runFileOf } from './run-exchange.ts';
 import { readPools, type PoolOptions, type RunData } from './run-pools.ts';
 import { openTextSide } from '../chat/text-side.ts';
 import { MOST_FEATURE_BYTES } from './train-data.ts';
+import { withTileTags } from './tile-tags.ts';
 import type { RunFile, RunRequest, TrainingPlan } from './training-api.ts';
 import { ROWS_AT_ONCE } from '../chat/vision.ts';
 
@@ -60,7 +61,7 @@ export async function planRun(
   const run = parseRun(runFileOf(request), 'The run');
   const files = await platform.openFiles(request.model, { signal });
   try {
-    const folder = await openModelFolder(files, signal);
+    const folder = withTileTags(await openModelFolder(files, signal), run);
     const data = await openRunData(await platform.files(), run);
     const init = run.lora?.init ? await openInit(run.lora.init) : null;
     return await planOnData({ ...data, folder, run, init, device: device.info }, { signal });
