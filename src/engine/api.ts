@@ -12,6 +12,7 @@ import type { TagFormat, Tiling } from '../tiling/types.ts';
 import type { PickedFile } from '../weights/blob-files.ts';
 import type { StrongAdapter } from './adapters/adapter.ts';
 import type { InsideApi } from './inside/inside-api.ts';
+import type { LabApi } from './lab/lab-api.ts';
 import type { AdapterApi, AdapterUse, TrainingApi } from './runs/training-api.ts';
 
 export type { AdapterDescription, BackendChoice, BackendName, DeviceInfo, PickedFile };
@@ -239,7 +240,7 @@ export interface VerifyProgress {
  * While a run trains, it has the device: what would need it rejects with `busy`. A new method is declared here, named in
  * {@link ENGINE_METHODS} and implemented in the engine; the page's client, its worker and the tests' fake follow.
  */
-export interface Engine extends TrainingApi, AdapterApi, InsideApi {
+export interface Engine extends TrainingApi, AdapterApi, InsideApi, LabApi {
   device(): Promise<DeviceInfo>;
   /** Switches the backend; a loaded model is unloaded first. */
   openDevice(choice: BackendChoice): Promise<DeviceInfo>;
@@ -297,5 +298,10 @@ export const ENGINE_METHODS: Methods<Engine> = {
   insideLens: PLAIN,
   insideAgain: PLAIN,
   insideClose: PLAIN,
+  labExperiments: PLAIN,
+  planLab: PLAIN,
+  runLab: PLAIN,
+  readLab: PLAIN,
+  exportLab: { moves: ['result'] },
   dispose: PLAIN,
 };

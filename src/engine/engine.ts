@@ -36,7 +36,8 @@ import type { EnginePlatform } from './platform.ts';
 import { createAdapters } from './adapters/adapters.ts';
 import { Inside } from './inside/inside.ts';
 import { createInsideCalls } from './inside/inside-calls.ts';
-import { createTraining } from './runs/runs.ts';
+import { createLab } from './lab/lab.ts';
+import { createTraining, type TrainingHost } from './runs/runs.ts';
 import { Session } from './chat/session.ts';
 import { openTextSide } from './chat/text-side.ts';
 
@@ -303,28 +304,30 @@ export function createEngine(platform: EnginePlatform): Engine {
     return result;
   }
 
+  const alone: TrainingHost['alone'] = async (signal, work) => {
+    if (training) throw busyTraining();
+    const stop = new AbortController();
+    const end = () => stop.abort();
+    signal?.addEventListener('abort', end);
+    training = stop;
+    try {
+      return await inTurn(async () => {
+        throwIfAborted(signal);
+        unloadNow();
+        // Whoever goes on after a lost device wants another one.
+        if (lost) await replaceDevice();
+        return work(await device(), stop.signal);
+      });
+    } finally {
+      training = null;
+      signal?.removeEventListener('abort', end);
+    }
+  };
+
   const runs = createTraining({
     platform,
     device: usableDevice,
-    async alone(signal, work) {
-      if (training) throw busyTraining();
-      const stop = new AbortController();
-      const end = () => stop.abort();
-      signal?.addEventListener('abort', end);
-      training = stop;
-      try {
-        return await inTurn(async () => {
-          throwIfAborted(signal);
-          unloadNow();
-          // Whoever goes on after a lost device wants another one.
-          if (lost) await replaceDevice();
-          return work(await device(), stop.signal);
-        });
-      } finally {
-        training = null;
-        signal?.removeEventListener('abort', end);
-      }
-    },
+    alone,
     adapterFiles: (id) => adapters.api.exportAdapter(id),
   });
 
@@ -349,6 +352,7 @@ export function createEngine(platform: EnginePlatform): Engine {
       },
       inTurn: unlessTraining,
     }),
+    ...createLab({ ...runs, device: async () => (await usableDevice()).info }, platform, alone),
 
     device: () => beside(async () => (await device()).info),
 

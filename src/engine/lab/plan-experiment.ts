@@ -6,7 +6,7 @@ import { isBundled } from '../models/bundled-models.ts';
 import type { RunRequest } from '../runs/training-api.ts';
 import { cellsOf, dataOf, runOf, scaleNameOf, scaleOf, type LabCell, type LabChoice } from './cells.ts';
 import type { EfficiencyExperiment, Experiment, TrainingExperiment } from './experiment.ts';
-import { drawSets, writeDataset } from './lab-data.ts';
+import { drawSets, writeDataset, type SeededSet } from './lab-data.ts';
 import { readCell, type LabHost } from './run-cell.ts';
 
 /** What an experiment will take, before anything of it starts. */
@@ -28,6 +28,8 @@ export interface LabPlan {
 
 /** Of the time of a plain matrix product, which training's small ones take longer than: as measured on wasm. */
 const OVERHEAD = 4;
+/** Pictures of a plan. */
+const LOOKED_AT = 8;
 /** Share of the longest record that records have on average. */
 const MEAN_LENGTH = 0.6;
 /** Tokens of an answer, each as dear as this many tokens of training: one row at a time uses no cache lines twice. */
@@ -106,7 +108,10 @@ async function sittingBytes(host: LabHost, experiment: EfficiencyExperiment, lev
 /** What one cell of a level takes. */
 async function needOf(host: LabHost, experiment: TrainingExperiment, choice: LabChoice, cell: LabCell, { signal }: CallOptions) {
   const data = dataOf(experiment, choice, cell);
-  const [train, text] = [await writeDataset(host.files, [data.train], { signal }), data.text && (await writeDataset(host.files, [data.text], { signal }))];
+  // A few of the records tell how long they are.
+  const few = <T extends SeededSet>(set: T) => [{ ...set, count: Math.min(set.count, LOOKED_AT) }];
+  const train = await writeDataset(host.files, few(data.train), { signal });
+  const text = data.text && (await writeDataset(host.files, few(data.text), { signal }));
   const { records } = await drawSets(data.evaluate);
   const { run, sampleEvery } = runOf(experiment, choice, cell, records.length);
   const model = String(run['model']);

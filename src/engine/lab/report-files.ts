@@ -2,6 +2,7 @@ import type { Experiment } from './experiment.ts';
 import { harnessFiles } from './harness-files.ts';
 import type { LabReport } from './report.ts';
 import { reportSvg } from './report-svg.ts';
+import { short } from './short.ts';
 import type { CellResult } from './run-cell.ts';
 
 export interface ReportFile {
@@ -104,8 +105,3 @@ function figure(one: { mean: number; low: number | null; high: number | null } |
   return one.low === null || one.high === null ? short(one.mean) : `${short(one.mean)} (${short(one.low)} … ${short(one.high)})`;
 }
 
-export function short(value: number): string {
-  if (Math.abs(value) >= 1e6) return `${(value / 1e6).toFixed(2)} M`;
-  if (Math.abs(value) >= 1000) return value.toFixed(0);
-  return Math.abs(value) >= 10 ? value.toFixed(1) : value.toFixed(3);
-}

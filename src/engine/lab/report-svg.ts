@@ -1,9 +1,9 @@
 import type { Experiment } from './experiment.ts';
 import type { LabReport, LabSummary } from './report.ts';
-import { short } from './report-files.ts';
+import { short } from './short.ts';
 
 /** Told apart by those who see no colour difference too (Okabe and Ito). */
-export const LEVEL_COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00', '#4d4d4d', '#8a7f00'];
+const LEVEL_COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00', '#4d4d4d', '#8a7f00'];
 
 const WIDTH = 720;
 const LEFT = 190;
