@@ -27,8 +27,8 @@ export interface ConversationOptions {
  * template, because many trim it. Answers alone are seen as they are, and what the template makes of one is the answer
  * (see {@link startOfAnswer}).
  *
- * The image belongs to the first user message: in place of its first {@link IMAGE_PLACEHOLDER}, else before its text
- * on a line of its own. Any other placeholder is plain text.
+ * The image stands in place of the first {@link IMAGE_PLACEHOLDER} of a user message, else before the first user message's
+ * text on a line of its own. Any other placeholder is plain text.
  *
  * @throws NvlmError `bad-model` when the template fails, or drops, repeats or reorders a message
  */
@@ -44,11 +44,11 @@ export function renderConversation(messages: readonly ChatMessage[], options: Co
     return text.slice(0, start) + content + text.slice(start + core.length);
   };
 
-  let imageDue = options.hasImage;
-  const contents = withSystemMessage(messages, options.systemMessage).map(({ role, content }) => {
+  const all = withSystemMessage(messages, options.systemMessage);
+  const imageAt = options.hasImage ? imageMessage(all) : -1;
+  const contents = all.map(({ role, content }, i) => {
     if (role === 'assistant') return { role, content: markAnswer(content, mark({ kind: 'answer', text: content })) };
-    if (role !== 'user' || !imageDue) return { role, content: opaque(content) };
-    imageDue = false;
+    if (i !== imageAt) return { role, content: opaque(content) };
     const [before, after] = splitAtPlaceholder(content);
     return { role, content: opaque(before) + mark({ kind: 'image' }) + opaque(after) };
   });
@@ -89,6 +89,12 @@ export function renderConversation(messages: readonly ChatMessage[], options: Co
   });
   if (found !== marked.length) throw badTemplate('it leaves out a message.');
   return pieces;
+}
+
+/** Index of the message in which a conversation's picture stands: the first user message that says so, else the first one. */
+export function imageMessage(messages: readonly ChatMessage[]): number {
+  const said = messages.findIndex(({ role, content }) => role === 'user' && content.includes(IMAGE_PLACEHOLDER));
+  return said >= 0 ? said : messages.findIndex(({ role }) => role === 'user');
 }
 
 function splitAtPlaceholder(content: string): [before: string, after: string] {

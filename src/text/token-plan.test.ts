@@ -157,15 +157,16 @@ describe('the image placeholder', () => {
     expect(text(ask('<image>\nHi', {}))).toContain('user\n<image>\nHi<|im_end|>');
   });
 
-  it('belongs to the first user message only', () => {
-    const messages: ChatMessage[] = [
-      { role: 'user', content: 'One' },
-      { role: 'assistant', content: 'Yes' },
-      { role: 'user', content: '<image>\nTwo' },
+  it('stands in the first user message that says so, else in the first', () => {
+    const turns = (one: string, two: string): ChatMessage[] => [
+      { role: 'user', content: one },
+      { role: 'assistant', content: '<image>' },
+      { role: 'user', content: two },
     ];
-    const made = text([...plan({ ...image, messages }).inputIds]);
-    expect(made).toContain('user\n<Image>');
-    expect(made).toContain('user\n<image>\nTwo');
+    const made = (one: string, two: string) => text([...plan({ ...image, messages: turns(one, two) }).inputIds]);
+    expect(made('One', 'Two')).toMatch(/user\n<Image>.*One.*user\nTwo/s);
+    expect(made('One', '<image>\nTwo')).toMatch(/user\nOne.*user\n<Image>.*Two/s);
+    expect(made('<image>\nOne', '<image>\nTwo')).toMatch(/user\n<Image>.*One.*user\n<image>\nTwo/s);
   });
 });
 

@@ -2,7 +2,7 @@ export type Architecture = 'NVLM_D' | 'NVLM_X' | 'NVLM_H';
 
 export interface ChatMessage {
   role: 'system' | 'user' | 'assistant';
-  /** The first user message may hold one `<image>` placeholder. */
+  /** One user message may hold an `<image>` placeholder: where the picture stands. */
   content: string;
 }
 
