@@ -1,4 +1,5 @@
 import { NvlmError } from '../errors.ts';
+import { compileWasm } from '../files/wasm-file.ts';
 
 /** An emscripten factory, called with its own way to instantiate, so that it never looks for files by itself. */
 type EmscriptenFactory<Module> = (options: {
@@ -30,7 +31,9 @@ const compiled = new Map<string, Promise<WebAssembly.Module>>();
 export async function instantiateCodec<Module>(codec: WasmCodec<Module>, log: (line: string) => void): Promise<Module> {
   let code = compiled.get(codec.file);
   if (!code) {
-    code = compile(codec.file, codec.url);
+    code = compileWasm(codec.file, codec.url).catch((cause: unknown) => {
+      throw notLoaded(cause);
+    });
     compiled.set(codec.file, code);
     code.catch(() => compiled.delete(codec.file)); // a failed download can be tried again
   }
@@ -48,25 +51,6 @@ export async function instantiateCodec<Module>(codec: WasmCodec<Module>, log: (l
       })
       .then(resolve, reject);
   });
-}
-
-async function compile(file: string, url: () => URL): Promise<WebAssembly.Module> {
-  // In Node the packages' own files are read. getBuiltinModule instead of an import: nothing of it enters the browser's
-  // bundle.
-  const node = (globalThis as { process?: { getBuiltinModule?: NodeJS.Process['getBuiltinModule'] } }).process
-    ?.getBuiltinModule;
-  if (node) {
-    const path = node('node:module')
-      .createRequire(import.meta.url)
-      .resolve(file);
-    return WebAssembly.compile(new Uint8Array(await node('node:fs/promises').readFile(path)));
-  }
-  const response = await fetch(url(), { credentials: 'same-origin' }).catch((error: unknown) => {
-    throw notLoaded(error);
-  });
-  if (!response.ok) throw notLoaded(new Error(`HTTP ${response.status} for ${response.url}`));
-  // Not compileStreaming: that fails on servers which do not send application/wasm, and 200 kB gain nothing from it.
-  return WebAssembly.compile(await response.arrayBuffer());
 }
 
 function notLoaded(cause: unknown): NvlmError {

@@ -9,7 +9,7 @@ const bytes = Uint8Array.from(await readFile('tests/fixtures/datasets/classes.pa
 
 async function take(file: SourceFile) {
   const kept: string[] = [];
-  const add = async (picture: Uint8Array) => `pictures/${kept.push(new TextDecoder().decode(picture))}.png`;
+  const add = async (picture: SourceFile) => `pictures/${kept.push(new TextDecoder().decode(await picture.slice(0, picture.size)))}.png`;
   return { kept, ...(await importFiles([file], { add }, { mapping: null, room: 10 })) };
 }
 

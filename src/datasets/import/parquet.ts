@@ -1,6 +1,7 @@
 import { parquetMetadataAsync, parquetReadObjects, parquetSchema, type FileMetaData } from 'hyparquet';
 import { NvlmError } from '../../errors.ts';
 import { badFile } from '../limits.ts';
+import { codecsOf } from './parquet-codecs.ts';
 import { checkPages } from './parquet-pages.ts';
 import type { SourceFile } from './source-file.ts';
 
@@ -15,7 +16,11 @@ export interface Parquet {
   read(columns: string[]): AsyncGenerator<Record<string, unknown>>;
 }
 
-/** @throws NvlmError `bad-data` for what is damaged, encrypted or packed by a method other than snappy */
+/**
+ * Opens a file packed by any of parquet's methods but LZO, which nothing writes.
+ *
+ * @throws NvlmError `bad-data` for what is damaged or encrypted
+ */
 export async function openParquet(file: SourceFile): Promise<Parquet> {
   const buffer = {
     byteLength: file.size,
@@ -34,6 +39,7 @@ export async function openParquet(file: SourceFile): Promise<Parquet> {
     rows: Number(metadata.num_rows),
     async *read(wanted) {
       if (metadata.row_groups.length > MOST_GROUPS) throw badFile(file.path, 'it has too many row groups');
+      const compressors = await codecsOf(metadata);
       let first = 0;
       for (const group of metadata.row_groups) {
         const count = Number(group.num_rows);
@@ -53,7 +59,7 @@ export async function openParquet(file: SourceFile): Promise<Parquet> {
               return part;
             },
           };
-          return parquetReadObjects({ file: checked, metadata, columns: wanted, ...range, utf8: false });
+          return parquetReadObjects({ file: checked, metadata, columns: wanted, compressors, ...range, utf8: false });
         });
         for (const row of rows) yield named(row, classes);
         first += count;
