@@ -12,6 +12,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { parseRecords } from '../src/datasets/llava.ts';
 import { parseConversations } from '../src/datasets/questions.ts';
 import { LESSONS, teachDataset, type Lesson } from '../src/desk/teach.ts';
 import { nodePlatform } from '../src/device/node.ts';
@@ -97,9 +98,9 @@ await train(
     text: session.requireText(),
     device,
     run,
-    data: JSON.stringify(made.records),
+    data: parseRecords(JSON.stringify(made.records)),
     textData: null,
-    blend: { data: JSON.stringify(made.replay), folder: '' },
+    blend: { ...parseRecords(JSON.stringify(made.replay)), folder: '' },
     heldOut: null,
     readImage: drawn,
     adapter: null,

@@ -1,6 +1,7 @@
 import { encodePng } from '../tiling/encode-png.ts';
 import { throwIfAborted } from '../errors.ts';
 import type { PictureSink } from './import/import-files.ts';
+import { bytesFile } from './import/source-file.ts';
 import type { DatasetRecord, GenerateRequest, ImportProgress } from './types.ts';
 
 /** As many as tell the accuracy on a lesson to a few percent. */
@@ -17,7 +18,7 @@ export async function generateRecords(
   for (const [i, picture] of pictures.entries()) {
     throwIfAborted(signal);
     onProgress?.({ what: 'Drawing pictures', done: i, total: pictures.length, unit: 'records' });
-    paths.set(picture.path, await sink.add(await encodePng(picture.draw()), picture.path));
+    paths.set(picture.path, await sink.add(bytesFile(picture.path, await encodePng(picture.draw()))));
   }
   const made = records.map(({ id, task, image, conversations, heldOut }) => ({
     id,

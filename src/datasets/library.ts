@@ -1,18 +1,15 @@
-import { NvlmError } from '../errors.ts';
 import type { Folder } from '../files/folder.ts';
 import { writeZip } from '../files/write-zip.ts';
-import { decodeImage } from '../tiling/decode.ts';
-import { sniffFormat } from '../tiling/sniff.ts';
-import { DatasetStore, pictureName, summaryOf, type Exclusive } from './dataset-store.ts';
+import { DatasetStore, summaryOf, type Exclusive } from './dataset-store.ts';
 import { generateRecords } from './generate.ts';
 import { importFiles, type PictureSink } from './import/import-files.ts';
 import type { SourceFile } from './import/source-file.ts';
-import { MOST_BYTES, MOST_RECORDS, tooLarge } from './limits.ts';
+import { MOST_RECORDS } from './limits.ts';
 import { formatRecords } from './llava.ts';
-import { PictureNames } from './picture-names.ts';
+import { PictureIntake } from './picture-intake.ts';
+import { addRecord, checkRoom, duplicateRecord, holdOutShare, indexOf, putBackRecords, removeRecords, updateRecord, type RecordPatch } from './record-edits.ts';
 import { RecordIds } from './record-ids.ts';
 import { queryRecords } from './record-query.ts';
-import { splitRecords } from './split.ts';
 import type {
   ColumnMapping,
   DatasetRecord,
@@ -29,9 +26,6 @@ export interface WorkOptions {
   signal?: AbortSignal;
   onProgress?: (progress: ImportProgress) => void;
 }
-
-/** What one picture or record may be changed in. */
-export type RecordPatch = Partial<Pick<DatasetRecord, 'task' | 'messages' | 'heldOut'>>;
 
 /**
  * Datasets in a folder: `datasets/<id>/data.json` (LLaVA) and `datasets/<id>/pictures/`, so that each is a folder that
@@ -83,64 +77,31 @@ export class DatasetLibrary {
   }
 
   update(id: string, recordId: string, patch: RecordPatch): Promise<DatasetSummary> {
-    return this.edit(id, (records) => {
-      const index = indexOf(records, recordId);
-      records[index] = { ...records[index]!, ...patch };
-    });
+    return this.edit(id, (records) => updateRecord(records, recordId, patch)).then(({ summary }) => summary);
   }
 
-  /** A further record, behind `after` or last; with that record's picture, or text only. @returns its id */
-  async add(id: string, after: string | null, withPicture: boolean): Promise<string> {
-    let added = '';
-    await this.edit(id, (records) => {
-      checkRoom(records, 1);
-      const index = after === null ? records.length - 1 : indexOf(records, after);
-      const { image = null, task = 'all', heldOut = false } = (after !== null && records[index]) || {};
-      added = new RecordIds(records).next(after ?? 'text');
-      const record = { id: added, task, heldOut, image: withPicture ? image : null, messages: [] };
-      records.splice(index + 1, 0, record);
-    });
-    return added;
+  /** @returns the new record's id; see {@link addRecord} */
+  add(id: string, after: string | null, withPicture: boolean): Promise<string> {
+    return this.edit(id, (records) => addRecord(records, after, withPicture)).then(({ result }) => result);
   }
 
-  async duplicate(id: string, recordId: string): Promise<string> {
-    let added = '';
-    await this.edit(id, (records) => {
-      checkRoom(records, 1);
-      const index = indexOf(records, recordId);
-      added = new RecordIds(records).next(recordId);
-      records.splice(index + 1, 0, { ...structuredClone(records[index]!), id: added });
-    });
-    return added;
+  /** @returns the copy's id */
+  duplicate(id: string, recordId: string): Promise<string> {
+    return this.edit(id, (records) => duplicateRecord(records, recordId)).then(({ result }) => result);
   }
 
   /** Their pictures stay until the dataset is opened anew, so that {@link putBack} finds them. */
-  async removeRecords(id: string, recordIds: readonly string[]): Promise<RemovedRecord[]> {
-    const removed: RemovedRecord[] = [];
-    await this.edit(id, (records) => {
-      const gone = new Set(recordIds);
-      const left = records.filter((record, index) => {
-        if (gone.has(record.id)) removed.push({ index, record });
-        return !gone.has(record.id);
-      });
-      records.length = 0;
-      for (const record of left) records.push(record);
-    });
-    return removed;
+  removeRecords(id: string, recordIds: readonly string[]): Promise<RemovedRecord[]> {
+    return this.edit(id, (records) => removeRecords(records, recordIds)).then(({ result }) => result);
   }
 
   putBack(id: string, removed: readonly RemovedRecord[]): Promise<DatasetSummary> {
-    return this.edit(id, (records) => {
-      for (const { index, record } of removed) records.splice(index, 0, record);
-    });
+    return this.edit(id, (records) => putBackRecords(records, removed)).then(({ summary }) => summary);
   }
 
   /** Of every task about this share is held out, all records of a picture together. */
   split(id: string, ratio: number, seed: number): Promise<DatasetSummary> {
-    return this.edit(id, (records) => {
-      const heldOut = splitRecords(records, ratio, seed);
-      heldOut.forEach((held, i) => void (records[i] = { ...records[i]!, heldOut: held }));
-    });
+    return this.edit(id, (records) => holdOutShare(records, ratio, seed)).then(({ summary }) => summary);
   }
 
   /** @throws NvlmError as `importFiles`; then nothing was added */
@@ -160,7 +121,7 @@ export class DatasetLibrary {
   generate(id: string, request: GenerateRequest, options: WorkOptions = {}): Promise<ImportReport> {
     return this.adding(id, async (sink) => {
       const { records, pictures } = await generateRecords(request, sink, options);
-      return { records, result: { records: records.length, pictures, problems: [], problemCount: 0 } };
+      return { records, result: { records: records.length, pictures, problems: [], problemCount: 0, notes: [] } };
     });
   }
 
@@ -188,52 +149,28 @@ export class DatasetLibrary {
     work: (sink: PictureSink, room: number) => Promise<{ records: DatasetRecord[]; result: T }>,
   ): Promise<T> {
     return this.store.use(id, async ({ entry, records: present, place, save }) => {
-      const pictures = await this.folder.list(`${place}/pictures`);
-      const names = new PictureNames(pictures.map(({ path }) => pictureName(path)));
-      const written: string[] = [];
-      let bytes = entry.pictureBytes;
-      const add = async (picture: Uint8Array, name: string) => {
-        if (bytes + picture.length > MOST_BYTES)
-          throw tooLarge('There are too many bytes of pictures', `${MOST_BYTES / 2 ** 30} GiB`);
-        await decodeImage(picture);
-        const path = names.next(name, sniffFormat(picture));
-        await this.folder.write(`${place}/${path}`, picture);
-        written.push(path);
-        bytes += picture.length;
-        return path;
-      };
+      const intake = await PictureIntake.open(this.folder, place, entry.pictureBytes);
       try {
-        const { records, result } = await work({ add }, MOST_RECORDS - present.length);
+        const { records, result } = await work(intake, MOST_RECORDS - present.length);
         checkRoom(present, records.length);
         const ids = new RecordIds(present);
         for (const record of records) present.push({ ...record, id: ids.next(record.id) });
-        entry.pictureBytes = bytes;
+        entry.pictureBytes = intake.bytes;
         await save();
         return result;
       } catch (error) {
-        for (const path of written) await this.folder.remove(`${place}/${path}`);
+        await intake.undo();
         throw error;
       }
     });
   }
 
-  private edit(id: string, change: (records: DatasetRecord[]) => void): Promise<DatasetSummary> {
+  private edit<T>(id: string, change: (records: DatasetRecord[]) => T): Promise<{ result: T; summary: DatasetSummary }> {
     return this.store.use(id, async ({ records, save }) => {
-      change(records);
-      return save();
+      const result = change(records);
+      return { result, summary: await save() };
     });
   }
-}
-
-function indexOf(records: readonly DatasetRecord[], id: string): number {
-  const index = records.findIndex((record) => record.id === id);
-  if (index < 0) throw new NvlmError('not-found', `There is no record “${id}” any more.`, 'Another tab removed it.');
-  return index;
-}
-
-function checkRoom(records: readonly DatasetRecord[], more: number): void {
-  if (records.length + more > MOST_RECORDS)
-    throw tooLarge(`That makes ${records.length + more} records`, `${MOST_RECORDS} records`);
 }
 
 function cleanTitle(title: string): string {

@@ -1,14 +1,24 @@
 import { NvlmError } from '../errors.ts';
 
-/** What a tab can hold and a person can oversee; larger sets are for the command line. */
-export const MOST_RECORDS = 20_000;
-/** All pictures of a dataset. */
-export const MOST_BYTES = 2 * 2 ** 30;
-/** A data file that is read as a whole (JSON, JSONL, CSV). */
-export const MOST_TEXT_BYTES = 64 * 2 ** 20;
-export const MOST_FILES = 50_000;
-/** Further ones are only counted. */
-export const MOST_PROBLEMS = 200;
+/** What is read at most, so that a hostile or huge file cannot fill memory. */
+export interface ImportLimits {
+  records: number;
+  /** Bytes of all pictures that stand in rows, and of what an archive unpacks to. */
+  bytes: number;
+  /** Bytes of a data file that is read as a whole (JSON, JSONL, CSV). */
+  textBytes: number;
+  files: number;
+  /** So many problems are listed; further ones are only counted. */
+  problems: number;
+}
+
+/** What a tab can hold and a person can oversee. */
+export const PAGE_LIMITS: ImportLimits = { records: 20_000, bytes: 2 * 2 ** 30, textBytes: 64 * 2 ** 20, files: 50_000, problems: 200 };
+export const COMMAND_LINE_LIMITS: ImportLimits = { records: 1_000_000, bytes: 4 * 2 ** 30, textBytes: 256 * 2 ** 20, files: 1_000_000, problems: 10_000 };
+
+/** All of a dataset's pictures in the page. */
+export const MOST_BYTES = PAGE_LIMITS.bytes;
+export const MOST_RECORDS = PAGE_LIMITS.records;
 export const MOST_TURN_CHARACTERS = 100_000;
 export const MOST_TURNS = 400;
 

@@ -1,6 +1,6 @@
-import { NvlmError } from '../errors.ts';
 import { IMAGE_PLACEHOLDER } from '../text/conversation.ts';
 import type { ChatMessage } from '../text/types.ts';
+import { jsonRows } from './json-rows.ts';
 import type { DatasetRecord } from './types.ts';
 
 /** A row that cannot be used, and why. */
@@ -19,8 +19,9 @@ export interface ReadOptions {
 
 /**
  * Reads LLaVA records, as a JSON array or as JSONL:
- * `{id, image?, task?, held_out?, conversations: [{from: "human" | "gpt", value}]}`.
- * Rows that break the form are set aside with the reason.
+ * `{id, image?, task?, held_out?, conversations: [{from: "human" | "gpt", value}]}`, with a turn from `system` before the
+ * others if need be. Rows that break the form are set aside with the reason: the form of the playground's own datasets, which
+ * whatever else people bring is put into (see `import/`).
  *
  * @throws NvlmError `bad-data` when the text as a whole is neither
  */
@@ -29,7 +30,8 @@ export function parseRecords(
   options: ReadOptions = {},
 ): { records: DatasetRecord[]; problems: DataProblem[] } {
   const records: DatasetRecord[] = [];
-  const { rows, problems } = parseRows(text);
+  const { rows, problems: broken } = jsonRows(text);
+  const problems = broken.map(({ row, reason }): DataProblem => ({ id: row, reason }));
   for (const { row, value } of rows) {
     const read = readRecord(value, row, options);
     if ('reason' in read) problems.push(read);
@@ -43,51 +45,16 @@ export function formatRecords(records: readonly DatasetRecord[]): string {
   return `[${records.map((record) => `\n${JSON.stringify(toLlava(record))}`).join(',')}\n]\n`;
 }
 
+const SPEAKERS = { system: 'system', user: 'human', assistant: 'gpt' } as const;
+
 function toLlava({ id, task, image, messages, heldOut }: DatasetRecord) {
   return {
     id,
     ...(image !== null && { image }),
     ...(task !== NO_TASK && { task }),
     ...(heldOut && { held_out: true }),
-    conversations: messages.map(({ role, content }) => ({ from: role === 'user' ? 'human' : 'gpt', value: content })),
+    conversations: messages.map(({ role, content }) => ({ from: SPEAKERS[role], value: content })),
   };
-}
-
-export interface ParsedRow {
-  /** Where it stood, e.g. `line 3`. */
-  row: string;
-  value: unknown;
-}
-
-/** Values of a JSON array or of JSONL. @throws NvlmError `bad-data` when the text as a whole is neither */
-export function parseRows(text: string): { rows: ParsedRow[]; problems: DataProblem[] } {
-  const problems: DataProblem[] = [];
-  const body = text.replace(/^\ufeff/, '').trim();
-  if (body.startsWith('[')) {
-    let records: unknown;
-    try {
-      records = JSON.parse(body);
-    } catch (cause) {
-      throw new NvlmError(
-        'bad-data',
-        `The data is not JSON: ${(cause as Error).message}.`,
-        'Correct the file, or make it again.',
-        { cause },
-      );
-    }
-    return { rows: (records as unknown[]).map((value, i) => ({ row: `record ${i + 1}`, value })), problems };
-  }
-  const rows = body.split(/\r?\n/).flatMap((line, i) => {
-    if (line.trim() === '') return [];
-    const row = `line ${i + 1}`;
-    try {
-      return [{ row, value: JSON.parse(line) as unknown }];
-    } catch {
-      problems.push({ id: row, reason: 'it is not JSON' });
-      return [];
-    }
-  });
-  return { rows, problems };
 }
 
 /** @param row name of a record without an id */
@@ -109,19 +76,37 @@ export function readRecord(
   if (typeof task !== 'string') return bad('"task" is not text');
   if (!Array.isArray(conversations)) return bad('"conversations" is not a list');
   if (typeof heldOut !== 'boolean') return bad('"held_out" is not true or false');
-  if (conversations.length === 0 && !drafts) return bad('it has no question and answer yet');
-  if (conversations.length % 2 !== 0) return bad('its turns are not pairs of human and gpt');
-
   const messages: ChatMessage[] = [];
+  const first = (conversations[0] ?? {}) as Record<string, unknown>;
+  const lead = first.from === 'system' ? 1 : 0;
+  if (lead === 1) {
+    if (typeof first.value !== 'string') return bad('turn 1 is not {"from": "system", "value": text}');
+    messages.push({ role: 'system', content: first.value });
+  }
+  if (conversations.length === lead && !drafts) return bad('it has no question and answer yet');
+  if (((conversations[lead] ?? {}) as Record<string, unknown>).from === 'gpt') return bad('it begins with an answer');
+  if ((conversations.length - lead) % 2 !== 0) return bad('its turns are not pairs of human and gpt');
+
   for (const [i, turn] of (conversations as unknown[]).entries()) {
+    if (i < lead) continue;
     const { from, value: said } = (turn ?? {}) as Record<string, unknown>;
-    const expected = i % 2 === 0 ? 'human' : 'gpt';
+    const expected = (i - lead) % 2 === 0 ? 'human' : 'gpt';
     if (from !== expected || typeof said !== 'string')
       return bad(`turn ${i + 1} is not {"from": "${expected}", "value": text}`);
-    if (expected === 'human' && image === null && said.includes(IMAGE_PLACEHOLDER))
-      return bad(`it says ${IMAGE_PLACEHOLDER} and names no "image"`);
     if (expected === 'gpt' && said.trim() === '' && !drafts) return bad(`turn ${i + 1}, the answer, is empty`);
     messages.push({ role: expected === 'human' ? 'user' : 'assistant', content: said });
   }
-  return { id, task, image, messages, heldOut };
+  // What is still being written must come back from the disk as it is.
+  const reason = drafts ? null : misplacedPicture(messages, image !== null);
+  return reason === null ? { id, task, image, messages, heldOut } : bad(reason);
+}
+
+/** Why the placeholders of a conversation and its picture do not belong together; null when they do. */
+export function misplacedPicture(messages: readonly ChatMessage[], hasPicture: boolean): string | null {
+  const counts = messages.map(({ role, content }) => ({ role, places: content.split(IMAGE_PLACEHOLDER).length - 1 }));
+  const asked = counts.reduce((sum, { role, places }) => sum + (role === 'user' ? places : 0), 0);
+  if (asked > 0 && !hasPicture) return `it says ${IMAGE_PLACEHOLDER} and names no "image"`;
+  if (asked > 1) return `it says ${IMAGE_PLACEHOLDER} ${asked} times and has one picture`;
+  const other = counts.findIndex(({ role, places }) => role !== 'user' && places > 0);
+  return other < 0 ? null : `turn ${other + 1} says ${IMAGE_PLACEHOLDER}, but a picture can only stand in a question`;
 }

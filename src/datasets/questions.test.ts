@@ -48,7 +48,7 @@ describe('conversation data', () => {
     ['not an object', 3, /object/],
     ['no conversations', { id: 'r' }, /conversations/],
     ['a question without answer', { id: 'r', conversations: pair('a', 'b').slice(0, 1) }, /pairs/],
-    ['turns in the wrong order', { id: 'r', conversations: pair('a', 'b').reverse() }, /turn 1/],
+    ['turns in the wrong order', { id: 'r', conversations: pair('a', 'b').reverse() }, /begins with an answer/],
     ['a turn that is null', { id: 'r', conversations: [null, null] }, /turn 1/],
     ['an answer that is no text', { id: 'r', conversations: pair('a', 5) }, /turn 2/],
     ['a placeholder without image', { id: 'r', conversations: pair('<image> a', 'b') }, /names no "image"/],

@@ -1,3 +1,4 @@
+import { imageMessage } from '../text/conversation.ts';
 import type { ChatMessage } from '../text/types.ts';
 import { parseRecords, type DataProblem } from './llava.ts';
 import type { DatasetRecord } from './types.ts';
@@ -7,7 +8,7 @@ export interface DataQuestion {
   /** The record's; further turns of it are `id#2`, `id#3` … */
   id: string;
   task: string;
-  /** Path as it stands in the record, null for text only. */
+  /** Path as it stands in the record; null for text only, and before the turn in which the picture stands. */
   image: string | null;
   /** The conversation up to and with the question; earlier answers are the record's own. */
   messages: ChatMessage[];
@@ -20,12 +21,15 @@ export function parseConversations(text: string): { questions: DataQuestion[]; p
   return { questions: records.flatMap(questionsOf), problems };
 }
 
-function questionsOf({ id, task, image, messages }: DatasetRecord): DataQuestion[] {
-  return Array.from({ length: messages.length / 2 }, (_, turn) => ({
+/** One question for every answer of a record. */
+export function questionsOf({ id, task, image, messages }: DatasetRecord): DataQuestion[] {
+  const pictureAt = imageMessage(messages);
+  const answers = messages.flatMap(({ role }, i) => (role === 'assistant' ? [i] : []));
+  return answers.map((at, turn) => ({
     id: turn === 0 ? id : `${id}#${turn + 1}`,
     task,
-    image,
-    messages: messages.slice(0, 2 * turn + 1),
-    answer: messages[2 * turn + 1]!.content,
+    image: pictureAt < at ? image : null,
+    messages: messages.slice(0, at),
+    answer: messages[at]!.content,
   }));
 }

@@ -22,7 +22,7 @@ export interface DatasetRecord {
   task: string;
   /** Path of the picture beside `data.json`; null for text only. */
   image: string | null;
-  /** User and assistant in turn; every answer in it can be learnt. */
+  /** A system message if need be, then user and assistant in turn; every answer in it can be learnt. */
   messages: ChatMessage[];
   /** `held_out`: kept out of training, to measure it. */
   heldOut: boolean;
@@ -35,6 +35,12 @@ export interface ImportProblem {
   reason: string;
 }
 
+/** What is not read of what came in. */
+export interface ImportNote extends ImportProblem {
+  /** Fields of rows that no record holds, or files that were passed over. */
+  about: 'fields' | 'files';
+}
+
 /** Which column of a table is what; null = none. */
 export interface ColumnMapping {
   image: string | null;
@@ -42,11 +48,19 @@ export interface ColumnMapping {
   answer: string | null;
   /** A list of turns, in place of question and answer. */
   conversations: string | null;
+  /** What belongs to the question: Alpaca's `input`, a context. */
+  input: string | null;
+  /** A list of which the answer is one, said by its words, number or letter. */
+  choices: string | null;
+  /** Earlier turns. */
+  history: string | null;
+  /** A system message. */
+  system: string | null;
   task: string | null;
   id: string | null;
   /** A column that says `test`, `validation`, `held_out` or true of rows that are kept out of training. */
   split: string | null;
-  /** Asked where there is no question column. */
+  /** Asked about pictures where there is no question column. */
   fixedQuestion: string;
 }
 
@@ -65,6 +79,8 @@ export interface ImportReport {
   /** The first of them; see `problemCount`. */
   problems: ImportProblem[];
   problemCount: number;
+  /** What came in without some part of it, by file. */
+  notes: ImportNote[];
 }
 
 export interface ImportProgress {

@@ -1,27 +1,23 @@
 import { writeFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { parseConversations } from '../datasets/questions.ts';
+import { questionsOf } from '../datasets/questions.ts';
 import { evaluate, shuffleImages, type EvalResult } from '../engine/measure/eval.ts';
 import { NvlmError } from '../errors.ts';
 import { withAdapterOption, type AdapterOptions } from './adapter-folder.ts';
 import { required, withCommonOptions, wholeNumber, type CommonOptions, type Context, type Run } from './command.ts';
-import { dataFile, warnOfProblems } from './data-file.ts';
+import { DATA_HELP, readLocalData, warnOfProblems, warnOfUnreadFields, withDataOptions, type DataOptions } from './data-reader.ts';
 import { formatPercent, formatTable } from './format.ts';
-import { readImageFile, readInput } from './input-files.ts';
 import { MODEL_HELP } from './model-source.ts';
 import { deviceName, openEngine } from './open-engine.ts';
 import { quantizationOf, withQuantizeOptions, type QuantizeOptions } from './quantize-option.ts';
 
-interface EvalOptions extends CommonOptions, QuantizeOptions, AdapterOptions {
+interface EvalOptions extends CommonOptions, QuantizeOptions, AdapterOptions, DataOptions {
   model?: string;
   data?: string;
   limit?: number;
   shuffleImages?: boolean;
   answers?: string;
 }
-
-const MOST_DATA_BYTES = 256 * 2 ** 20;
 
 export function addEval(program: Command, run: Run): void {
   const command = withCommonOptions(
@@ -31,7 +27,7 @@ export function addEval(program: Command, run: Run): void {
         'Exact match of whole greedy answers, by task. "chance" is what always giving the most frequent answer scores.',
       )
       .option('--model <model>', `required: ${MODEL_HELP}`)
-      .option('--data <folder>', 'required: folder with data.json or data.jsonl (LLaVA), or such a file')
+      .option('--data <folder>', `required: ${DATA_HELP}`)
       .option('--limit <n>', 'ask the first n questions only', wholeNumber(1))
       .option(
         '--shuffle-images',
@@ -39,34 +35,32 @@ export function addEval(program: Command, run: Run): void {
       )
       .option('--answers <file>', 'write every answer to this file as JSONL'),
   );
-  withQuantizeOptions(withAdapterOption(command)).action((options: EvalOptions) => run(options, (context) => evalModel(options, context)));
+  withDataOptions(withQuantizeOptions(withAdapterOption(command))).action((options: EvalOptions) => run(options, (context) => evalModel(options, context)));
 }
 
 async function evalModel(options: EvalOptions, context: Context) {
   const { limit, shuffleImages: shuffled, answers } = options;
   const model = required(options.model, '--model');
-  const file = await dataFile(required(options.data, '--data'));
-  const text = new TextDecoder().decode(await readInput(file, MOST_DATA_BYTES));
-  const { questions, problems } = parseConversations(text);
-  const asked = (shuffled ? shuffleImages(questions) : questions).slice(0, limit);
-  if (asked.length === 0) {
+  const path = required(options.data, '--data');
+  const data = await readLocalData(path, options, context);
+  const problems = data.report.problems.map(({ where, reason }) => ({ id: where, reason }));
+  const questions = data.records.flatMap(questionsOf);
+  if (questions.length === 0) {
     warnOfProblems(problems, context);
-    throw new NvlmError(
-      'bad-data',
-      `${file} holds no question that can be asked.`,
-      'Give LLaVA records: id, image, conversations.',
-    );
+    throw new NvlmError('bad-data', `${path} holds no question that can be asked.`, `Look at it with: nvlm data check ${path}`);
   }
+  const asked = (shuffled ? shuffleImages(questions) : questions).slice(0, limit);
   const { engine, device } = await openEngine(model, context, {
     quantize: quantizationOf(options),
     adapter: options.adapter,
   });
   const result = await evaluate(asked, (request, options) => engine.chat(request, options), {
     signal: context.signal,
-    readImage: (path) => readImageFile(resolve(dirname(file), path)),
+    readImage: data.readImage,
     onProgress: (done) => context.progress.update(`Asking ${model}`, done, asked.length, 'questions'),
   });
   warnOfProblems([...problems, ...result.problems], context);
+  warnOfUnreadFields(data.report, context);
   if (answers) await writeFile(answers, result.answers.map((answer) => `${JSON.stringify(answer)}\n`).join(''));
   const { tasks, accuracy } = result;
   return {

@@ -105,7 +105,8 @@ function fail(error: unknown, argv: readonly string[], json: boolean): number {
 function usageError(error: CommanderError, argv: readonly string[]): PlainError {
   // Commander has printed its whole help when no command was given.
   const message = error.code === 'commander.help' ? 'No command was given.' : sentence(error.message);
-  const command = argv[0] === 'data' ? ' data desk' : COMMANDS.includes(argv[0] ?? '') ? ` ${argv[0]}` : '';
+  const [name = '', second = ''] = argv;
+  const command = name === 'data' ? ` data ${second === 'check' ? 'check' : 'desk'}` : COMMANDS.includes(name) ? ` ${name}` : '';
   return toPlainError(new NvlmError('usage', message, `See what there is: nvlm${command} --help`));
 }
 

@@ -4,7 +4,6 @@ import type { Command } from 'commander';
 import type { DataProblem } from '../datasets/llava.ts';
 import { nodePlatform } from '../device/node.ts';
 import { isBundled } from '../engine/models/bundled-models.ts';
-import type { RunData } from '../engine/runs/run-pools.ts';
 import { withTileTags } from '../engine/runs/tile-tags.ts';
 import type { TrainRequest, TrainResult, TrainStep } from '../engine/runs/train.ts';
 import { NvlmError } from '../errors.ts';
@@ -13,15 +12,16 @@ import { nodeFolder } from '../files/node-folder.ts';
 import { openModelFolder } from '../weights/model-folder.ts';
 import { readAdapterFolder } from './adapter-folder.ts';
 import { required, withCommonOptions, wholeNumber, type CommonOptions, type Context, type Run } from './command.ts';
-import { dataFile, warnOfProblems } from './data-file.ts';
+import { warnOfProblems, withDataOptions, type DataOptions } from './data-reader.ts';
 import { formatDuration } from './format.ts';
-import { readImageFile, readInput } from './input-files.ts';
+import { readInput } from './input-files.ts';
 import { modelSource } from './model-source.ts';
 import { openFiles } from './node-platform.ts';
 import { deviceName, reportLoading, warnOfSoftwareAdapter } from './open-engine.ts';
+import { readRunData } from './run-data.ts';
 import { trainingPlanText } from './training-plan-text.ts';
 
-interface TrainOptions extends CommonOptions {
+interface TrainOptions extends CommonOptions, DataOptions {
   config?: string;
   resume?: boolean;
   force?: boolean;
@@ -35,10 +35,9 @@ type RunConfig = TrainRequest['run'];
 /** A copy of the run file in the run's folder. */
 const RUN_FILE = 'run.json';
 const MOST_RUN_BYTES = 2 ** 20;
-const MOST_DATA_BYTES = 256 * 2 ** 20;
 
 export function addTrain(program: Command, run: Run): void {
-  withCommonOptions(
+  const command = withCommonOptions(
     program
       .command('train')
       .description(
@@ -51,7 +50,8 @@ export function addTrain(program: Command, run: Run): void {
       .option('--plan', 'say what the run will need in memory here, and train nothing')
       .option('--out <folder>', 'where log and checkpoint go, instead of the run file\'s "out"')
       .option('--steps <n>', 'how many steps, instead of the run file\'s "steps"', wholeNumber(1)),
-  ).action((options: TrainOptions) => run(options, (context) => trainModel(options, context)));
+  );
+  withDataOptions(command).action((options: TrainOptions) => run(options, (context) => trainModel(options, context)));
 }
 
 async function trainModel(options: TrainOptions, context: Context) {
@@ -70,7 +70,7 @@ async function trainModel(options: TrainOptions, context: Context) {
   const parsed = parseRun(json, file);
   const run = { ...parsed, steps: options.steps ?? parsed.steps };
   const place = options.plan ? null : await outputOf(run, options, beside, CHECKPOINT);
-  const learnt = await readData(run, beside);
+  const learnt = await readRunData(run, beside, options, context);
   const init = run.lora?.init ? await readAdapterFolder(beside(run.lora.init)) : null;
   const source = await modelSource(await modelName(run.model, beside));
   const folder = withTileTags(await openModelFolder(await openFiles(source, { signal }), signal), run);
@@ -204,24 +204,6 @@ async function outputOf(
     `"${out}" holds the checkpoint of an earlier run.`,
     'Add --resume or --force, or give another --out.',
   );
-}
-
-/** @throws NvlmError `not-found` */
-async function readData(run: RunConfig, beside: (path: string) => string): Promise<RunData> {
-  const data = await dataFile(beside(run.data));
-  const readText = async (path: string) => new TextDecoder().decode(await readInput(path, MOST_DATA_BYTES));
-  const other = async (given: string | undefined | null) => {
-    if (!given) return null;
-    const path = await dataFile(beside(given));
-    return { data: await readText(path), folder: join('.', relative(dirname(data), dirname(path)), '/') };
-  };
-  return {
-    data: await readText(data),
-    textData: (await other(run.text?.data))?.data ?? null,
-    blend: await other(run.blend?.data),
-    heldOut: await other(run.heldOut),
-    readImage: (path) => readImageFile(resolve(dirname(data), path)),
-  };
 }
 
 /** A folder beside the run file, or whatever else `--model` takes. */

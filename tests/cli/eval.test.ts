@@ -88,8 +88,8 @@ describe('nvlm eval', () => {
     expect(code).toBe(0);
     expect(Object.keys(document.tasks)).toEqual(['text']);
     expect(document.tasks.text?.n).toBe(1);
-    for (const name of ['no-turns', 'no-picture', 'no-image-file', 'line 5'])
-      expect(stderr).toContain(`left out ${name}: `);
+    for (const where of ['rows.jsonl, line 2', 'rows.jsonl, line 3', 'no-image-file', 'rows.jsonl, line 5'])
+      expect(stderr).toContain(`left out ${where}: `);
   });
 
   it('stops with Ctrl-C', async () => {

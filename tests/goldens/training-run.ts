@@ -1,6 +1,7 @@
 /** Training runs of the goldens, for comparison with PyTorch's traces. */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { parseRecords } from '../../src/datasets/llava.ts';
 import type { Device } from '../../src/device/types.ts';
 import { Session } from '../../src/engine/chat/session.ts';
 import {
@@ -72,7 +73,7 @@ export async function runGolden(
         text: session.text!,
         device,
         run,
-        data: JSON.stringify([...(JSON.parse(await readFile(data, 'utf8')) as object[]), ...extraRecords]),
+        data: parseRecords(JSON.stringify([...(JSON.parse(await readFile(data, 'utf8')) as object[]), ...extraRecords])),
         textData: null,
         blend: null,
         heldOut: null,

@@ -1,3 +1,4 @@
+import { parseRecords } from '../../src/datasets/llava.ts';
 import { parseConversations } from '../../src/datasets/questions.ts';
 import type { DeskRecord } from '../../src/desk/data.ts';
 import { teachDataset } from '../../src/desk/teach.ts';
@@ -65,9 +66,9 @@ export async function teachRing(
       text: session.requireText(),
       device,
       run,
-      data: asked(made.records),
+      data: parseRecords(asked(made.records)),
       textData: null,
-      blend: { data: JSON.stringify(small), folder: '' },
+      blend: { ...parseRecords(JSON.stringify(small)), folder: '' },
       heldOut: null,
       readImage,
       adapter: null,

@@ -2,28 +2,18 @@ import type { ColumnMapping } from '../types.ts';
 
 /** Names under which published datasets have a column, most telling first. */
 const NAMES: Record<Exclude<keyof ColumnMapping, 'fixedQuestion'>, readonly string[]> = {
-  conversations: ['conversations', 'conversation', 'messages', 'texts', 'dialog', 'turns'],
-  image: [
-    'image',
-    'images',
-    'picture',
-    'image_path',
-    'image_file',
-    'file_name',
-    'filename',
-    'file',
-    'path',
-    'img',
-    'photo',
-  ],
+  conversations: ['conversations', 'conversation', 'messages', 'texts', 'dialog', 'dialogue', 'turns'],
+  image: ['image', 'images', 'picture', 'pictures', 'image_path', 'image_file', 'image_name', 'file_name', 'filename', 'file', 'path', 'img', 'img_path', 'photo'],
   question: ['question', 'query', 'prompt', 'instruction', 'problem', 'input', 'text_in', 'user'],
   answer: [
+    'multiple_choice_answer',
     'answer',
     'answers',
     'label',
     'labels',
     'response',
     'output',
+    'completion',
     'target',
     'caption',
     'captions',
@@ -33,18 +23,23 @@ const NAMES: Record<Exclude<keyof ColumnMapping, 'fixedQuestion'>, readonly stri
     'description',
     'ground_truth',
   ],
+  input: ['input', 'context', 'hint'],
+  choices: ['choices', 'options', 'candidates'],
+  history: ['history'],
+  system: ['system', 'system_prompt', 'system_message'],
   task: ['task', 'category', 'type', 'question_type', 'source'],
   id: ['id', 'question_id', 'qid', 'uid', 'sample_id'],
-  split: ['held_out', 'heldout', 'split', 'subset'],
+  split: ['held_out', 'heldout', 'split', 'data_split', 'subset'],
 };
 
 export const DEFAULT_QUESTION = 'What does the picture show?';
 
 /** Which column is probably what, by name. */
-export function guessMapping(columns: readonly string[]): ColumnMapping {
+export function guessMapping(columns: readonly string[], fixedQuestion = DEFAULT_QUESTION): ColumnMapping {
   const plain = columns.map((column) =>
     column
       .trim()
+      .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
       .toLowerCase()
       .replace(/[\s-]+/g, '_'),
   );
@@ -67,9 +62,13 @@ export function guessMapping(columns: readonly string[]): ColumnMapping {
     image,
     question,
     answer,
+    input: question === null ? null : find('input'),
+    choices: answer === null ? null : find('choices'),
+    history: find('history'),
+    system: find('system'),
     task: find('task'),
     id: find('id'),
     split: find('split'),
-    fixedQuestion: DEFAULT_QUESTION,
+    fixedQuestion,
   };
 }

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { writeZip } from '../../files/write-zip.ts';
+import { PAGE_LIMITS } from '../limits.ts';
 import type { ColumnMapping } from '../types.ts';
 import { parseCsv } from './csv.ts';
 import { describeTables, importFiles } from './import-files.ts';
-import { readRow } from './rows.ts';
+import { readRow } from './read-row.ts';
 import { blobFile, bytesFile, type SourceFile } from './source-file.ts';
 import { zippedFiles } from './zip.ts';
 
@@ -18,8 +19,8 @@ const turns = [
 /** Takes every picture that does not say otherwise. */
 async function take(files: SourceFile[], mapping: ColumnMapping | null = null, room = 100) {
   const kept: string[] = [];
-  const add = async (bytes: Uint8Array, name: string) => {
-    kept.push(`${name}:${new TextDecoder().decode(bytes)}`);
+  const add = async (file: SourceFile) => {
+    kept.push(`${file.path}:${new TextDecoder().decode(await file.slice(0, file.size))}`);
     return `pictures/${kept.length}.png`;
   };
   return { kept, ...(await importFiles(files, { add }, { mapping, room })) };
@@ -52,8 +53,8 @@ describe('importing', () => {
     expect(report.problems.map(({ where }) => where)).toEqual([
       'set/data.json, record 3',
       'set/data.json, record 4',
-      'Pictures',
     ]);
+    expect(report.notes).toEqual([{ about: 'files', where: 'Pictures', reason: expect.stringMatching(/^1 of the pictures/) as string }]);
   });
 
   it('makes a draft of every picture that comes without data', async () => {
@@ -159,7 +160,7 @@ describe('CSV', () => {
 describe('zip', () => {
   it('gives its files, but for what systems put in and for paths that leave the archive', async () => {
     const names = ['a/b.txt', '__MACOSX/x', 'ü.txt', '../up.png', '/etc/x.png'];
-    const { files, problems } = await zippedFiles(await zipOf(Object.fromEntries(names.map((name) => [name, text(name)]))));
+    const { files, problems } = await zippedFiles(await zipOf(Object.fromEntries(names.map((name) => [name, text(name)]))), PAGE_LIMITS);
     const read = await Promise.all(files.map(async (one) => new TextDecoder().decode(await one.slice(0, one.size))));
     expect(read).toEqual(['a/b.txt', 'ü.txt']);
     expect(problems.map(({ where }) => where)).toEqual(['data.zip: ../up.png', 'data.zip: /etc/x.png']);

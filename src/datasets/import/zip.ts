@@ -1,5 +1,5 @@
 import { readZip } from '../../files/read-zip.ts';
-import { MOST_BYTES, MOST_FILES } from '../limits.ts';
+import type { ImportLimits } from '../limits.ts';
 import type { ImportProblem } from '../types.ts';
 import type { SourceFile } from './source-file.ts';
 
@@ -8,10 +8,10 @@ import type { SourceFile } from './source-file.ts';
  *
  * @throws NvlmError `bad-data` when it is no zip, is damaged, or declares more than fits here
  */
-export async function zippedFiles(zip: SourceFile): Promise<{ files: SourceFile[]; problems: ImportProblem[] }> {
+export async function zippedFiles(zip: SourceFile, limits: ImportLimits): Promise<{ files: SourceFile[]; problems: ImportProblem[] }> {
   const files: SourceFile[] = [];
   const problems: ImportProblem[] = [];
-  for (const { path, size, obstacle, read } of await readZip(zip, { files: MOST_FILES, bytes: MOST_BYTES })) {
+  for (const { path, size, obstacle, read } of await readZip(zip, limits)) {
     if (isClutter(path)) continue;
     const reason = leavesFolder(path) ? 'its path leaves the archive' : obstacle;
     if (reason) problems.push({ where: `${zip.path}: ${path}`, reason });
@@ -20,8 +20,8 @@ export async function zippedFiles(zip: SourceFile): Promise<{ files: SourceFile[
   return { files, problems };
 }
 
-export function leavesFolder(path: string): boolean {
-  return /^([/\\]|[a-z]:)/i.test(path) || path.split(/[/\\]/).includes('..');
+function leavesFolder(path: string): boolean {
+  return /^(\/|[a-z]:)/i.test(path) || path.split('/').includes('..');
 }
 
 /** What systems leave in archives and folders. */

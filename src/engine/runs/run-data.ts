@@ -1,7 +1,8 @@
+import { parseRecords } from '../../datasets/llava.ts';
 import { NvlmError } from '../../errors.ts';
 import type { Folder } from '../../files/folder.ts';
 import type { RunConfig } from '../../training/run-config.ts';
-import type { RunData } from './run-pools.ts';
+import type { ReadData, RunData } from './run-pools.ts';
 
 /** A dataset's LLaVA records; its pictures lie where these say. */
 const RECORDS = 'data.json';
@@ -20,7 +21,7 @@ export async function openRunData(files: Folder, run: RunConfig): Promise<RunDat
   const records = (id: string) => readRecords(files, id);
   // A path from the root cannot stand in a record, so it tells the other datasets' pictures from the run's own.
   const other = async (id: string | null | undefined) =>
-    id ? { data: await records(id), folder: `/${datasetPlace(id)}/` } : null;
+    id ? { ...(await records(id)), folder: `/${datasetPlace(id)}/` } : null;
   return {
     data: await records(run.data),
     textData: run.text?.data ? await records(run.text.data) : null,
@@ -34,10 +35,10 @@ export async function openRunData(files: Folder, run: RunConfig): Promise<RunDat
   };
 }
 
-async function readRecords(files: Folder, id: string): Promise<string> {
+async function readRecords(files: Folder, id: string): Promise<ReadData> {
   // Of a run that came from elsewhere, it may be any path.
   const bytes = await files.read(`${datasetPlace(id)}/${RECORDS}`).catch(() => null);
-  if (bytes) return new TextDecoder().decode(bytes);
+  if (bytes) return parseRecords(new TextDecoder().decode(bytes));
   throw new NvlmError(
     'not-found',
     'The dataset of this run is not in this browser.',

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { goldenFolder } from '../../../tests/goldens/golden-files.ts';
+import { parseRecords } from '../../datasets/llava.ts';
 import { parseRun } from '../../training/run-config.ts';
 import { openModelFolder } from '../../weights/model-folder.ts';
 import { nodeFiles } from '../../weights/node-files.ts';
@@ -23,9 +24,9 @@ async function pools(run: object, data: object[], more: { textData?: object[]; b
   return readPools({
     run: parseRun({ model: 'm', data: 'd', steps: 1, sample_every: 1, samples: 9, ...run }, 'run'),
     text,
-    data: JSON.stringify(data),
-    textData: more.textData ? JSON.stringify(more.textData) : null,
-    blend: more.blend ? { data: JSON.stringify(more.blend), folder: 'other/' } : null,
+    data: parseRecords(JSON.stringify(data)),
+    textData: more.textData ? parseRecords(JSON.stringify(more.textData)) : null,
+    blend: more.blend ? { ...parseRecords(JSON.stringify(more.blend)), folder: 'other/' } : null,
     heldOut: null,
     readImage,
   });

@@ -1,4 +1,4 @@
-import { parseRecords, type DataProblem } from '../../datasets/llava.ts';
+import type { DataProblem } from '../../datasets/llava.ts';
 import type { DatasetRecord } from '../../datasets/types.ts';
 import { NvlmError } from '../../errors.ts';
 import type { RunConfig } from '../../training/run-config.ts';
@@ -7,18 +7,22 @@ import type { CallOptions } from '../api.ts';
 import { planExamples, type ReadImage, type TrainingExample } from './plan-examples.ts';
 import type { TextSide } from '../chat/text-side.ts';
 
-/** LLaVA records of another place than the run's own data; `folder` is put before their pictures' paths when these are read. */
-export interface PlacedData {
-  data: string;
+/** Records, and the rows of their source that are none. */
+export interface ReadData {
+  records: readonly DatasetRecord[];
+  problems: readonly DataProblem[];
+}
+
+/** Records of another place than the run's own data; `folder` is put before their pictures' paths when these are read. */
+export interface PlacedData extends ReadData {
   folder: string;
 }
 
-/** What a run learns from and is measured on, as text. */
+/** What a run learns from and is measured on. */
 export interface RunData {
-  /** LLaVA records, JSON or JSONL. */
-  data: string;
-  /** The same for the text-only blend; null = the records of `data` without a picture. */
-  textData: string | null;
+  data: ReadData;
+  /** For the text-only blend; null = the records of `data` without a picture. */
+  textData: ReadData | null;
   /** Records of the run's blend, null when it has none. */
   blend: PlacedData | null;
   /** Records to measure on; null = those of `data`, and of the text-only blend, that are held out. */
@@ -117,14 +121,14 @@ function readRecords(request: RunData & { run: RunConfig }): Records {
 }
 
 function readTrained({ run, data, textData, blend }: RunData & { run: RunConfig }): Omit<Records, 'heldOut'> {
-  const { records, problems } = parseRecords(data);
+  const [records, problems] = [[...data.records], [...data.problems]];
   if (run.blend) {
     if (!blend) throw new RangeError('The run blends data in that the request does not bring.');
     const other = placed(blend);
     return { main: records, blend: other.records, problems: [...problems, ...other.problems] };
   }
   if (!run.text) return { main: records, blend: [], problems };
-  const texts = textData === null ? { records, problems: [] } : parseRecords(textData);
+  const texts = textData ?? { records, problems: [] };
   return {
     main: textData === null ? records.filter(({ image }) => image !== null) : records,
     blend: texts.records.filter(({ image }) => image === null),
@@ -132,8 +136,7 @@ function readTrained({ run, data, textData, blend }: RunData & { run: RunConfig 
   };
 }
 
-function placed({ data, folder }: PlacedData): ReturnType<typeof parseRecords> {
-  const { records, problems } = parseRecords(data);
+function placed({ records, problems, folder }: PlacedData): { records: DatasetRecord[]; problems: readonly DataProblem[] } {
   const moved = records.map((record) => {
     const { image } = record;
     return { ...record, image: image === null ? null : `${folder}${image}` };

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { questionsOf, type DataQuestion } from '../../datasets/questions.ts';
 import type { DatasetRecord } from '../../datasets/types.ts';
 import type { Device } from '../../device/types.ts';
 import { generate } from '../../nvlm/generate.ts';
@@ -19,7 +20,7 @@ const MAX_NEW_TOKENS = 96;
 
 /** A held-out question, ready to be asked. */
 export interface SampleQuestion {
-  record: DatasetRecord;
+  question: DataQuestion;
   plan: TokenPlan;
 }
 
@@ -32,9 +33,12 @@ export async function planQuestions(
 ): Promise<SampleQuestion[]> {
   const questions: SampleQuestion[] = [];
   for (const record of records) {
+    const [question] = questionsOf(record);
+    if (!question) continue;
+    const { image, messages } = question;
     try {
-      const tiling = record.image === null ? null : await tileForModel(text, await readImage(record.image), maxTiles);
-      questions.push({ record, plan: planConversation(text, record.messages.slice(0, 1), tiling, true) });
+      const tiling = image === null ? null : await tileForModel(text, await readImage(image), maxTiles);
+      questions.push({ question, plan: planConversation(text, messages, tiling, true) });
     } catch (error) {
       if (!(error instanceof NvlmError)) throw error;
     }
@@ -56,9 +60,9 @@ export async function* answerQuestions(
   },
   { signal }: CallOptions,
 ): AsyncGenerator<RunSample> {
-  for (const { record, plan } of questions) {
+  for (const { question, plan } of questions) {
     throwIfAborted(signal);
-    const image = record.image === null ? null : await images.get(record.image, signal);
+    const image = question.image === null ? null : await images.get(question.image, signal);
     const features = image && tf.tidy(() => trainer.featuresOf(image).clone());
     const cache = model.newCache(1);
     const ids: number[] = [];
@@ -77,13 +81,12 @@ export async function* answerQuestions(
       cache.dispose();
       images.trim();
     }
-    const [question, answer] = record.messages;
     yield {
       step,
-      record: record.id,
-      question: question!.content,
-      picture: record.image,
-      expected: answer!.content,
+      record: question.id,
+      question: question.messages.at(-1)!.content,
+      picture: question.image,
+      expected: question.answer,
       answer: text.tokenizer.decode(ids, { skipSpecialTokens: true }),
     };
   }

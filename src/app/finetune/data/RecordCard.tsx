@@ -81,6 +81,14 @@ export const RecordCard = memo(function RecordCard({
           {record.task !== 'all' && <span className={styles.task}>{record.task}</span>}
           {draft && <span className={styles.draft}>needs an answer</span>}
         </header>
+        {record.messages.map(
+          ({ role, content }, i) =>
+            role === 'system' && (
+              <p key={`system-${i}`} className={styles.system}>
+                System message: {content}
+              </p>
+            ),
+        )}
         {pairs.map((pair, i) => (
           <div key={i} className={styles.pair}>
             <Field

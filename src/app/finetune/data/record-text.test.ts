@@ -20,6 +20,15 @@ describe('the text of a record', () => {
     expect(messagesOf(pairsOf(one), one)).toEqual(one.messages);
   });
 
+  it('keeps its system message, and its picture in a later question', () => {
+    const one: DatasetRecord = {
+      ...record('a.png'),
+      messages: [{ role: 'system', content: 'Be short.' }, ...record(null, 'One?', '1', '<image>\nTwo?', '2').messages],
+    };
+    expect(pairsOf(one).map(({ question }) => question)).toEqual(['One?', '<image>\nTwo?']);
+    expect(messagesOf(pairsOf(one), one)).toEqual(one.messages);
+  });
+
   it('hides the placeholder, and puts it before a question about a picture', () => {
     const one = record('a.png', '<image>\nOne?', '1');
     expect(pairsOf(one)).toEqual([{ question: 'One?', answer: '1' }]);

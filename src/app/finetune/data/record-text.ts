@@ -11,9 +11,10 @@ const LEAD = `${PLACEHOLDER}\n`;
 
 /** The record's turns; one empty pair where there is none yet. The picture's placeholder at the start goes unsaid. */
 export function pairsOf({ messages }: DatasetRecord): Pair[] {
-  const pairs = Array.from({ length: messages.length / 2 }, (_, i) => ({
-    question: messages[2 * i]!.content,
-    answer: messages[2 * i + 1]!.content,
+  const turns = messages.filter(({ role }) => role !== 'system');
+  const pairs = Array.from({ length: turns.length / 2 }, (_, i) => ({
+    question: turns[2 * i]!.content,
+    answer: turns[2 * i + 1]!.content,
   }));
   const [first] = pairs;
   if (!first) return [{ question: '', answer: '' }];
@@ -21,14 +22,18 @@ export function pairsOf({ messages }: DatasetRecord): Pair[] {
   return pairs;
 }
 
-export function messagesOf(pairs: readonly Pair[], { image }: DatasetRecord): DatasetRecord['messages'] {
+/** The turns of these pairs, behind the system message that the record came with. */
+export function messagesOf(pairs: readonly Pair[], { image, messages }: DatasetRecord): DatasetRecord['messages'] {
+  const system = messages.filter(({ role }) => role === 'system');
   // Nothing written yet: still a draft.
-  if (pairs.every(({ question, answer }) => question.trim() === '' && answer.trim() === '')) return [];
-  return pairs.flatMap(({ question, answer }, i) => {
-    const lead = i === 0 && image !== null && !question.includes(PLACEHOLDER) ? LEAD : '';
+  if (pairs.every(({ question, answer }) => question.trim() === '' && answer.trim() === '')) return system;
+  const isPlaced = pairs.some(({ question }) => question.includes(PLACEHOLDER));
+  const turns = pairs.flatMap(({ question, answer }, i) => {
+    const lead = i === 0 && image !== null && !isPlaced ? LEAD : '';
     return [
       { role: 'user' as const, content: lead + question },
       { role: 'assistant' as const, content: answer },
     ];
   });
+  return [...system, ...turns];
 }
