@@ -20,3 +20,39 @@ describe('decodeImage', () => {
     expect(worst).toBeLessThanOrEqual(tolerance);
   });
 });
+
+interface PillowCase {
+  name: string;
+  /** base64 */
+  file: string;
+  width: number;
+  height: number;
+  /** base64 of the pixels */
+  rgb: string;
+}
+
+const pillowCases = JSON.parse(readFileSync(new URL('pillow-cases.json', fixtures), 'utf8')) as PillowCase[];
+
+/** Orientation in every place that Pillow knows, palettes, deep greys, missing ends (tests/fixtures/tiling/make-cases.py). */
+describe('pictures as people bring them', () => {
+  it.each(pillowCases)('$name', async ({ file, width, height, rgb }) => {
+    const image = await decodeImage(Buffer.from(file, 'base64'));
+    expect([image.width, image.height]).toEqual([width, height]);
+    expect(Buffer.from(image.data).toString('base64')).toBe(rgb);
+  });
+
+  it('a PNG whose writer left its end out (tests/fixtures/cases/images)', async () => {
+    const { width, height, data } = await decodeImage(readFileSync(new URL('../cases/images/noiend.png', fixtures)));
+    expect([width, height, data.length]).toEqual([120, 80, 28800]);
+  });
+
+  it('an animation that is cut behind its first frame gives that frame', async () => {
+    const bytes = readFileSync(new URL('files/animated.png', fixtures));
+    expect(await decodeImage(bytes.subarray(0, bytes.length - 100))).toEqual(await decodeImage(bytes));
+  });
+
+  it('cut behind the picture, in something that may say how to turn it, is incomplete', async () => {
+    const { file } = pillowCases.find(({ name }) => name === 'PNG: XMP behind the data')!;
+    await expect(decodeImage(Buffer.from(file, 'base64').subarray(0, -60))).rejects.toMatchObject({ code: 'bad-image', message: /incomplete/ });
+  });
+});

@@ -9,9 +9,10 @@ import { decodeWebp } from './webp.ts';
 
 /**
  * Decodes a PNG, JPEG or WebP file to upright 8-bit RGB; the same pixels in Node, a page and a worker, since no
- * platform decoder is involved. EXIF orientation is applied, alpha composited on white, 16-bit samples cut to their
- * high byte, animations give their first frame. Colour profiles are ignored, as in Pillow, whose pixels these are (CMYK
- * JPEG: within 3/255).
+ * platform decoder is involved. Pictures are turned as EXIF or XMP says, alpha is composited on white, 16-bit samples are
+ * cut to their high byte (grey without alpha: to 255), animations give their first frame. Colour profiles are ignored, as in
+ * Pillow, whose pixels these are, but that CMYK JPEG is within 3/255, and that a colour key in a PNG of 2, 4 or 16 bits a sample
+ * is compared with the samples themselves, as PNG has it, where Pillow compares it with their 8-bit form.
  * @param bytes the encoded file, at most 64 MiB; not modified
  * @throws NvlmError `bad-image` (not a picture, unknown format, truncated, damaged, under 2×2, beyond 200:1) or
  *   `image-too-large` (over 25 megapixels or 64 MiB); sizes are refused by the header, before pixels are allocated

@@ -1,8 +1,9 @@
-import { exifOrientation } from './exif.ts';
 import { badImage, checkSize, corrupt, truncated } from './image-limits.ts';
+import { orientationOf, type PictureMetadata } from './orientation.ts';
 
 /** Real progressive files have about ten; each one costs a pass over the whole picture. */
 const MAX_SCANS = 100;
+const XMP = 'http://ns.adobe.com/xap/1.0/\0';
 
 export interface JpegHeader {
   width: number;
@@ -11,7 +12,7 @@ export interface JpegHeader {
   components: number;
   /** An Adobe APP14 segment is there. */
   adobe: boolean;
-  /** EXIF orientation 1–8 */
+  /** How to turn it, 1–8 as in {@link orient} */
   orientation: number;
 }
 
@@ -23,7 +24,7 @@ export interface JpegHeader {
 export function readJpegHeader(bytes: Uint8Array): JpegHeader {
   let frame: { width: number; height: number; components: number } | null = null;
   let adobe = false;
-  let orientation = 0;
+  const metadata: PictureMetadata = { exif: null, xmp: null };
   let scans = 0;
   for (let at = 2; ;) {
     at = nextMarker(bytes, at);
@@ -40,14 +41,14 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader {
     if (isFrame(marker)) {
       if (frame) throw corrupt('JPEG', 'it declares two pictures in one');
       frame = readFrame(marker, body);
-    } else if (marker === 0xe1 && orientation === 0 && startsWith(body, 'Exif\0\0'))
-      orientation = exifOrientation(body);
+    } else if (marker === 0xe1 && startsWith(body, 'Exif\0\0')) metadata.exif ??= body;
+    else if (marker === 0xe1 && startsWith(body, XMP)) metadata.xmp = new TextDecoder('latin1').decode(body.subarray(XMP.length));
     else if (marker === 0xee && startsWith(body, 'Adobe') && body.length >= 12) adobe = true;
     else if (marker === 0xda && ++scans > MAX_SCANS) throw corrupt('JPEG', `it has more than ${MAX_SCANS} scans`);
     at += length;
   }
   if (!frame || scans === 0) throw corrupt('JPEG', 'it holds no picture');
-  return { ...frame, adobe, orientation: orientation || 1 };
+  return { ...frame, adobe, orientation: orientationOf(metadata) };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { crc32 } from '../files/crc32.ts';
-import { exifOrientation } from './exif.ts';
 import { badImage, checkSize, corrupt, truncated } from './image-limits.ts';
+import { isMetadata, type MetadataChunk } from './png-metadata.ts';
 
 /** IHDR colour types (PNG specification §11.2.1). */
 export const COLOUR = { grey: 0, rgb: 2, palette: 3, greyAlpha: 4, rgba: 6 } as const;
@@ -30,22 +30,32 @@ export interface PngChunks {
   transparency: Uint8Array | null;
   /** The zlib stream, in pieces that are views of the file. */
   data: Uint8Array[];
-  /** EXIF orientation 1–8 */
-  orientation: number;
+  /** What may say how to turn it, in the file's order; the last ones of very many. */
+  metadata: MetadataChunk[];
+  /** The file ends before its end chunk: its rows tell whether the picture is whole. */
+  cut: boolean;
 }
 
+const MOST_METADATA = 16;
+
 /**
- * Reads a PNG's chunks. The frame chunks of an APNG are passed over: IDAT is its first picture (Pillow's frame 0).
+ * Reads a PNG's chunks. Of an APNG IDAT is the first picture (Pillow's frame 0), and what follows it is passed over. A file that
+ * ends in its picture data or right behind it is taken for what is there, as browsers and Pillow take it.
  * @throws NvlmError by the declared size before looking further, and for missing ends, bad checksums and unknown types
  */
 export function readPngChunks(bytes: Uint8Array): PngChunks {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let png: PngChunks | null = null;
   for (let at = 8; ;) {
-    if (at + 12 > bytes.length) throw truncated('PNG');
-    const length = view.getUint32(at);
-    if (length > bytes.length - at - 12) throw truncated('PNG');
-    const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
+    const left = bytes.length - at - 8;
+    const type = left < 0 ? '' : String.fromCharCode(...bytes.subarray(at + 4, at + 8));
+    const length = left < 0 ? 0 : view.getUint32(at);
+    if (length + 4 > left) {
+      if (!png || (type !== 'IDAT' && (png.data.length === 0 || !['', 'IEND'].includes(type)))) throw truncated('PNG');
+      if (type === 'IDAT' && left > 0) png.data.push(bytes.subarray(at + 8, at + 8 + length));
+      png.cut = true;
+      break;
+    }
     const body = bytes.subarray(at + 8, at + 8 + length);
     if (crc32(bytes.subarray(at + 4, at + 8 + length)) !== view.getUint32(at + 8 + length)) {
       throw corrupt('PNG', `the checksum of its ${/^\w+$/.test(type) ? type : 'next'} chunk is wrong`);
@@ -55,9 +65,9 @@ export function readPngChunks(bytes: Uint8Array): PngChunks {
       png = readHeader(body);
     } else if (type === 'PLTE') png.palette = body;
     else if (type === 'tRNS') png.transparency = body;
-    else if (type === 'eXIf') png.orientation = exifOrientation(body);
+    else if (isMetadata(type, body)) png.metadata = [...png.metadata.slice(1 - MOST_METADATA), { type, body }];
     else if (type === 'IDAT' && length > 0) png.data.push(body);
-    else if (type === 'IEND') break;
+    else if (type === 'IEND' || (type === 'fcTL' && png.data.length > 0)) break;
     at += 12 + length;
   }
   if (png.data.length === 0) throw corrupt('PNG', 'it holds no picture data');
@@ -93,6 +103,7 @@ function readHeader(body: Uint8Array): PngChunks {
     palette: new Uint8Array(0),
     transparency: null,
     data: [],
-    orientation: 1,
+    metadata: [],
+    cut: false,
   };
 }

@@ -167,15 +167,17 @@ function converter(
       }
     };
   }
-  // The high byte of 16 bits; fewer than 8 bits spread to 0–255.
-  const shift = depth === 16 ? 8 : 0;
+  // The high byte of 16 bits; fewer than 8 bits spread to 0–255. Grey of 16 bits alone stays as it is and ends at 255, because
+  // that is what Pillow's convert("RGB"), and so every processor, makes of it.
+  const clipped = depth === 16 && colour === COLOUR.grey;
+  const shift = depth === 16 && !clipped ? 8 : 0;
   const scale = depth < 8 ? 255 / ((1 << depth) - 1) : 1;
   const coloured = channels >= 3;
   const hasAlpha = colour === COLOUR.greyAlpha || colour === COLOUR.rgba;
-  const key = !hasAlpha && transparency && transparency.length >= channels * 2 ? colourKey(transparency) : null;
+  const key = !hasAlpha && transparency && transparency.length >= channels * 2 ? colourKey(transparency, depth) : null;
   return (samples, count, to, step) => {
     for (let i = 0, from = 0; i < count; i++, from += channels, to += step) {
-      let r = (samples[from]! >> shift) * scale;
+      let r = clipped ? Math.min(samples[from]!, 255) : (samples[from]! >> shift) * scale;
       let g = coloured ? (samples[from + 1]! >> shift) * scale : r;
       let b = coloured ? (samples[from + 2]! >> shift) * scale : r;
       if (hasAlpha) {
@@ -199,9 +201,11 @@ function converter(
   };
 }
 
-function colourKey(transparency: Uint8Array): number[] {
+/** The colour that is see-through: of its 16 bits those that a sample has (PNG specification §11.3.2.1). */
+function colourKey(transparency: Uint8Array, depth: number): number[] {
+  const mask = (1 << depth) - 1;
   return Array.from(
     { length: transparency.length >> 1 },
-    (_, i) => (transparency[2 * i]! << 8) | transparency[2 * i + 1]!,
+    (_, i) => ((transparency[2 * i]! << 8) | transparency[2 * i + 1]!) & mask,
   );
 }

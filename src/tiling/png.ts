@@ -2,7 +2,9 @@ import { NvlmError } from '../errors.ts';
 import type { DecodedImage } from './decoded-image.ts';
 import { corrupt, truncated } from './image-limits.ts';
 import { inflate } from './inflate.ts';
+import { orientationOf } from './orientation.ts';
 import { readPngChunks } from './png-chunks.ts';
+import { pngMetadata } from './png-metadata.ts';
 import { PngRows } from './png-rows.ts';
 
 /**
@@ -19,8 +21,8 @@ export async function decodePng(bytes: Uint8Array): Promise<DecodedImage> {
   } catch (error) {
     if (error instanceof NvlmError) throw error;
     // With every row there, what is wrong behind them (the zlib checksum, trailing bytes) cannot change the picture.
-    if (!rows.complete) throw corrupt('PNG', 'its compressed data cannot be unpacked', error);
+    if (!rows.complete) throw png.cut ? truncated('PNG') : corrupt('PNG', 'its compressed data cannot be unpacked', error);
   }
   if (!rows.complete) throw truncated('PNG');
-  return { image: rows.image, orientation: png.orientation };
+  return { image: rows.image, orientation: orientationOf(await pngMetadata(png.metadata)) };
 }

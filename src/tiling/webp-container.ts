@@ -1,5 +1,5 @@
-import { exifOrientation } from './exif.ts';
 import { checkSize, corrupt, truncated } from './image-limits.ts';
+import { orientationOf } from './orientation.ts';
 
 /** Flags of a VP8X chunk (WebP container specification). */
 const ANIMATION = 0x02;
@@ -16,7 +16,7 @@ export interface WebpPicture {
   frame: { x: number; y: number; width: number; height: number };
   /** A still WebP file of the frame alone, for a decoder that knows no animation. */
   still: Uint8Array;
-  /** EXIF orientation 1–8 */
+  /** How to turn it, 1–8 as in {@link orient} */
   orientation: number;
 }
 
@@ -33,8 +33,9 @@ export function readWebp(bytes: Uint8Array): WebpPicture {
   if (extended && extended.length < 10) throw corrupt('WebP', 'its header is cut short');
   const canvas = extended ? { width: u24(extended, 4) + 1, height: u24(extended, 7) + 1 } : null;
   if (canvas) checkSize(canvas.width, canvas.height);
-  const exif = chunks.find((chunk) => chunk.type === 'EXIF')?.body;
-  const orientation = exif ? exifOrientation(exif) : 1;
+  const exif = chunks.find((chunk) => chunk.type === 'EXIF')?.body ?? null;
+  const xmp = chunks.find((chunk) => chunk.type === 'XMP ')?.body;
+  const orientation = orientationOf({ exif, xmp: xmp ? new TextDecoder('latin1').decode(xmp) : null });
   if (!canvas || !(extended![0]! & ANIMATION)) {
     const { still, ...size } = stillOf(chunks);
     checkSize(size.width, size.height);
