@@ -1,6 +1,7 @@
 import { NvlmError } from '../errors.ts';
 import { crc32 } from './crc32.ts';
-import { CENTRAL, DEFLATED, END, FLAG_ENCRYPTED, LOCAL, NO_COUNT, NO_OFFSET, STORED, viewOf } from './zip-format.ts';
+import { CENTRAL, DEFLATED, END, FLAG_ENCRYPTED, FLAG_UTF8, LOCAL, NO_COUNT, NO_OFFSET, STORED, viewOf } from './zip-format.ts';
+import { memberName } from './zip-names.ts';
 
 /** The archive, wherever it lies: only what is asked for is read. */
 export interface ZipSource {
@@ -12,7 +13,7 @@ export interface ZipSource {
 }
 
 export interface ZipMember {
-  /** As the archive has it, untrusted: for names and for matching, never to write to. */
+  /** As the archive has it, with `/` between folders; untrusted: for names and for matching, never to write to. */
   path: string;
   /** Bytes unpacked. */
   size: number;
@@ -72,8 +73,10 @@ function readDirectory(zip: ZipSource, directory: Uint8Array, count: number, lim
     };
     const name = directory.subarray(at + CENTRAL.bytes, at + CENTRAL.bytes + nameLength);
     if (name.length < nameLength) throw damaged(zip.path, 'its directory is damaged');
-    at += CENTRAL.bytes + nameLength + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
-    const path = new TextDecoder().decode(name);
+    const extraLength = view.getUint16(at + 30, true);
+    const extra = directory.subarray(at + CENTRAL.bytes + nameLength, at + CENTRAL.bytes + nameLength + extraLength);
+    at += CENTRAL.bytes + nameLength + extraLength + view.getUint16(at + 32, true);
+    const path = memberName(name, extra, (flags & FLAG_UTF8) !== 0);
     if (path.endsWith('/')) continue;
     total += packing.size;
     if (total > limits.bytes) {

@@ -50,6 +50,32 @@ describe('zip', () => {
     expect(Buffer.compare(await zipOf(blobs), await zipOf(FILES))).toBe(0);
   });
 
+  it('understands names as writers of all times have written them', async () => {
+    const named = async (name: Uint8Array, { utf8 = false, extra = new Uint8Array(0) } = {}) => {
+      const out = [...(await zipOf([{ path: 'x'.repeat(name.length), bytes: text('1') }]))];
+      const central = out.length - 22 - 46 - name.length;
+      for (const [at, from] of [[6, 30], [central + 8, central + 46]] as const) {
+        out[at + 1] = utf8 ? 8 : 0;
+        out.splice(from, name.length, ...name);
+      }
+      out[central + 30] = extra.length;
+      out.splice(central + 46 + name.length, 0, ...extra);
+      out[out.length - 10]! += extra.length;
+      return (await readZip(source(Uint8Array.from(out)), { files: 9, bytes: 99 }))[0]!.path;
+    };
+    expect(await named(text('größe.png'), { utf8: true })).toBe('größe.png');
+    // macOS does not say that it is UTF-8; DOS and Windows write code page 437.
+    expect(await named(text('cafe\u0301.png'))).toBe('cafe\u0301.png');
+    expect(await named(Uint8Array.from([0x63, 0x61, 0x66, 0x82, 0x5c, 0x81, 0x2e, 0x70]))).toBe('café/ü.p');
+    const plain = Uint8Array.from([0x82, 0x2e, 0x70]);
+    const crc = new Uint8Array(4);
+    new DataView(crc.buffer).setUint32(0, crc32(plain), true);
+    const own = [0x75, 0x70, 5 + 4, 0, 1, ...crc, ...text('€p')];
+    expect(await named(plain, { extra: Uint8Array.from(own) })).toBe('€p');
+    own[5]! ^= 1;
+    expect(await named(plain, { extra: Uint8Array.from(own) })).toBe('é.p');
+  });
+
   it('carries the checksums that other programs check', async () => {
     const view = new DataView((await zipOf(FILES)).buffer);
     // Of the ASCII digits 1 to 9, as every description of CRC-32 gives it.
