@@ -27,20 +27,27 @@ export async function codecsOf({ row_groups: groups }: FileMetaData): Promise<Co
   return codecs;
 }
 
+let started: Promise<typeof import('brotli-dec-wasm/web')> | null = null;
+
 /** Google's decoder in Rust: the one of hyparquet-compressors grows its output as the data says. */
 async function brotli(): Promise<(packed: Uint8Array, length: number) => Uint8Array> {
-  const { default: init, BrotliDecStream } = await import('brotli-dec-wasm/web');
-  const code = await compileWasm(BROTLI_FILE, () => new URL('brotli-dec-wasm/web/bg.wasm', import.meta.url));
-  await init({ module_or_path: code });
+  started ??= start();
+  started.catch(() => void (started = null)); // a failed download can be tried again
+  const { BrotliDecStream } = await started;
   return (packed, length) => {
     const stream = new BrotliDecStream();
     try {
-      const result = stream.dec(packed, length);
-      return result.buf;
+      return stream.dec(packed, length).buf;
     } finally {
       stream.free();
     }
   };
+}
+
+async function start(): Promise<typeof import('brotli-dec-wasm/web')> {
+  const decoder = await import('brotli-dec-wasm/web');
+  await decoder.default({ module_or_path: await compileWasm(BROTLI_FILE, () => new URL('brotli-dec-wasm/web/bg.wasm', import.meta.url)) });
+  return decoder;
 }
 
 function notLoaded(cause: unknown): never {

@@ -72,7 +72,8 @@ function addTurn(read: ReadTurns, turn: unknown, name: string): void {
     noteRest(read, turn, pair, name);
     return;
   }
-  const speaker = SPEAKERS.get(String(turn.from ?? turn.role).toLowerCase());
+  const by = turn.from ?? turn.role;
+  const speaker = typeof by === 'string' ? SPEAKERS.get(by.toLowerCase()) : undefined;
   if (!speaker) throw new RowError(`${name} is by neither human nor gpt`);
   const content = [turn.value, turn.content, turn.text, turn.parts].find((one) => !isEmpty(one)) ?? '';
   const beside = ['images', 'image', 'image_url'].filter((key) => !isEmpty(turn[key]));
