@@ -85,6 +85,8 @@ export function readRecord(
   }
   if (conversations.length === lead && !drafts) return bad('it has no question and answer yet');
   if (((conversations[lead] ?? {}) as Record<string, unknown>).from === 'gpt') return bad('it begins with an answer');
+  const last = (conversations.at(-1) ?? {}) as Record<string, unknown>;
+  if ((conversations.length - lead) % 2 !== 0 && last.from === 'human') return bad('its last question has no answer');
   if ((conversations.length - lead) % 2 !== 0) return bad('its turns are not pairs of human and gpt');
 
   for (const [i, turn] of (conversations as unknown[]).entries()) {

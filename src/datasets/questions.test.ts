@@ -47,7 +47,7 @@ describe('conversation data', () => {
   it.each([
     ['not an object', 3, /object/],
     ['no conversations', { id: 'r' }, /conversations/],
-    ['a question without answer', { id: 'r', conversations: pair('a', 'b').slice(0, 1) }, /pairs/],
+    ['a question without answer', { id: 'r', conversations: pair('a', 'b').slice(0, 1) }, /last question has no answer/],
     ['turns in the wrong order', { id: 'r', conversations: pair('a', 'b').reverse() }, /begins with an answer/],
     ['a turn that is null', { id: 'r', conversations: [null, null] }, /turn 1/],
     ['an answer that is no text', { id: 'r', conversations: pair('a', 5) }, /turn 2/],

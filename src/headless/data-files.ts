@@ -13,6 +13,8 @@ export interface LocalFiles {
   files: SourceFile[];
   /** Links that lead out of it, as paths relative to it; not among the files. */
   links: string[];
+  /** A folder was named, not a file. */
+  isFolder: boolean;
 }
 
 /** Folders with files beyond number that are never data. */
@@ -38,10 +40,10 @@ export async function localFiles(path: string, outside: boolean): Promise<LocalF
     const isComplete = await walk.folder(root, '');
     if (!isComplete && isFolder) throw tooLarge(`“${path}” holds more than ${COMMAND_LINE_LIMITS.files} files`, `${COMMAND_LINE_LIMITS.files} files`);
   }
-  if (isFolder) return { root, files: walk.files, links: walk.links };
+  if (isFolder) return { root, files: walk.files, links: walk.links, isFolder };
   // The file that was named is read wherever a link leads; of what lies beside it, only what may be a picture.
-  const beside = walk.files.filter((file) => file.path !== name && !/\.(jsonl?|ndjson|csv|tsv|parquet|zip)$/i.test(file.path) && isPictureName(file.path));
-  return { root, files: [diskFile(path, name, found.size), ...beside], links: walk.links.filter(isPictureName) };
+  const beside = walk.files.filter((file) => file.path !== name && isPictureName(file.path));
+  return { root, files: [diskFile(path, name, found.size), ...beside], links: walk.links.filter(isPictureName), isFolder };
 }
 
 /** Files that rows name outside of the data's folder: read where that is allowed, else only found to be there. */

@@ -51,7 +51,7 @@ export async function readLocalData(
   { signal, progress }: Pick<Context, 'signal' | 'progress'>,
   { decode = false } = {},
 ): Promise<LocalData> {
-  const { root, files, links } = await localFiles(path, allowOutside);
+  const { root, files, links, isFolder } = await localFiles(path, allowOutside);
   const pictures = new LocalPictures(decode);
   const { records: read, report } = await readFiles(files, pictures, {
     mapping: null,
@@ -74,7 +74,8 @@ export async function readLocalData(
   return {
     records: records.map((record) => ({ ...record, id: ids.next(record.id) })),
     drafts,
-    report: { ...report, records: records.length, problemCount: report.problemCount + (drafts > 0 ? 1 : 0) },
+    // What lies beside a file that was named did not come along for its rows to use.
+    report: { ...report, notes: isFolder ? report.notes : report.notes.filter(({ about }) => about === 'fields'), records: records.length, problemCount: report.problemCount + (drafts > 0 ? 1 : 0) },
     readImage: (image) => pictures.read(image),
   };
 }

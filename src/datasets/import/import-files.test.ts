@@ -65,6 +65,48 @@ describe('importing', () => {
     ]);
   });
 
+  it('finds a picture by however its name is written, unless two files answer to it', async () => {
+    const names = ['IMG/A.PNG', 'img\\a.png', 'C:\\x\\a.png', '/data/img/a.png', 'img/../img/a.png', 'img/%61.png', 'caf\u00e9.png', 'x/b.png', 'B.png'];
+    const rows = names.map((image) => ({ id: image, image, conversations: turns }));
+    const files = [file('set/data.json', rows), ...['set/img/a.png', 'set/cafe\u0301.png', 'p/b.png', 'q/b.png'].map((path) => file(path, path))];
+    const { records, kept, report } = await take(files);
+    expect(records.map(({ id }) => id)).toEqual(names.slice(0, 7));
+    expect(kept.map((one) => one.split(':')[0])).toEqual(['set/img/a.png', 'set/cafe\u0301.png']);
+    expect(report.problemCount).toBe(2);
+  });
+
+  it('takes what a folder’s data.json leaves out for no data, and files named so for held out', async () => {
+    const rows = [{ question: 'Q?', answer: 'A' }];
+    const whole = await take([file('d/data.json', rows), file('d/replay.json', rows), file('e/more.json', rows)]);
+    expect([whole.records.length, whole.report.notes.map(({ where }) => where)]).toEqual([2, ['d/replay.json']]);
+    const split = await take([file('train-00000.json', rows), file('validation.json', rows)]);
+    expect(split.records.map(({ heldOut }) => heldOut)).toEqual([false, true]);
+    expect((await take([file('test.json', rows)])).records[0]!.heldOut).toBe(false);
+  });
+
+  it('takes folders for labels where every picture lies in one of several', async () => {
+    const labelled = await take(['pets/train/cat/1.png', 'pets/val/dog/2.png'].map((path) => file(path, path)));
+    expect(labelled.records.map(({ messages, heldOut }) => [messages[1]?.content, heldOut])).toEqual([['cat', false], ['dog', true]]);
+    const others = [['100CANON/1.png', '101CANON/2.png'], ['train/1.png', 'test/2.png'], ['a/1.png', 'b/2.png', '3.png']];
+    for (const paths of others) expect((await take(paths.map((path) => file(path, path)))).records.every(({ messages }) => messages.length === 0)).toBe(true);
+  });
+
+  it('says which fields of rows it did not read', async () => {
+    const { report } = await take([file('a.jsonl', '{"question":"Q?","answer":["A","B"],"score":NaN,"url":"u"}\n{"question":"Q?","answer":"A","url":"u"}')]);
+    expect(report.notes).toEqual([{ about: 'fields', where: 'a.jsonl', reason: 'not read: further answers (1 row), url (2 rows)' }]);
+  });
+
+  it.each([
+    ['pretty-printed objects, one after the other', JSON.stringify({ question: 'Q?', answer: 'A' }, null, 1) + '\n' + JSON.stringify({ question: 'R?', answer: 'B' }, null, 1), ['A', 'B']],
+    ['a broken object between good lines', '{"question":"Q?","answer":"A"}\n{"question": \n{"question":"R?","answer":"B"}', ['A', 'B']],
+    ['infinities outside of strings', '[{"question":"NaN?","answer":"-Infinity","score":-Infinity}]', ['-Infinity']],
+    ['rows in an object', '{"version":"1","data":[{"question":"Q?","answer":"A"}]}', ['A']],
+    ['columns, as pandas writes them', '{"question":{"0":"Q?","1":"R?"},"answer":{"0":"A","1":"B"}}', ['A', 'B']],
+    ['rows of a hub’s API', '{"features":[],"rows":[{"row_idx":0,"row":{"question":"Q?","answer":"A"}}]}', ['A']],
+  ])('reads JSON as %s', async (_, json, answers) => {
+    expect((await take([file('a.json', json)])).records.map(({ messages }) => messages[1]!.content)).toEqual(answers);
+  });
+
   it('stops at the room that is left and says so', async () => {
     const rows = Array.from({ length: 5 }, (_, i) => ({ id: `${i}`, conversations: turns }));
     const { records, report } = await take([file('a.json', rows)], null, 3);
@@ -113,7 +155,56 @@ describe('importing', () => {
     });
   });
 
+  const asked = (content: unknown) => ({ messages: [{ role: 'user', content }, { role: 'assistant', content: 'A' }] });
   it.each([
+    ['a system message', { system: 'Be short.', ...asked('Q?') }, ['Be short.', 'Q?', 'A']],
+    ['several system turns', { messages: [{ role: 'system', content: 'S' }, { role: 'developer', content: 'T' }, ...asked('Q?').messages] }, ['S\n\nT', 'Q?', 'A']],
+    ['history of turns', { query: 'Q?', response: 'A', history: asked('H?').messages }, ['H?', 'A', 'Q?', 'A']],
+    ['an input', { instruction: 'Translate', input: 'cat', output: 'chat' }, ['Translate\ncat', 'chat']],
+    ['prompt and completion of messages', { prompt: [{ role: 'user', content: 'Q?' }], completion: [{ role: 'assistant', content: 'A' }] }, ['Q?', 'A']],
+    ['columns of lists', { conversations: { from: ['human', 'gpt'], value: ['Q?', 'A'] } }, ['Q?', 'A']],
+    ['Python’s spelling', { conversations: "[{'from': 'human', 'value': \"It's?\"}, {'from': 'gpt', 'value': 'A', 'x': None}]" }, ["It's?", 'A']],
+    ['choices by number', { question: 'Q?', choices: ['a', 'b'], answer: 1 }, ['Q?\nA. a\nB. b', 'b']],
+    ['choices by a number among numbers', { question: 'Q?', choices: ['3', '1'], answer: 0 }, ['Q?\nA. 3\nB. 1', '3']],
+    ['choices by letter', { question: 'Q?', options: "['a', 'b']", answer: '(B)' }, ['Q?\nA. a\nB. b', 'b']],
+    ['choices by words', { question: 'Is it a or b?', choices: { A: 'a', B: 'b' }, answer: 'b' }, ['Is it a or b?', 'b']],
+    ['choices in columns', { question: 'Q?', A: 'a', B: 'b', answer: 'A' }, ['Q?\nA. a\nB. b', 'a']],
+    ['the most frequent answer', { question: 'Q?', answers: [{ answer: 'no' }, { answer: 'yes' }, { answer: 'yes' }] }, ['Q?', 'yes']],
+    ['SQuAD’s answers', { question: 'Q?', answers: { text: ['a', 'b'], answer_start: [1, 2] } }, ['Q?', 'a']],
+    ['parts of a later turn', { messages: [...asked('Q?').messages, ...asked([{ type: 'text', text: 'R?' }, { type: 'image', image: 'a.png' }]).messages] }, ['Q?', 'A', 'R?\n<image>', 'A']],
+    ['a picture beside the text', { messages: [{ role: 'user', content: 'Q?', images: ['a.png'] }, { role: 'assistant', content: 'A' }] }, ['<image>\nQ?', 'A']],
+    ['HTML', asked('See <img alt="x" src="a.png"> it'), ['See <image>\n it', 'A']],
+    ['another placeholder', { image: 'a.png', ...asked('<|vision_start|><|image_pad|><|vision_end|>Q?') }, ['<image>Q?', 'A']],
+    ['a picture named twice', { images: ['a.png'], ...asked([{ type: 'image', image: 'a.png' }, { type: 'text', text: 'Q?' }]) }, ['<image>\nQ?', 'A']],
+  ])('keeps %s', (_, value, contents) => {
+    const read = readRow(value, 'row 1');
+    if ('reason' in read) throw new Error(read.reason);
+    expect(read.record.messages.map(({ content }) => content)).toEqual(contents);
+    expect(read.picture !== null).toBe(contents.some((content) => content.includes('<image>')));
+  });
+
+  it.each([
+    ['data:', { image: 'data:image/png;base64,aGFsbG8=' }],
+    ['base64 alone', { image: `iVBORw0KGgo${'A'.repeat(45)}` }],
+    ['an API’s part', asked([{ type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'aGFsbG8=' } }])],
+    ['bytes', { image: { bytes: new Uint8Array(5), path: null } }],
+  ])('takes pictures as %s', (_, fields) => {
+    expect(readRow({ question: 'Q?', answer: 'A', ...fields }, 'row')).toMatchObject({ picture: { bytes: expect.any(Uint8Array) as Uint8Array } });
+  });
+
+  it.each([
+    ['a video', { video: 'a.mp4', question: 'Q?', answer: 'A' }, /video/],
+    ['a part of video', asked([{ type: 'video_url', video_url: { url: 'a.mp4' } }]), /video or sound/],
+    ['a video by its placeholder', asked('<video>\nQ?'), /video or sound/],
+    ['two places', { image: 'a.png', ...asked('<image> or <image>?') }, /2 times/],
+    ['a place in an answer', { image: 'a.png', messages: [{ role: 'user', content: 'Q?' }, { role: 'assistant', content: '<image>' }] }, /only stand in a question/],
+    ['two pictures in turns', asked([{ type: 'image', image: 'a.png' }, { type: 'image', image: 'b.png' }]), /2 pictures/],
+    ['an answer of no choice', { question: 'Q?', choices: ['a'], answer: 3 }, /none of its 1 choices/],
+    ['a tool', { messages: [{ role: 'user', content: 'Q?' }, { role: 'assistant', content: '', tool_calls: [{ id: 1 }] }] }, /tool/],
+    ['a turn not to be learnt', { messages: [{ role: 'user', content: 'Q?' }, { role: 'assistant', content: 'A', weight: 0 }] }, /weight/],
+    ['a file by id', asked([{ type: 'input_image', file_id: 'f' }]), /file_id/],
+    ['text alone', { text: 'A' }, /no question/],
+    ['damaged base64', { image: 'data:image/png;base64,%', question: 'Q?', answer: 'A' }, /damaged/],
     ['no answer', { question: 'Q?', answer: '' }, /no answer/],
     ['several pictures', { images: ['a.png', 'b.png'], conversations: turns }, /2 pictures/],
     ['a picture elsewhere', { image: 'https://x/a.png', conversations: turns }, /address/],

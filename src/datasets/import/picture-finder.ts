@@ -38,16 +38,19 @@ export class PictureFinder {
    * @throws NvlmError `bad-data` when it is not there, not one alone, or outside and not allowed
    */
   async find(path: string, dataPath: string): Promise<SourceFile> {
-    const wanted = plainPath(path).replace(/^[a-z]:/i, '');
-    const isAbsolute = wanted.startsWith('/');
-    const place = isAbsolute ? path : `${folderOf(plainPath(dataPath))}${wanted}`;
-    const inside = isAbsolute ? null : resolved(place);
-    const found = (inside !== null && this.paths.get(inside)) || (this.outside?.allowed && (await this.outside.find(place))) || this.byEnding(wanted);
+    const found = (await this.at(path, dataPath)) ?? (await this.at(unescaped(path), dataPath));
     if (found) return found;
     const name = `its picture “${path.length > 200 ? `${path.slice(0, 200)}…` : path}”`;
-    if (this.outside && (await this.outside.find(place)))
+    if (this.outside && (await this.outside.find(placeOf(path, dataPath))))
       throw new NvlmError('bad-data', `${name} lies outside of the data's folder: ${this.outside.hint}`, this.outside.hint);
     throw new NvlmError('bad-data', `${name} did not come along`, 'Add it and import again.');
+  }
+
+  private async at(path: string, dataPath: string): Promise<SourceFile | null> {
+    const place = placeOf(path, dataPath);
+    const inside = place.startsWith('/') ? null : resolved(place);
+    const found = inside === null ? null : this.paths.get(inside);
+    return found ?? (this.outside?.allowed ? await this.outside.find(place) : null) ?? this.byEnding(plainPath(path));
   }
 
   private byEnding(wanted: string): SourceFile | null {
@@ -78,9 +81,24 @@ class Unique {
   }
 }
 
-/** With `/` between folders and accented letters in one piece. */
+/** With `/` between folders, without a drive, and accented letters in one piece. */
 function plainPath(path: string): string {
-  return path.replaceAll('\\', '/').normalize('NFC');
+  return path.replaceAll('\\', '/').replace(/^[a-z]:/i, '').normalize('NFC');
+}
+
+/** Where a row means: from the root, as it stands, or from its data file's folder. */
+function placeOf(path: string, dataPath: string): string {
+  const plain = plainPath(path);
+  return plain.startsWith('/') ? path.replaceAll('\\', '/') : `${folderOf(plainPath(dataPath))}${plain}`;
+}
+
+/** Of a path that is written as in an address. */
+function unescaped(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
 }
 
 /** Without `.` and `..`; null when it leaves the topmost folder. */

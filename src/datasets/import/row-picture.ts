@@ -7,8 +7,8 @@ export type RowPicture = { path: string } | { bytes: Uint8Array; path: string };
 /** Under these names an object holds its picture: of Hugging Face's `datasets` and of the chat APIs' parts. */
 const HOLDERS = ['image_url', 'image', 'url', 'source', 'inline_data', 'inlineData', 'input_image'];
 
-/** How the base64 of a PNG, JPEG and WebP begins; as text alone, such data is longer than any path. */
-const BASE64_START = /^(iVBORw0KGgo|\/9j\/|UklGR)/;
+/** How the base64 of a PNG, JPEG and WebP begins: unlike a path it has no dot. */
+const BASE64_PICTURE = /^(iVBORw0KGgo|\/9j\/|UklGR)[A-Za-z0-9+/_-]{40}/;
 const LONGEST_PATH = 4096;
 const MOST_DEPTH = 4;
 
@@ -40,7 +40,7 @@ function held(fields: Fields, depth: number): RowPicture[] {
 
 function named(text: string): RowPicture {
   if (/^data:/i.test(text)) return { bytes: dataAddress(text), path: '' };
-  if (text.length > 200 && BASE64_START.test(text)) return { bytes: unpacked(text), path: '' };
+  if (BASE64_PICTURE.test(text)) return { bytes: unpacked(text), path: '' };
   if (text.length > LONGEST_PATH) throw new RowError(`"image" has ${text.length} characters: it is no path`);
   if (/^file:/i.test(text)) return { path: fileAddress(text) };
   if (/^[a-z][a-z+.-]+:/i.test(text)) throw new RowError('"image" is an address; only files that came along are read');
