@@ -156,3 +156,15 @@ test('a set of thousands is leafed through without a long task; axe finds nothin
   );
   expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0);
 });
+
+test('parquet under codecs that are loaded when a file needs them, one of them WebAssembly', async ({ page }) => {
+  await page.goto('#/finetune?step=data');
+  for (const codec of ['brotli', 'zstd']) {
+    const parquet = await readFile(`tests/fixtures/cases/parquet/llava_${codec}.parquet`);
+    await add(page, file(`${codec}.parquet`, 'application/octet-stream', parquet));
+    await page.getByRole('dialog', { name: `Columns of ${codec}.parquet` }).getByRole('button', { name: 'Import' }).click();
+    await expect(page.getByText('2 records with 2 pictures came in')).toBeVisible();
+    await expect(record(page, 'b').getByLabel('Answer of b')).toHaveValue('rot ü 😀');
+    await page.getByRole('button', { name: 'All datasets' }).click();
+  }
+});
