@@ -1,6 +1,6 @@
 import { PLAIN, type Methods } from '../src/bridge/methods.ts';
 import type { DatasetLibrary } from '../src/datasets/library.ts';
-import type { ColumnMapping, GenerateRequest, ImportProgress, ImportReport, TableDescription } from '../src/datasets/types.ts';
+import type { GenerateRequest, ImportChoices, ImportDescription, ImportProgress, ImportReport } from '../src/datasets/types.ts';
 import type { CallOptions, ModelSource } from '../src/engine/api.ts';
 import type { ExamplePreview } from '../src/engine/runs/preview-example.ts';
 
@@ -32,11 +32,11 @@ export type LibraryMethods = Pick<DatasetLibrary, (typeof LIBRARY_METHODS)[numbe
 
 /** The dataset library, and records as a model will see them, in a worker of their own. */
 export interface DataApi extends LibraryMethods {
-  describe(source: ImportSource, options?: CallOptions): Promise<TableDescription[]>;
+  describe(source: ImportSource, options?: CallOptions): Promise<ImportDescription>;
   import(
     target: ImportTarget,
     source: ImportSource,
-    mapping: ColumnMapping | null,
+    choices: ImportChoices,
     options?: WorkOptions,
   ): Promise<{ id: string; report: ImportReport }>;
   generate(

@@ -10,10 +10,10 @@ const files = (blob: Blob) => ({ files: [{ path: 'data.csv', blob }] });
 it('an import into a new dataset that fails leaves no dataset', async () => {
   const library = new DatasetLibrary(new MemoryFolder(), alone);
   const service = createDataService(library, { openFiles: () => Promise.reject(new Error('no model')) });
-  const { id } = await service.import({ title: 'Good' }, files(csv), null);
+  const { id } = await service.import({ title: 'Good' }, files(csv), {});
   expect((await library.list()).map((entry) => entry.id)).toEqual([id]);
   const broken = { path: 'data.zip', blob: new Blob(['no zip']) };
-  await expect(service.import({ title: 'Bad' }, { files: [broken] }, null)).rejects.toThrow();
+  await expect(service.import({ title: 'Bad' }, { files: [broken] }, {})).rejects.toThrow();
   expect((await library.list()).map((entry) => entry.id)).toEqual([id]);
 });
 
@@ -26,7 +26,7 @@ it('asks again for a model that could not be read the first time', async () => {
       return Promise.reject(new Error('offline'));
     },
   });
-  const { id } = await service.import({ title: 'Good' }, files(csv), null);
+  const { id } = await service.import({ title: 'Good' }, files(csv), {});
   const page = await library.query(id, { filter: 'all', search: '', task: null, offset: 0, limit: 1 });
   for (let i = 0; i < 2; i++) {
     await expect(service.preview(id, page.records[0]!.id, { kind: 'bundled', id: 'nano-d' }, 6)).rejects.toThrow('offline');

@@ -1,4 +1,4 @@
-import { describeTables } from '../src/datasets/import/import-files.ts';
+import { describeFiles } from '../src/datasets/import/import-files.ts';
 import { blobFile, type SourceFile } from '../src/datasets/import/source-file.ts';
 import type { DatasetLibrary, WorkOptions } from '../src/datasets/library.ts';
 import { remoteFile } from '../src/datasets/remote-file.ts';
@@ -52,11 +52,11 @@ export function createDataService(library: DatasetLibrary, models: Pick<EnginePl
 
   return {
     ...(Object.fromEntries(LIBRARY_METHODS.map((name) => [name, library[name].bind(library)])) as unknown as LibraryMethods),
-    describe: async (source, options = {}) => describeTables(await open(source, options)),
-    async import(target, source, mapping, given = {}) {
+    describe: async (source, options = {}) => describeFiles(await open(source, options)),
+    async import(target, source, choices, given = {}) {
       const options = thinned(given);
       const files = await open(source, options);
-      return adding(target, (id) => library.import(id, files, mapping, options));
+      return adding(target, (id) => library.import(id, files, choices, options));
     },
     generate: (target, request, options = {}) =>
       adding(target, (id) => library.generate(id, request, thinned(options))),

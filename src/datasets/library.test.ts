@@ -47,7 +47,7 @@ async function pictured(): Promise<string> {
   const { id } = await library.create('Test');
   const rows = [row('a', '<image>\nOne?', '1', { image: 'a.png' }), row('b', 'Two?', '2', { task: 'sums' })];
   const files = [bytesFile('x/data.json', text(JSON.stringify(rows))), bytesFile('x/a.png', await png())];
-  await library.import(id, files, null);
+  await library.import(id, files);
   return id;
 }
 
@@ -71,7 +71,7 @@ describe('the dataset library', () => {
     const parts: Uint8Array<ArrayBuffer>[] = [];
     for await (const part of await library.export(id)) parts.push(part as Uint8Array<ArrayBuffer>);
     const { id: other } = await library.create('Copy');
-    const report = await library.import(other, [blobFile('copy.zip', new Blob(parts))], null);
+    const report = await library.import(other, [blobFile('copy.zip', new Blob(parts))]);
     expect(report).toMatchObject({ records: 2, pictures: 1, problemCount: 0 });
     expect((await library.query(other, ALL)).records).toEqual((await library.query(id, ALL)).records);
   });
@@ -127,7 +127,7 @@ describe('the dataset library', () => {
     const before = [...folder.files.keys()];
     const stop = new AbortController();
     const files = [bytesFile('new.png', await png(5)), bytesFile('other.png', await png(6))];
-    const importing = library.import(id, files, null, { signal: stop.signal, onProgress: () => stop.abort() });
+    const importing = library.import(id, files, {}, { signal: stop.signal, onProgress: () => stop.abort() });
     await expect(importing).rejects.toMatchObject({ code: 'cancelled' });
     expect([...folder.files.keys()]).toEqual(before);
     expect((await library.query(id, ALL)).records).toHaveLength(2);

@@ -11,10 +11,10 @@ import { addRecord, checkRoom, duplicateRecord, holdOutShare, indexOf, putBackRe
 import { RecordIds } from './record-ids.ts';
 import { queryRecords } from './record-query.ts';
 import type {
-  ColumnMapping,
   DatasetRecord,
   DatasetSummary,
   GenerateRequest,
+  ImportChoices,
   ImportProgress,
   ImportReport,
   RecordPage,
@@ -108,11 +108,11 @@ export class DatasetLibrary {
   import(
     id: string,
     files: readonly SourceFile[],
-    mapping: ColumnMapping | null,
+    choices: ImportChoices = {},
     options: WorkOptions = {},
   ): Promise<ImportReport> {
     return this.adding(id, async (sink, room) => {
-      const { records, report } = await importFiles(files, sink, { mapping, room, ...options });
+      const { records, report } = await importFiles(files, sink, { ...choices, room, ...options });
       return { records, result: report };
     });
   }

@@ -73,6 +73,32 @@ export interface TableDescription {
   mapping: ColumnMapping;
 }
 
+/** A folder whose name is the answer about the pictures in it. */
+export interface LabelDescription {
+  label: string;
+  pictures: number;
+}
+
+/** What a person may want to decide before an import. */
+export interface ImportDescription {
+  /** CSV and parquet files. */
+  tables: TableDescription[];
+  /** None where pictures do not lie in a folder a label, or where there is data besides. */
+  labels: LabelDescription[];
+  /** What is asked about labelled pictures if nothing else is chosen. */
+  question: string;
+}
+
+/** What a person decided. */
+export interface ImportChoices {
+  /** Columns of tables; null = as their names say. */
+  mapping?: ColumnMapping | null;
+  /** Asked about pictures whose rows have no question, and whose folders are their labels. */
+  question?: string;
+  /** Whether folders are labels of the pictures in them; else these wait for their questions. On if not given. */
+  folderLabels?: boolean;
+}
+
 export interface ImportReport {
   records: number;
   pictures: number;

@@ -22,7 +22,7 @@ async function onCommandLine(path: string, options = {}) {
 async function inPage(files: SourceFile[]) {
   const library = new DatasetLibrary(new MemoryFolder(), (_, work) => work());
   const { id } = await library.create('Case');
-  const report = await library.import(id, files, null);
+  const report = await library.import(id, files);
   const { records } = await library.query(id, { filter: 'all', search: '', task: null, offset: 0, limit: 1000 });
   return { records, report };
 }

@@ -54,7 +54,6 @@ export async function readLocalData(
   const { root, files, links, isFolder } = await localFiles(path, allowOutside);
   const pictures = new LocalPictures(decode);
   const { records: read, report } = await readFiles(files, pictures, {
-    mapping: null,
     room: COMMAND_LINE_LIMITS.records,
     limits: COMMAND_LINE_LIMITS,
     outside: outsideFiles(root, allowOutside),

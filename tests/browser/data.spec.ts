@@ -168,3 +168,14 @@ test('parquet under codecs that are loaded when a file needs them, one of them W
     await page.getByRole('button', { name: 'All datasets' }).click();
   }
 });
+
+test('pictures in a folder a label come with their labels and one question', async ({ page }) => {
+  await page.goto('#/finetune?step=data');
+  await add(page, file('pets.zip', 'application/zip', await zip({ 'pets/cat/1.png': await png(40), 'pets/dog/2.png': await png(90) })));
+  const dialog = page.getByRole('dialog', { name: 'Folders as labels' });
+  await expect(dialog).toContainText('cat (1), dog (1)');
+  await dialog.getByLabel('The question asked of every picture').fill('Which animal?');
+  await dialog.getByRole('button', { name: 'Use the names as answers' }).click();
+  await expect(record(page, '2').getByLabel('Question of 2')).toHaveValue('Which animal?');
+  await expect(record(page, '2').getByLabel('Answer of 2')).toHaveValue('dog');
+});

@@ -3,7 +3,7 @@ import { writeZip } from '../../files/write-zip.ts';
 import { PAGE_LIMITS } from '../limits.ts';
 import type { ColumnMapping } from '../types.ts';
 import { parseCsv } from './csv.ts';
-import { describeTables, importFiles } from './import-files.ts';
+import { describeFiles, importFiles } from './import-files.ts';
 import { readRow } from './read-row.ts';
 import { blobFile, bytesFile, type SourceFile } from './source-file.ts';
 import { zippedFiles } from './zip.ts';
@@ -87,6 +87,10 @@ describe('importing', () => {
   it('takes folders for labels where every picture lies in one of several', async () => {
     const labelled = await take(['pets/train/cat/1.png', 'pets/val/dog/2.png'].map((path) => file(path, path)));
     expect(labelled.records.map(({ messages, heldOut }) => [messages[1]?.content, heldOut])).toEqual([['cat', false], ['dog', true]]);
+    expect((await describeFiles(['pets/train/cat/1.png', 'pets/val/dog/2.png', 'pets/train/dog/3.png'].map((path) => file(path, path)))).labels).toEqual([
+      { label: 'cat', pictures: 1 },
+      { label: 'dog', pictures: 2 },
+    ]);
     const others = [['100CANON/1.png', '101CANON/2.png'], ['train/1.png', 'test/2.png'], ['a/1.png', 'b/2.png', '3.png']];
     for (const paths of others) expect((await take(paths.map((path) => file(path, path)))).records.every(({ messages }) => messages.length === 0)).toBe(true);
   });
@@ -239,7 +243,7 @@ describe('CSV', () => {
       ['3', true],
     ]);
     expect(report.problems[0]).toEqual({ where: 't.csv, line 3', reason: 'it has 2 cells; the header has 4' });
-    const [table] = await describeTables([csv]);
+    const [table] = (await describeFiles([csv])).tables;
     expect(table).toMatchObject({ columns: ['image', 'question', 'answer', 'split'] });
     const mapping = { ...table!.mapping, question: null, answer: 'question', fixedQuestion: 'Say it.' };
     const told = await take([csv, ...pictures], mapping);

@@ -1,8 +1,8 @@
 import { NvlmError, throwIfAborted } from '../../errors.ts';
 import { PAGE_LIMITS, type ImportLimits } from '../limits.ts';
-import type { ColumnMapping, DatasetRecord, ImportProgress, ImportReport, TableDescription } from '../types.ts';
+import type { DatasetRecord, ImportChoices, ImportDescription, ImportProgress, ImportReport, TableDescription } from '../types.ts';
 import { DEFAULT_QUESTION } from './columns.ts';
-import { folderLabels } from './folder-labels.ts';
+import { folderLabels, type FolderLabel } from './folder-labels.ts';
 import { PictureFinder, type OutsideFiles } from './picture-finder.ts';
 import { Notes, Problems } from './problems.ts';
 import type { ReadRow } from './read-row.ts';
@@ -21,14 +21,10 @@ export interface PictureSink {
   add(picture: SourceFile): Promise<string>;
 }
 
-export interface ImportOptions {
-  /** Columns of tables; null = as their names say. */
-  mapping: ColumnMapping | null;
+export interface ImportOptions extends ImportChoices {
   /** How many records still fit. */
   room: number;
   limits?: ImportLimits;
-  /** Asked about pictures whose rows have no question, and whose folders are their labels. */
-  question?: string;
   /** Files that rows name and that did not come along; null = there are none. */
   outside?: OutsideFiles | null;
   signal?: AbortSignal;
@@ -79,17 +75,19 @@ export async function readFiles(given: readonly SourceFile[], sink: PictureSink,
   return { records, report: { records: records.length, pictures: images.size, ...report } };
 }
 
-/** Tables among the files, whose columns a person may want to assign. */
-export async function describeTables(given: readonly SourceFile[]): Promise<TableDescription[]> {
-  const { data } = await sortFiles(given, PAGE_LIMITS, { problems: new Problems(0), notes: new Notes() });
+/** Tables among the files, whose columns a person may want to assign, and labels that folders give to pictures. */
+export async function describeFiles(given: readonly SourceFile[]): Promise<ImportDescription> {
+  const { data, pictures } = await sortFiles(given, PAGE_LIMITS, { problems: new Problems(0), notes: new Notes() });
   const tables: TableDescription[] = [];
   for (const file of data) if (isTable(file)) tables.push(await describeTable(file, PAGE_LIMITS));
-  return tables;
+  const counts = new Map<string, number>();
+  if (data.length === 0) for (const { label } of folderLabels(pictures).values()) counts.set(label, (counts.get(label) ?? 0) + 1);
+  return { tables, labels: [...counts].map(([label, count]) => ({ label, pictures: count })), question: DEFAULT_QUESTION };
 }
 
 async function readPictures(pictures: SourceFile[], { sink, problems, options }: Importing): Promise<DatasetRecord[]> {
   const { room, question = DEFAULT_QUESTION, signal, onProgress } = options;
-  const labels = folderLabels(pictures);
+  const labels = options.folderLabels === false ? new Map<SourceFile, FolderLabel>() : folderLabels(pictures);
   const records: DatasetRecord[] = [];
   for (const [i, file] of pictures.entries()) {
     throwIfAborted(signal);
@@ -117,7 +115,7 @@ async function readPictures(pictures: SourceFile[], { sink, problems, options }:
 
 async function readDataFiles(data: SourceFile[], pictures: SourceFile[], importing: Importing): Promise<DatasetRecord[]> {
   const { problems, notes, limits, options } = importing;
-  const { mapping, room, question, outside, signal, onProgress } = options;
+  const { mapping = null, room, question, outside, signal, onProgress } = options;
   const keeper = new PictureKeeper(new PictureFinder(pictures, outside), importing);
   const records: DatasetRecord[] = [];
   // Of several files, as datasets are published, those named so are kept out of training.

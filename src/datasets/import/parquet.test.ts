@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { remoteFile } from '../remote-file.ts';
-import { describeTables, importFiles } from './import-files.ts';
+import { describeFiles, importFiles } from './import-files.ts';
 import { bytesFile, type SourceFile } from './source-file.ts';
 
 /** Three rows in two groups, snappy: `image` bytes, `query`, and `label` as numbers of the classes cat and dog. */
@@ -40,7 +40,7 @@ describe('parquet', () => {
       ['pictures/2.png', 'And this?', 'cat'],
     ]);
     expect(report.problems).toEqual([{ where: 'classes.parquet, row 3', reason: 'it has no question' }]);
-    expect(await describeTables([bytesFile('classes.parquet', bytes)])).toMatchObject([
+    expect((await describeFiles([bytesFile('classes.parquet', bytes)])).tables).toMatchObject([
       {
         columns: ['image', 'query', 'label'],
         rows: 3,

@@ -9,6 +9,7 @@ import styles from './AddData.module.css';
 import { ColumnsDialog } from './ColumnsDialog.tsx';
 import { filesOfDrop, filesOfList } from './dropped-files.ts';
 import { GenerateDialog } from './GenerateDialog.tsx';
+import { LabelsDialog } from './LabelsDialog.tsx';
 import type { Importing } from './use-import.ts';
 import { WebDialog } from './WebDialog.tsx';
 
@@ -129,12 +130,16 @@ export function AddData({ importing, large }: { importing: Importing; large: boo
           onGenerate={(title, request) => (close(), void importing.generate(title, request))}
         />
       )}
-      {importing.waiting && (
+      {importing.waiting?.tables[0] ? (
         <ColumnsDialog
-          table={importing.waiting.tables[0]!}
+          table={importing.waiting.tables[0]}
           onClose={importing.stop}
-          onConfirm={(mapping) => void importing.confirm(mapping)}
+          onConfirm={(mapping) => void importing.confirm({ mapping })}
         />
+      ) : (
+        importing.waiting && (
+          <LabelsDialog {...importing.waiting} onClose={importing.stop} onConfirm={(choices) => void importing.confirm(choices)} />
+        )
       )}
       {over && !large && <div className={styles.veil}>Drop to add to this dataset</div>}
     </section>

@@ -1,10 +1,10 @@
 import { useEffect, useRef, useState } from 'react';
 import type {
-  ColumnMapping,
   GenerateRequest,
+  ImportChoices,
+  ImportDescription,
   ImportProgress,
   ImportReport,
-  TableDescription,
 } from '../../../datasets/types.ts';
 import { toPlainError, type PlainError } from '../../../errors.ts';
 import { dataClient, type ImportSource } from './data-client.ts';
@@ -12,16 +12,15 @@ import { readable, titleFor } from './dropped-files.ts';
 
 type Files = { path: string; blob: Blob }[];
 
-/** What is to come in: `files` may have their columns asked for first. */
-interface Waiting {
+/** What is to come in, and what is asked of it first. */
+interface Waiting extends ImportDescription {
   source: ImportSource;
   title: string;
-  tables: TableDescription[];
 }
 
 export interface Importing {
   progress: ImportProgress | null;
-  /** Columns to be confirmed before the import goes on. */
+  /** Columns or labels to be confirmed before the import goes on. */
   waiting: Waiting | null;
   report: ImportReport | null;
   error: PlainError | null;
@@ -29,7 +28,7 @@ export interface Importing {
   takeFiles(files: Promise<Files> | Files): Promise<void>;
   takeAddress(address: string): Promise<void>;
   generate(title: string, request: GenerateRequest): Promise<void>;
-  confirm(mapping: ColumnMapping): Promise<void>;
+  confirm(choices: ImportChoices): Promise<void>;
   stop(): void;
   dismiss(): void;
   fail(error: unknown): void;
@@ -75,15 +74,15 @@ export function useImport(dataset: string | null, onDone: (id: string) => void):
 
   const target = (title: string) => (dataset === null ? { title } : { id: dataset });
 
-  async function bring(source: ImportSource, title: string, mapping: ColumnMapping | null, signal: AbortSignal) {
-    return dataClient.import(target(title), source, mapping, { signal, onProgress: setProgress });
+  async function bring(source: ImportSource, title: string, choices: ImportChoices, signal: AbortSignal) {
+    return dataClient.import(target(title), source, choices, { signal, onProgress: setProgress });
   }
 
-  /** Tables wait for their columns to be looked at; all else goes straight in. */
+  /** Tables wait for their columns to be looked at, labels for their question; all else goes straight in. */
   async function take(source: ImportSource, title: string, signal: AbortSignal) {
-    const tables = await dataClient.describe(source, { signal });
-    if (tables.length === 0) return bring(source, title, null, signal);
-    setWaiting({ source, title, tables });
+    const described = await dataClient.describe(source, { signal });
+    if (described.tables.length === 0 && described.labels.length === 0) return bring(source, title, {}, signal);
+    setWaiting({ source, title, ...described });
     return null;
   }
 
@@ -105,10 +104,10 @@ export function useImport(dataset: string | null, onDone: (id: string) => void):
       }),
     generate: (title, request) =>
       run((signal) => dataClient.generate(target(title), request, { signal, onProgress: setProgress })),
-    confirm: (mapping) =>
+    confirm: (choices) =>
       run(async (signal) => {
         setWaiting(null);
-        return waiting && bring(waiting.source, waiting.title, mapping, signal);
+        return waiting && bring(waiting.source, waiting.title, choices, signal);
       }),
     stop: () => {
       setWaiting(null);
