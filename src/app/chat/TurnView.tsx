@@ -3,8 +3,11 @@ import { backendName } from '../adapter-name.ts';
 import { Button } from '../components/Button.tsx';
 import { Icon } from '../components/Icon.tsx';
 import { Problem } from '../components/Notice.tsx';
+import { hrefWith, useRoute } from '../router.ts';
+import { formatAdapters } from '../state/adapter-slice.ts';
 import { isOpen, type BaseAnswer, type Turn } from '../state/chat-slice.ts';
 import { useApp } from '../state/hooks.ts';
+import { sendsEarlierTurns } from '../state/settings-slice.ts';
 import { stageText } from './stage-text.ts';
 import { turnStats } from './turn-stats.ts';
 import styles from './TurnView.module.css';
@@ -59,6 +62,7 @@ export const TurnView = memo(function TurnView({ turn, last }: Props) {
           <TurnFacts turn={turn} />
           {!open && (
             <div className={styles.actions}>
+              {turn.result && turn.result.ids.length > 0 && <WhyLink turn={turn} />}
               {turn.answer !== '' && <CopyButton text={turn.answer} />}
               {last && (
                 <Button variant="quiet" size="small" icon="retry" onClick={() => void retry(turn.id)}>
@@ -155,6 +159,34 @@ function Verdict({ right, expected }: { right: boolean; expected: string }) {
     );
   }
   return <li className={styles.wrong}>wrong: it is “{expected.replaceAll('\n', ' / ')}”</li>;
+}
+
+/** Opens this very answer, as it was said, on the screen that looks inside. */
+function WhyLink({ turn }: { turn: Turn }) {
+  const turns = useApp((state) => state.turns);
+  const settings = useApp((state) => state.chatSettings);
+  const loaded = useApp((state) => state.loadedModel);
+  const route = useRoute();
+  // Another model would not say it with these tokens.
+  if (!loaded || turn.model?.id !== loaded.entry.id) return null;
+  const earlier = sendsEarlierTurns(settings, loaded.entry) ? turns.slice(0, turns.indexOf(turn)).filter(({ answer }) => answer !== '') : [];
+  return (
+    <a
+      className={styles.why}
+      href={hrefWith(
+        'inside',
+        {
+          prompt: turn.question,
+          said: turn.result!.ids.join(','),
+          turns: earlier.length > 0 ? JSON.stringify(earlier.map(({ question, answer }) => [question, answer])) : null,
+          with: formatAdapters(turn.adapters.map(({ id, strength }) => ({ id, strength, on: true }))) || null,
+        },
+        route,
+      )}
+    >
+      <Icon name="inside" size={14} /> Why?
+    </a>
+  );
 }
 
 function CopyButton({ text }: { text: string }) {

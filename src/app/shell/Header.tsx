@@ -13,6 +13,7 @@ import { ShortcutsDialog, useShortcut } from './ShortcutsDialog.tsx';
 export const SCREEN_TITLES: Record<Screen, string> = {
   chat: 'Chat',
   tiles: 'Tiles',
+  inside: 'Inside',
   finetune: 'Fine-tune',
   models: 'Models',
   device: 'Device',

@@ -8,6 +8,7 @@ import type { Screen } from '../router.ts';
  */
 const SCRIPTS: Record<Exclude<Screen, 'chat'>, () => Promise<{ default: ComponentType }>> = {
   tiles: () => import('../tiles/TilesScreen.tsx'),
+  inside: () => import('../inside/InsideScreen.tsx'),
   finetune: () => import('../finetune/FinetuneScreen.tsx'),
   models: () => import('../models/ModelsScreen.tsx'),
   device: () => import('../device/DeviceScreen.tsx'),
@@ -16,6 +17,7 @@ const SCRIPTS: Record<Exclude<Screen, 'chat'>, () => Promise<{ default: Componen
 export const SCREEN_VIEWS: Record<Screen, ComponentType> = {
   chat: ChatScreen,
   tiles: lazy(SCRIPTS.tiles),
+  inside: lazy(SCRIPTS.inside),
   finetune: lazy(SCRIPTS.finetune),
   models: lazy(SCRIPTS.models),
   device: lazy(SCRIPTS.device),

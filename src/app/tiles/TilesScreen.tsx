@@ -1,10 +1,13 @@
 import { useEffect, useState } from 'react';
 import { ExampleGallery } from '../chat/ExampleGallery.tsx';
 import { PictureSources } from '../chat/PictureSources.tsx';
+import { suggestionsFor } from '../chat/suggestions.ts';
 import { Problem } from '../components/Notice.tsx';
 import { Segmented } from '../components/Segmented.tsx';
 import { formatCount, plural } from '../format.ts';
+import { hrefWith, useRoute } from '../router.ts';
 import { useApp, useSharedImage } from '../state/hooks.ts';
+import { useAddressState } from '../use-address-state.ts';
 import { ArchitectureRow } from './ArchitectureRow.tsx';
 import { CandidateChart } from './CandidateChart.tsx';
 import { Controls } from './Controls.tsx';
@@ -13,10 +16,9 @@ import { MaskPicture } from './MaskPicture.tsx';
 import { ReadOut } from './ReadOut.tsx';
 import { useForeignModel } from '../models/foreign-model.ts';
 import { ForeignShape } from './ForeignShape.tsx';
-import { DEFAULT_SETTINGS, type TilesSettings } from './settings.ts';
+import { DEFAULT_SETTINGS, paramsFromSettings, settingsFromParams, type TilesSettings } from './settings.ts';
 import { Stage } from './Stage.tsx';
 import styles from './TilesScreen.module.css';
-import { useAddressSettings } from './use-address-settings.ts';
 import { useInspection, type Shown } from './use-inspection.ts';
 
 /**
@@ -24,7 +26,7 @@ import { useInspection, type Shown } from './use-inspection.ts';
  * alone.
  */
 export default function TilesScreen() {
-  const [settings, change] = useAddressSettings();
+  const [settings, change] = useAddressState(settingsFromParams, paramsFromSettings);
   const image = useSharedImage();
   const { source: foreign, isKnown } = useForeignModel(settings.geometry);
   const { shown, pending, error } = useInspection(image, isKnown ? settings : { ...settings, geometry: DEFAULT_SETTINGS.geometry });
@@ -79,6 +81,7 @@ function Explained({ shown, settings, onChange }: ExplainedProps) {
           </header>
           {pictures && <OtherPicture />}
           <ImageProblem />
+          <LookInside shown={shown} prompt={settings.prompt} />
           <Stage shown={shown} view={settings.view} onView={(view) => onChange({ view })} />
           <ReadOut shown={shown} />
         </section>
@@ -88,6 +91,17 @@ function Explained({ shown, settings, onChange }: ExplainedProps) {
       </div>
       <Sequences shown={shown} />
     </div>
+  );
+}
+
+/** To the same picture and the model that is selected, seen from inside. */
+function LookInside({ shown, prompt }: { shown: Shown; prompt: string }) {
+  const route = useRoute();
+  const question = prompt || suggestionsFor(shown.image)[0];
+  return (
+    <p className={styles.note}>
+      <a href={hrefWith('inside', { prompt: question ?? null }, route)}>Why? See which tile an answer comes from</a>
+    </p>
   );
 }
 

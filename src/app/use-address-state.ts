@@ -1,22 +1,26 @@
 import { useEffect, useRef, useState } from 'react';
-import { setParams, useRoute } from '../router.ts';
-import { paramsFromSettings, settingsFromParams, type TilesSettings } from './settings.ts';
+import { setParams, useRoute, type RouteParams } from './router.ts';
 
 /** Browsers allow some hundred address changes in half a minute; a slider makes that many in seconds. */
 const WRITE_AFTER_MS = 150;
 
+type Patch = Record<string, string | number | null>;
+
 /**
- * The settings that the address holds. Changes show at once and are written when they come to rest; a changed address
- * is followed.
+ * Settings that the address holds, and nothing else. Changes show at once and are written when they come to rest; a changed address is
+ * followed.
+ *
+ * @param read must be the inverse of `write`
  */
-export function useAddressSettings(): [TilesSettings, (patch: Partial<TilesSettings>) => void] {
+export function useAddressState<T extends object>(read: (params: RouteParams) => T, write: (settings: T) => Patch): [T, (patch: Partial<T>) => void] {
   const { params } = useRoute();
-  const [settings, setSettings] = useState(() => settingsFromParams(params));
+  const [settings, setSettings] = useState(() => read(params));
+  const keyOf = (some: T) => JSON.stringify(write(some));
   /** What the address says as far as this screen knows: any other content came from outside. */
-  const known = useRef(keyOf(settingsFromParams(params)));
+  const known = useRef(keyOf(settings));
 
   useEffect(() => {
-    const told = settingsFromParams(params);
+    const told = read(params);
     if (keyOf(told) === known.current) return;
     known.current = keyOf(told);
     setSettings(told);
@@ -27,14 +31,10 @@ export function useAddressSettings(): [TilesSettings, (patch: Partial<TilesSetti
     if (key === known.current) return;
     const timer = setTimeout(() => {
       known.current = key;
-      setParams(paramsFromSettings(settings));
+      setParams(write(settings));
     }, WRITE_AFTER_MS);
     return () => clearTimeout(timer);
   }, [settings]);
 
   return [settings, (patch) => setSettings((now) => ({ ...now, ...patch }))];
-}
-
-function keyOf(settings: TilesSettings): string {
-  return JSON.stringify(paramsFromSettings(settings));
 }

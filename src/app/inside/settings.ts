@@ -1,0 +1,116 @@
+import type { InsideChanges } from '../../engine/inside/inside-api.ts';
+import type { AdapterUse } from '../../engine/runs/training-api.ts';
+import type { TagFormat } from '../../tiling/types.ts';
+import { formatAdapters, parseAdapters } from '../state/adapter-slice.ts';
+import type { RouteParams } from '../router.ts';
+
+/** What is drawn on the picture. */
+export const SHOWS = ['look', 'worth', 'cells', 'lens'] as const;
+export type Show = (typeof SHOWS)[number];
+export const VIEWS = ['joined', 'tiles'] as const;
+export type View = (typeof VIEWS)[number];
+const TAG_FORMATS = ['1d', '2d-grid', '2d-bbox', 'none'] as const satisfies readonly TagFormat[];
+
+/** Everything that makes the view what it is, but for model and picture, which all screens share. */
+export interface InsideSettings {
+  question: string;
+  /** Earlier turns of the conversation: question and answer. */
+  turns: [string, string][];
+  /** The answer's tokens as they were said in Chat; null: the model answers, greedily. */
+  said: number[] | null;
+  adapters: AdapterUse[];
+  changes: InsideChanges;
+  /** Which token of the answer; null: the whole answer. */
+  token: number | null;
+  /** null: all of them, put together. */
+  layer: number | null;
+  head: number | null;
+  how: 'mean' | 'max';
+  show: Show;
+  view: View;
+  lensLayer: number | null;
+}
+
+const LONGEST_QUESTION = 2000;
+const MOST_TOKENS = 1024;
+const MOST_TURNS = 16;
+
+/** Reads the address; whatever makes no sense is left at its default. */
+export function settingsFromParams(params: RouteParams): InsideSettings {
+  return {
+    question: (params.prompt ?? '').slice(0, LONGEST_QUESTION),
+    turns: turnsFrom(params.turns),
+    said: numbersFrom(params.said, MOST_TOKENS),
+    adapters: parseAdapters(params.with ?? ''),
+    changes: changesFrom(params),
+    token: wholeNumber(params.token),
+    layer: wholeNumber(params.layer),
+    head: wholeNumber(params.head),
+    how: params.how === 'max' ? 'max' : 'mean',
+    show: SHOWS.find((one) => one === params.show) ?? 'look',
+    view: VIEWS.find((one) => one === params.view) ?? 'joined',
+    lensLayer: wholeNumber(params.lens),
+  };
+}
+
+/** The patch of parameters that {@link settingsFromParams} reads as `settings`. */
+export function paramsFromSettings(settings: InsideSettings): Record<string, string | number | null> {
+  const { gates, hide, order, tagFormat } = settings.changes;
+  return {
+    prompt: settings.question || null,
+    turns: settings.turns.length > 0 ? JSON.stringify(settings.turns) : null,
+    said: settings.said?.join(',') ?? null,
+    with: formatAdapters(settings.adapters.map((use) => ({ ...use, on: true }))) || null,
+    gates: Object.entries(gates ?? {}).map(([layer, value]) => `${layer}:${value}`).join(',') || null,
+    hide: hide?.join(',') || null,
+    order: order?.join(',') || null,
+    tags: tagFormat ?? null,
+    token: settings.token,
+    layer: settings.layer,
+    head: settings.head,
+    how: settings.how === 'max' ? 'max' : null,
+    show: settings.show === 'look' ? null : settings.show,
+    view: settings.view === 'joined' ? null : settings.view,
+    lens: settings.lensLayer,
+  };
+}
+
+export function isChanged({ gates, hide, order, tagFormat }: InsideChanges): boolean {
+  return Object.keys(gates ?? {}).length > 0 || (hide?.length ?? 0) > 0 || order !== undefined || tagFormat !== undefined;
+}
+
+function changesFrom({ gates, hide, order, tags }: RouteParams): InsideChanges {
+  const changes: InsideChanges = {};
+  const pairs = [...(gates ?? '').matchAll(/(\d{1,3}):(-?[01](?:\.\d{1,6})?)(?:,|$)/g)];
+  if (pairs.length > 0) changes.gates = Object.fromEntries(pairs.map(([, layer, value]) => [Number(layer), Number(value)]));
+  const hidden = numbersFrom(hide, 64);
+  if (hidden) changes.hide = hidden;
+  const placed = numbersFrom(order, 64);
+  if (placed) changes.order = placed;
+  const tagFormat = TAG_FORMATS.find((one) => one === tags);
+  if (tagFormat) changes.tagFormat = tagFormat;
+  return changes;
+}
+
+function turnsFrom(text: string | undefined): [string, string][] {
+  if (!text) return [];
+  try {
+    const turns = JSON.parse(text) as unknown;
+    if (!Array.isArray(turns)) return [];
+    return turns
+      .filter((turn): turn is [string, string] => Array.isArray(turn) && turn.length === 2 && turn.every((side) => typeof side === 'string' && side.length <= LONGEST_QUESTION))
+      .slice(0, MOST_TURNS);
+  } catch {
+    return [];
+  }
+}
+
+function numbersFrom(text: string | undefined, most: number): number[] | null {
+  if (!text || !/^\d{1,7}(,\d{1,7})*$/.test(text)) return null;
+  const numbers = text.split(',').map(Number);
+  return numbers.length <= most ? numbers : null;
+}
+
+function wholeNumber(text: string | undefined): number | null {
+  return text !== undefined && /^\d{1,4}$/.test(text) ? Number(text) : null;
+}
