@@ -47,7 +47,7 @@ module.exports = {
       from: { path: room('app'), pathNot: '\\.test\\.tsx?$' },
       to: {
         path: '^(src|workers)/',
-        pathNot: [rooms('app', 'bridge'), '^src/errors\\.ts$', '^src/engine/(api|inside/key-runs|inspect/inspection-json|models/model-address)\\.ts$', '^src/files/(read|write)-zip\\.ts$', '^workers/(data|pictures)-api\\.ts$'],
+        pathNot: [rooms('app', 'bridge'), '^src/errors\\.ts$', '^src/engine/(api|inside/key-runs|inside/regions|inspect/inspection-json|models/model-address)\\.ts$', '^src/files/(read|write)-zip\\.ts$', '^workers/(data|pictures)-api\\.ts$'],
         dependencyTypesNot: ['type-only'],
       },
     },

@@ -62,7 +62,7 @@ async function inside(options: InsideCommandOptions, context: Context) {
     import('../device/open-device.ts'),
     import('../engine/chat/session.ts'),
     import('../engine/inside/inside.ts'),
-    import('../engine/inside/tile-worth.ts'),
+    import('../engine/inside/regions.ts'),
     import('../engine/inside/inside-tensors.ts'),
   ]);
   const device = await openDevice(backend, nodePlatform());

@@ -3,7 +3,7 @@ import { computesPacked } from '../../src/device/computes-packed.ts';
 import type { Device } from '../../src/device/types.ts';
 import { Inside } from '../../src/engine/inside/inside.ts';
 import { insideTensors } from '../../src/engine/inside/inside-tensors.ts';
-import { wholeTiles } from '../../src/engine/inside/tile-worth.ts';
+import { wholeTiles } from '../../src/engine/inside/regions.ts';
 import { forward } from '../../src/engine/measure/forward.ts';
 import { Session } from '../../src/engine/chat/session.ts';
 import { loadModel } from '../../src/nvlm/load-model.ts';

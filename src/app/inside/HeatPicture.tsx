@@ -15,7 +15,7 @@ export interface CellFocus {
 }
 
 interface Props {
-  shown: Shown;
+  shown: Pick<Shown, 'original' | 'pictures'>;
   layout: PictureLayout;
   view: View;
   map: CellMap;
@@ -23,7 +23,8 @@ interface Props {
   labels: string[];
   words: HeatScene['words'];
   focus: CellFocus | null;
-  onFocus: (focus: CellFocus | null) => void;
+  /** Without it no cell can be chosen. */
+  onFocus?: (focus: CellFocus | null) => void;
   /** The picture in words. */
   description: string;
 }
@@ -48,14 +49,14 @@ export function HeatPicture({ shown, layout, view, map, largest, labels, words, 
   const point = (event: PointerEvent<HTMLDivElement>) => {
     const rect = event.currentTarget.getBoundingClientRect();
     const found = cellAt(placed, across, event.clientX - rect.left, event.clientY - rect.top);
-    if (found?.tile !== focus?.tile || found?.cell !== focus?.cell) onFocus(found);
+    if (found?.tile !== focus?.tile || found?.cell !== focus?.cell) onFocus?.(found);
   };
   const move = (event: KeyboardEvent) => {
-    if (event.key === 'Escape') return onFocus(null);
+    if (event.key === 'Escape') return onFocus?.(null);
     const next = stepped(layout, focus, event.key);
     if (!next) return;
     event.preventDefault();
-    onFocus(next);
+    onFocus?.(next);
   };
   return (
     <div
@@ -63,11 +64,11 @@ export function HeatPicture({ shown, layout, view, map, largest, labels, words, 
       className={styles.picture}
       style={{ height: size.width > 0 ? placed.height : undefined }}
       role="img"
-      aria-label={`${description} Arrow keys choose a cell.`}
-      tabIndex={0}
+      aria-label={onFocus ? `${description} Arrow keys choose a cell.` : description}
+      tabIndex={onFocus && 0}
       onPointerMove={point}
       onPointerDown={point}
-      onPointerLeave={(event) => event.pointerType === 'mouse' && onFocus(null)}
+      onPointerLeave={(event) => event.pointerType === 'mouse' && onFocus?.(null)}
       onKeyDown={move}
     >
       <canvas ref={canvas} aria-hidden="true" />

@@ -35,7 +35,6 @@ export function Waiting({ shown, question, progress }: { shown: Shown | null; qu
           labels={[]}
           words={null}
           focus={null}
-          onFocus={() => undefined}
           description="The picture, cut into tiles."
         />
       )}

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
-import type { InsideTrace, PaintedPart, PictureLayout } from '../../engine/inside/inside-api.ts';
+import type { InsideTrace } from '../../engine/inside/inside-api.ts';
+import { everyCell, wholeTiles } from '../../engine/inside/regions.ts';
 import { toPlainError, type PlainError } from '../../errors.ts';
 import { useEngine } from '../state/hooks.ts';
 
@@ -7,7 +8,7 @@ import { useEngine } from '../state/hooks.ts';
 export type WorthOf = 'tiles' | 'cells';
 
 export interface WorthState {
-  /** By region, in the order of {@link regionsOf}: of each token of the answer; null where not known yet. */
+  /** By region, in order: of each token of the answer; null where not known yet. */
   worth: (number[] | null)[];
   running: boolean;
   done: number;
@@ -31,7 +32,7 @@ export function useWorth(about: InsideTrace | null, of: WorthOf, wanted: boolean
     const controller = new AbortController();
     running.current = controller;
     const { signal } = controller;
-    const regions = regionsOf(about.layout, of);
+    const regions = of === 'tiles' ? wholeTiles(about.layout.tiles.length) : everyCell(about.layout);
     setState({ worth: regions.map(() => null), running: true, done: 0, error: null });
     engine
       .insideWorth(
@@ -58,28 +59,6 @@ export function useWorth(about: InsideTrace | null, of: WorthOf, wanted: boolean
     if (wanted && about?.layout && ms < AT_ONCE_MS) start();
   }, [wanted, about, ms, start]);
   return { ...state, ms, start, stop };
-}
-
-export function regionsOf(layout: PictureLayout, of: WorthOf): PaintedPart[][] {
-  if (of === 'tiles') return layout.tiles.map(({ index }) => [{ tile: index }]);
-  const { cellsAcross: across, tileSize, grid } = layout;
-  const side = tileSize / across;
-  const thumbnail = layout.tiles.find((tile) => tile.thumbnail);
-  return layout.tiles
-    .filter((tile) => !tile.thumbnail)
-    .flatMap(({ index, col, row }) =>
-      Array.from({ length: across * across }, (_, cell): PaintedPart[] => {
-        const [x, y] = [(cell % across) * side, Math.floor(cell / across) * side];
-        const parts: PaintedPart[] = [{ tile: index, box: { x, y, width: side, height: side } }];
-        // The same place of the picture, as small as the thumbnail shows it.
-        if (thumbnail) {
-          const [left, right] = [x, x + side].map((at) => Math.round((col * tileSize + at) / grid.cols));
-          const [top, bottom] = [y, y + side].map((at) => Math.round((row * tileSize + at) / grid.rows));
-          parts.push({ tile: thumbnail.index, box: { x: left!, y: top!, width: right! - left!, height: bottom! - top! } });
-        }
-        return parts;
-      }),
-    );
 }
 
 /** One number a region: of the chosen token, or summed over the answer. */

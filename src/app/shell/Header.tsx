@@ -14,6 +14,7 @@ export const SCREEN_TITLES: Record<Screen, string> = {
   chat: 'Chat',
   tiles: 'Tiles',
   inside: 'Inside',
+  compare: 'Compare',
   finetune: 'Fine-tune',
   models: 'Models',
   device: 'Device',

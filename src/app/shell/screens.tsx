@@ -9,6 +9,7 @@ import type { Screen } from '../router.ts';
 const SCRIPTS: Record<Exclude<Screen, 'chat'>, () => Promise<{ default: ComponentType }>> = {
   tiles: () => import('../tiles/TilesScreen.tsx'),
   inside: () => import('../inside/InsideScreen.tsx'),
+  compare: () => import('../compare/CompareScreen.tsx'),
   finetune: () => import('../finetune/FinetuneScreen.tsx'),
   models: () => import('../models/ModelsScreen.tsx'),
   device: () => import('../device/DeviceScreen.tsx'),
@@ -18,6 +19,7 @@ export const SCREEN_VIEWS: Record<Screen, ComponentType> = {
   chat: ChatScreen,
   tiles: lazy(SCRIPTS.tiles),
   inside: lazy(SCRIPTS.inside),
+  compare: lazy(SCRIPTS.compare),
   finetune: lazy(SCRIPTS.finetune),
   models: lazy(SCRIPTS.models),
   device: lazy(SCRIPTS.device),

@@ -11,7 +11,7 @@ import { createEngine } from '../engine.ts';
 import { sourceId } from '../platform.ts';
 import type { InsideChanges, InsideRequest, WorthEvent } from './inside-api.ts';
 import { sharesOf } from './key-runs.ts';
-import { wholeTiles } from './tile-worth.ts';
+import { wholeTiles } from './regions.ts';
 
 const data = (name: string) => readFile(fileURLToPath(new URL(`../../../tests/fixtures/goldens/data/${name}`, import.meta.url)));
 const sum = (values: ArrayLike<number>) => Array.from(values).reduce((total, value) => total + value, 0);

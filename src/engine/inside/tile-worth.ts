@@ -58,11 +58,6 @@ export async function tileWorth(
   }
 }
 
-/** Every tile by itself. */
-export function wholeTiles(tiles: number): PaintedPart[][] {
-  return Array.from({ length: tiles }, (_, tile) => [{ tile }]);
-}
-
 /** A tile painted whole. @returns [1, tokensPerTile, C]; the caller's to dispose */
 export function encodeBlank(model: NvlmModel): Tensor3D {
   return model.imageFeatures(new Float32Array(3 * model.config.tileSize ** 2), 1);
