@@ -6,7 +6,7 @@ import { fitsTarget, type AdapterModule } from './lora.ts';
 import { ADAPTER_CONFIG } from './adapter-config.ts';
 import { ADAPTER_WEIGHTS } from './peft.ts';
 import type { LoraConfig } from './run-config.ts';
-import type { OptimizedTensor } from './trainer.ts';
+import type { TrainedTensor } from './trained-tensors.ts';
 
 type Module = Pick<AdapterModule, 'module' | 'rank' | 'scale'>;
 
@@ -25,7 +25,7 @@ export interface AdapterDescription {
  * such a checkpoint: transformers' for `-hf` layouts and text models, the checkpoint's own code otherwise.
  */
 export async function adapterFiles(
-  trained: readonly OptimizedTensor[],
+  trained: readonly TrainedTensor[],
   description: AdapterDescription,
   device: Device,
 ): Promise<Map<string, Uint8Array>> {

@@ -12,7 +12,7 @@ import {
 } from '../weights/safetensors.ts';
 import type { RunConfig } from './run-config.ts';
 import type { OptimizedTensor } from './trainer.ts';
-import { turned } from './trained-tensors.ts';
+import { turned, type TrainedTensor } from './trained-tensors.ts';
 
 /** What must be equal for a checkpoint to continue a run. */
 export interface RunIdentity {
@@ -22,13 +22,14 @@ export interface RunIdentity {
   data: string;
 }
 
-/** Names of the optimiser's tensors, after PyTorch's. */
-const FIRST = 'optimizer.exp_avg.';
-const SECOND = 'optimizer.exp_avg_sq.';
+/** Name of a tensor of the optimiser's state, e.g. `optimizer.exp_avg.mlp1.1.weight`. */
+function stateName(state: string, tensor: TrainedTensor): string {
+  return `optimizer.${state}.${tensor.name}`;
+}
 
 /**
  * A run's state after `step` steps as one safetensors file: the trained tensors under their own names and in checkpoint
- * orientation, AdamW's moments, and in the metadata the step and what the run and its data were. Random numbers depend on seed and
+ * orientation, the optimiser's state, and in the metadata the step and what the run and its data were. Random numbers depend on seed and
  * step alone, so the step is their state too.
  *
  * @throws NvlmError `not-a-number` rather than write a broken state over a good one
@@ -42,15 +43,15 @@ export async function writeCheckpoint(
   const data: TensorData[] = [];
   for (const tensor of tensors) {
     data.push(await stored(tensor, tensor.name, tensor.variable, device));
-    data.push(await stored(tensor, FIRST + tensor.name, tensor.first, device));
-    data.push(await stored(tensor, SECOND + tensor.name, tensor.second, device));
+    for (const [name, variable] of Object.entries(tensor.state))
+      data.push(await stored(tensor, stateName(name, tensor), variable, device));
   }
   const counts = JSON.stringify(Object.fromEntries(tensors.map(({ name, count }) => [name, count])));
   return writeSafetensors(data, { format: 'pt', step: String(step), counts, run, data: learnt });
 }
 
 /** The trained tensors alone, by name; of a LoRA run these are PEFT's `adapter_model.safetensors`. */
-export async function writeTrained(tensors: readonly OptimizedTensor[], device: Device): Promise<Uint8Array> {
+export async function writeTrained(tensors: readonly TrainedTensor[], device: Device): Promise<Uint8Array> {
   const data: TensorData[] = [];
   for (const tensor of tensors) data.push(await stored(tensor, tensor.name, tensor.variable, device));
   return writeSafetensors(data, { format: 'pt' });
@@ -74,7 +75,7 @@ export function restoreCheckpoint(
     throw new NvlmError(
       'usage',
       `${file} belongs to a run with other settings or data.`,
-      'Resume with the run file that made it (steps and optimizer may differ), or give another --out.',
+      'Resume with the run file that made it (steps and the optimiser’s numbers may differ), or give another --out.',
     );
   }
   if (metadata['data'] !== run.data) {
@@ -89,8 +90,8 @@ export function restoreCheckpoint(
   const stored = parseSafetensors(bytes, file);
   for (const tensor of tensors) {
     restore(tensor, stored.get(tensor.name), tensor.variable, file);
-    restore(tensor, stored.get(FIRST + tensor.name), tensor.first, file);
-    restore(tensor, stored.get(SECOND + tensor.name), tensor.second, file);
+    for (const [name, variable] of Object.entries(tensor.state))
+      restore(tensor, stored.get(stateName(name, tensor)), variable, file);
     tensor.count = wholeNumber(counts.get(tensor.name), file);
   }
   return step;
@@ -127,11 +128,12 @@ export function runIdentity(run: RunConfig, data: string): RunIdentity {
     ...blend,
     ...(run.quantize && { quantize: run.quantize }),
     ...(tileTags && { tileTags }),
+    ...(run.optimizer.name !== 'adamw' && { optimizer: run.optimizer.name }),
   });
   return { settings, data };
 }
 
-async function stored(tensor: OptimizedTensor, name: string, variable: Variable, device: Device): Promise<TensorData> {
+async function stored(tensor: TrainedTensor, name: string, variable: Variable, device: Device): Promise<TensorData> {
   const values = await device.read(variable);
   if (values.some((value) => !Number.isFinite(value))) {
     throw new NvlmError(
@@ -145,7 +147,7 @@ async function stored(tensor: OptimizedTensor, name: string, variable: Variable,
   return { name, dtype: 'F32', shape: tensor.shape, data };
 }
 
-function restore(tensor: OptimizedTensor, stored: LoadedTensor | undefined, variable: Variable, file: string): void {
+function restore(tensor: TrainedTensor, stored: LoadedTensor | undefined, variable: Variable, file: string): void {
   if (!stored || stored.dtype !== 'F32' || stored.shape.join() !== tensor.shape.join())
     throw damaged(file, `${tensor.name} does not fit`);
   const values = new Float32Array(stored.bytes.slice().buffer);

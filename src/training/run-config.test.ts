@@ -12,6 +12,7 @@ describe('parseRun', () => {
       accumulate: 1,
       shuffle: true,
       optimizer: {
+        name: 'adamw',
         lr: 1e-4,
         minLr: 0,
         warmup: 0,
@@ -29,6 +30,8 @@ describe('parseRun', () => {
       init: null,
     });
     expect(parseRun({ ...least, lora: {}, quantize: { bits: 4 } }, 'run.json').quantize).toEqual({ bits: 4, groupSize: 64 });
+    const muon = parseRun({ ...least, optimizer: { name: 'muon', lr: 0.02 } }, 'run.json').optimizer;
+    expect(muon).toMatchObject({ name: 'muon', lr: 0.02, adamwLr: 0.002, momentum: 0.95 });
     expect(parseRun({ ...least, optimizer: { clip: 0 } }, 'run.json').optimizer.clip).toBeNull();
   });
 
@@ -44,7 +47,9 @@ describe('parseRun', () => {
     [{ ...least, trainable: [] }, '"trainable" is not a list'],
     [{ ...least, shuffle: 1 }, '"shuffle" is not true or false'],
     [{ ...least, optimizer: { betas: [0.9, 1] } }, '"betas" is not two numbers'],
-    [{ ...least, optimizer: { momentum: 1 } }, 'run.json: optimizer: there is no key "momentum"'],
+    [{ ...least, optimizer: { momentum: 0.9 } }, 'run.json: optimizer: there is no key "momentum"'],
+    [{ ...least, optimizer: { name: 'sgd' } }, '"name" is not one of adamw, muon'],
+    [{ ...least, optimizer: { name: 'muon', momentum: 1 } }, '"momentum" is not a number from 0 to 0.9999'],
     [{ ...least, lora: 4 }, 'run.json: lora is not a JSON object'],
     [{ ...least, lora: {}, trainable: ['connector'] }, 'a LoRA run trains its adapter alone'],
     [{ ...least, quantize: { bits: 4 } }, 'packed ones cannot be trained themselves'],

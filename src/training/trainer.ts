@@ -5,11 +5,12 @@ import { NvlmError } from '../errors.ts';
 import { hasCrossAttention } from '../nvlm/config.ts';
 import { names } from '../nvlm/names.ts';
 import type { NvlmModel } from '../nvlm/model.ts';
-import { adamW } from '../ops/adamw/adamw.ts';
 import { checkpointedLayers } from './checkpointed-layers.ts';
 import { addAdapter, freshAdapter, makeAdapterTrainable, type AdapterModule } from './lora.ts';
 import { countLabels } from './labels.ts';
 import { summedLoss, type LabelledPlan } from './loss.ts';
+import { optimizerRules } from './optimizers/optimizers.ts';
+import type { UpdateRule } from './optimizers/update-rule.ts';
 import { hashText, numbersFor } from './random.ts';
 import { releasing } from './release-tape.ts';
 import type { RunConfig } from './run-config.ts';
@@ -28,6 +29,7 @@ export interface StepResult {
   step: number;
   /** Mean cross-entropy over the batch's labelled tokens, in nats. */
   loss: number;
+  /** Of the step; an optimiser may give some tensors a fixed share of it. */
   lr: number;
   /** Global, before clipping. */
   gradNorm: number;
@@ -37,10 +39,12 @@ export interface StepResult {
   gates?: number[];
 }
 
-/** A trained tensor with its optimiser state. */
+/** A trained tensor with the rule that changes it and the rule's state. */
 export interface OptimizedTensor extends TrainedTensor {
-  first: Variable;
-  second: Variable;
+  rule: UpdateRule;
+  /** Factor of the rule on the run's learning rate. */
+  rate: number;
+  state: Record<string, Variable>;
   /** Steps that it took: fewer than the run's when batches did not reach it, as in PyTorch. */
   count: number;
 }
@@ -54,7 +58,8 @@ export type TrainerConfig = Pick<
 const DIVERGED = 10;
 
 /**
- * Trains a model in place: forward, backward through the tensors that the run trains and no others, clipping, AdamW.
+ * Trains a model in place: forward, backward through the tensors that the run trains and no others, clipping, the
+ * optimiser.
  *
  * Owns the optimiser's state; the trained tensors stay the model's.
  */
@@ -100,9 +105,11 @@ export class Trainer {
     } else {
       trained = await makeTrainable(weights, selectTrained(model.config, config), device);
     }
-    const tensors = trained.map((tensor) => {
+    const rules = optimizerRules(config.optimizer, trained);
+    const tensors = trained.map((tensor, i): OptimizedTensor => {
       const zeros = () => tf.tidy(() => tf.variable(tf.zeros(tensor.variable.shape)));
-      return { ...tensor, first: zeros(), second: zeros(), count: 0 };
+      const { rule, rate } = rules[i]!;
+      return { ...tensor, rule, rate, state: Object.fromEntries(rule.state.map((name) => [name, zeros()])), count: 0 };
     });
     holder.trainer = new Trainer(model, config, device, tensors, modules);
     return holder.trainer;
@@ -199,7 +206,7 @@ export class Trainer {
   }
 
   dispose(): void {
-    for (const { first, second } of this.tensors) tf.dispose([first, second]);
+    for (const { state } of this.tensors) tf.dispose(state);
   }
 
   /** Adds the batch's share of the gradients. @returns its share of the loss */
@@ -280,18 +287,15 @@ export class Trainer {
   }
 
   private update(gradients: readonly (Tensor | null)[], lr: number, gradNorm: number): void {
-    const { betas, eps, weightDecay, clip } = this.config.optimizer;
+    const { weightDecay, clip } = this.config.optimizer;
     // 1e-6 as in PyTorch's clip_grad_norm_.
     const gradientScale = clip === null ? 1 : Math.min(1, clip / (gradNorm + 1e-6));
     this.tensors.forEach((tensor, i) => {
       const gradient = gradients[i];
       if (!gradient) return;
       tensor.count++;
-      adamW({ value: tensor.variable, first: tensor.first, second: tensor.second }, gradient, {
-        learningRate: lr,
-        beta1: betas[0],
-        beta2: betas[1],
-        eps,
+      tensor.rule.update(tensor, gradient, {
+        learningRate: lr * tensor.rate,
         // Gates, norms and biases do not decay.
         weightDecay: tensor.shape.length >= 2 ? weightDecay : 0,
         count: tensor.count,

@@ -97,12 +97,7 @@ describe('adapter files', () => {
     const expected = (await tensorsOf(join(peft, 'last-logits.safetensors'))).get('logits')!;
     expect(relativeError(logits.slice(-expected.bytes.length / 4), expected)).toBeLessThan(forwardBound(device));
 
-    const trained = makeAdapterTrainable(model.weights, modules, null).map((tensor) => ({
-      ...tensor,
-      first: tensor.variable,
-      second: tensor.variable,
-      count: 0,
-    }));
+    const trained = makeAdapterTrainable(model.weights, modules, null);
     const files = await adapterFiles(
       trained,
       {

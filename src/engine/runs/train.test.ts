@@ -131,6 +131,7 @@ describe('a run', () => {
     const good = await runGolden('nvlm-d', 'sft', device, { steps: 2 }, { output });
     expect(good.result.steps).toBe(2);
     const wild = {
+      name: 'adamw' as const,
       lr: 10,
       minLr: 10,
       warmup: 0,
@@ -207,12 +208,15 @@ describe('a run', () => {
   });
 });
 
+const MUON = parseRun({ model: 'm', data: 'd', steps: 1, optimizer: { name: 'muon' } }, 'run').optimizer;
+
 describe('the memory plan', () => {
   const cases: [name: string, stage: Stage, changes: Partial<RunConfig>][] = [
     ['nvlm-d', 'sft', { batch: 4 }],
     ['nvlm-d', 'sft', { batch: 4, activationCheckpointing: true }],
     ['nvlm-x', 'sft', { batch: 4 }],
     ['nvlm-h', 'lora', { batch: 4 }],
+    ['nvlm-d', 'sft', { batch: 1, optimizer: MUON }],
   ];
   it.each(cases)('%s %s %o: within 15 % of what tensors take at the peak', async (name, stage, changes) => {
     const folder = goldenFolder(name);

@@ -84,7 +84,7 @@ export interface RunRecord {
 /** What training will need, before it starts; bytes. */
 export interface TrainingPlan {
   weights: number;
-  /** Trained numbers' gradients and AdamW's two moments. */
+  /** Trained numbers' gradients and the optimiser's state. */
   optimizer: number;
   activations: number;
   total: number;

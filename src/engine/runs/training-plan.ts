@@ -7,8 +7,9 @@ import { names, parameterSpecs } from '../../nvlm/names.ts';
 import { trainingActivationBytes, weightsNeed } from '../../nvlm/memory-need.ts';
 import { fitsTarget, type AdapterModule } from '../../training/lora.ts';
 import { parseAdapter } from '../../training/peft.ts';
+import { optimizerRules } from '../../training/optimizers/optimizers.ts';
 import { parseRun, type LoraConfig, type RunConfig } from '../../training/run-config.ts';
-import { selectTrained } from '../../training/trained-tensors.ts';
+import { moduleOf, selectTrained } from '../../training/trained-tensors.ts';
 import { openModelFolder, type ModelFolder } from '../../weights/model-folder.ts';
 import type { AdapterFiles } from '../adapters/adapter.ts';
 import type { CallOptions } from '../api.ts';
@@ -154,9 +155,13 @@ function needOf(
   const packed = computesPacked(device);
   const base = weightsNeed(folder, config, { keepHalves: packed, quantize: run.quantize ?? undefined });
   const updates = run.lora ? (begunWith?.map(sizesOf) ?? freshUpdates(config, run.lora)) : [];
-  const trained = run.lora
-    ? updates.reduce((sum, { rank, inFeatures, outFeatures }) => sum + rank * (inFeatures + outFeatures), 0)
-    : fullParameters(config, run);
+  const tensors = run.lora
+    ? updates.flatMap(({ module, rank, inFeatures, outFeatures }) => [
+        { module, shape: [rank, inFeatures] },
+        { module, shape: [outFeatures, rank] },
+      ])
+    : selectTrained(config, run).map(({ name, shape }) => ({ module: moduleOf(name), shape }));
+  const { trained, state, scratch } = optimizerNeed(run, tensors);
   // Packed halves become floats when they are trained; an adapter is there beside what it changes.
   const weights = base.bytes + (run.lora ? F32 * trained : packed ? 2 * trained : 0);
   const most = run.maxTiles === null ? config.maxTiles : Math.min(config.maxTiles, run.maxTiles);
@@ -165,30 +170,40 @@ function needOf(
   const cut = config.architecture === 'NVLM_D' ? (tiles - seen) * tokensPerTile(config) : 0;
   const perPicture = F32 * seen * tokensPerTile(config) * config.llm.hiddenSize;
   const features = Math.max(run.batch * perPicture, Math.min(MOST_FEATURE_BYTES, pictures * perPicture));
-  const activations =
-    features +
-    trainingActivationBytes(config, {
-      tokens: tokens - cut,
-      tiles: seen,
-      labels,
-      batch: run.batch,
-      checkpointing: run.activationCheckpointing,
-      updatedFeatures: (layer) =>
-        updates
-          .filter(({ module }) => module.startsWith(`${names.decoderLayer(config, layer)}.`))
-          .reduce((sum, { outFeatures }) => sum + outFeatures, 0),
-      scores: !packed,
-      visionRowsAtOnce: ROWS_AT_ONCE,
-    });
-  // Gradient and two moments of AdamW; a gradient more while batches are added up.
-  const optimizer = F32 * trained * (run.accumulate > 1 ? 4 : 3);
+  const kept = trainingActivationBytes(config, {
+    tokens: tokens - cut,
+    tiles: seen,
+    labels,
+    batch: run.batch,
+    checkpointing: run.activationCheckpointing,
+    updatedFeatures: (layer) =>
+      updates
+        .filter(({ module }) => module.startsWith(`${names.decoderLayer(config, layer)}.`))
+        .reduce((sum, { outFeatures }) => sum + outFeatures, 0),
+    scores: !packed,
+    visionRowsAtOnce: ROWS_AT_ONCE,
+  });
+  // The update comes when the forward pass has been let go.
+  const activations = features + Math.max(kept, F32 * scratch);
+  // The gradient and the optimiser's state; a gradient more while batches are added up.
+  const optimizer = F32 * (trained * (run.accumulate > 1 ? 2 : 1) + state);
   const largestBuffer = Math.max(base.largest.bytes, F32 * run.batch * labels * config.llm.vocabSize);
   const total = weights + optimizer + activations;
   return { weights, optimizer, activations, total, trainedParameters: trained, largestBuffer, quantized: base.quantized };
 }
 
-function fullParameters(config: NvlmConfig, run: RunConfig): number {
-  return selectTrained(config, run).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+/** In numbers: what is trained, the state beside it, and the most that one update holds. */
+function optimizerNeed(run: RunConfig, tensors: readonly { module: string; shape: readonly number[] }[]) {
+  const rules = optimizerRules(run.optimizer, tensors);
+  const need = { trained: 0, state: 0, scratch: 0 };
+  for (const [i, tensor] of tensors.entries()) {
+    const { rule } = rules[i]!;
+    const size = tensor.shape.reduce((a, b) => a * b, 1);
+    need.trained += size;
+    need.state += size * rule.state.length;
+    need.scratch = Math.max(need.scratch, rule.scratch(tensor.shape));
+  }
+  return need;
 }
 
 interface UpdateSizes {

@@ -131,7 +131,10 @@ function Failure({ view }: { view: RunView }) {
 function halved(run: Record<string, unknown>): { optimizer: Record<string, unknown>; rate: number } | null {
   const optimizer = run['optimizer'] as Record<string, unknown> | undefined;
   const rate = optimizer?.['lr'];
-  return typeof rate === 'number' ? { optimizer: { ...optimizer, lr: rate / 2 }, rate: rate / 2 } : null;
+  if (typeof rate !== 'number') return null;
+  const others = optimizer?.['adamw_lr'];
+  const halves = { lr: rate / 2, ...(typeof others === 'number' && { adamw_lr: others / 2 }) };
+  return { optimizer: { ...optimizer, ...halves }, rate: rate / 2 };
 }
 
 function datasetOf({ request }: RunView): string | null {

@@ -1,6 +1,7 @@
 import type { AdapterEntry } from '../../../engine/runs/training-api.ts';
 import type { FormProblems, NumberSetting, RunForm } from './run-form.ts';
 import { BOUNDS, DECODER_TARGETS } from './run-form.ts';
+import { ofOptimizer } from './presets.ts';
 import { CheckField, NumberField, SelectField, TextField } from './fields.tsx';
 import styles from './SetupStep.module.css';
 
@@ -78,6 +79,27 @@ export function MoreSettings({ adapters, form, problems, onChange }: MoreSetting
         </Group>
       )}
       <Group title="Learning">
+        <SelectField
+          label="Optimizer"
+          hint={
+            form.optimizer === 'muon'
+              ? 'Matrices of the decoder layers by Muon, the rest by AdamW: fewer steps, each a little longer.'
+              : undefined
+          }
+          problem={problems.optimizer}
+          value={form.optimizer}
+          options={[
+            { value: 'adamw', label: 'AdamW' },
+            { value: 'muon', label: 'Muon' },
+          ]}
+          onChange={(optimizer) => onChange(ofOptimizer(optimizer, form.method))}
+        />
+        {form.optimizer === 'muon' && (
+          <>
+            {number('adamwLearningRate', 'AdamW learning rate', 'Of embeddings, connector, norms and biases.')}
+            {number('momentum', 'Muon momentum')}
+          </>
+        )}
         <SelectField
           label="Schedule"
           value={form.schedule}

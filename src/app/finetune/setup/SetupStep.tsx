@@ -149,7 +149,7 @@ export function SetupStep({ dataset, datasets, onDataChange }: SetupStepProps) {
                 type="radio"
                 name="method"
                 checked={form.method === method}
-                onChange={() => change(ofMethod(method))}
+                onChange={() => change(ofMethod(method, form.optimizer))}
               />
               <MethodPicture method={method} architecture={architecture} />
               <span>

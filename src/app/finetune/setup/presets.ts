@@ -1,4 +1,4 @@
-import type { Method, RunForm } from './run-form.ts';
+import type { Method, OptimizerName, RunForm } from './run-form.ts';
 
 export interface Preset {
   id: string;
@@ -20,6 +20,9 @@ export const PRESETS: readonly Preset[] = [
  */
 const RATES: Record<Method, number> = { lora: 1e-3, connector: 5e-4, 'cross-attention': 5e-4, decoder: 3e-4 };
 
+/** Of what Muon changes, whatever the method: its updates are equally long on every matrix. */
+const MUON_RATE = 2e-3;
+
 /** Everything that hangs on the length: warm-up a twentieth, eight held-out measurements, four looks at answers. */
 export function ofLength(steps: number): Partial<RunForm> {
   return {
@@ -31,6 +34,12 @@ export function ofLength(steps: number): Partial<RunForm> {
   };
 }
 
-export function ofMethod(method: Method): Partial<RunForm> {
-  return { method, trainable: [], learningRate: RATES[method] };
+export function ofMethod(method: Method, optimizer: OptimizerName): Partial<RunForm> {
+  return { method, trainable: [], ...ofOptimizer(method === 'connector' ? 'adamw' : optimizer, method) };
+}
+
+/** The rates of an optimiser: Muon's of the matrices is another scale altogether, and the rest goes on as with AdamW. */
+export function ofOptimizer(optimizer: OptimizerName, method: Method): Partial<RunForm> {
+  if (optimizer === 'adamw') return { optimizer, learningRate: RATES[method] };
+  return { optimizer, learningRate: MUON_RATE, adamwLearningRate: RATES[method] };
 }

@@ -39,6 +39,9 @@ export function readRunFile(
   }
   const schedule = at(file, 'optimizer.schedule');
   if (schedule === 'cosine' || schedule === 'linear' || schedule === 'constant') next.schedule = schedule;
+  const optimizer = at(file, 'optimizer.name') ?? 'adamw';
+  if (optimizer === 'adamw' || optimizer === 'muon') next.optimizer = optimizer;
+  else notes.push(`“optimizer.name” is neither adamw nor muon; ${form.optimizer} stays.`);
   const init = at(file, 'lora.init');
   if (typeof init === 'string' && adapters.includes(init)) next.init = init;
   else if (init) {

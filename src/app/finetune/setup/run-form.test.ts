@@ -9,7 +9,10 @@ const changed: RunForm = {
   steps: 321,
   batch: 3,
   accumulate: 2,
+  optimizer: 'muon',
   learningRate: 0.003,
+  adamwLearningRate: 0.002,
+  momentum: 0.9,
   minLearningRate: 0.0001,
   warmup: 7,
   schedule: 'linear',
@@ -38,7 +41,7 @@ describe('run form', () => {
   it('writes what the trainer reads, in every method', () => {
     for (const method of ['lora', 'connector', 'cross-attention', 'decoder'] as const) {
       for (const { steps } of PRESETS) {
-        const form = { ...DEFAULT_FORM, ...ofMethod(method), ...ofLength(steps) };
+        const form = { ...DEFAULT_FORM, ...ofMethod(method, 'muon'), ...ofLength(steps) };
         expect(checkForm(form, 'NVLM_X', null)).toEqual({});
         const run = parseRun(toRunFile(form, 'cards'), 'run.json');
         expect(run).toMatchObject({ model: 'nano-d', data: 'cards', steps, optimizer: { lr: form.learningRate } });
@@ -51,7 +54,7 @@ describe('run form', () => {
     const { form, notes } = readRunFile(JSON.stringify(toRunFile(changed, 'cards')), DEFAULT_FORM, ['a1']);
     expect(notes).toEqual([]);
     expect(form).toEqual(changed);
-    const full = { ...DEFAULT_FORM, ...ofMethod('connector') };
+    const full = { ...DEFAULT_FORM, ...ofMethod('connector', 'muon') };
     expect(readRunFile(JSON.stringify(toRunFile(full, 'cards')), DEFAULT_FORM, []).form).toEqual(full);
   });
 

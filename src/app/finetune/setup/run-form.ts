@@ -5,6 +5,8 @@ import type { Architecture } from '../../../text/types.ts';
 /** What of the model trains. */
 export type Method = 'lora' | 'connector' | 'cross-attention' | 'decoder';
 export type ScheduleShape = 'cosine' | 'linear' | 'constant';
+/** Muon changes the matrices of the decoder layers, AdamW the rest or all. */
+export type OptimizerName = 'adamw' | 'muon';
 
 /** Every setting of a run, as the controls hold it. NaN = a number field that holds no number. */
 export interface RunForm {
@@ -16,7 +18,12 @@ export interface RunForm {
   steps: number;
   batch: number;
   accumulate: number;
+  optimizer: OptimizerName;
   learningRate: number;
+  /** Muon: of what AdamW changes. */
+  adamwLearningRate: number;
+  /** Muon: share of its running mean that stays from one step to the next. */
+  momentum: number;
   minLearningRate: number;
   warmup: number;
   schedule: ScheduleShape;
@@ -73,6 +80,8 @@ export const BOUNDS: Record<NumberSetting, Bounds> = {
   batch: { min: 1, max: 4096, whole: true, key: 'batch' },
   accumulate: { min: 1, max: 4096, whole: true, key: 'accumulate' },
   learningRate: { min: 0, max: 10, key: 'optimizer.lr' },
+  adamwLearningRate: { min: 0, max: 10, key: 'optimizer.adamw_lr' },
+  momentum: { min: 0, max: 0.9999, key: 'optimizer.momentum' },
   minLearningRate: { min: 0, max: 10, key: 'optimizer.min_lr' },
   warmup: { min: 0, max: 10_000_000, whole: true, key: 'optimizer.warmup' },
   beta1: { min: 0, max: 0.9999, key: 'optimizer.betas.0' },
@@ -104,7 +113,10 @@ export const DEFAULT_FORM: RunForm = {
   steps: 200,
   batch: 4,
   accumulate: 1,
+  optimizer: 'adamw',
   learningRate: 0.001,
+  adamwLearningRate: 0.001,
+  momentum: 0.95,
   minLearningRate: 0,
   warmup: 10,
   schedule: 'cosine',
@@ -155,6 +167,8 @@ export function checkForm(
   if (!problems.minLearningRate && form.minLearningRate > form.learningRate)
     problems.minLearningRate = 'Above the learning rate.';
   if (!problems.learningRate && form.learningRate === 0) problems.learningRate = 'At 0 nothing would be learnt.';
+  if (form.optimizer === 'muon' && form.method === 'connector')
+    problems.optimizer = 'Muon changes matrices of the decoder layers, and the connector has none: choose AdamW.';
   if (form.textRatio > 0 && form.blendRatio > 0) problems.textRatio = 'Either this or the old abilities, not both.';
   if (form.method === 'lora' && form.init !== '' && adapters && !adapters.some(({ id }) => id === form.init))
     problems.init = 'This adapter is not in this browser any more.';
@@ -197,6 +211,8 @@ export function toRunFile(form: RunForm, dataset: string): RunFile {
     accumulate: form.accumulate,
     steps: form.steps,
     optimizer: {
+      name: form.optimizer,
+      ...(form.optimizer === 'muon' && { adamw_lr: form.adamwLearningRate, momentum: form.momentum }),
       lr: form.learningRate,
       min_lr: form.minLearningRate,
       warmup: form.warmup,
