@@ -18,6 +18,9 @@ export const contentSecurityPolicy = [
   "connect-src 'self' blob: data: https:",
   "base-uri 'none'",
   "form-action 'none'",
+  // The one policy is in src/app/trusted-types.ts.
+  "require-trusted-types-for 'script'",
+  'trusted-types default',
 ].join('; ');
 
 /** Writes the policy into the built page, so that it holds on a server that sends no headers. */

@@ -91,12 +91,15 @@ test('a hub model is found, planned before its weights, loaded, asked, kept with
   pageErrors.length = 0;
 });
 
-test('a link to a model that is not here plans it and waits; a cancelled download goes on', async ({ page }) => {
+test('a link to a model that is not here fetches nothing of it before the visitor says so; a cancelled download goes on', async ({ page }) => {
   const hub = await fakeHub(page, { 'org/tiny-nvlm': await goldenModel('nvlm-d') });
   let release!: () => void;
   hub.hold = new Promise((resolve) => (release = resolve));
   await page.goto('#/chat?model=hf:org/tiny-nvlm');
   const plan = planOf(page, 'tiny-nvlm');
+  await expect(plan).toContainText('fetched from the Hugging Face hub');
+  expect(hub.seen).toEqual([]);
+  await plan.getByRole('button', { name: 'Look at it' }).click();
   await expect(plan).toContainText('Fits');
   expect(hub.weightBytes).toBe(0);
   await plan.getByRole('button', { name: 'Load' }).click();

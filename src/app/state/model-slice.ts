@@ -171,7 +171,8 @@ export function createModelSlice({ set, get, engine }: SliceTools): ModelSlice {
       if (!source || wanted.has(id) || (entry && isHere(entry))) return get().selectModel(id);
       if (id !== get().selectedModel) get().stopAnswer();
       set({ selectedModel: id, modelError: null });
-      if (entry || get().agreedModels.includes(id)) return get().planModel(source, entry?.settings ?? {});
+      // The models of this browser's own runs are nobody else's.
+      if (entry || source.kind === 'run' || get().agreedModels.includes(id)) return get().planModel(source, entry?.settings ?? {});
       planning?.abort();
       set({ candidate: { id, title: modelTitle(source), source, settings: {}, plan: null, planning: false, error: null } });
     },

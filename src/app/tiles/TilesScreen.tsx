@@ -42,7 +42,9 @@ export default function TilesScreen() {
         />
       </div>
       {foreign && (
-        <ForeignShape id={settings.geometry} source={foreign} onRefuse={() => change({ geometry: DEFAULT_SETTINGS.geometry })} />
+        <div className={styles.question}>
+          <ForeignShape id={settings.geometry} source={foreign} onRefuse={() => change({ geometry: DEFAULT_SETTINGS.geometry })} />
+        </div>
       )}
       {shown ? <Explained shown={shown} settings={settings} onChange={change} /> : <Empty waiting={image !== null} />}
     </div>
