@@ -8,6 +8,9 @@ const rooms = (...names) => `^src/(${names.join('|')})/`;
 /** Rooms that must run anywhere and know neither the compute library nor the page. */
 const plainRooms = ['files', 'weights', 'text', 'tiling', 'desk'];
 
+/** Lists of plain data that the page offers choices from, and nothing else. */
+const pureLists = ['^src/tiling/tags\\.ts$', '^src/nvlm/lora-targets\\.ts$'];
+
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
@@ -47,7 +50,7 @@ module.exports = {
       from: { path: room('app'), pathNot: '\\.test\\.tsx?$' },
       to: {
         path: '^(src|workers)/',
-        pathNot: [rooms('app', 'bridge'), '^src/errors\\.ts$', '^src/engine/(api|inside/key-runs|inside/regions|inspect/inspection-json|models/model-address)\\.ts$', '^src/files/(read|write)-zip\\.ts$', '^workers/(data|pictures)-api\\.ts$'],
+        pathNot: [rooms('app', 'bridge'), '^src/errors\\.ts$', '^src/engine/(api|inside/key-runs|inside/regions|inspect/inspection-json|models/model-address)\\.ts$', ...pureLists, '^src/files/(read|write)-zip\\.ts$', '^workers/(data|pictures)-api\\.ts$'],
         dependencyTypesNot: ['type-only'],
       },
     },
@@ -56,7 +59,7 @@ module.exports = {
       severity: 'error',
       comment: 'Even as types, nothing below the engine but the data types of its own interface.',
       from: { path: room('app'), pathNot: '\\.test\\.tsx?$' },
-      to: { path: '^src/', pathNot: [rooms('app', 'bridge', 'engine', 'desk'), '^src/(text|tiling|datasets)/types\\.ts$', '^src/files/(read|write)-zip\\.ts$', '^src/errors\\.ts$'] },
+      to: { path: '^src/', pathNot: [rooms('app', 'bridge', 'engine', 'desk'), '^src/(text|tiling|datasets)/types\\.ts$', ...pureLists, '^src/files/(read|write)-zip\\.ts$', '^src/errors\\.ts$'] },
     },
     {
       name: 'plain-rooms-stand-alone',
@@ -85,6 +88,20 @@ module.exports = {
       severity: 'error',
       from: { path: rooms('nvlm', 'training'), pathNot: '\\.test\\.ts$' },
       to: { path: '^(src|workers)/', pathNot: [rooms('nvlm', 'training', 'ops', 'device', ...plainRooms), '^src/errors\\.ts$'] },
+    },
+    {
+      name: 'families-by-their-list',
+      severity: 'error',
+      comment: 'What differs between model families stands in their folders; everybody else reads the list of descriptions.',
+      from: { pathNot: ['^src/nvlm/families/', '\\.test\\.ts$'] },
+      to: { path: '^src/nvlm/families/[^/]+/' },
+    },
+    {
+      name: 'families-apart',
+      severity: 'error',
+      comment: 'A family does not lean on another: what they share lies outside their folders.',
+      from: { path: '^src/nvlm/families/([^/]+)/' },
+      to: { path: '^src/nvlm/families/[^/]+/', pathNot: '^src/nvlm/families/$1/' },
     },
     { name: 'engine-below-its-shells', severity: 'error', from: { path: room('engine'), pathNot: '\\.test\\.ts$' }, to: { path: ['^workers/', rooms('app', 'headless')] } },
     {

@@ -7,7 +7,7 @@ import type { PlainError } from '../errors.ts';
 import type { AdapterDescription, BackendChoice, BackendName, DeviceInfo } from '../device/types.ts';
 import type { Sampling } from '../nvlm/sampler.ts';
 import type { OpCaseResult } from '../ops/verify.ts';
-import type { Architecture, ChatMessage, TokenPlan } from '../text/types.ts';
+import type { ChatMessage, TokenPlan } from '../text/types.ts';
 import type { TagFormat, Tiling } from '../tiling/types.ts';
 import type { PickedFile } from '../weights/blob-files.ts';
 import type { StrongAdapter } from './adapters/adapter.ts';
@@ -32,6 +32,16 @@ export type ModelSource =
   /** What a finished run of this browser has left. */
   | { kind: 'run'; id: string };
 
+/** A model family, as people are told of it. */
+export interface FamilySummary {
+  id: string;
+  title: string;
+  /** Where the tokens of a picture go: a sentence. */
+  words: string;
+  /** The decoder has gated cross-attention, which can be trained alone. */
+  crossAttends: boolean;
+}
+
 /** How a model is loaded. */
 export interface LoadSettings {
   quantize?: Quantization;
@@ -44,7 +54,7 @@ export interface ModelEntry {
   id: string;
   title: string;
   source: ModelSource;
-  architecture: Architecture;
+  family: FamilySummary;
   parameters: number;
   /** All files of the folder. */
   bytes: number;
@@ -73,7 +83,6 @@ export interface LoadProgress {
 
 export interface LoadedModel {
   entry: ModelEntry;
-  architecture: Architecture;
   tileSize: number;
   maxTiles: number;
   tagFormat: TagFormat;
@@ -138,15 +147,31 @@ export interface ArchitectureCost {
   kvBytes: number;
 }
 
+/** By an architecture's letter; NVLM's three are always there. */
+export type ByArchitecture<T> = Record<'D' | 'X' | 'H', T> & Record<string, T>;
+
 export interface Inspection {
   tiling: Tiling;
   tokens: { perTile: number; visual: number; tags: number };
-  /** One plan an architecture; the same object the model would consume. */
-  plans: Record<'D' | 'X' | 'H', TokenPlan>;
-  costs: Record<'D' | 'X' | 'H', ArchitectureCost>;
+  /** The architectures that are compared, in the order of their rows. */
+  architectures: { letter: string; title: string; words: string; maskWords: string }[];
+  /** One plan an architecture, by its letter; the same object the model would consume. */
+  plans: ByArchitecture<TokenPlan>;
+  costs: ByArchitecture<ArchitectureCost>;
   /** Surface text of every id in the plans, for hovering. */
   tokenTexts: Record<number, string>;
-  geometry: { model: string; title: string; tileSize: number; maxTiles: number; tagFormat: TagFormat };
+  geometry: {
+    model: string;
+    title: string;
+    /** Letter of the compared architecture whose tiles take the same way as this model's. */
+    architecture: string;
+    tileSize: number;
+    maxTiles: number;
+    /** Most regular tiles that its rule can be asked for, and what tile sizes are multiples of. */
+    mostTiles: number;
+    tileStep: number;
+    tagFormat: TagFormat;
+  };
 }
 
 export interface CallOptions {
@@ -177,7 +202,7 @@ export interface PlanSettings {
 
 /** What configuration and headers say of a model. */
 export interface PlannedModel {
-  architecture: Architecture;
+  family: FamilySummary;
   parameters: number;
   takesPictures: boolean;
   tileSize: number;

@@ -13,6 +13,7 @@ import type {
   ChatResult,
   DeviceInfo,
   Engine,
+  FamilySummary,
   InspectRequest,
   Inspection,
   LoadedModel,
@@ -29,6 +30,7 @@ import { BUNDLED_MODELS, isBundled } from './models/bundled-models.ts';
 import { geometryOfModel, NVLM_72B, nvlm72bGeometry, type Geometry } from './inspect/geometries.ts';
 import { hubHit } from './models/hub-hits.ts';
 import { inspectImage } from './inspect/inspect.ts';
+import { familySummary } from './models/family-summary.ts';
 import { planMemory } from './models/memory-plan.ts';
 import { modelAddress, modelTitle, parseModelAddress } from './models/model-address.ts';
 import { isKept, readRecords, storageFolder, storedBytesOf, writeRecord, type ModelRecord } from './models/model-records.ts';
@@ -50,6 +52,8 @@ interface Loaded {
 
 /** Of which a handful is looked at. */
 const SEARCH_LIMIT = 20;
+/** Of a run whose base is not here any more. */
+const UNKNOWN_FAMILY: FamilySummary = { id: 'unknown', title: 'tuned', words: 'Its base model is not here any more.', crossAttends: false };
 const OWN_NOTE = 'A model of your own: what it can do is for its publisher to say.';
 
 /** One device, at most one model. Calls that use the device wait for each other; `inspect` does not use it. */
@@ -117,7 +121,7 @@ export function createEngine(platform: EnginePlatform): Engine {
     const offered = BUNDLED_MODELS.filter(({ id, isStart }) => !isStart || loaded?.id === id);
     const bundled = offered.map(({ isStart: _, ...model }) => {
       const source: ModelSource = { kind: 'bundled', id: model.id };
-      return { ...model, source, takesPictures: true, settings: null };
+      return { ...model, family: familySummary(model.family)!, source, takesPictures: true, settings: null };
     });
     const stored = store ? await readRecords(store, usage) : [];
     const own = stored.map((record) => ({ ...record, id: modelAddress(record.source), note: OWN_NOTE }));
@@ -145,7 +149,7 @@ export function createEngine(platform: EnginePlatform): Engine {
         id: modelAddress(source),
         title,
         source,
-        architecture: base?.architecture ?? 'NVLM_D',
+        family: base?.family ?? UNKNOWN_FAMILY,
         parameters: base?.parameters ?? 0,
         bytes,
         takesPictures: base?.takesPictures ?? true,
@@ -208,7 +212,6 @@ export function createEngine(platform: EnginePlatform): Engine {
     const { config } = session;
     return {
       entry: (await entries()).find((entry) => entry.id === id)!,
-      architecture: config.architecture,
       tileSize: config.tileSize,
       maxTiles: config.maxTiles,
       tagFormat: config.tagFormat,
@@ -233,10 +236,10 @@ export function createEngine(platform: EnginePlatform): Engine {
     source: ModelSource,
     folder: ModelFolder,
     settings: LoadSettings,
-    { architecture, parameters, takesPictures }: PlannedModel,
+    { family, parameters, takesPictures }: PlannedModel,
   ): ModelRecord {
     const bytes = folder.shards.reduce((sum, shard) => sum + shard.bytes, 0);
-    return { title: modelTitle(source), source, architecture, parameters, bytes, takesPictures, settings };
+    return { title: modelTitle(source), source, family, parameters, bytes, takesPictures, settings };
   }
 
   async function plan(

@@ -3,7 +3,7 @@ import type { ChatEvent, ChatResult, LoadedModel, Sampling } from '../engine/api
 import { assertPrompt } from '../text/prompt-limits.ts';
 import type { ChatMessage } from '../text/types.ts';
 import { decodeImage } from '../tiling/decode.ts';
-import { MAX_TILES } from '../tiling/options.ts';
+import { MAX_TILES_ANYWHERE } from '../tiling/options.ts';
 import { withAdapterOption, type AdapterOptions } from './adapter-folder.ts';
 import {
   number,
@@ -41,8 +41,8 @@ export function addChat(program: Command, run: Run): void {
       .option('--max-new-tokens <n>', 'length limit of the answer', wholeNumber(1, MOST_NEW_TOKENS), 256)
       .option(
         '--max-tiles <n>',
-        `most regular tiles, 1 to ${MAX_TILES} (default: the model's own)`,
-        wholeNumber(1, MAX_TILES),
+        "most regular tiles (default: the model's own)",
+        wholeNumber(1, MAX_TILES_ANYWHERE),
       )
       .option('--temperature <t>', '0 is greedy: always the likeliest token', number(0, 10), 0)
       .option('--top-k <k>', 'draw from the k likeliest tokens only; 0 keeps all', wholeNumber(0))

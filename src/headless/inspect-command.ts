@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { Option, type Command } from 'commander';
 import type { InspectRequest, Inspection } from '../engine/api.ts';
 import { nvlm72bGeometry, geometryOfModel, type Geometry } from '../engine/inspect/geometries.ts';
-import { inspectImage } from '../engine/inspect/inspect.ts';
+import { COMPARED_LETTERS, inspectImage } from '../engine/inspect/inspect.ts';
 import { inspectionJson } from '../engine/inspect/inspection-json.ts';
 import { encodePng } from '../tiling/encode-png.ts';
-import { MAX_TILES } from '../tiling/options.ts';
-import type { TagFormat } from '../tiling/types.ts';
+import { MAX_TILES_ANYWHERE } from '../tiling/options.ts';
+import { TAG_FORMAT_NAMES, type TagFormat } from '../tiling/tags.ts';
 import { readModelDescription } from '../weights/model-folder.ts';
 import { withCommonOptions, wholeNumber, type CommonOptions, type Context, type Run } from './command.ts';
 import { formatBytes, formatTable } from './format.ts';
@@ -15,19 +15,15 @@ import { readImageFile } from './input-files.ts';
 import { MODEL_HELP, modelSource } from './model-source.ts';
 import { openFiles } from './node-platform.ts';
 
-type ArchitectureLetter = 'D' | 'X' | 'H';
-
 interface InspectOptions extends CommonOptions {
   model?: string;
-  arch?: ArchitectureLetter;
+  arch?: string;
   maxTiles?: number;
   tileSize?: number;
   tags?: TagFormat;
   prompt?: string;
   dumpTiles?: string;
 }
-
-const TITLES: Record<ArchitectureLetter, string> = { D: 'NVLM-D', X: 'NVLM-X', H: 'NVLM-H' };
 
 export function addInspect(program: Command, run: Run): void {
   withCommonOptions(
@@ -42,12 +38,12 @@ export function addInspect(program: Command, run: Run): void {
         `whose tokenizer and sizes count; default NVLM-1.0 72B (448-pixel tiles, at most 6): ${MODEL_HELP}`,
       )
       .addOption(
-        new Option('--arch <letter>', 'the architecture to print; --json holds all three').choices(['D', 'X', 'H']),
+        new Option('--arch <letter>', 'the architecture to print; --json holds them all').choices([...COMPARED_LETTERS]),
       )
-      .option('--max-tiles <n>', `most regular tiles, 1 to ${MAX_TILES}`, wholeNumber(1, MAX_TILES))
-      .option('--tile-size <pixels>', 'side of a tile, a multiple of 28', wholeNumber(1))
+      .option('--max-tiles <n>', 'most regular tiles (NVLM: up to 12)', wholeNumber(1, MAX_TILES_ANYWHERE))
+      .option('--tile-size <pixels>', 'side of a tile (NVLM: a multiple of 28)', wholeNumber(1))
       .addOption(
-        new Option('--tags <format>', 'how tiles are named in the text').choices(['1d', '2d-grid', '2d-bbox', 'none']),
+        new Option('--tags <format>', 'how tiles are named in the text').choices(TAG_FORMAT_NAMES),
       )
       .option('--prompt <text>', 'count a whole prompt with this question instead of the image alone (needs --model)')
       .option('--dump-tiles <folder>', 'write the tiles as PNG, as the model sees them before normalisation'),
@@ -73,27 +69,26 @@ async function modelGeometry(model: string, signal: AbortSignal): Promise<Geomet
 /** `tile_1.png` … in sequence order and `thumbnail.png`; a picture of one tile is `tile_1.png`. */
 async function dumpTiles({ tiling }: Inspection, folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
+  let number = 0;
   for (const tile of tiling.tiles) {
-    const name = tile.thumbnail ? 'thumbnail.png' : `tile_${tile.index + 1}.png`;
+    const name = tile.thumbnail ? 'thumbnail.png' : `tile_${++number}.png`;
     await writeFile(join(folder, name), await encodePng(tile.pixels));
   }
 }
 
-function describe({ tiling, tokens, costs, geometry }: Inspection, only: ArchitectureLetter | undefined): string {
+function describe({ tiling, tokens, costs, architectures, geometry }: Inspection, only: string | undefined): string {
   const { image, grid, canvas, tiles } = tiling;
-  const letters = only ? [only] : (['D', 'X', 'H'] as const);
+  const shown = architectures.filter(({ letter }) => only === undefined || letter === only);
   const count = tiles.length === 1 ? '1 tile' : `${tiles.length} tiles`;
   const tileRows = tiles.map(({ index, tag, box, thumbnail }) => [
     `  ${index + 1}`,
     tag || '(no tag)',
     thumbnail ? 'the whole picture' : `${box.x},${box.y}`,
   ]);
-  const costRows = letters.map((letter) => [
-    TITLES[letter],
-    String(costs[letter].decoderTokens),
-    String(costs[letter].crossAttentionTokens),
-    formatBytes(costs[letter].kvBytes),
-  ]);
+  const costRows = shown.map(({ letter, title }) => {
+    const { decoderTokens, crossAttentionTokens, kvBytes } = costs[letter]!;
+    return [title, String(decoderTokens), String(crossAttentionTokens), formatBytes(kvBytes)];
+  });
   return [
     `${image.width} × ${image.height} pixels, ${geometry.title}`,
     `Grid ${grid.cols} × ${grid.rows}, canvas ${canvas.width} × ${canvas.height}: ${grid.reason}`,

@@ -1,13 +1,13 @@
 import { mkdir, open, readdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
-import { syntheticModelFiles, SYNTHETIC_MODELS, type SyntheticModel } from '../engine/models/synthesize.ts';
+import { syntheticModelFiles, SYNTHETIC_MODELS } from '../engine/models/synthesize.ts';
 import { NvlmError, throwIfAborted } from '../errors.ts';
 import { jsonOption, required, wholeNumber, type CommonOptions, type Context, type Run } from './command.ts';
 import { formatBytes } from './format.ts';
 
 interface SynthOptions extends CommonOptions {
-  like?: SyntheticModel;
+  like?: string;
   layers?: number;
   seed: number;
   out?: string;

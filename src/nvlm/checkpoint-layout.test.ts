@@ -4,8 +4,8 @@ import { openModelFolder, type ModelFolder } from '../weights/model-folder.ts';
 import { nodeFiles } from '../weights/node-files.ts';
 import type { TensorEntry } from '../weights/safetensors.ts';
 import { isQuantizable, planWeights } from './checkpoint-layout.ts';
-import { sourceNames } from './checkpoint-names.ts';
-import { parseConfig } from './config.ts';
+import { internvlNamings } from './families/internvl/names.ts';
+import { parseConfig } from './parse-config.ts';
 
 async function open(name: string): Promise<ModelFolder> {
   return openModelFolder(nodeFiles(goldenFolder(name)));
@@ -24,7 +24,10 @@ function plan(folder: ModelFolder) {
 describe('names', () => {
   it('stacks the -hf query, key and value projections', () => {
     const parts = ['q', 'k', 'v'].map((part) => `vision_tower.encoder.layer.11.attention.${part}_proj.bias`);
-    expect(sourceNames('vision_model.encoder.layers.11.attn.qkv.bias', 'hf')).toEqual(parts);
+    const hf = internvlNamings.find(({ id }) => id === 'hf')!;
+    expect(hf.sourceNames('vision_model.encoder.layers.11.attn.qkv.bias')).toEqual(parts);
+    const q = { module: 'vision_model.encoder.layers.11.attn.qkv', part: 0, parts: 3 };
+    expect(hf.ownModule(parts[0]!.replace('.bias', ''))).toEqual(q);
   });
 
   it('finds the parts of an -hf checkpoint, also as newer versions nest them', async () => {
@@ -74,9 +77,8 @@ describe('planWeights', () => {
 
 it('quantises the language model alone', async () => {
   const folder = await open('internvl');
-  const config = parseConfig(folder.config);
-  const chosen = plan(folder).parameters.filter(({ spec }) => isQuantizable(spec, config, 32)).map(({ spec }) => spec.name);
+  const chosen = plan(folder).parameters.filter(({ spec }) => isQuantizable(spec, 32)).map(({ spec }) => spec.name);
   expect(chosen.length).toBe(2 + 4 * 7);
   expect(chosen.every((name) => name.startsWith('language_model.') && name.endsWith('.weight'))).toBe(true);
-  expect(plan(folder).parameters.some(({ spec }) => isQuantizable(spec, config, 128) && spec.name.includes('q_proj'))).toBe(false);
+  expect(plan(folder).parameters.some(({ spec }) => isQuantizable(spec, 128) && spec.name.includes('q_proj'))).toBe(false);
 });

@@ -2,9 +2,10 @@ import { NvlmError } from '../errors.ts';
 import type { AffineBits } from '../ops/affine.ts';
 import type { ModelFolder } from '../weights/model-folder.ts';
 import type { TensorEntry } from '../weights/safetensors.ts';
-import { namingOf, sourceNames } from './checkpoint-names.ts';
 import type { NvlmConfig } from './config.ts';
-import { names, parameterSpecs, visionDummyHeads, type ParameterSpec } from './names.ts';
+import { parameterSpecs, partOf, type ParameterSpec } from './names.ts';
+import { namingOf } from './naming.ts';
+import { visionDummyHeads } from './vision/intern-vit-parameters.ts';
 
 /** One parameter of the model and the file tensors that it comes from. */
 export interface PlannedParameter {
@@ -33,13 +34,13 @@ const FLOATS = new Set(['F32', 'F16', 'BF16']);
  */
 export function planWeights(folder: Pick<ModelFolder, 'tensors'>, config: NvlmConfig): WeightsPlan {
   const { tensors } = folder;
-  const naming = namingOf(tensors.keys());
-  const dummyHeads = visionDummyHeads(config, (name) => tensors.get(name)?.shape);
+  const naming = namingOf(config.family.namings, tensors.keys());
+  const dummyHeads = visionDummyHeads(config.vision, (name) => tensors.get(name)?.shape);
   const complaints: string[] = [];
   const used = new Set<string>();
   const parameters: PlannedParameter[] = [];
   for (const spec of parameterSpecs(config, dummyHeads)) {
-    const sought = sourceNames(spec.name, naming);
+    const sought = naming.sourceNames(spec.name);
     sought.forEach((name) => used.add(name));
     const missing = sought.find((name) => !tensors.has(name));
     if (missing !== undefined) {
@@ -107,11 +108,11 @@ function isHarmless(name: string, config: NvlmConfig): boolean {
 }
 
 /** May quantising while loading pack this parameter? The language model's matrices, as MLX's converters do. */
-export function isQuantizable(spec: ParameterSpec, config: NvlmConfig, groupSize: number): boolean {
+export function isQuantizable(spec: ParameterSpec, groupSize: number): boolean {
   const [, columns] = spec.shape;
   if (spec.role === 'vector' || columns === undefined || columns % groupSize !== 0) return false;
-  const decoder = names.decoderLayer(config, 0).replace(/0$/, '');
-  return spec.role === 'embedding' || spec.name.startsWith(decoder) || spec.name.startsWith(names.lmHead(config));
+  const part = partOf(spec.name);
+  return part === 'language_model' || part === 'cross_attention';
 }
 
 function sameShape(a: readonly number[], b: readonly number[]): boolean {

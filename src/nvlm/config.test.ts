@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { goldenFolder } from '../../tests/goldens/golden-files.ts';
 import { NvlmError } from '../errors.ts';
-import { hasCrossAttention, parseConfig, tokensPerTile } from './config.ts';
+import { hasCrossAttention, tokensPerTile } from './config.ts';
+import { parseConfig } from './parse-config.ts';
 import { inverseFrequencies } from './rope.ts';
 
 type Json = Record<string, unknown>;
@@ -16,7 +17,7 @@ function golden(name: string): Json {
 describe('parseConfig', () => {
   it('reads the family', () => {
     const d = parseConfig(golden('nvlm-d'));
-    expect(d).toMatchObject({ architecture: 'NVLM_D', tileSize: 56, maxTiles: 6, tagFormat: '1d', imageTokenId: 3 });
+    expect(d).toMatchObject({ family: { id: 'nvlm-d' }, tileSize: 56, maxTiles: 6, tagFormat: '1d', imageTokenId: 3 });
     expect(tokensPerTile(d)).toBe(4);
     const h = parseConfig(golden('nvlm-h'));
     expect([0, 1, 2, 3].map((layer) => hasCrossAttention(h, layer))).toEqual([false, true, false, true]);
@@ -25,7 +26,7 @@ describe('parseConfig', () => {
 
   it('reads NVLM-D-72B as it is', () => {
     const config = parseConfig(golden('nvlm-d-72b-layout'));
-    expect(config).toMatchObject({ architecture: 'NVLM_D', pixelShuffle: 'v2', projector: { hiddenSize: 128, bias: false } });
+    expect(config).toMatchObject({ family: { id: 'nvlm-d' }, pixelShuffle: 'v2', projector: { hiddenSize: 128, bias: false } });
     expect(config.vision).toMatchObject({ normType: 'rms_norm', qkNormalization: true, qkvBias: false });
     expect(config.llm.qkvBias).toBe(true);
   });
@@ -33,7 +34,8 @@ describe('parseConfig', () => {
   it('reads InternVL, and the same from its -hf layout', () => {
     const original = parseConfig(golden('internvl'));
     const hf = parseConfig(golden('internvl-hf'));
-    expect(original).toMatchObject({ architecture: 'NVLM_D', tagFormat: 'none', wrapper: { open: '<img>', close: '</img>' } });
+    expect(original).toMatchObject({ family: { id: 'internvl' }, tagFormat: 'none' });
+    expect(original.layout.block([{ tag: '', col: 0, row: 0, thumbnail: false }])).toEqual([{ text: '<img>' }, { tile: 0 }, { text: '</img>' }]);
     expect(original.projector).toEqual({ hiddenSize: 64, bias: true });
     // Its processor's template stands in a file of the folder.
     expect(hf).toEqual({ ...original, imageTokenId: 300, systemMessage: null, chatTemplate: null });

@@ -79,6 +79,15 @@ export class JsonReader {
     return JsonReader.open({ [key]: height }, this.path).integer(key, null, minimum, maximum);
   }
 
+  /** Three numbers: one a colour channel. */
+  triple(key: string, fallback: readonly [number, number, number], minimum: number, maximum: number): [number, number, number] {
+    if (!this.has(key)) return [...fallback];
+    const value = this.values.get(key);
+    if (!Array.isArray(value) || value.length !== 3) throw this.error(key, 'is not a list of three numbers');
+    const [first, second, third] = value.map((one: unknown) => JsonReader.open({ [key]: one }, this.path).number(key, null, minimum, maximum));
+    return [first!, second!, third!];
+  }
+
   error(key: string, what: string): NvlmError {
     return new NvlmError(
       'bad-model',

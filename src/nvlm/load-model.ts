@@ -1,8 +1,8 @@
 import type { ModelFolder } from '../weights/model-folder.ts';
-import { parseConfig } from './config.ts';
 import { loadWeights, type LoadWeightsOptions } from './load-weights.ts';
 import { NvlmModel } from './model.ts';
 import { OffloadedWeights, type OffloadOptions } from './offloaded-weights.ts';
+import { configOf } from './parse-config.ts';
 
 /**
  * The model of a folder, on the current tfjs backend.
@@ -15,8 +15,9 @@ export async function loadModel(
   options: LoadWeightsOptions & { offload?: OffloadOptions },
   imageTokenId: number | null = null,
 ): Promise<NvlmModel> {
-  const config = parseConfig(folder.config);
+  const config = configOf(folder);
+  const network = (await config.family.network?.()) ?? null;
   const { offload } = options;
   const weights = offload ? new OffloadedWeights(folder, config, options, offload) : await loadWeights(folder, config, options);
-  return new NvlmModel(config, weights, config.imageTokenId ?? imageTokenId);
+  return new NvlmModel(config, weights, config.imageTokenId ?? imageTokenId, network);
 }

@@ -9,7 +9,7 @@ import { openModelFolder } from '../weights/model-folder.ts';
 import { nodeFiles } from '../weights/node-files.ts';
 import type { DType } from '../weights/dtype.ts';
 import type { TensorEntry } from '../weights/safetensors.ts';
-import { parseConfig } from './config.ts';
+import { parseConfig } from './parse-config.ts';
 import { loadWeights, type QuantizeOptions } from './load-weights.ts';
 import { floatRows } from './matrix-targets.ts';
 import { parameterSpecs } from './names.ts';

@@ -9,7 +9,7 @@ import { streamTensors, type StreamProgress } from '../weights/stream.ts';
 import { isQuantizable, planWeights, type PlannedParameter } from './checkpoint-layout.ts';
 import type { NvlmConfig, VisionConfig } from './config.ts';
 import { floatColumns, floatRows } from './matrix-targets.ts';
-import { names, type ParameterSpec } from './names.ts';
+import { names, partOf, type ParameterSpec } from './names.ts';
 import {
   AffineSink,
   DenseSink,
@@ -120,7 +120,7 @@ export function sinkFor(
   const { spec, sources, affine } = parameter;
   const floats = spec.role === 'linear' ? floatColumns : floatRows;
   if (affine) return new AffineSink({ ...parameter, affine }, keepHalves ? null : floats);
-  if (quantize && sources.length === 1 && isQuantizable(spec, config, quantize.groupSize)) {
+  if (quantize && sources.length === 1 && isQuantizable(spec, quantize.groupSize)) {
     return new QuantizingSink(sources[0]!, quantize, keepHalves ? null : floats);
   }
   const trim = visionTrim(spec.name, config.vision, dummyHeads);
@@ -129,7 +129,7 @@ export function sinkFor(
 
 /** Which parts of a vision attention tensor are real when the checkpoint stores zero heads behind them. */
 function visionTrim(name: string, vision: VisionConfig | null, dummyHeads: number): Trim {
-  if (!vision || dummyHeads === 0 || !name.startsWith('vision_model.encoder.')) return null;
+  if (!vision || dummyHeads === 0 || partOf(name) !== 'vision_encoder') return null;
   const { hiddenSize, heads } = vision;
   const stored = hiddenSize + dummyHeads * (hiddenSize / heads);
   if (name.includes('.attn.qkv.')) return { rows: [0, 1, 2].map((part) => [part * stored, part * stored + hiddenSize] as const) };

@@ -1,9 +1,9 @@
 import type { ModelFolder } from '../weights/model-folder.ts';
 import { isQuantizable, planWeights, type PlannedParameter } from './checkpoint-layout.ts';
-import { hasCrossAttention, tokensPerTile, type NvlmConfig } from './config.ts';
+import { hasCrossAttention, tokensPerTile, visionRows, type NvlmConfig } from './config.ts';
 import { CAPACITY_STEP } from './kv-cache.ts';
 import type { LoadWeightsOptions } from './load-weights.ts';
-import { names } from './names.ts';
+import { names, partOf } from './names.ts';
 
 export interface WeightsNeed {
   /** Bytes on the device; what `Weights.bytes` will say. */
@@ -53,7 +53,7 @@ export function parameterBytes(
     return { total: words + (2 * F32 * size) / groupSize, largest: words };
   };
   if (affine) return keepHalves ? packed(affine.bits, affine.groupSize) : one(size * F32);
-  if (quantize && sources.length === 1 && isQuantizable(spec, config, quantize.groupSize)) {
+  if (quantize && sources.length === 1 && isQuantizable(spec, quantize.groupSize)) {
     return keepHalves ? packed(quantize.bits, quantize.groupSize) : one(size * F32);
   }
   const real = size * realShare(spec.name, config, dummyHeads);
@@ -69,7 +69,7 @@ export function parameterBytes(
 /** What is left of a vision attention tensor when the heads of zeros behind the real ones have been cut off. */
 function realShare(name: string, { vision }: NvlmConfig, dummyHeads: number): number {
   const isPadded = dummyHeads > 0 && /\.attn\.(qkv\.|q_norm\.|k_norm\.|proj\.weight$)/.test(name);
-  return vision && isPadded && name.startsWith('vision_model.') ? vision.heads / (vision.heads + dummyHeads) : 1;
+  return vision && isPadded && partOf(name) === 'vision_encoder' ? vision.heads / (vision.heads + dummyHeads) : 1;
 }
 
 export interface CacheNeed {
@@ -112,12 +112,12 @@ export function activationBytes(config: NvlmConfig, need: ActivationsNeed): numb
   const decoder = need.tokens * perToken + vocabSize + scores;
   const { vision } = config;
   if (!vision || need.tiles === 0) return F32 * decoder;
-  const rowsPerTile = (vision.imageSize / vision.patchSize) ** 2 + 1;
+  const rowsPerTile = visionRows(vision);
   const tilesAtOnce = Math.min(need.tiles, Math.max(1, Math.floor(need.visionRowsAtOnce / rowsPerTile)));
   const rows = tilesAtOnce * rowsPerTile;
   const perRow = 19 * vision.hiddenSize + (need.scores ? 6 : 3) * vision.intermediateSize + 3 * vision.patchSize ** 2;
   const encoder = rows * perRow + (need.scores ? 2 * rowsPerTile ** 2 : 0);
-  const features = (need.tiles * (rowsPerTile - 1) * hiddenSize) / 4;
+  const features = need.tiles * tokensPerTile(config) * hiddenSize;
   return F32 * (Math.max(encoder, decoder) + features);
 }
 

@@ -8,6 +8,8 @@ import { nodeFiles } from '../weights/node-files.ts';
 import { parseSafetensors } from '../weights/safetensors.ts';
 import { allBackends, openBackend } from '../../tests/support/backends.ts';
 import { goldenFolder } from '../../tests/goldens/golden-files.ts';
+import { routeTiles } from '../text/image-layout.ts';
+import { tileMarks } from './config.ts';
 import { loadModel } from './load-model.ts';
 import type { NvlmModel, Sample } from './model.ts';
 
@@ -21,15 +23,13 @@ async function goldenSample(model: NvlmModel, name: string, record: number): Pro
   const inputIds = integers('input_ids');
   const pixels = tensors.get('pixel_values');
   const tiles = pixels?.shape[0] ?? 0;
-  const all = Array.from({ length: tiles }, (_, tile) => tile);
-  const { architecture } = model.config;
-  const crossTiles = architecture === 'NVLM_D' ? [] : architecture === 'NVLM_X' ? all : all.slice(0, -1);
+  const { sequenceTiles, crossTiles } = routeTiles(model.config.layout.routing, [tileMarks(tiles, model.config)]);
   const tagShape = tensors.get('tag_ids')?.shape ?? [0, 0];
   const tagIds = tensors.has('tag_ids') ? integers('tag_ids') : new Int32Array(0);
   return {
     plan: {
       inputIds,
-      sequenceTiles: architecture === 'NVLM_D' ? all : architecture === 'NVLM_X' ? [] : all.slice(-1),
+      sequenceTiles,
       crossTiles,
       crossMask: crossTiles.length > 0 ? Uint8Array.from(integers('cross_mask')) : new Uint8Array(0),
       crossTagIds: Array.from({ length: tagShape[0]! }, (_, row) =>

@@ -5,15 +5,14 @@ import { writesInPlace } from '../ops/cache-write/cache-write.ts';
 import { embed } from '../ops/embed/embed.ts';
 import type { TokenPlan } from '../text/types.ts';
 import { tokensPerTile, type NvlmConfig } from './config.ts';
-import { connect } from './connector.ts';
 import { crossKeysAndValues, decode, finalNorm, logitsOf, type LayerRunner } from './decoder.ts';
+import type { VisionNetwork } from './families/family.ts';
 import { KvCache } from './kv-cache.ts';
 import { names } from './names.ts';
 import type { DecoderProbe } from './probe.ts';
 import { RecordedDecoder } from './recorded-decoder.ts';
 import { inverseFrequencies } from './rope.ts';
 import type { Sampler } from './sampler.ts';
-import { encodeVision } from './vision-encoder.ts';
 import type { Weights } from './weights.ts';
 
 /** One sequence and the image it talks about. */
@@ -31,7 +30,7 @@ interface RowSources {
   slots: Int32Array;
 }
 
-/** NVLM-D, -X or -H, or a plain text model: weights and the forward pass. Owns the weights. */
+/** A model of any family: weights and the forward pass. Owns the weights. */
 export class NvlmModel {
   readonly inverseFrequencies: Tensor1D;
 
@@ -40,6 +39,8 @@ export class NvlmModel {
     readonly weights: Weights,
     /** Id that stands in `inputIds` where a visual token goes; null for a text model. */
     readonly imageTokenId: number | null,
+    /** Vision encoder and connector; null for a text model. */
+    private readonly network: VisionNetwork | null,
   ) {
     this.inverseFrequencies = tf.keep(tf.tensor1d(inverseFrequencies(config.llm)));
   }
@@ -47,7 +48,7 @@ export class NvlmModel {
   /**
    * Vision encoder, pixel shuffle and connector.
    *
-   * @param pixels [tiles, 3, S, S] f32, ImageNet-normalised, in sequence order (thumbnail last)
+   * @param pixels [tiles, 3, S, S] f32, normalised, in sequence order
    * @returns [tiles, tokensPerTile, decoderWidth]
    */
   imageFeatures(pixels: Float32Array, tiles: number): Tensor3D {
@@ -57,7 +58,7 @@ export class NvlmModel {
   /** The vision encoder alone. @returns [tiles, (S/patch)², visionWidth] */
   encodeImage(pixels: Float32Array, tiles: number): Tensor3D {
     const { vision } = this.config;
-    if (!vision) throw new NvlmError('usage', 'This is a text model: it has no vision encoder.', 'Leave the image out.');
+    if (!vision || !this.network) throw new NvlmError('usage', 'This is a text model: it has no vision encoder.', 'Leave the image out.');
     const expected = tiles * 3 * vision.imageSize ** 2;
     if (pixels.length !== expected) {
       throw new NvlmError(
@@ -66,12 +67,12 @@ export class NvlmModel {
         `Cut the image into tiles of ${vision.imageSize} px.`,
       );
     }
-    return encodeVision(pixels, tiles, vision, this.weights);
+    return this.network.encode(pixels, tiles, this.config, this.weights);
   }
 
   /** Pixel shuffle and connector. @param encoded from {@link encodeImage} @returns [tiles, tokensPerTile, decoderWidth] */
   connectImage(encoded: Tensor3D): Tensor3D {
-    return connect(encoded, this.config, this.weights);
+    return this.network!.connect(encoded, this.config, this.weights);
   }
 
   newCache(batch: number): KvCache {

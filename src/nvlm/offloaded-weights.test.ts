@@ -15,7 +15,7 @@ import { syntheticFiles } from '../engine/models/synthesize.ts';
 import { openModelFolder } from '../weights/model-folder.ts';
 import { nodeFiles } from '../weights/node-files.ts';
 import { parseSafetensors, type LoadedTensor } from '../weights/safetensors.ts';
-import { parseConfig } from './config.ts';
+import { parseConfig } from './parse-config.ts';
 import { loadModel } from './load-model.ts';
 import { weightsNeed } from './memory-need.ts';
 import type { NvlmModel } from './model.ts';

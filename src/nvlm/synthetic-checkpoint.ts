@@ -1,133 +1,44 @@
-import { standInTokenizerJson } from '../text/stand-in-tokenizer.ts';
 import { f32ToBf16 } from '../weights/dtype.ts';
-import { parseConfig, type NvlmConfig } from './config.ts';
+import type { NvlmConfig } from './config.ts';
+import { FAMILIES } from './families/list.ts';
 import { parameterSpecs, type ParameterSpec } from './names.ts';
+import { parseConfig } from './parse-config.ts';
 
-/** Published models whose shapes and names a synthetic checkpoint can have (nvlm-facts §3, for X and H design §4). */
-export const SYNTHETIC_MODELS = ['nvlm-d-72b', 'nvlm-x-72b', 'nvlm-h-72b', 'internvl2_5-1b', 'internvl2-1b'] as const;
-export type SyntheticModel = (typeof SYNTHETIC_MODELS)[number];
+const SHAPES = new Map(FAMILIES.flatMap(({ synthetic }) => Object.entries(synthetic)));
+
+/** Published models whose shapes and names a synthetic checkpoint can have: those of all families. */
+export const SYNTHETIC_MODELS: readonly string[] = [...SHAPES.keys()];
 
 /** Everything of a checkpoint folder but the weights' bytes, which {@link syntheticRows} makes piece by piece. */
 export interface SyntheticCheckpoint {
   /** Small files by name. */
   files: Record<string, object>;
   config: NvlmConfig;
-  /** All bf16; in the order of the forward pass. */
+  /** All bf16, by this project's names; in the order of the forward pass. */
   tensors: ParameterSpec[];
+  /** What a tensor is called in the file. */
+  fileName(tensor: string): string;
   /** See `visionDummyHeads`. */
   dummyHeads: number;
 }
 
-const CHATML =
-  "{% for message in messages %}{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}{% endfor %}" +
-  "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
-
-const QWEN2_72B = {
-  architectures: ['Qwen2ForCausalLM'],
-  hidden_size: 8192,
-  num_hidden_layers: 80,
-  num_attention_heads: 64,
-  num_key_value_heads: 8,
-  intermediate_size: 29568,
-  vocab_size: 152064,
-};
-const QWEN2_05B = {
-  architectures: ['Qwen2ForCausalLM'],
-  hidden_size: 896,
-  num_hidden_layers: 24,
-  num_attention_heads: 14,
-  num_key_value_heads: 2,
-  intermediate_size: 4864,
-};
-const INTERN_VIT_6B = {
-  hidden_size: 3200,
-  num_hidden_layers: 45,
-  num_attention_heads: 25,
-  intermediate_size: 12800,
-  qkv_bias: false,
-  qk_normalization: true,
-  norm_type: 'rms_norm',
-};
-const INTERN_VIT_300M = {
-  hidden_size: 1024,
-  num_hidden_layers: 24,
-  num_attention_heads: 16,
-  intermediate_size: 4096,
-  qkv_bias: true,
-  qk_normalization: false,
-  norm_type: 'layer_norm',
-};
-
-/** @param layers at most so many layers in the decoder and in the vision encoder; all when undefined */
-export function syntheticCheckpoint(like: SyntheticModel, layers = Infinity): SyntheticCheckpoint {
-  const isInternVL = like.startsWith('internvl');
-  const contextToken = like === 'internvl2_5-1b' ? 151667 : 151648;
-  const vocab = isInternVL ? { vocab_size: like === 'internvl2_5-1b' ? 151674 : 151655 } : {};
-  const llm = isInternVL ? QWEN2_05B : QWEN2_72B;
-  const vision = isInternVL ? INTERN_VIT_300M : INTERN_VIT_6B;
-  const architecture = { 'nvlm-d-72b': 'NVLM_D', 'nvlm-x-72b': 'NVLM_X', 'nvlm-h-72b': 'NVLM_H' }[like as string];
-  const decoderLayers = Math.min(llm.num_hidden_layers, layers);
-  const json = {
-    ...(isInternVL
-      ? { architectures: ['InternVLChatModel'], model_type: 'internvl_chat', max_dynamic_patch: 12 }
-      : { architectures: [architecture], model_type: like === 'nvlm-d-72b' ? 'NVLM_D' : 'nvlm', max_dynamic_patch: 6 }),
-    // 10 cross-attention layers of 80; with fewer layers than one has to be there all the same.
-    ...((like === 'nvlm-x-72b' || like === 'nvlm-h-72b') && { architecture, cross_attention_every: Math.min(8, decoderLayers) }),
-    downsample_ratio: 0.5,
-    dynamic_image_size: true,
-    force_image_size: 448,
-    min_dynamic_patch: 1,
-    ps_version: 'v2',
-    select_layer: -1,
-    use_thumbnail: true,
-    torch_dtype: 'bfloat16',
-    llm_config: {
-      ...llm,
-      ...vocab,
-      model_type: 'qwen2',
-      num_hidden_layers: decoderLayers,
-      hidden_act: 'silu',
-      rope_theta: 1_000_000,
-      rms_norm_eps: 1e-6,
-      max_position_embeddings: 32768,
-      tie_word_embeddings: false,
-    },
-    vision_config: {
-      ...vision,
-      num_hidden_layers: Math.min(vision.num_hidden_layers, layers),
-      image_size: 448,
-      patch_size: 14,
-      layer_norm_eps: 1e-6,
-      hidden_act: 'gelu',
-    },
-    synthetic: `Random weights in the shapes of ${like}, with a stand-in tokenizer.`,
-  };
-  const config = parseConfig(json);
-  const dummyHeads = like === 'nvlm-d-72b' ? 7 : 0;
-  const imageTokens: Record<string, number> = isInternVL
-    ? { '<img>': contextToken - 2, '</img>': contextToken - 1, '<IMG_CONTEXT>': contextToken }
-    : { '<|vision_start|>': 151652, '<|vision_end|>': 151653, '<|vision_pad|>': 151654 };
+/**
+ * @param like one of {@link SYNTHETIC_MODELS}
+ * @param layers at most so many layers in the decoder and in the vision encoder; all when undefined
+ */
+export function syntheticCheckpoint(like: string, layers = Infinity): SyntheticCheckpoint {
+  const shape = SHAPES.get(like);
+  if (!shape) throw new RangeError(`There is no synthetic ${like}.`);
+  const { 'config.json': json, ...files } = shape.files(layers);
+  const config = parseConfig(json, files['preprocessor_config.json'] ?? null);
+  const described = { ...json, synthetic: `Random weights in the shapes of ${like}, with a stand-in tokenizer.` };
+  const naming = config.family.namings.at(-1)!;
   return {
     config,
-    dummyHeads,
-    tensors: parameterSpecs(config, dummyHeads),
-    files: {
-      'config.json': json,
-      'generation_config.json': { eos_token_id: 151645 },
-      'tokenizer.json': standInTokenizerJson({
-        '<|endoftext|>': 151643,
-        '<|im_start|>': 151644,
-        '<|im_end|>': 151645,
-        ...imageTokens,
-      }),
-      'tokenizer_config.json': {
-        tokenizer_class: 'PreTrainedTokenizerFast',
-        eos_token: '<|im_end|>',
-        pad_token: '<|endoftext|>',
-        chat_template: CHATML,
-        model_max_length: 32768,
-      },
-    },
+    dummyHeads: shape.dummyHeads,
+    tensors: parameterSpecs(config, shape.dummyHeads),
+    fileName: (tensor) => naming.sourceNames(tensor)[0]!,
+    files: { ...files, 'config.json': described },
   };
 }
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { createChatTemplate } from './chat-template.ts';
 import { planTokens } from './token-plan.ts';
+import { unrolled, wrapped } from './image-layout.ts';
 import { createTokenizer } from './tokenizer.ts';
 import type { ChatMessage, TokenPlan } from './types.ts';
 
@@ -14,7 +15,8 @@ const tokenizer = createTokenizer(read('qwen3/tokenizer.json'), config);
 const qwen3 = createChatTemplate(config);
 
 function plan(messages: ChatMessage[], chatTemplate = qwen3, addGenerationPrompt = false): TokenPlan {
-  const image = { architecture: 'NVLM_D' as const, tags: [], tokensPerTile: 1, imageTokenId: 151655 };
+  const layout = { routing: unrolled, block: wrapped('<Image>', '</Image>'), joinTags: false, placeholder: '<image>' };
+  const image = { layout, pictures: [], tokensPerTile: 1, imageTokenId: 151655 };
   return planTokens({ ...image, tokenizer, chatTemplate, messages, addGenerationPrompt });
 }
 const turns = (...texts: string[]): ChatMessage[] =>

@@ -1,27 +1,27 @@
 import { NvlmError } from '../errors.ts';
-import { routeTiles } from './image-block.ts';
-import type { ImageBlockOptions } from './image-block.ts';
+import { routeTiles, type ImageLayout } from './image-layout.ts';
 import { concatenate } from './plan-parts.ts';
 import type { Part, Sees, WrittenPart } from './plan-parts.ts';
-import type { Segment, TokenPlan, Tokenizer } from './types.ts';
+import type { Segment, TileMark, TokenPlan, Tokenizer } from './types.ts';
 
-export interface AssemblyOptions extends ImageBlockOptions {
+export interface AssemblyOptions {
   tokenizer: Tokenizer;
+  layout: ImageLayout;
+  /** The tiles of each picture, pictures in the order in which they stand; [] without one. */
+  pictures: readonly (readonly TileMark[])[];
+  /** Tokens of one tile after pixel shuffle. */
+  tokensPerTile: number;
   /** Stands at each visual position of the sequence; its embedding is overwritten. */
   imageTokenId: number;
-  /**
-   * Tokenise wrapper and tags as one text with what stands beside them (Hugging Face's form); default: each tag by
-   * itself.
-   */
-  joinTags?: boolean;
 }
 
 /** Turns parts into the plan; every token of every sequence is counted here and nowhere else. */
 export function assemblePlan(parts: readonly Part[], options: AssemblyOptions): TokenPlan {
-  const { architecture, tokenizer, tags, tokensPerTile, imageTokenId } = options;
-  const { sequenceTiles, crossTiles } = routeTiles(architecture, tags.length);
+  const { layout, tokenizer, pictures, tokensPerTile, imageTokenId } = options;
+  const tiles = pictures.flat();
+  const { sequenceTiles, crossTiles } = routeTiles(layout.routing, pictures);
   const crossTagIds =
-    architecture === 'NVLM_H' ? crossTiles.map((tile) => Int32Array.from(tokenizer.encode(tags[tile] ?? ''))) : [];
+    layout.routing.crossTags === 'keys' ? crossTiles.map((tile) => Int32Array.from(tokenizer.encode(tiles[tile]!.tag))) : [];
 
   const ids: number[] = [];
   const labels: number[] = [];
@@ -41,7 +41,7 @@ export function assemblePlan(parts: readonly Part[], options: AssemblyOptions): 
     segments.push(segment);
   };
 
-  for (const group of groupParts(parts, options.joinTags ?? false)) {
+  for (const group of groupParts(parts, layout.joinTags)) {
     const [first] = group;
     if (first?.kind === 'visual') {
       add(first, new Array<number>(tokensPerTile).fill(imageTokenId));
@@ -49,7 +49,7 @@ export function assemblePlan(parts: readonly Part[], options: AssemblyOptions): 
     }
     const written = group.filter((part) => part.kind !== 'visual');
     encodeGroup(written, tokenizer).forEach((partIds, k) => {
-      if (partIds.includes(imageTokenId) && tags.length > 0) throw placeholderIsText(imageTokenId);
+      if (partIds.includes(imageTokenId) && tiles.length > 0) throw placeholderIsText(imageTokenId);
       const part = written[k];
       if (part) add(part, partIds);
     });
@@ -60,7 +60,6 @@ export function assemblePlan(parts: readonly Part[], options: AssemblyOptions): 
     .filter(({ kind }) => kind === 'tag')
     .reduce((sum, { start, end }) => sum + end - start, 0);
   return {
-    architecture,
     inputIds: Int32Array.from(ids),
     labels: Int32Array.from(labels),
     segments,
@@ -72,7 +71,7 @@ export function assemblePlan(parts: readonly Part[], options: AssemblyOptions): 
     counts: {
       decoderTokens: ids.length,
       crossAttentionTokens: crossTiles.length * tokensPerTile + tagTokensInKeys,
-      visualTokens: tags.length * tokensPerTile,
+      visualTokens: tiles.length * tokensPerTile,
       tagTokens: tagTokensInSequence + tagTokensInKeys,
     },
   };

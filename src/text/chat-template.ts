@@ -5,9 +5,19 @@ import type { ChatMessage } from './types.ts';
 
 const SPECIAL_TOKENS = ['bos_token', 'eos_token', 'pad_token', 'unk_token', 'sep_token', 'cls_token', 'mask_token'];
 
+/** A stretch of a message for templates that read contents as lists. */
+export type ContentPart = { type: 'text'; text: string } | { type: 'image' };
+
+export interface TemplateMessage {
+  role: ChatMessage['role'];
+  content: string | readonly ContentPart[];
+}
+
 export interface ChatTemplate {
+  /** In which forms the template reads contents: as texts, as lists of parts, or either. */
+  readonly reads: { texts: boolean; parts: boolean };
   /** @throws NvlmError `bad-model` when the model has no template or the template fails (`raise_exception` included) */
-  render(messages: readonly ChatMessage[], options: { addGenerationPrompt: boolean }): string;
+  render(messages: readonly TemplateMessage[], options: { addGenerationPrompt: boolean }): string;
   /** The configuration's `eos_token`. */
   readonly eosToken: string | undefined;
 }
@@ -28,8 +38,12 @@ export function createChatTemplate(tokenizerConfig: unknown, own?: string): Chat
     const token = tokenContent(config[name]);
     if (token !== undefined) specialTokens[name] = token;
   }
+  let reads: ChatTemplate['reads'] | undefined;
   return {
     eosToken: specialTokens.eos_token,
+    get reads() {
+      return (reads ??= template ? formsRead(template, specialTokens) : { texts: true, parts: false });
+    },
     render: (messages, { addGenerationPrompt }) => {
       if (!template) {
         throw new NvlmError(
@@ -45,6 +59,22 @@ export function createChatTemplate(tokenizerConfig: unknown, own?: string): Chat
       }
     },
   };
+}
+
+/** In no text, so that it is found in the output again. */
+const PROBE = '\ufdd2';
+
+/** Tried, since no file says it: does a content come through as a text, and as a list of parts? */
+function formsRead(template: ReturnType<typeof parseTemplate>, specialTokens: Record<string, string>): ChatTemplate['reads'] {
+  const comesThrough = (content: TemplateMessage['content']): boolean => {
+    try {
+      const messages = [{ role: 'user', content }];
+      return renderWithinBudget(template, { ...specialTokens, messages, add_generation_prompt: false }).includes(PROBE);
+    } catch {
+      return false;
+    }
+  };
+  return { texts: comesThrough(PROBE), parts: comesThrough([{ type: 'text', text: PROBE }]) };
 }
 
 /** The model's own system message opens the conversation, unless the conversation brings one. */

@@ -1,40 +1,69 @@
-import { markAnswer, marksFor, startOfAnswer } from './answers.ts';
+import { markAnswer, marksFor, startOfAnswer, type Marks } from './answers.ts';
 import { badTemplate, withSystemMessage } from './chat-template.ts';
-import type { ChatTemplate } from './chat-template.ts';
+import type { ChatTemplate, ContentPart, TemplateMessage } from './chat-template.ts';
 import type { ChatMessage } from './types.ts';
 
-/** Where the image stands in a user message (LLaVA's convention). */
+/** Where a picture stands in a user message (LLaVA's convention). */
 export const IMAGE_PLACEHOLDER = '<image>';
 
 /** A stretch of the rendered conversation. */
 export type Piece =
   /** `literal`: what a person typed, as opposed to the template's own text. */
-  { kind: 'text'; text: string; literal: boolean } | { kind: 'image' } | { kind: 'answer'; text: string };
+  | { kind: 'text'; text: string; literal: boolean }
+  /** The next picture. */
+  | { kind: 'image' }
+  | { kind: 'answer'; text: string };
 
 export interface ConversationOptions {
   chatTemplate: ChatTemplate;
   /** The configuration's `system_message`. */
   systemMessage?: string;
-  hasImage: boolean;
+  /** How many pictures the conversation has. */
+  pictures: number;
+  /** What a template of content parts writes in place of a picture. */
+  placeholder: string;
   addGenerationPrompt: boolean;
 }
 
 /**
- * Renders the conversation through the model's chat template and cuts it at contents, image and answers.
+ * Renders the conversation through the model's chat template and cuts it at contents, pictures and answers.
  *
  * The template sees a marker in place of each content, so nothing that a user types can steer it or be mistaken for
  * its own text; the rendered string is then cut at the markers. White space around contents stays visible to the
  * template, because many trim it. Answers alone are seen as they are, and what the template makes of one is the answer
  * (see {@link startOfAnswer}).
  *
- * The image stands in place of the first {@link IMAGE_PLACEHOLDER} of a user message, else before the first user message's
- * text on a line of its own. Any other placeholder is plain text.
+ * Pictures stand where the user messages say {@link IMAGE_PLACEHOLDER}, one each in order. Those that no placeholder
+ * asks for stand at the beginning of the first user message, each on a line of its own; a placeholder beyond the last
+ * picture is plain text. A template that reads contents as lists of parts gets pictures as parts of their own, without
+ * the line ends that set a placeholder off, and says itself where they stand.
  *
- * @throws NvlmError `bad-model` when the template fails, or drops, repeats or reorders a message
+ * @throws NvlmError `bad-model` when the template fails, or drops, repeats or reorders a message or a picture
  */
 export function renderConversation(messages: readonly ChatMessage[], options: ConversationOptions): Piece[] {
+  const { texts, parts } = options.chatTemplate.reads;
+  const marks = marksFor(messages);
+  const told = placePictures(withSystemMessage(messages, options.systemMessage), options.pictures);
+  if (parts && (options.pictures > 0 || !texts)) {
+    const pieces = rendered(told, options, marks, true);
+    if (countPictures(pieces) === options.pictures) return pieces;
+    if (!texts) throw badTemplate('it does not give every picture once.');
+  }
+  return rendered(told, options, marks, false);
+}
+
+function countPictures(pieces: readonly Piece[]): number {
+  return pieces.filter(({ kind }) => kind === 'image').length;
+}
+
+/** @param asParts hand contents over as lists of parts */
+function rendered(
+  told: readonly ToldMessage[],
+  { chatTemplate, pictures, placeholder, addGenerationPrompt }: ConversationOptions,
+  { open, close }: Marks,
+  asParts: boolean,
+): Piece[] {
   const marked: Piece[] = [];
-  const { open, close } = marksFor(messages);
   const mark = (piece: Piece): string => `${open}${marked.push(piece) - 1}${close}`;
   const opaque = (text: string): string => {
     const core = text.trim();
@@ -43,28 +72,33 @@ export function renderConversation(messages: readonly ChatMessage[], options: Co
     const content = mark({ kind: 'text', text: core, literal: true });
     return text.slice(0, start) + content + text.slice(start + core.length);
   };
+  /** Which message an answer is, by its number. */
+  const messageOf = new Map<number, number>();
+  const marks = (text: string, role: ChatMessage['role'], message: number): string => {
+    if (role !== 'assistant') return opaque(text);
+    messageOf.set(marked.length, message);
+    return markAnswer(text, mark({ kind: 'answer', text }));
+  };
 
-  const all = withSystemMessage(messages, options.systemMessage);
-  const imageAt = options.hasImage ? imageMessage(all) : -1;
-  const contents = all.map(({ role, content }, i) => {
-    if (role === 'assistant') return { role, content: markAnswer(content, mark({ kind: 'answer', text: content })) };
-    if (i !== imageAt) return { role, content: opaque(content) };
-    const [before, after] = splitAtPlaceholder(content);
-    return { role, content: opaque(before) + mark({ kind: 'image' }) + opaque(after) };
+  const contents = told.map(({ role, stretches }, message): TemplateMessage => {
+    // Marks are counted, so they are made in the order in which they stand.
+    const content = asParts
+      ? partsOf(stretches).map((part) => (part.type === 'image' ? part : { ...part, text: marks(part.text, role, message) }))
+      : stretches.map((text, n) => (n > 0 ? mark({ kind: 'image' }) : '') + marks(text, role, message)).join('');
+    return { role, content };
   });
 
-  const rendered = options.chatTemplate.render(contents, { addGenerationPrompt: options.addGenerationPrompt });
   const cuts = new RegExp(`${open}(\\d+)${close}`);
   /** What the template writes from the content before an answer to the answer, when it asks for one. */
   const opening = (answer: number): string | null => {
-    const before = contents.slice(0, contents.findIndex(({ content }) => content.includes(`${open}${answer}${close}`)));
+    const before = contents.slice(0, messageOf.get(answer));
     if (before.length === 0) return null;
-    return options.chatTemplate.render(before, { addGenerationPrompt: true }).split(cuts).at(-1) ?? null;
+    return chatTemplate.render(before, { addGenerationPrompt: true }).split(cuts).at(-1) ?? null;
   };
   const pieces: Piece[] = [];
   let found = 0;
   let blank = '';
-  rendered.split(cuts).forEach((part, k) => {
+  chatTemplate.render(contents, { addGenerationPrompt }).split(cuts).forEach((part, k) => {
     if (k % 2 === 0) {
       const last = pieces.at(-1);
       const kept = last?.kind === 'answer' && part.startsWith(blank) ? blank : '';
@@ -88,7 +122,7 @@ export function renderConversation(messages: readonly ChatMessage[], options: Co
     found += 1;
   });
   if (found !== marked.length) throw badTemplate('it leaves out a message.');
-  return pieces;
+  return asParts && pictures > 0 ? pieces.flatMap((piece) => atPlaceholders(piece, placeholder)) : pieces;
 }
 
 /** Index of the message in which a conversation's picture stands: the first user message that says so, else the first one. */
@@ -97,7 +131,48 @@ export function imageMessage(messages: readonly ChatMessage[]): number {
   return said >= 0 ? said : messages.findIndex(({ role }) => role === 'user');
 }
 
-function splitAtPlaceholder(content: string): [before: string, after: string] {
-  const at = content.indexOf(IMAGE_PLACEHOLDER);
-  return at < 0 ? ['', `\n${content}`] : [content.slice(0, at), content.slice(at + IMAGE_PLACEHOLDER.length)];
+/** The template's own text, cut where it has written a picture. */
+function atPlaceholders(piece: Piece, placeholder: string): Piece[] {
+  if (piece.kind !== 'text' || piece.literal) return [piece];
+  return piece.text.split(placeholder).flatMap((text, n): Piece[] => [
+    ...(n > 0 ? [{ kind: 'image' as const }] : []),
+    ...(text === '' ? [] : [{ kind: 'text' as const, text, literal: false }]),
+  ]);
+}
+
+interface ToldMessage {
+  role: ChatMessage['role'];
+  /** The content, cut where pictures stand: one more than it has pictures. */
+  stretches: string[];
+}
+
+/** Cuts user messages at the placeholders that a picture stands for. */
+function placePictures(messages: readonly ChatMessage[], pictures: number): ToldMessage[] {
+  const asked = messages
+    .filter(({ role }) => role === 'user')
+    .reduce((sum, { content }) => sum + content.split(IMAGE_PLACEHOLDER).length - 1, 0);
+  const unasked = Math.max(0, pictures - asked);
+  let due = pictures;
+  return messages.map(({ role, content }): ToldMessage => {
+    if (role !== 'user' || due === 0) return { role, stretches: [content] };
+    const before = due === pictures ? unasked : 0;
+    const texts = content.split(IMAGE_PLACEHOLDER);
+    const taken = Math.min(texts.length - 1, due - before);
+    due -= before + taken;
+    // What follows the last picture is one stretch, placeholders without a picture included.
+    const stretches = [...texts.slice(0, taken), texts.slice(taken).join(IMAGE_PLACEHOLDER)];
+    if (before === 0) return { role, stretches };
+    return { role, stretches: ['', ...new Array<string>(before - 1).fill('\n'), `\n${stretches[0]}`, ...stretches.slice(1)] };
+  });
+}
+
+/** Contents as parts: one line end beside a picture only set its placeholder off. */
+function partsOf(stretches: readonly string[]): ContentPart[] {
+  const parts = stretches.flatMap((text, n): ContentPart[] => {
+    let own = text;
+    if (n > 0) own = own.replace(/^\n/, '');
+    if (n < stretches.length - 1) own = own.replace(/\n$/, '');
+    return [...(n > 0 ? [{ type: 'image' as const }] : []), ...(own === '' ? [] : [{ type: 'text' as const, text: own }])];
+  });
+  return parts.length > 0 ? parts : [{ type: 'text', text: '' }];
 }

@@ -1,13 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { NvlmError } from '../errors.ts';
+import { crossAttended, unrolled, wrapped } from './image-layout.ts';
 import { assertFits, assertPrompt } from './prompt-limits.ts';
 import { planImageBlock } from './token-plan.ts';
 import { createQwen2TagTokenizer } from './qwen2-tags.ts';
 
+const layout = { routing: unrolled, block: wrapped('<Image>', '</Image>'), joinTags: false, placeholder: '<image>' };
+const tags = ['<tile_1>', '<tile_2>', '<tile_global_thumbnail>'];
 const plan = planImageBlock({
-  architecture: 'NVLM_D',
+  layout,
   tokenizer: createQwen2TagTokenizer(),
-  tags: ['<tile_1>', '<tile_2>', '<tile_global_thumbnail>'],
+  pictures: [tags.map((tag, col) => ({ tag, col, row: 0, thumbnail: col === 2 }))],
   tokensPerTile: 256,
   imageTokenId: 151654,
 });
@@ -47,9 +50,9 @@ describe('assertFits', () => {
 
   it('refuses a plan without tokens', () => {
     const none = planImageBlock({
-      architecture: 'NVLM_X',
+      layout: { ...layout, routing: crossAttended },
       tokenizer: createQwen2TagTokenizer(),
-      tags: [],
+      pictures: [],
       tokensPerTile: 256,
       imageTokenId: 151654,
     });

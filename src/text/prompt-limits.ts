@@ -7,7 +7,7 @@ import type { ChatMessage, TokenPlan } from './types.ts';
  */
 export function assertPrompt(messages: readonly ChatMessage[]): void {
   const last = messages.findLast(({ role }) => role === 'user');
-  if (!last || last.content.replace(IMAGE_PLACEHOLDER, '').trim() === '') throw emptyPrompt();
+  if (!last || last.content.replaceAll(IMAGE_PLACEHOLDER, '').trim() === '') throw emptyPrompt();
 }
 
 /**

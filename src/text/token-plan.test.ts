@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createChatTemplate } from './chat-template.ts';
-import { INTERNVL_WRAPPER } from './image-block.ts';
+import { crossAttended, hybrid, unrolled, wrapped, type ImageLayout } from './image-layout.ts';
 import { createQwen2TagTokenizer } from './qwen2-tags.ts';
 import { planImageBlock, planTokens } from './token-plan.ts';
 import type { PlanOptions } from './token-plan.ts';
 import { createTokenizer } from './tokenizer.ts';
-import type { Architecture, ChatMessage, TokenPlan } from './types.ts';
+import type { ChatMessage, TileMark, TokenPlan } from './types.ts';
 
 const read = (path: string): unknown =>
   JSON.parse(readFileSync(new URL(`../../tests/fixtures/text/${path}`, import.meta.url), 'utf8'));
@@ -30,21 +30,32 @@ interface ExpectedChat {
 /** Inputs of the reference implementation in PyTorch (its `plan`), as plain arrays. */
 const reference = read('plans.json') as { records: ChatMessage[][]; tiles: number[] } & Record<string, unknown>;
 
+type Architecture = 'D' | 'X' | 'H';
 const ARCHITECTURES: [Architecture, string][] = [
-  ['NVLM_D', 'd'],
-  ['NVLM_X', 'x'],
-  ['NVLM_H', 'h'],
+  ['D', 'd'],
+  ['X', 'x'],
+  ['H', 'h'],
 ];
-const tagsFor = (tiles: number): string[] =>
-  Array.from({ length: tiles }, (_, k) => (k === tiles - 1 ? '<tile_global_thumbnail>' : `<tile_${k + 1}>`));
+const layoutOf = (architecture: Architecture, changes: Partial<ImageLayout> = {}): ImageLayout => ({
+  routing: { D: unrolled, X: crossAttended, H: hybrid }[architecture],
+  block: wrapped('<Image>', '</Image>'),
+  joinTags: false,
+  placeholder: '<image>',
+  ...changes,
+});
+/** The last tile is the thumbnail; a single one is tagged as it. */
+const tilesFor = (count: number, tagOf = (k: number) => (k === count - 1 ? '<tile_global_thumbnail>' : `<tile_${k + 1}>`)): TileMark[] =>
+  Array.from({ length: count }, (_, k) => ({ tag: tagOf(k), col: k, row: 0, thumbnail: count > 1 && k === count - 1 }));
+/** One picture of so many tiles, or none. */
+const pictureOf = (count: number): TileMark[][] => (count > 0 ? [tilesFor(count)] : []);
 
 const golden = load('golden');
 const base = { ...golden, systemMessage: 'Answer the questions.', tokensPerTile: 4, imageTokenId: 3 };
 const plan = (options: Partial<PlanOptions>): TokenPlan =>
   planTokens({
     ...base,
-    architecture: 'NVLM_D',
-    tags: [],
+    layout: layoutOf('D'),
+    pictures: [],
     messages: [{ role: 'user', content: 'Hi' }],
     addGenerationPrompt: false,
     ...options,
@@ -57,7 +68,7 @@ describe.each(ARCHITECTURES)('%s', (architecture, letter) => {
     (reference[`nvlm-${letter}`] as ExpectedPlan[]).forEach((expected, k) => {
       const messages = reference.records[k] ?? [];
       const tiles = reference.tiles[k] ?? 0;
-      const made = plan({ architecture, messages, tags: tagsFor(tiles) });
+      const made = plan({ layout: layoutOf(architecture), messages, pictures: pictureOf(tiles) });
       expect([...made.inputIds]).toEqual(expected.inputIds);
       expect([...made.labels]).toEqual(expected.labels);
       expect(rows(made)).toEqual(expected.crossMask ?? expected.inputIds.map(() => ''));
@@ -69,9 +80,9 @@ describe.each(ARCHITECTURES)('%s', (architecture, letter) => {
     for (const { image, prompt, promptIds } of reference[`chat-${letter}`] as ExpectedChat[]) {
       // Pictures are numbered; records with text alone stand between them.
       const record = [0, 2, 3, 4, 6, 7][Number.parseInt(image.slice('../data/'.length), 10)] ?? 0;
-      const tags = tagsFor(reference.tiles[record] ?? 0);
+      const pictures = pictureOf(reference.tiles[record] ?? 0);
       const messages: ChatMessage[] = [{ role: 'user', content: prompt }];
-      const made = plan({ architecture, messages, tags, addGenerationPrompt: true });
+      const made = plan({ layout: layoutOf(architecture), messages, pictures, addGenerationPrompt: true });
       expect([...made.inputIds]).toEqual(promptIds);
     }
   });
@@ -93,7 +104,7 @@ describe.each(ARCHITECTURES)('%s', (architecture, letter) => {
           { role: 'user', content: user },
           { role: 'assistant', content: assistant },
         ]);
-        const made = plan({ architecture, messages, tags: tagsFor(tiles), joinTags });
+        const made = plan({ layout: layoutOf(architecture, { joinTags }), messages, pictures: pictureOf(tiles) });
         const { inputIds, segments, counts, sequenceTiles, crossTiles } = made;
         const count = (id: number): number => inputIds.filter((x) => x === id).length;
 
@@ -128,7 +139,7 @@ describe.each(ARCHITECTURES)('%s', (architecture, letter) => {
           const own = crossTiles.map((x) => (x === tile ? '1' : '0')).join('');
           const inImage = kind === 'tag' || kind === 'visual';
           if (inImage || (tiles > 0 && kind === 'text' && text?.startsWith('</Image>'))) after = true;
-          const expected = kind === 'tag' && architecture === 'NVLM_X' ? own : after ? all : none;
+          const expected = kind === 'tag' && architecture === 'X' ? own : after ? all : none;
           expect(seen.slice(start, end).every((row) => row === expected)).toBe(true);
         }
       }),
@@ -138,7 +149,7 @@ describe.each(ARCHITECTURES)('%s', (architecture, letter) => {
 });
 
 describe('the image placeholder', () => {
-  const image = { tags: tagsFor(1) };
+  const image = { pictures: pictureOf(1) };
   const ask = (content: string, options: Partial<PlanOptions> = image): number[] => [
     ...plan({ ...options, messages: [{ role: 'user', content }] }).inputIds,
   ];
@@ -175,8 +186,8 @@ describe('one token a tag (nano-d)', () => {
   it("keeps typed tags apart from the plan's own", () => {
     const made = planTokens({
       ...nano,
-      architecture: 'NVLM_D',
-      tags: tagsFor(3),
+      layout: layoutOf('D'),
+      pictures: pictureOf(3),
       tokensPerTile: 16,
       imageTokenId: 643,
       addGenerationPrompt: true,
@@ -213,7 +224,7 @@ describe('other templates', () => {
 
   it('Llama 3: opens with one BOS, trims, and learns the answer up to <|eot_id|>', () => {
     const made = make({
-      tags: tagsFor(1),
+      pictures: pictureOf(1),
       messages: [
         { role: 'user', content: '  <image> What <|eot_id|>?  ' },
         { role: 'assistant', content: 'A cat.' },
@@ -258,7 +269,7 @@ describe('other templates', () => {
   });
 
   it("InternVL's wrapper, no tags", () => {
-    const made = plan({ wrapper: INTERNVL_WRAPPER, tags: ['', ''], messages: [{ role: 'user', content: 'Hi' }] });
+    const made = plan({ layout: layoutOf('D', { block: wrapped('<img>', '</img>') }), pictures: [tilesFor(2, () => '')], messages: [{ role: 'user', content: 'Hi' }] });
     expect(golden.tokenizer.decode(made.inputIds)).toContain(`user\n<img>${'<|vision_pad|>'.repeat(8)}</img>\nHi`);
     expect(made.segments.filter(({ kind }) => kind === 'tag')).toEqual([]);
     expect(made.counts.tagTokens).toBe(0);
@@ -268,22 +279,22 @@ describe('other templates', () => {
 describe('planImageBlock', () => {
   const qwen = { tokenizer: createQwen2TagTokenizer(), tokensPerTile: 256, imageTokenId: 151654 };
   const block = (architecture: Architecture, tiles: number, joinTags = false): TokenPlan =>
-    planImageBlock({ ...qwen, architecture, tags: tagsFor(tiles), joinTags });
+    planImageBlock({ ...qwen, layout: layoutOf(architecture, { joinTags }), pictures: pictureOf(tiles) });
 
   it("counts NVLM-1.0's tokens of a 6+1-tile picture", () => {
-    expect(block('NVLM_D', 7).counts).toEqual({
+    expect(block('D', 7).counts).toEqual({
       decoderTokens: 2 + 7 * 261 + 3,
       crossAttentionTokens: 0,
       visualTokens: 1792,
       tagTokens: 35,
     });
-    expect(block('NVLM_X', 7).counts).toEqual({
+    expect(block('X', 7).counts).toEqual({
       decoderTokens: 2 + 35 + 3,
       crossAttentionTokens: 1792,
       visualTokens: 1792,
       tagTokens: 35,
     });
-    expect(block('NVLM_H', 7).counts).toEqual({
+    expect(block('H', 7).counts).toEqual({
       decoderTokens: 2 + 261 + 3,
       crossAttentionTokens: 6 * 261,
       visualTokens: 1792,
@@ -292,31 +303,31 @@ describe('planImageBlock', () => {
   });
 
   it('gives a one-tile picture in H nothing to cross-attend', () => {
-    const made = block('NVLM_H', 1);
+    const made = block('H', 1);
     expect(made.crossTiles).toEqual([]);
     expect(made.crossMask).toHaveLength(0);
     expect(made.counts.crossAttentionTokens).toBe(0);
   });
 
   it('joins wrapper and first tag as Hugging Face does: one token less', () => {
-    const joined = block('NVLM_D', 3, true);
+    const joined = block('D', 3, true);
     expect([...joined.inputIds.slice(0, 6)]).toEqual([46465, 1784, 21094, 62, 16, 29]);
     expect(joined.segments.slice(0, 3)).toEqual([
       { kind: 'text', start: 0, end: 1, text: '<Image>' },
       { kind: 'tag', start: 1, end: 6, tile: 0, text: '<tile_1>' },
       { kind: 'visual', start: 6, end: 262, tile: 0 },
     ]);
-    expect(joined.counts.decoderTokens).toBe(block('NVLM_D', 3).counts.decoderTokens - 1);
+    expect(joined.counts.decoderTokens).toBe(block('D', 3).counts.decoderTokens - 1);
   });
 
   it('changes nothing by joining where no token spans the seam', () => {
-    const wrapper = { open: '<Image>\n', close: '\n</Image>' };
-    const options = { ...qwen, architecture: 'NVLM_D' as const, tags: tagsFor(1), wrapper };
-    expect(planImageBlock({ ...options, joinTags: true })).toEqual(planImageBlock(options));
+    const block = wrapped('<Image>\n', '\n</Image>');
+    const planned = (joinTags: boolean) => planImageBlock({ ...qwen, layout: layoutOf('D', { block, joinTags }), pictures: pictureOf(1) });
+    expect(planned(true)).toEqual(planned(false));
   });
 
   it('cuts joined tags of X where each tag ends', () => {
-    const made = block('NVLM_X', 3, true);
+    const made = block('X', 3, true);
     // <Image ><tile_1 ><tile_2 ><tile_global_thumbnail ></Image>: each bracket pair belongs to the later tag.
     expect(made.segments.map(({ kind, start, end }) => [kind, end - start])).toEqual([
       ['text', 1],
@@ -330,9 +341,9 @@ describe('planImageBlock', () => {
 
   it('is the block that stands in a conversation', () => {
     for (const [architecture] of ARCHITECTURES) {
-      const tags = tagsFor(4);
-      const whole = plan({ architecture, tags });
-      const alone = planImageBlock({ ...base, architecture, tags });
+      const image = { layout: layoutOf(architecture), pictures: pictureOf(4) };
+      const whole = plan(image);
+      const alone = planImageBlock({ ...base, ...image });
       const inside = ({ segments }: TokenPlan): unknown[] =>
         segments
           .filter(({ kind }) => kind === 'tag' || kind === 'visual')
@@ -344,7 +355,7 @@ describe('planImageBlock', () => {
 
   it('refuses geometry that cannot be', () => {
     const bad = (tokensPerTile: number) => () =>
-      planImageBlock({ ...qwen, architecture: 'NVLM_D', tags: ['', ''], tokensPerTile });
+      planImageBlock({ ...qwen, layout: layoutOf('D'), pictures: [tilesFor(2, () => '')], tokensPerTile });
     for (const tokens of [0, 1.5, Number.NaN, 1e9]) {
       expect(bad(tokens)).toThrowError(expect.objectContaining({ code: 'bad-model' }));
     }
@@ -354,7 +365,7 @@ describe('planImageBlock', () => {
 describe('errors', () => {
   it('an empty question is refused in chat, not in training', () => {
     const messages: ChatMessage[] = [{ role: 'user', content: '<image>' }];
-    const image = { tags: tagsFor(1), messages };
+    const image = { pictures: pictureOf(1), messages };
     expect(() => plan({ ...image, addGenerationPrompt: true })).toThrowError(
       expect.objectContaining({ code: 'empty-prompt' }),
     );
@@ -364,6 +375,6 @@ describe('errors', () => {
   it("an image_token_id that is ordinary text is the model's fault", () => {
     const [id = 0] = golden.tokenizer.encode('a');
     const messages: ChatMessage[] = [{ role: 'user', content: 'a' }];
-    expect(() => plan({ imageTokenId: id, tags: tagsFor(1), messages })).toThrowError(/keeps for image positions/);
+    expect(() => plan({ imageTokenId: id, pictures: pictureOf(1), messages })).toThrowError(/keeps for image positions/);
   });
 });

@@ -1,9 +1,10 @@
+import { NvlmError } from '../errors.ts';
 import { literalInAnswer } from './answers.ts';
 import { assemblePlan } from './assemble-plan.ts';
 import type { AssemblyOptions } from './assemble-plan.ts';
 import type { ChatTemplate } from './chat-template.ts';
 import { renderConversation } from './conversation.ts';
-import { imageBlock } from './image-block.ts';
+import { imageBlock } from './image-layout.ts';
 import type { Part, Sees } from './plan-parts.ts';
 import { assertPrompt } from './prompt-limits.ts';
 import type { ChatMessage, Span, TokenPlan, Tokenizer } from './types.ts';
@@ -18,26 +19,30 @@ export interface PlanOptions extends AssemblyOptions {
 }
 
 /**
- * The token plan of one conversation with at most one image.
+ * The token plan of one conversation and its pictures.
  *
  * The text between contents is the chat template's. It is cut at tags, visual tokens, answers and the token that ends
  * an answer, and each piece is tokenised by itself; answers and their end carry labels, also in chat, where they
  * change nothing. What a user or the system says is ordinary text whatever it spells: no control token, tag or wrapper
  * of the tokenizer is recognised in it. In what the model is to say, added tokens are tokens.
  *
- * @throws NvlmError `empty-prompt` when there is nothing to answer; `bad-model` when template or configuration do not
- * work
+ * @throws NvlmError `empty-prompt` when there is nothing to answer; `usage` for several pictures where cross-attention
+ * reads them; `bad-model` when template or configuration do not work
  */
 export function planTokens(options: PlanOptions): TokenPlan {
-  const { tokenizer, chatTemplate, messages, tags } = options;
+  const { tokenizer, chatTemplate, messages, pictures, layout, tokensPerTile } = options;
   if (options.addGenerationPrompt) assertPrompt(messages);
-  const pieces = renderConversation(messages, { ...options, hasImage: tags.length > 0 });
+  if (pictures.length > 1) refuseSeveral(options);
+  const pieces = renderConversation(messages, { ...options, pictures: pictures.length, placeholder: layout.placeholder });
   const parts: Part[] = [];
+  let [seen, tiles] = [0, 0];
   let sees: Sees = 'none';
   let answered = false;
   for (const piece of pieces) {
     if (piece.kind === 'image') {
-      parts.push(...imageBlock(options));
+      const picture = pictures[seen++]!;
+      parts.push(...imageBlock(picture, tiles, layout, tokensPerTile));
+      tiles += picture.length;
       sees = 'all';
     } else if (piece.kind === 'answer') {
       parts.push({ kind: 'answer', text: piece.text, literal: literalInAnswer(piece.text, tokenizer, options.imageTokenId), learn: true, sees });
@@ -56,9 +61,27 @@ function whole(text: string): Span[] {
   return [{ start: 0, end: text.length }];
 }
 
-/** The plan of an image alone: wrapper, tags and visual tokens, as they stand in every conversation. */
+/** A row sees the tiles of one picture or of none: nothing says which of several it would. */
+function refuseSeveral({ layout, pictures }: AssemblyOptions): void {
+  if (pictures.every((tiles) => layout.routing.inSequence(tiles).length === tiles.length)) return;
+  throw new NvlmError(
+    'usage',
+    `This model reads tiles through cross-attention, and was taught with one picture, not ${pictures.length}.`,
+    'Give one picture, or take a model that holds its tiles in the sequence.',
+  );
+}
+
+/** The plan of pictures alone: wrapper, tags and visual tokens, as they stand in every conversation. */
 export function planImageBlock(options: AssemblyOptions): TokenPlan {
-  return assemblePlan(options.tags.length > 0 ? imageBlock(options) : [], options);
+  const { pictures, layout, tokensPerTile } = options;
+  if (pictures.length > 1) refuseSeveral(options);
+  let first = 0;
+  const parts = pictures.flatMap((tiles) => {
+    const block = imageBlock(tiles, first, layout, tokensPerTile);
+    first += tiles.length;
+    return block;
+  });
+  return assemblePlan(parts, options);
 }
 
 /**

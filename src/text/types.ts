@@ -1,9 +1,17 @@
-export type Architecture = 'NVLM_D' | 'NVLM_X' | 'NVLM_H';
-
 export interface ChatMessage {
   role: 'system' | 'user' | 'assistant';
-  /** One user message may hold an `<image>` placeholder: where the picture stands. */
+  /** Of a user; may hold `<image>`, where a picture stands. */
   content: string;
+}
+
+/** A tile of a picture, as a token plan needs it; its place in the list is its place in the sequence. */
+export interface TileMark {
+  /** Empty without tags. */
+  tag: string;
+  col: number;
+  row: number;
+  /** The whole picture once more, beside its tiles. */
+  thumbnail: boolean;
 }
 
 /** Half-open range of a string, in UTF-16 units. */
@@ -52,11 +60,10 @@ export interface Segment {
 }
 
 /**
- * The sequence of one sample, for all three architectures: what the model consumes, the inspector draws and the tests
- * compare (design §3; `plan` of the reference implementation).
+ * The sequence of one sample, whatever the architecture: what the model consumes, the inspector draws and the tests
+ * compare (`plan` of the reference implementation).
  */
 export interface TokenPlan {
-  architecture: Architecture;
   /** [T] */
   inputIds: Int32Array;
   /** [T], −100 = not in the loss. */

@@ -1,36 +1,38 @@
 import { NvlmError } from '../errors.ts';
-import type { TilingOptions } from './types.ts';
+import type { Tiler, TilingOptions } from './types.ts';
 
-export const MIN_TILES = 1;
+/** Most regular tiles of NVLM's rule. */
 export const MAX_TILES = 12;
+/** Most of any family's rule: what a command takes before it knows the model. */
+export const MAX_TILES_ANYWHERE = 64;
 /** 14-pixel patches, merged two by two. */
 export const TILE_STEP = 28;
 /** Four times the paper's 448; beyond it, 12 tiles fill hundreds of megabytes. */
 export const MAX_TILE_SIZE = 1792;
 
 /** @throws NvlmError `usage` */
-export function checkGridOptions(maxTiles: number, tileSize: number): void {
-  if (!Number.isInteger(maxTiles) || maxTiles < MIN_TILES || maxTiles > MAX_TILES) {
+export function checkGridOptions(
+  maxTiles: number,
+  tileSize: number,
+  { mostTiles, tileStep }: Pick<Tiler, 'mostTiles' | 'tileStep'> = { mostTiles: MAX_TILES, tileStep: TILE_STEP },
+): void {
+  if (!Number.isInteger(maxTiles) || maxTiles < 1 || maxTiles > mostTiles) {
     throw new NvlmError(
       'usage',
       `The maximum of tiles cannot be ${maxTiles}.`,
-      `Give a whole number from ${MIN_TILES} to ${MAX_TILES}.`,
+      `Give a whole number from 1 to ${mostTiles}.`,
     );
   }
-  if (!Number.isInteger(tileSize) || tileSize < TILE_STEP || tileSize > MAX_TILE_SIZE || tileSize % TILE_STEP !== 0) {
+  if (!Number.isInteger(tileSize) || tileSize < tileStep || tileSize > MAX_TILE_SIZE || tileSize % tileStep !== 0) {
     throw new NvlmError(
       'usage',
       `The tile size cannot be ${tileSize} pixels.`,
-      `Give a multiple of ${TILE_STEP} from ${TILE_STEP} to ${MAX_TILE_SIZE}.`,
+      `Give a multiple of ${tileStep} from ${tileStep} to ${MAX_TILE_SIZE}.`,
     );
   }
 }
 
-/**
- * Validates options and fills in the default.
- * @throws NvlmError `usage`
- */
+/** Fills in the defaults. */
 export function completeOptions(options: TilingOptions): Required<TilingOptions> {
-  checkGridOptions(options.maxTiles, options.tileSize);
   return { maxTiles: options.maxTiles, tileSize: options.tileSize, useThumbnail: options.useThumbnail ?? true };
 }

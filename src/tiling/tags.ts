@@ -1,49 +1,71 @@
-import type { TagFormat } from './types.ts';
+/** A way to name tiles in the text. */
+interface TagNames {
+  /** For people to choose by. */
+  label: string;
+  hint: string;
+  /** @param k the tile's number, row by row from 0 */
+  tile(k: number, grid: { cols: number; rows: number }): string;
+  /** Of the one tile, or the thumbnail, that shows the whole picture. */
+  thumbnail: string;
+}
+
+/** Megatron-LM's; the paper writes `<tile_global>`. */
+const NVLM_THUMBNAIL = '<tile_global_thumbnail>';
 
 /**
- * The one tag that names the whole picture, whatever the format of the others (Megatron-LM; the paper:
- * `<tile_global>`).
+ * Every format of tile tags there is (NVLM paper §4.2); the first is the paper's choice. Another one is an entry here:
+ * configurations, the command line and the page take their choices from this list.
+ *
+ * The thumbnail's tag is the same in all of NVLM's: a box around everything would say nothing about it being the small copy.
  */
-export const THUMBNAIL_TAG = '<tile_global_thumbnail>';
+export const TAG_FORMATS = {
+  /** 1-based, not padded. */
+  '1d': {
+    label: '1-D',
+    hint: '<tile_1>, <tile_2> … (what NVLM uses)',
+    tile: (k) => `<tile_${k + 1}>`,
+    thumbnail: NVLM_THUMBNAIL,
+  },
+  /** Column first, 0-based as in the paper's examples. */
+  '2d-grid': {
+    label: '2-D grid',
+    hint: '<tile_x0_y0>, <tile_x1_y0> …',
+    tile: (k, { cols }) => `<tile_x${k % cols}_y${Math.floor(k / cols)}>`,
+    thumbnail: NVLM_THUMBNAIL,
+  },
+  /**
+   * Left-top and right-bottom corner in the whole picture as whole numbers 0–1000. The paper leaves the unit open; 0–1000 is how
+   * it writes grounding boxes elsewhere (figure 11), and it depends neither on the tile size nor on the original's.
+   */
+  '2d-bbox': {
+    label: '2-D box',
+    hint: '<box> (0, 0), (500, 333) </box> …',
+    tile(k, { cols, rows }) {
+      const [col, row] = [k % cols, Math.floor(k / cols)];
+      const [x0, y0, x1, y1] = [col / cols, row / rows, (col + 1) / cols, (row + 1) / rows].map((part) => Math.round(part * 1000));
+      return `<box> (${x0}, ${y0}), (${x1}, ${y1}) </box>`;
+    },
+    thumbnail: NVLM_THUMBNAIL,
+  },
+  none: { label: 'None', hint: 'Tiles one after the other, without a word between them', tile: () => '', thumbnail: '' },
+} satisfies Record<string, TagNames>;
+
+/** How a tile is named in the text. */
+export type TagFormat = keyof typeof TAG_FORMATS;
+
+export const TAG_FORMAT_NAMES = Object.keys(TAG_FORMATS) as TagFormat[];
 
 /**
- * Tag texts in sequence order: row-major tiles, then the thumbnail (NVLM paper §4.2).
- *
- * - `1d` (the paper's choice): `<tile_1>` …, 1-based, not padded.
- * - `2d-grid`: `<tile_x0_y0>`, `<tile_x1_y0>` …, column first, 0-based as in the paper's examples.
- * - `2d-bbox`: `<box> (x0, y0), (x1, y1) </box>`, left-top and right-bottom corner in the whole picture as whole
- *   numbers 0–1000. The paper leaves the unit open; 0–1000 is how it writes grounding boxes elsewhere (figure 11), and
- *   it depends neither on the tile size nor on the original's.
- * - `none`: empty strings.
- *
- * The thumbnail is `<tile_global_thumbnail>` in every format with tags: a box around everything would say nothing about
- * it being the small copy. A picture of one tile has only that tag.
- * @param count tiles in the sequence, the thumbnail included when there is one: cols·rows or cols·rows + 1
+ * Tags of the tiles in row-major order, then the thumbnail's where there is one. A picture of one tile has the thumbnail's tag.
+ * @param count cols·rows, or one more with a thumbnail
  */
 export function tileTags(grid: { cols: number; rows: number }, count: number, format: TagFormat): string[] {
+  const names: TagNames = TAG_FORMATS[format];
   const regular = grid.cols * grid.rows;
   if (count !== regular && (regular === 1 || count !== regular + 1)) {
     throw new RangeError(`A grid of ${grid.cols}×${grid.rows} does not give ${count} tiles.`);
   }
-  if (format === 'none') return new Array<string>(count).fill('');
-  if (count === 1) return [THUMBNAIL_TAG];
-  const tags = Array.from({ length: regular }, (_, k) => tagOf(k, grid, format));
-  return count > regular ? [...tags, THUMBNAIL_TAG] : tags;
-}
-
-function tagOf(k: number, { cols, rows }: { cols: number; rows: number }, format: Exclude<TagFormat, 'none'>): string {
-  const col = k % cols;
-  const row = Math.floor(k / cols);
-  switch (format) {
-    case '1d':
-      return `<tile_${k + 1}>`;
-    case '2d-grid':
-      return `<tile_x${col}_y${row}>`;
-    case '2d-bbox': {
-      const [x0, y0, x1, y1] = [col / cols, row / rows, (col + 1) / cols, (row + 1) / rows].map((part) =>
-        Math.round(part * 1000),
-      );
-      return `<box> (${x0}, ${y0}), (${x1}, ${y1}) </box>`;
-    }
-  }
+  if (count === 1) return [names.thumbnail];
+  const tags = Array.from({ length: regular }, (_, k) => names.tile(k, grid));
+  return count > regular ? [...tags, names.thumbnail] : tags;
 }

@@ -1,34 +1,34 @@
-import { chooseGrid } from './grid.ts';
+import { nearestAspect } from './nearest-aspect.ts';
 import { completeOptions } from './options.ts';
-import { resizeImage } from './resize.ts';
-import { tileTags } from './tags.ts';
-import type { Box, RgbImage, TagFormat, Tile, Tiling, TilingOptions } from './types.ts';
+import { tileTags, type TagFormat } from './tags.ts';
+import type { Box, RgbImage, Tile, Tiler, Tiling, TilingOptions } from './types.ts';
 
 /**
- * Cuts a picture as NVLM sees it (paper §4.1): the whole picture resized (aspect ratio not kept) to the chosen grid of
- * tiles, cut row by row, and, when there is more than one tile, the whole picture once more as a thumbnail, resized
- * from the original. A picture of one tile has no thumbnail; its tile bears the thumbnail's tag.
+ * Cuts a picture as a model sees it: resized to the grid that the rule chooses, cut row by row, and, when there is more than one
+ * tile, the whole picture once more as a thumbnail. A picture of one tile has no thumbnail; its tile bears the thumbnail's tag.
+ * @param tiler the family's rule; NVLM's if none is given
  * @throws NvlmError `usage` for options out of range
  */
-export function tileImage(image: RgbImage, options: TilingOptions, tagFormat: TagFormat): Tiling {
+export function tileImage(image: RgbImage, options: TilingOptions, tagFormat: TagFormat, tiler: Tiler = nearestAspect): Tiling {
   const complete = completeOptions(options);
   const { tileSize: side, useThumbnail } = complete;
-  const grid = chooseGrid(image.width, image.height, complete.maxTiles, side);
+  const grid = tiler.chooseGrid(image.width, image.height, complete.maxTiles, side);
   const { cols, rows } = grid;
-  const canvas = resizeImage(image, cols * side, rows * side);
+  const canvas = tiler.canvas(image, grid, side);
   const regular = cols * rows;
   const count = regular > 1 && useThumbnail ? regular + 1 : regular;
-  const tags = tileTags(grid, count, tagFormat);
-  const tiles = tags.map((tag, index): Tile => {
-    if (index === regular) {
+  const cut = tileTags(grid, count, tagFormat).map((tag, k): Omit<Tile, 'index'> => {
+    if (k === regular) {
       const box = { x: 0, y: 0, width: canvas.width, height: canvas.height };
-      return { index, col: 0, row: 0, box, thumbnail: true, tag, pixels: resizeImage(image, side, side) };
+      return { col: 0, row: 0, box, thumbnail: true, tag, pixels: tiler.thumbnail(image, canvas, side) };
     }
-    const col = index % cols;
-    const row = Math.floor(index / cols);
+    const col = k % cols;
+    const row = Math.floor(k / cols);
     const box = { x: col * side, y: row * side, width: side, height: side };
-    return { index, col, row, box, thumbnail: false, tag, pixels: crop(canvas, box) };
+    return { col, row, box, thumbnail: false, tag, pixels: crop(canvas, box) };
   });
+  if (count > regular && tiler.thumbnailPlace === 'first') cut.unshift(cut.pop()!);
+  const tiles = cut.map((tile, index) => ({ index, ...tile }));
   return { image: { width: image.width, height: image.height }, options: complete, tagFormat, grid, canvas, tiles };
 }
 

@@ -1,3 +1,5 @@
+import type { TagFormat } from './tags.ts';
+
 /** 8-bit RGB picture, row-major, three bytes a pixel, alpha already composited on white. */
 export interface RgbImage {
   width: number;
@@ -6,16 +8,31 @@ export interface RgbImage {
   data: Uint8Array;
 }
 
-/** How a tile is named in the text (NVLM paper §4.2). */
-export type TagFormat = '1d' | '2d-grid' | '2d-bbox' | 'none';
+export type { TagFormat } from './tags.ts';
 
 export interface TilingOptions {
-  /** Most regular tiles, 1–12 (the paper: 6). */
+  /** Most regular tiles (the paper: 6). */
   maxTiles: number;
-  /** Side of a tile in pixels, a multiple of 28 (the paper: 448). */
+  /** Side of a tile in pixels (the paper: 448). */
   tileSize: number;
-  /** Append the whole picture as a last tile when there is more than one (default true). */
+  /** Add the whole picture as a tile of its own when there is more than one (default true). */
   useThumbnail?: boolean;
+}
+
+/** How a family cuts pictures: what grid, resized how, and where the thumbnail stands. */
+export interface Tiler {
+  /** Most regular tiles that the rule can be asked for. */
+  mostTiles: number;
+  /** Tile sizes are multiples of it, in pixels. */
+  tileStep: number;
+  /** @throws NvlmError `usage` for options or sizes out of range */
+  chooseGrid(width: number, height: number, maxTiles: number, tileSize: number): GridChoice;
+  /** The picture as it is cut up: cols · tileSize wide, rows · tileSize high. */
+  canvas(image: RgbImage, grid: { cols: number; rows: number }, tileSize: number): RgbImage;
+  /** The whole picture on one tile. */
+  thumbnail(image: RgbImage, canvas: RgbImage, tileSize: number): RgbImage;
+  /** Before all tiles or after them. */
+  thumbnailPlace: 'first' | 'last';
 }
 
 /** One grid that could have been chosen, in the order the chooser looked at them. */
@@ -50,7 +67,7 @@ export interface Box {
 
 /** Where a tile lies, without its pixels. */
 export interface TileLayout {
-  /** Place in the sequence, from 0; the thumbnail is last. */
+  /** Place in the sequence, from 0. */
   index: number;
   col: number;
   row: number;
@@ -72,6 +89,6 @@ export interface Tiling {
   grid: GridChoice;
   /** The whole picture resized to cols·tileSize × rows·tileSize. */
   canvas: RgbImage;
-  /** Row-major, thumbnail last. A one-tile picture has one tile, tagged as the thumbnail. */
+  /** In sequence order: row-major, the thumbnail before or behind them. A one-tile picture has one tile, tagged as the thumbnail. */
   tiles: Tile[];
 }

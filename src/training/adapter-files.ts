@@ -1,5 +1,5 @@
 import type { Device } from '../device/types.ts';
-import { isVisionModule, moduleNames, type CheckpointNaming } from '../nvlm/checkpoint-names.ts';
+import type { Naming } from '../nvlm/naming.ts';
 import { parseHubId } from '../weights/hub-address.ts';
 import { writeTrained } from './checkpoint.ts';
 import { fitsTarget, type AdapterModule } from './lora.ts';
@@ -16,7 +16,7 @@ export interface AdapterDescription {
   modules: readonly Module[];
   /** Where the base model is, as the run names it. */
   base: string;
-  naming: CheckpointNaming;
+  naming: Naming;
   isTextModel: boolean;
 }
 
@@ -30,7 +30,7 @@ export async function adapterFiles(
   device: Device,
 ): Promise<Map<string, Uint8Array>> {
   const named = trained.map((tensor) => {
-    const [module] = moduleNames(tensor.module, description.naming) as [string];
+    const [module] = description.naming.moduleNames(tensor.module) as [string];
     return { ...tensor, name: tensor.name.replace(tensor.module, module) };
   });
   const config = adapterConfig(description);
@@ -39,12 +39,6 @@ export async function adapterFiles(
     [ADAPTER_CONFIG, new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)],
   ]);
 }
-
-/** What PEFT loads the base with, where no task says it. */
-const INTERNVL = {
-  base_model_class: 'InternVLForConditionalGeneration',
-  parent_library: 'transformers.models.internvl.modeling_internvl',
-};
 
 /** `adapter_config.json` as PEFT 0.21 writes it, keys in its order. */
 function adapterConfig({ lora, modules, base, naming, isTextModel }: AdapterDescription) {
@@ -55,21 +49,21 @@ function adapterConfig({ lora, modules, base, naming, isTextModel }: AdapterDesc
   const [rank, alpha] = [first.rank, alphaOf(first)];
   const pattern = (of: (module: Module) => number, usual: number) =>
     Object.fromEntries(
-      modules.filter((one) => of(one) !== usual).map((one) => [moduleNames(one.module, naming)[0]!, of(one)]),
+      modules.filter((one) => of(one) !== usual).map((one) => [naming.moduleNames(one.module)[0]!, of(one)]),
     );
   // Its projections have the names of the decoder's there.
-  const touchesVision = targets.some((target) => isVisionModule(target, naming));
+  const touchesVision = targets.some((target) => naming.vision?.hasModule(target));
   return {
     alora_invocation_tokens: null,
     alpha_pattern: pattern(alphaOf, alpha),
     arrow_config: null,
-    auto_mapping: naming === 'original' ? null : INTERNVL,
+    auto_mapping: naming.autoMapping,
     base_model_name_or_path: hub?.repository ?? base,
     bias: 'none',
     corda_config: null,
     ensure_weight_tying: false,
     eva_config: null,
-    exclude_modules: touchesVision ? 'model\\.vision_tower\\..*' : null,
+    exclude_modules: touchesVision ? naming.vision!.modules.source : null,
     fan_in_fan_out: false,
     inference_mode: true,
     init_lora_weights: true,
@@ -110,7 +104,7 @@ function alphaOf({ rank, scale }: Module): number {
 }
 
 /** A target that ends their modules' names too stays; any other becomes the names of the modules that it fits. */
-function theirTargets(target: string, modules: readonly string[], naming: CheckpointNaming): string[] {
-  const theirs = modules.filter((module) => fitsTarget(module, target)).flatMap((module) => moduleNames(module, naming));
+function theirTargets(target: string, modules: readonly string[], naming: Naming): string[] {
+  const theirs = modules.filter((module) => fitsTarget(module, target)).flatMap((module) => naming.moduleNames(module));
   return theirs.every((module) => fitsTarget(module, target)) ? [target] : theirs;
 }

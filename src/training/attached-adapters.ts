@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { partOf } from '../nvlm/names.ts';
 import type { LowRankUpdate, Weights } from '../nvlm/weights.ts';
 import { updatesOf, type AdapterModule } from './lora.ts';
 
@@ -99,5 +100,5 @@ function same(a: AdapterStrength, b: AdapterStrength): boolean {
 }
 
 function readsPictures(module: string): boolean {
-  return module.startsWith('mlp1.') || module.startsWith('vision_model.');
+  return ['connector', 'vision_encoder'].includes(partOf(module));
 }

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor2D } from '@tensorflow/tfjs';
 import { NvlmError } from '../errors.ts';
+import { partOf } from '../nvlm/names.ts';
 import type { LinearSize, LowRankUpdate, Weights } from '../nvlm/weights.ts';
 import { hashText, numbersFor } from './random.ts';
 import type { LoraConfig } from './run-config.ts';
@@ -39,7 +40,7 @@ export function targetedModules(weights: Weights, targets: readonly string[]): s
 function linearModules(weights: Weights): string[] {
   return [...weights.linears.keys()]
     .map((name) => name.replace(/\.weight$/, ''))
-    .filter((module) => !module.startsWith('vision_model.'));
+    .filter((module) => partOf(module) !== 'vision_encoder');
 }
 
 /** Targets that these modules fit and no other does: ends of their names, or their names where ends are not enough. */

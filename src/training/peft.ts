@@ -1,4 +1,6 @@
 import { NvlmError } from '../errors.ts';
+import { ownModules } from '../nvlm/families/list.ts';
+import type { OwnModule } from '../nvlm/naming.ts';
 import type { LinearSize } from '../nvlm/weights.ts';
 import { toF32 } from '../weights/dtype.ts';
 import type { LoadedTensor } from '../weights/safetensors.ts';
@@ -27,13 +29,19 @@ export function parseAdapter(
   weights: LinearSizes,
 ): AdapterModule[] {
   const { scaleOf } = readAdapterConfig(config);
-  return readPairs(tensors).map(({ given, a, b, ...sizes }) => {
-    const module = ownName(given, weights);
-    if (module === null) throw new NvlmError('bad-model', lacking(given), FIX);
-    const problem = widthProblem({ given, ...sizes }, weights.linearSize(module)!);
+  const modules = new Map<string, AdapterModule>();
+  for (const { given, a, b, ...sizes } of readPairs(tensors)) {
+    const own = ownModule(given, weights);
+    if (own === null) throw new NvlmError('bad-model', lacking(given), FIX);
+    const problem = widthProblem({ given, ...sizes }, own);
     if (problem) throw broken(problem);
-    return { module, rank: sizes.rank, scale: scaleOf(given, sizes.rank), a: values(a), b: values(b) };
-  });
+    const { module, part, parts } = own;
+    const [rank, scale] = [sizes.rank, scaleOf(given, sizes.rank)];
+    const whole = { module, rank, scale, a: values(a), b: partOfRows(values(b), part, parts) };
+    const other = modules.get(module);
+    modules.set(module, other ? sumOf(other, whole) : whole);
+  }
+  return [...modules.values()];
 }
 
 /** One linear that an adapter changes, under the adapter's own name for it. */
@@ -66,9 +74,9 @@ export function outlineAdapter(config: unknown, tensors: ReadonlyMap<string, Loa
 /** Why a model cannot take an adapter of these parts: a sentence; null when it can. */
 export function adapterMisfit(parts: readonly AdapterPart[], weights: LinearSizes): string | null {
   for (const part of parts) {
-    const module = ownName(part.given, weights);
-    if (module === null) return lacking(part.given);
-    const problem = widthProblem(part, weights.linearSize(module)!);
+    const own = ownModule(part.given, weights);
+    if (own === null) return lacking(part.given);
+    const problem = widthProblem(part, own);
     if (problem) return `${problem}.`;
   }
   return null;
@@ -114,17 +122,36 @@ function lacking(given: string): string {
 
 const FIX = 'Use the adapter with the model it was trained on.';
 
-/** Adapters name modules from the model class they were made with: the whole, or the language model alone. */
-function ownName(given: string, weights: LinearSizes): string | null {
-  const names = [
-    given,
-    `language_model.${given}`,
-    given.replace(/^language_model\./, ''),
-    given.replace(/^model\.language_model\./, 'language_model.model.'),
-    given.replace(/^(model\.)?multi_modal_projector\.linear_1$/, 'mlp1.1'),
-    given.replace(/^(model\.)?multi_modal_projector\.linear_2$/, 'mlp1.3'),
-  ];
-  return names.find((name) => weights.linearSize(name) !== null) ?? null;
+/** Which linear of the model an adapter's name means, and how wide its part of it is; null when there is none. */
+function ownModule(given: string, weights: LinearSizes): (OwnModule & LinearSize) | null {
+  for (const own of ownModules(given)) {
+    const linear = weights.linearSize(own.module);
+    if (linear) return { ...own, inFeatures: linear.inFeatures, outFeatures: linear.outFeatures / own.parts };
+  }
+  return null;
+}
+
+/** B of one of `parts` projections as B of the linear that they are stacked in: it changes no row of the others. */
+function partOfRows(b: Float32Array, part: number, parts: number): Float32Array {
+  if (parts === 1) return b;
+  const whole = new Float32Array(b.length * parts);
+  whole.set(b, b.length * part);
+  return whole;
+}
+
+/** Two changes of one linear, which the adapter names by its parts, as one of both ranks together; the Bs take the scales. */
+function sumOf(first: AdapterModule, second: AdapterModule): AdapterModule {
+  const a = new Float32Array(first.a.length + second.a.length);
+  a.set(first.a);
+  a.set(second.a, first.a.length);
+  const rank = first.rank + second.rank;
+  const rows = first.b.length / first.rank;
+  const b = new Float32Array(rows * rank);
+  for (let row = 0; row < rows; row++) {
+    for (let k = 0; k < first.rank; k++) b[row * rank + k] = first.b[row * first.rank + k]! * first.scale;
+    for (let k = 0; k < second.rank; k++) b[row * rank + first.rank + k] = second.b[row * second.rank + k]! * second.scale;
+  }
+  return { module: first.module, rank, scale: 1, a, b };
 }
 
 function values(tensor: LoadedTensor): Float32Array {

@@ -1,5 +1,7 @@
 import { NvlmError } from '../errors.ts';
 import type { QuantizeOptions } from '../nvlm/load-weights.ts';
+import { DECODER_TARGETS } from '../nvlm/lora-targets.ts';
+import { TAG_FORMAT_NAMES, type TagFormat } from '../tiling/tags.ts';
 import { readOptimizer, type OptimizerConfig } from './optimizers/optimizers.ts';
 import { RunKeys } from './run-keys.ts';
 
@@ -41,7 +43,7 @@ export interface RunConfig {
   /** Most regular tiles a picture; null = the model's. */
   maxTiles: number | null;
   /** How tiles are named in the text, in place of the model's own `tile_tags`; null = those. The tuned model keeps it. */
-  tileTags: TileTags | null;
+  tileTags: TagFormat | null;
   checkpointEvery: number;
   /** Other data to measure on, never trained on; null = the records of `data` that say `"held_out": true`. */
   heldOut: string | null;
@@ -54,13 +56,6 @@ export interface RunConfig {
   /** Null = named on the command line. */
   out: string | null;
 }
-
-/** The paper's variants (§4.2), as a model's config names them. */
-const TILE_TAGS = ['none', '1d', '2d-grid', '2d-bbox'] as const;
-export type TileTags = (typeof TILE_TAGS)[number];
-
-/** Every linear of the decoder, cross-attention's as well where there is one. */
-const DEFAULT_TARGETS = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
 
 /**
  * Reads an untrusted run file (design §7 `train`). What it does not say has the defaults of the paper's SFT where
@@ -85,7 +80,7 @@ export function parseRun(json: unknown, path: string): RunConfig {
           rank: lora.integer('rank', 8, 1, 1024),
           alpha: lora.number('alpha', 16, 0, 1e6),
           dropout: lora.number('dropout', 0, 0, 0.99),
-          targets: lora.texts('targets') ?? DEFAULT_TARGETS,
+          targets: lora.texts('targets') ?? [...DECODER_TARGETS],
           init: lora.optionalText('init'),
         }
       : null,
@@ -106,7 +101,7 @@ export function parseRun(json: unknown, path: string): RunConfig {
     blend: blend.given ? { data: blend.text('data'), ratio: blend.number('ratio', null, 0, 0.99) } : null,
     activationCheckpointing: run.boolean('activation_checkpointing', false),
     maxTiles: run.optionalInteger('max_tiles', 1, 64),
-    tileTags: run.optionalOneOf('tile_tags', TILE_TAGS),
+    tileTags: run.optionalOneOf('tile_tags', TAG_FORMAT_NAMES),
     checkpointEvery: run.integer('checkpoint_every', 100, 1, 10_000_000),
     heldOut: run.optionalText('held_out'),
     heldOutEvery: run.integer('held_out_every', 0, 0, 10_000_000),

@@ -3,7 +3,7 @@ import type { Tensor, Tensor1D, Tensor2D, Variable } from '@tensorflow/tfjs';
 import type { Device } from '../device/types.ts';
 import { NvlmError } from '../errors.ts';
 import type { NvlmConfig } from '../nvlm/config.ts';
-import { names, parameterSpecs, type ParameterSpec } from '../nvlm/names.ts';
+import { MODEL_PARTS, names, parameterSpecs, partOf, type ModelPart, type ParameterSpec } from '../nvlm/names.ts';
 import type { Weights } from '../nvlm/weights.ts';
 import { halfToFloat } from '../ops/half.ts';
 import type { RunConfig } from './run-config.ts';
@@ -21,14 +21,10 @@ export interface TrainedTensor {
   variable: Variable;
 }
 
-/** A Map: run files name groups, and must not find what every object has. */
-const GROUPS = new Map<string, (name: string) => boolean>([
-  ['connector', (name) => name.startsWith('mlp1.')],
-  ['cross_attention', (name) => name.includes('.cross_attn')],
-  ['language_model', (name) => !name.startsWith('mlp1.') && !name.includes('.cross_attn')],
-]);
+/** What runs may train as a whole: all parts but the vision encoder. */
+const GROUPS: readonly string[] = MODEL_PARTS.filter((part) => part !== 'vision_encoder');
 
-const STAGES: Record<RunConfig['stage'], string[]> = {
+const STAGES: Record<RunConfig['stage'], ModelPart[]> = {
   pretrain: ['connector', 'cross_attention'],
   sft: ['connector', 'cross_attention', 'language_model'],
 };
@@ -44,16 +40,15 @@ export function selectTrained(
   config: NvlmConfig,
   { stage, trainable }: Pick<RunConfig, 'stage' | 'trainable'>,
 ): ParameterSpec[] {
-  const specs = parameterSpecs(config).filter(({ name }) => !name.startsWith('vision_model.'));
+  const specs = parameterSpecs(config).filter(({ name }) => partOf(name) !== 'vision_encoder');
   const chosen = new Set<ParameterSpec>();
   for (const wanted of trainable ?? STAGES[stage]) {
-    const fits = GROUPS.get(wanted) ?? ((name: string) => name.startsWith(wanted));
-    const found = specs.filter(({ name }) => fits(name));
+    const found = specs.filter(({ name }) => (GROUPS.includes(wanted) ? partOf(name) === wanted : name.startsWith(wanted)));
     if (trainable && found.length === 0) {
       throw new NvlmError(
         'usage',
         `There is nothing to train under "${wanted}" in this model.`,
-        'Name connector, cross_attention, language_model, or a tensor name’s beginning; the vision encoder stays frozen.',
+        `Name ${GROUPS.join(', ')}, or a tensor name’s beginning; the vision encoder stays frozen.`,
       );
     }
     for (const spec of found) chosen.add(spec);
@@ -165,7 +160,7 @@ export function trainedInLayer(
   return trained
     .filter(({ module }) => {
       if (!module.startsWith(prefix)) return false;
-      if (!module.includes('.cross_attn')) return true;
+      if (partOf(module) !== 'cross_attention') return true;
       return crossAttends && !/\.cross_attn\.[kv]_proj$/.test(module);
     })
     .map(({ variable }) => variable);

@@ -3,7 +3,7 @@ import type { Scalar, Tensor, Tensor2D, Tensor3D, Variable } from '@tensorflow/t
 import type { Device } from '../device/types.ts';
 import { NvlmError } from '../errors.ts';
 import { hasCrossAttention } from '../nvlm/config.ts';
-import { names } from '../nvlm/names.ts';
+import { names, partOf } from '../nvlm/names.ts';
 import type { NvlmModel } from '../nvlm/model.ts';
 import { checkpointedLayers } from './checkpointed-layers.ts';
 import { addAdapter, freshAdapter, makeAdapterTrainable, type AdapterModule } from './lora.ts';
@@ -312,7 +312,7 @@ export class Trainer {
   }
 
   private get trainsConnector(): boolean {
-    return this.tensors.some(({ module }) => module.startsWith('mlp1.'));
+    return this.tensors.some(({ module }) => partOf(module) === 'connector');
   }
 
   private get trainsTiedHead(): boolean {

@@ -33,9 +33,12 @@ export interface ModelDescription {
    */
   tokenizer: JsonObject | null;
   /**
-   * tokenizer_config.json, with the `chat_template` of a file of its own where there is one: it wins, as in transformers.
+   * tokenizer_config.json, with the chat template of chat_template.jinja, or else chat_template.json, where there is one: it wins, as in
+   * transformers.
    */
   tokenizerConfig: JsonObject | null;
+  /** Of a model with a vision encoder: how pictures are prepared, from processor_config.json or else preprocessor_config.json. */
+  imageProcessor: JsonObject | null;
 }
 
 export interface ModelFolder extends ModelDescription {
@@ -200,12 +203,16 @@ async function readTensors(
 export async function readModelDescription(files: ModelFiles, signal?: AbortSignal): Promise<ModelDescription> {
   const config = await readJson(files, 'config.json', MAX_CONFIG_BYTES, signal);
   if (config === null) throw missingFile('config.json', files.id);
+  // Only models that see have these files; a text model's host is not asked for them.
+  const hasVision = isJsonObject(config.vision_config);
   const generationConfig = await readJson(files, 'generation_config.json', MAX_CONFIG_BYTES, signal);
   let tokenizer = await readJson(files, 'tokenizer.json', MAX_TOKENIZER_BYTES, signal);
   const tokenizerConfig = await readJson(files, 'tokenizer_config.json', MAX_CONFIG_BYTES, signal);
   if (tokenizerConfig) {
     const template = await readText(files, 'chat_template.jinja', MAX_CONFIG_BYTES, signal);
+    const older = template === null && hasVision ? await readJson(files, 'chat_template.json', MAX_CONFIG_BYTES, signal) : null;
     if (template !== null) tokenizerConfig.chat_template = template;
+    else if (older?.chat_template) tokenizerConfig.chat_template = older.chat_template;
   }
   if (!tokenizer && tokenizerConfig && hasQwen2TokenizerFiles(tokenizerConfig)) {
     const vocab = await readJson(files, 'vocab.json', MAX_TOKENIZER_BYTES, signal);
@@ -213,7 +220,15 @@ export async function readModelDescription(files: ModelFiles, signal?: AbortSign
     const added = await readJson(files, 'added_tokens.json', MAX_CONFIG_BYTES, signal);
     if (vocab && merges !== null) tokenizer = qwen2TokenizerJson(vocab, merges, added, tokenizerConfig);
   }
-  return { files, config, generationConfig, tokenizer, tokenizerConfig };
+  const imageProcessor = hasVision ? await readImageProcessor(files, signal) : null;
+  return { files, config, generationConfig, tokenizer, tokenizerConfig, imageProcessor };
+}
+
+/** transformers 5 keeps it as a part of the processor's file; before, it had one of its own. */
+async function readImageProcessor(files: ModelFiles, signal?: AbortSignal): Promise<JsonObject | null> {
+  const processor = await readJson(files, 'processor_config.json', MAX_CONFIG_BYTES, signal);
+  if (processor && isJsonObject(processor.image_processor)) return processor.image_processor;
+  return readJson(files, 'preprocessor_config.json', MAX_CONFIG_BYTES, signal);
 }
 
 /**

@@ -2,7 +2,7 @@ import { mkdir, open, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Page } from '@playwright/test';
 import { syntheticFiles } from '../../src/engine/models/synthesize.ts';
-import { parseConfig } from '../../src/nvlm/config.ts';
+import { parseConfig } from '../../src/nvlm/parse-config.ts';
 import { parameterSpecs } from '../../src/nvlm/names.ts';
 import { syntheticCheckpoint, syntheticRows, type SyntheticCheckpoint } from '../../src/nvlm/synthetic-checkpoint.ts';
 import { bf16ToF32 } from '../../src/weights/dtype.ts';

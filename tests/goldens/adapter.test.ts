@@ -6,7 +6,7 @@ import type { Device } from '../../src/device/types.ts';
 import { applyAdapter } from '../../src/engine/adapters/adapter.ts';
 import { forward } from '../../src/engine/measure/forward.ts';
 import { loadModel } from '../../src/nvlm/load-model.ts';
-import { namingOf } from '../../src/nvlm/checkpoint-names.ts';
+import { namingOf } from '../../src/nvlm/naming.ts';
 import { adapterFiles } from '../../src/training/adapter-files.ts';
 import { addAdapter, makeAdapterTrainable } from '../../src/training/lora.ts';
 import { parseAdapter } from '../../src/training/peft.ts';
@@ -104,7 +104,7 @@ describe('adapter files', () => {
         lora: { dropout: 0, targets },
         modules,
         base: name,
-        naming: namingOf(folder.tensors.keys()),
+        naming: namingOf(model.config.family.namings, folder.tensors.keys()),
         isTextModel: !model.config.vision,
       },
       device,

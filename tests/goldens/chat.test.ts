@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Device } from '../../src/device/types.ts';
 import { openTextSide, planConversation } from '../../src/engine/chat/text-side.ts';
 import { decodeImage } from '../../src/tiling/decode.ts';
-import { tileImage } from '../../src/tiling/tile-image.ts';
+import { tilePicture } from '../../src/engine/chat/tile-picture.ts';
 import { openModelFolder } from '../../src/weights/model-folder.ts';
 import { nodeFiles } from '../../src/weights/node-files.ts';
 import { allBackends, openBackend } from '../support/backends.ts';
@@ -18,10 +18,9 @@ it.each(MODELS)('%s plans the prompt as the reference does', async (name) => {
   const folder = goldenFolder(name);
   const text = openTextSide(await openModelFolder(nodeFiles(folder)));
   const chats = JSON.parse(await readFile(join(folder, 'chat.json'), 'utf8')) as GoldenChat[];
-  const { tileSize, maxTiles, useThumbnail, tagFormat } = text.config;
   for (const { image, prompt, promptIds } of chats) {
     const picture = image && (await decodeImage(await readFile(join(folder, image))));
-    const tiling = picture ? tileImage(picture, { tileSize, maxTiles, useThumbnail }, tagFormat) : null;
+    const tiling = picture ? [tilePicture(picture, text.config, null)] : [];
     const plan = planConversation(text, [{ role: 'user', content: prompt }], tiling, true);
     expect([...plan.inputIds]).toEqual(promptIds);
   }

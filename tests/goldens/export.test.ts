@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { exportedFiles, mergeAdapterFiles, replacements } from '../../src/engine/export/export-model.ts';
 import { planWeights } from '../../src/nvlm/checkpoint-layout.ts';
-import { parseConfig } from '../../src/nvlm/config.ts';
+import { parseConfig } from '../../src/nvlm/parse-config.ts';
 import { blobFiles } from '../../src/weights/blob-files.ts';
 import { toF32 } from '../../src/weights/dtype.ts';
 import { openModelFolder, type ModelFolder } from '../../src/weights/model-folder.ts';

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { stopIdsOf } from '../../src/engine/chat/special-tokens.ts';
 import { hubHit } from '../../src/engine/models/hub-hits.ts';
 import { NvlmError } from '../../src/errors.ts';
-import { parseConfig } from '../../src/nvlm/config.ts';
+import { parseConfig } from '../../src/nvlm/parse-config.ts';
 import { createChatTemplate } from '../../src/text/chat-template.ts';
 import { renderConversation } from '../../src/text/conversation.ts';
 import { createTokenizer } from '../../src/text/tokenizer.ts';
@@ -94,7 +94,7 @@ describe('any input gives a value or a typed error', () => {
     holds((seed) => {
       const chat_template = damagedText(templates[seed & 1]!, words, seed);
       const chatTemplate = createChatTemplate({ chat_template, eos_token: '</s>' });
-      const pieces = renderConversation(messages, { chatTemplate, hasImage: false, addGenerationPrompt: (seed & 2) > 0 });
+      const pieces = renderConversation(messages, { chatTemplate, pictures: 0, placeholder: '<image>', addGenerationPrompt: (seed & 2) > 0 });
       return pieces.length < 1000;
     });
   });

@@ -4,7 +4,6 @@ import { LoadMeter } from '../components/LoadMeter.tsx';
 import { Notice, Problem } from '../components/Notice.tsx';
 import { Segmented } from '../components/Segmented.tsx';
 import type { ModelEntry } from '../../engine/api.ts';
-import type { Architecture } from '../../text/types.ts';
 import { PlanCard } from '../models/PlanCard.tsx';
 import { hrefFor, useRoute } from '../router.ts';
 import { useApp } from '../state/hooks.ts';
@@ -12,19 +11,11 @@ import { isBundledId, titleOf } from '../state/model-slice.ts';
 import { useAdapterControl } from './AdapterControl.tsx';
 import styles from './ModelBar.module.css';
 
-const ARCHITECTURE_WORDS: Record<Architecture, string> = {
-  NVLM_D: 'NVLM-D: every tile’s tokens stand in the decoder’s sequence',
-  NVLM_X: 'NVLM-X: tiles are read through gated cross-attention only',
-  NVLM_H: 'NVLM-H: thumbnail in the sequence, tiles through cross-attention',
-};
-
-const TEXT_WORDS = 'Text model: it takes no pictures';
-
 /** What is switched between before the engine has said what there is. */
 const EXPECTED_MODELS: Choice[] = [
-  { id: 'nano-d', title: 'nano-d', architecture: 'NVLM_D' },
-  { id: 'nano-x', title: 'nano-x', architecture: 'NVLM_X' },
-  { id: 'nano-h', title: 'nano-h', architecture: 'NVLM_H' },
+  { id: 'nano-d', title: 'nano-d' },
+  { id: 'nano-x', title: 'nano-x' },
+  { id: 'nano-h', title: 'nano-h' },
 ];
 
 /** Which model answers: switch, progress of its load, and what stands in the way. */
@@ -51,15 +42,15 @@ export function ModelBar() {
         <Segmented
           legend="Model"
           value={selected}
-          options={choices(models, selected).map(({ id, title, architecture }) => ({
+          options={choices(models, selected).map(({ id, title, family }) => ({
             value: id,
             label: title,
-            hint: ARCHITECTURE_WORDS[architecture],
+            hint: familyWords(family),
           }))}
           onChange={(id) => void openModel(id)}
         />
         <p className={`${styles.architecture} ${styles.words}`}>
-          {entry && (entry.takesPictures === false ? TEXT_WORDS : ARCHITECTURE_WORDS[entry.architecture])}
+          {familyWords(entry?.family)}
         </p>
         {adapters.button}
         <Button icon="plus" variant="quiet" size="small" disabled={turns === 0} onClick={newChat}>
@@ -88,12 +79,17 @@ export function ModelBar() {
   );
 }
 
-type Choice = Pick<ModelEntry, 'id' | 'title' | 'architecture'> & Partial<Pick<ModelEntry, 'takesPictures'>>;
+type Choice = Pick<ModelEntry, 'id' | 'title'> & Partial<Pick<ModelEntry, 'family'>>;
+
+/** Unknown until the engine has said what there is. */
+function familyWords(family: ModelEntry['family'] | undefined): string | undefined {
+  return family && `${family.title}: ${family.words}`;
+}
 
 /** All that are here, and the one that a link has named. */
 function choices(models: Choice[], selected: string): Choice[] {
   if (isBundledId(selected) || models.some(({ id }) => id === selected)) return models;
-  return [...models, { id: selected, title: titleOf(selected), architecture: 'NVLM_D' }];
+  return [...models, { id: selected, title: titleOf(selected) }];
 }
 
 function NotLoaded() {

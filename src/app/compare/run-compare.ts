@@ -99,7 +99,7 @@ export async function compare(
 /** What it cost, its gates, and where it looked while it said what it said. */
 async function lookInside(
   { engine, pictures }: CompareTools,
-  { entry, architecture }: LoadedModel,
+  { entry }: LoadedModel,
   { adapters }: Contender,
   { question, image }: Asked,
   { ids }: ChatResult,
@@ -107,8 +107,7 @@ async function lookInside(
 ): Promise<Partial<Column>> {
   if (!image || !entry.takesPictures) return {};
   const inspection = await engine.inspect({ image, model: entry.id, prompt: question }, { signal });
-  const letter = ({ NVLM_D: 'D', NVLM_X: 'X', NVLM_H: 'H' } as const)[architecture];
-  const cost = inspection.costs[letter];
+  const cost = inspection.costs[inspection.geometry.architecture] ?? null;
   if (ids.length === 0) return { cost };
   const request = { messages: [{ role: 'user' as const, content: question }], image, answer: ids, maxNewTokens: 1, ...(adapters.length > 0 && { adapters }) };
   const about = await engine.insideOpen(request, { signal });

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 import type { ChangedAnswer, InsideChanges, InsideTrace } from '../../engine/inside/inside-api.ts';
 import { toPlainError, type PlainError } from '../../errors.ts';
-import type { TagFormat } from '../../tiling/types.ts';
+import { TAG_FORMATS, TAG_FORMAT_NAMES, type TagFormat } from '../../tiling/tags.ts';
 import { Button } from '../components/Button.tsx';
 import { Problem } from '../components/Notice.tsx';
 import { Segmented } from '../components/Segmented.tsx';
@@ -23,10 +23,7 @@ interface Props {
 
 const TAGS: { value: TagFormat | 'own'; label: string }[] = [
   { value: 'own', label: 'as trained' },
-  { value: '1d', label: '1-D' },
-  { value: '2d-grid', label: '2-D grid' },
-  { value: '2d-bbox', label: '2-D box' },
-  { value: 'none', label: 'none' },
+  ...TAG_FORMAT_NAMES.map((value) => ({ value, label: TAG_FORMATS[value].label })),
 ];
 
 type GateChoice = 'learnt' | 'closed' | 'open';

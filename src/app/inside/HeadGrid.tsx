@@ -29,7 +29,7 @@ export function HeadGrid({ about, heads, layer, head, how, onPick, onHow }: Prop
             {all.map((one) => (
               <option key={one} value={one}>
                 {one + 1}
-                {about.architecture !== 'NVLM_D' && about.layers.cross.includes(one) ? ' ×' : ''}
+                {about.layers.cross.includes(one) ? ' ×' : ''}
               </option>
             ))}
           </select>

@@ -1,6 +1,6 @@
 import type { InsideChanges } from '../../engine/inside/inside-api.ts';
 import type { AdapterUse } from '../../engine/runs/training-api.ts';
-import type { TagFormat } from '../../tiling/types.ts';
+import { TAG_FORMAT_NAMES } from '../../tiling/tags.ts';
 import { formatAdapters, parseAdapters } from '../state/adapter-slice.ts';
 import type { RouteParams } from '../router.ts';
 
@@ -9,7 +9,6 @@ export const SHOWS = ['look', 'worth', 'cells', 'lens'] as const;
 export type Show = (typeof SHOWS)[number];
 export const VIEWS = ['joined', 'tiles'] as const;
 export type View = (typeof VIEWS)[number];
-const TAG_FORMATS = ['1d', '2d-grid', '2d-bbox', 'none'] as const satisfies readonly TagFormat[];
 
 /** Everything that makes the view what it is, but for model and picture, which all screens share. */
 export interface InsideSettings {
@@ -87,7 +86,7 @@ function changesFrom({ gates, hide, order, tags }: RouteParams): InsideChanges {
   if (hidden) changes.hide = hidden;
   const placed = numbersFrom(order, 64);
   if (placed) changes.order = placed;
-  const tagFormat = TAG_FORMATS.find((one) => one === tags);
+  const tagFormat = TAG_FORMAT_NAMES.find((one) => one === tags);
   if (tagFormat) changes.tagFormat = tagFormat;
   return changes;
 }

@@ -8,12 +8,6 @@ import { formatBytes, formatCount, formatDuration, formatParameters } from '../f
 import { useApp } from '../state/hooks.ts';
 import styles from './ModelCard.module.css';
 
-const ARCHITECTURES: Record<ModelEntry['architecture'], { name: string; words: string }> = {
-  NVLM_D: { name: 'NVLM-D', words: 'Decoder only: all tiles unrolled into the sequence, each behind its tag.' },
-  NVLM_X: { name: 'NVLM-X', words: 'Gated cross-attention: tags stand in the text, each tag sees its own tile.' },
-  NVLM_H: { name: 'NVLM-H', words: 'Hybrid: the thumbnail in the sequence, regular tiles through cross-attention.' },
-};
-
 const STORAGE_WORDS: Record<NonNullable<ModelEntry['storage']>, string> = {
   opfs: 'this browser’s private files (OPFS)',
   cache: 'this browser’s cache storage',
@@ -31,21 +25,20 @@ export function ModelCard({ entry }: { entry: ModelEntry }) {
   const unloadModel = useApp((state) => state.unloadModel);
   const cancelLoad = useApp((state) => state.cancelLoad);
   const [deleting, setDeleting] = useState(false);
-  const architecture = ARCHITECTURES[entry.architecture];
   const own = entry.source.kind !== 'bundled';
 
   return (
     <article className={styles.card} aria-label={entry.title}>
       <header className={styles.head}>
         <h3>{entry.title}</h3>
-        <span className={styles.badge}>{entry.takesPictures ? architecture.name : 'text'}</span>
+        <span className={styles.badge}>{entry.family.title}</span>
         {loaded && (
           <span className={styles.badge} data-tone="on">
             loaded
           </span>
         )}
       </header>
-      {own ? <p className={styles.id}>{entry.id}</p> : <p className={styles.words}>{architecture.words}</p>}
+      {own ? <p className={styles.id}>{entry.id}</p> : <p className={styles.words}>{entry.family.words}</p>}
       <dl className={styles.facts}>
         {entry.parameters > 0 && <Fact name="Parameters" value={formatParameters(entry.parameters)} />}
         <Fact name="Download" value={formatBytes(entry.bytes)} />

@@ -222,9 +222,9 @@ function Field({ label, children }: { label: string; children(id: string): React
 }
 
 function aboutWords({ about }: MemoryPlan): string {
-  const { parameters, takesPictures, architecture, maxTiles, tileSize, longestContext } = about;
+  const { parameters, takesPictures, family, maxTiles, tileSize, longestContext } = about;
   const sees = takesPictures
-    ? `${architecture.replace('_', '-')}, pictures of up to ${maxTiles} tiles of ${tileSize} px`
+    ? `${family.title}, pictures of up to ${maxTiles} tiles of ${tileSize} px`
     : 'text alone, no pictures';
   return `${formatParameters(parameters)} parameters; ${sees}; made for ${formatCount(longestContext)} tokens.`;
 }

@@ -1,7 +1,7 @@
 import type { ChatEvent, ChatResult } from '../../engine/api.ts';
 import type { AdapterUse } from '../../engine/runs/training-api.ts';
 import { toPlainError, type PlainError } from '../../errors.ts';
-import type { Architecture, ChatMessage } from '../../text/types.ts';
+import type { ChatMessage } from '../../text/types.ts';
 import { activeAdapters } from './adapter-slice.ts';
 import type { SliceTools } from './app-state.ts';
 import { sendsEarlierTurns, toSampling } from './settings-slice.ts';
@@ -18,7 +18,7 @@ export interface Turn {
   status: 'running' | 'stopping' | 'done' | 'stopped' | 'failed';
   stage: TurnStage | null;
   /** Which model answered; null until one is there. */
-  model: { id: string; architecture: Architecture } | null;
+  model: { id: string } | null;
   /** Which adapters it answered with. */
   adapters: (AdapterUse & { title: string })[];
   /** null unless the question went to the base model too. */
@@ -98,7 +98,7 @@ export function createChatSlice({ set, get, engine, now }: SliceTools): ChatSlic
     change(id, { ...blankAnswer(), seed: sampling.seed ?? null, askedAt: now() });
     try {
       const model = await untilAborted(get().ensureModel(), controller.signal);
-      change(id, { model: { id: model.entry.id, architecture: model.architecture }, stage: null });
+      change(id, { model: { id: model.entry.id }, stage: null });
       // Which of them fit is known now that the model is there.
       if (get().chosenAdapters.some(({ on }) => on)) await get().refreshAdapters();
       const adapters = activeAdapters(get());

@@ -6,6 +6,7 @@ import {
   type ChatResult,
   type DeviceInfo,
   type Engine,
+  type FamilySummary,
   type Inspection,
   type LoadedModel,
   type ModelEntry,
@@ -46,8 +47,15 @@ const DEVICE: DeviceInfo = {
   reason: 'No WebGPU here.',
 };
 
+const family = (letter: string): FamilySummary => ({
+  id: `nvlm-${letter.toLowerCase()}`,
+  title: `NVLM-${letter}`,
+  words: 'Somehow.',
+  crossAttends: letter !== 'D',
+});
+
 const PLANNED: PlannedModel = {
-  architecture: 'NVLM_D',
+  family: family('D'),
   parameters: 3,
   takesPictures: true,
   tileSize: 112,
@@ -62,7 +70,7 @@ function entry(letter: 'D' | 'X' | 'H', loadedId: string | null): ModelEntry {
     id,
     title: id,
     source: { kind: 'bundled', id },
-    architecture: `NVLM_${letter}`,
+    family: family(letter),
     parameters: 3_000_000,
     bytes: 6_000_000,
     storage: null,
@@ -168,7 +176,7 @@ export function createFakeEngine(): FakeEngine {
       const like = entry(isOwn ? 'D' : (id.at(-1)!.toUpperCase() as 'D'), id);
       const loaded: ModelEntry = isOwn ? { ...like, id, title: id, source, loaded: true, settings: {} } : like;
       if (isOwn) fake.own = loaded;
-      return { entry: loaded, architecture: loaded.architecture, tileSize: 112, maxTiles: 6, warnings: [] as string[] } as LoadedModel;
+      return { entry: loaded, tileSize: 112, maxTiles: 6, warnings: [] as string[] } as LoadedModel;
     },
     async plan(_, { contextLength = 4096 } = {}) {
       failing('plan');

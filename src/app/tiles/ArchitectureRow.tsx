@@ -1,5 +1,5 @@
 import { useMemo } from 'react';
-import type { ArchitectureCost } from '../../engine/api.ts';
+import type { ArchitectureCost, Inspection } from '../../engine/api.ts';
 import { formatBytes, formatCount } from '../format.ts';
 import styles from './ArchitectureRow.module.css';
 import type { ArchitectureId } from './focus-store.ts';
@@ -7,40 +7,35 @@ import { crossBlocks, decoderBlocks } from './token-lane.ts';
 import { TokenLane } from './TokenLane.tsx';
 import type { Shown } from './use-inspection.ts';
 
-const IN_WORDS: Record<ArchitectureId, string> = {
-  D: 'every tile unrolled into the decoder',
-  X: 'tiles only through cross-attention',
-  H: 'thumbnail in the decoder, tiles through cross-attention',
-};
-
 interface Props {
   shown: Shown;
-  architecture: ArchitectureId;
+  architecture: Inspection['architectures'][number];
   side: number;
 }
 
 /** What one architecture reads: its decoder sequence, the keys of its cross-attention, and what both cost. */
-export function ArchitectureRow({ shown, architecture, side }: Props) {
+export function ArchitectureRow({ shown, architecture: { letter, title, words }, side }: Props) {
   const { plans, tokenTexts, costs } = shown.inspection;
-  const plan = plans[architecture];
+  const plan = plans[letter]!;
   const decoder = useMemo(() => decoderBlocks(plan, tokenTexts), [plan, tokenTexts]);
   const cross = useMemo(() => crossBlocks(plan, tokenTexts), [plan, tokenTexts]);
-  const heading = `tiles-architecture-${architecture}`;
+  const heading = `tiles-architecture-${letter}`;
   return (
-    <section className={styles.row} aria-labelledby={heading} data-architecture={architecture}>
+    <section className={styles.row} aria-labelledby={heading} data-architecture={letter}>
       <header className={styles.header}>
         <h3 id={heading}>
-          NVLM-<strong>{architecture}</strong>
+          {title.slice(0, -letter.length)}
+          <strong>{letter}</strong>
         </h3>
-        <p>{IN_WORDS[architecture]}</p>
+        <p>{words}</p>
       </header>
-      <Costs costs={costs} architecture={architecture} />
+      <Costs costs={costs} architecture={letter} />
       <p className={styles.laneName}>Decoder sequence</p>
       <TokenLane
         shown={shown}
-        architecture={architecture}
+        architecture={letter}
         lane="decoder"
-        label={`NVLM-${architecture}, decoder sequence`}
+        label={`${title}, decoder sequence`}
         blocks={decoder}
         side={side}
       />
@@ -50,9 +45,9 @@ export function ArchitectureRow({ shown, architecture, side }: Props) {
           <div className={styles.cross}>
             <TokenLane
               shown={shown}
-              architecture={architecture}
+              architecture={letter}
               lane="cross"
-              label={`NVLM-${architecture}, cross-attention keys`}
+              label={`${title}, cross-attention keys`}
               blocks={cross}
               side={side}
             />
@@ -73,8 +68,8 @@ function Costs({ costs, architecture }: { costs: Shown['inspection']['costs']; a
   return (
     <dl className={styles.costs}>
       {METRICS.map(({ name, label, format }) => {
-        const value = costs[architecture][name];
-        const largest = Math.max(costs.D[name], costs.X[name], costs.H[name], 1);
+        const value = costs[architecture]![name];
+        const largest = Math.max(...Object.values(costs).map((cost) => cost[name]), 1);
         return (
           <div key={name} data-metric={name} data-value={value}>
             <dt>{label}</dt>

@@ -8,26 +8,18 @@ import styles from './Controls.module.css';
 import {
   GEOMETRIES,
   LARGEST_TILE_SIZE,
-  TAG_FORMATS,
   TILE_SIZE_STEP,
   tileSizeFrom,
   type GeometryId,
   type TilesSettings,
 } from './settings.ts';
-import type { TagFormat } from '../../tiling/types.ts';
+import { TAG_FORMATS, TAG_FORMAT_NAMES, type TagFormat } from '../../tiling/tags.ts';
 
 const GEOMETRY_TITLES: Record<string, string> = {
   'nvlm-1.0-72b': 'NVLM-1.0 72B',
   'nano-d': 'nano-d',
   'nano-x': 'nano-x',
   'nano-h': 'nano-h',
-};
-
-const TAG_TITLES: Record<TagFormat, { label: string; hint: string }> = {
-  '1d': { label: '1-D', hint: '<tile_1>, <tile_2> … (what NVLM uses)' },
-  '2d-grid': { label: '2-D grid', hint: '<tile_x0_y0>, <tile_x1_y0> …' },
-  '2d-bbox': { label: '2-D box', hint: '<box> (0, 0), (500, 333) </box> …' },
-  none: { label: 'None', hint: 'Tiles one after the other, without a word between them' },
 };
 
 const TILE_SIZES = [112, 224, 336, 448];
@@ -84,7 +76,7 @@ export function Controls({ settings, effective, error, onChange }: Props) {
         <Segmented
           legend="Tile tags"
           value={tagFormat}
-          options={TAG_FORMATS.map((value) => ({ value, ...TAG_TITLES[value] }))}
+          options={TAG_FORMAT_NAMES.map((value) => ({ value, label: TAG_FORMATS[value].label, hint: TAG_FORMATS[value].hint }))}
           onChange={(value) => onChange({ tagFormat: value })}
         />
       </div>

@@ -1,5 +1,5 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type PointerEvent } from 'react';
-import { clearFocus, focusToken, useFocus } from './focus-store.ts';
+import { clearFocus, focusToken, useFocus, type ArchitectureId } from './focus-store.ts';
 import { inkOf, useInk, type Ink } from './ink.ts';
 import { describeSight, maskColumns, type MaskColumn } from './mask-columns.ts';
 import styles from './MaskPicture.module.css';
@@ -20,12 +20,12 @@ const WIDEST = 26;
 /**
  * Which rows of the decoder see which tile through cross-attention: the sequence runs to the right, a tile is a line.
  */
-export function MaskPicture({ shown, architecture }: { shown: Shown; architecture: 'X' | 'H' }) {
+export function MaskPicture({ shown, architecture, title }: { shown: Shown; architecture: ArchitectureId; title: string }) {
   const [box, size] = useSize<HTMLDivElement>();
   const base = useRef<HTMLCanvasElement>(null);
   const overlay = useRef<HTMLCanvasElement>(null);
   const ink = useInk();
-  const plan = shown.inspection.plans[architecture];
+  const plan = shown.inspection.plans[architecture]!;
   const { tokenTexts, tiling } = shown.inspection;
   const columns = useMemo(() => maskColumns(plan, tokenTexts), [plan, tokenTexts]);
   const [at, setAt] = useState<{ column: number; line: number | null } | null>(null);
@@ -95,7 +95,7 @@ export function MaskPicture({ shown, architecture }: { shown: Shown; architectur
         role="slider"
         tabIndex={0}
         data-mask={architecture}
-        aria-label={`NVLM-${architecture}, which rows see which tile: ${counts}`}
+        aria-label={`${title}, which rows see which tile: ${counts}`}
         aria-valuemin={0}
         aria-valuemax={Math.max(0, columns.length - 1)}
         aria-valuenow={at?.column ?? 0}

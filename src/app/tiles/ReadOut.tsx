@@ -11,9 +11,10 @@ export function ReadOut({ shown }: { shown: Shown }) {
   const token = useFocus((state) => state.token);
   const cell = useFocus((state) => state.cell);
   const { tiles } = shown.inspection.tiling;
+  const title = shown.inspection.architectures.find(({ letter }) => letter === token?.architecture)?.title;
   const { perTile } = shown.inspection.tokens;
   const words = token
-    ? `NVLM-${token.architecture} · ${describeToken(token, shown.across, (index) => tileName(tiles, index))}`
+    ? `${title} · ${describeToken(token, shown.across, (index) => tileName(tiles, index))}`
     : tile !== null
       ? `${describeTile(tiles, tile)}${cell === null ? '' : ` · its token ${cell + 1} of ${perTile}`}`
       : 'Point at a token or at a tile: the other lights up.';

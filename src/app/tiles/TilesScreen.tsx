@@ -11,7 +11,6 @@ import { useAddressState } from '../use-address-state.ts';
 import { ArchitectureRow } from './ArchitectureRow.tsx';
 import { CandidateChart } from './CandidateChart.tsx';
 import { Controls } from './Controls.tsx';
-import { ARCHITECTURE_IDS } from './focus-store.ts';
 import { MaskPicture } from './MaskPicture.tsx';
 import { ReadOut } from './ReadOut.tsx';
 import { useForeignModel } from '../models/foreign-model.ts';
@@ -117,7 +116,8 @@ const ZOOMS: { value: Zoom; label: string }[] = [
 
 function Sequences({ shown }: { shown: Shown }) {
   const [zoom, setZoom] = useState<Zoom>('56');
-  const masks = (['X', 'H'] as const).filter((id) => shown.inspection.plans[id].crossTiles.length > 0);
+  const { architectures, plans } = shown.inspection;
+  const masks = architectures.filter(({ letter }) => plans[letter]!.crossTiles.length > 0);
   return (
     <div className={styles.sequences}>
       <header className={styles.sequencesHeader}>
@@ -129,29 +129,24 @@ function Sequences({ shown }: { shown: Shown }) {
         </ul>
         <Segmented<Zoom> legend="Size of the token grids" value={zoom} options={ZOOMS} onChange={setZoom} />
       </header>
-      {ARCHITECTURE_IDS.map((id) => (
-        <ArchitectureRow key={id} shown={shown} architecture={id} side={Number(zoom)} />
+      {architectures.map((architecture) => (
+        <ArchitectureRow key={architecture.letter} shown={shown} architecture={architecture} side={Number(zoom)} />
       ))}
-      {masks.map((id) => (
-        <section key={id} className={styles.card} aria-labelledby={`tiles-mask-${id}`}>
-          <h2 id={`tiles-mask-${id}`}>NVLM-{id}: who sees which tile</h2>
-          <p className={styles.note}>{MASK_WORDS[id]}</p>
-          <MaskPicture shown={shown} architecture={id} />
+      {masks.map(({ letter, title, maskWords }) => (
+        <section key={letter} className={styles.card} aria-labelledby={`tiles-mask-${letter}`}>
+          <h2 id={`tiles-mask-${letter}`}>{title}: who sees which tile</h2>
+          <p className={styles.note}>{maskWords}</p>
+          <MaskPicture shown={shown} architecture={letter} title={title} />
         </section>
       ))}
-      {masks.length < 2 && (
+      {shown.inspection.tiling.tiles.length === 1 && (
         <p className={styles.note}>
-          With one tile, NVLM-H has nothing to cross-attend: the tile stands in its sequence as the thumbnail.
+          With one tile, a hybrid has nothing to cross-attend: the tile stands in its sequence as the thumbnail.
         </p>
       )}
     </div>
   );
 }
-
-const MASK_WORDS = {
-  X: 'A tag sees its own tile and no other; text after the picture sees all.',
-  H: 'Everything after the picture has begun sees every regular tile.',
-};
 
 function cutInWords({ inspection: { tiling, tokens } }: Shown): { cut: string; tokens: string } {
   const { image, grid, options, tiles } = tiling;

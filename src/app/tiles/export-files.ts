@@ -1,13 +1,13 @@
 import { NvlmError } from '../../errors.ts';
 import type { TileLayout } from '../../tiling/types.ts';
 import { inspectionJson } from '../../engine/inspect/inspection-json.ts';
-import { tileMark } from './tile-names.ts';
+import { tileMark, tileNumber } from './tile-names.ts';
 import type { Shown } from './use-inspection.ts';
 
 /** The names that `nvlm inspect --dump-tiles` gives. */
 export function tileFileName(tiles: readonly TileLayout[], index: number): string {
   const isThumbnail = tiles[index]?.thumbnail && tiles.length > 1;
-  return isThumbnail ? 'thumbnail.png' : `tile_${index + 1}.png`;
+  return isThumbnail ? 'thumbnail.png' : `tile_${tileNumber(tiles, index)}.png`;
 }
 
 /** The same JSON as `nvlm inspect --json`. */

@@ -1,8 +1,8 @@
 import { create } from 'zustand';
 import type { TokenRef } from './token-lane.ts';
 
-export type ArchitectureId = 'D' | 'X' | 'H';
-export const ARCHITECTURE_IDS: readonly ArchitectureId[] = ['D', 'X', 'H'];
+/** Letter of an architecture that is compared. */
+export type ArchitectureId = string;
 
 /** What pointer or keyboard is on. Its own store, so that moving a pointer redraws highlights and nothing else. */
 export interface FocusState {

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { TAG_FORMAT_NAMES } from '../../tiling/tags.ts';
 import { formatRoute, parseRoute, patchParams } from '../router.ts';
 import {
   DEFAULT_SETTINGS,
   GEOMETRIES,
-  TAG_FORMATS,
   VIEW_STOPS,
   paramsFromSettings,
   settingsFromParams,
@@ -17,7 +17,7 @@ const settings: fc.Arbitrary<TilesSettings> = fc.record({
   geometry: fc.constantFrom(...GEOMETRIES),
   maxTiles: fc.option(fc.integer({ min: 1, max: 12 })),
   tileSize: fc.option(fc.integer({ min: 1, max: 32 }).map((n) => n * 28)),
-  tagFormat: fc.option(fc.constantFrom(...TAG_FORMATS)),
+  tagFormat: fc.option(fc.constantFrom(...TAG_FORMAT_NAMES)),
   prompt: fc.string({ unit: 'grapheme', maxLength: 40 }),
   view: fc.constantFrom(...VIEW_STOPS),
 });

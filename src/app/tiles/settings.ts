@@ -1,5 +1,5 @@
 import type { InspectRequest } from '../../engine/api.ts';
-import type { TagFormat } from '../../tiling/types.ts';
+import { TAG_FORMAT_NAMES, type TagFormat } from '../../tiling/tags.ts';
 import { parseModelAddress } from '../../engine/models/model-address.ts';
 import type { RouteParams } from '../router.ts';
 
@@ -7,7 +7,6 @@ import type { RouteParams } from '../router.ts';
 export const VIEW_STOPS = ['original', 'resized', 'tiles'] as const;
 export type ViewStop = (typeof VIEW_STOPS)[number];
 
-export const TAG_FORMATS = ['1d', '2d-grid', '2d-bbox', 'none'] as const satisfies readonly TagFormat[];
 export const GEOMETRIES = ['nvlm-1.0-72b', 'nano-d', 'nano-x', 'nano-h'] as const;
 /** One of these, or the address of a model of the visitor's own. */
 export type GeometryId = (typeof GEOMETRIES)[number] | (string & {});
@@ -42,7 +41,7 @@ export function settingsFromParams(params: RouteParams): TilesSettings {
     geometry: oneOf(GEOMETRIES, params.geometry) ?? ownModel(params.geometry) ?? DEFAULT_SETTINGS.geometry,
     maxTiles: wholeNumber(params.max, 1, 12),
     tileSize: tileSizeFrom(params.size ?? ''),
-    tagFormat: oneOf(TAG_FORMATS, params.tags),
+    tagFormat: oneOf(TAG_FORMAT_NAMES, params.tags),
     prompt: (params.prompt ?? '').slice(0, LONGEST_PROMPT),
     view: oneOf(VIEW_STOPS, params.view) ?? DEFAULT_SETTINGS.view,
   };

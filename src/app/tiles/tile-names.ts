@@ -1,9 +1,14 @@
 import type { TileLayout } from '../../tiling/types.ts';
 
+/** Its number among the regular tiles: the thumbnail may stand before them. */
+export function tileNumber(tiles: readonly Pick<TileLayout, 'thumbnail'>[], index: number): number {
+  return tiles.slice(0, index + 1).filter(({ thumbnail }) => !thumbnail).length;
+}
+
 /** How a tile is called in running text: its number, or that it is the thumbnail. */
 export function tileName(tiles: readonly Pick<TileLayout, 'thumbnail' | 'index'>[], index: number): string {
   if (tiles.length === 1) return 'the one tile';
-  return tiles[index]?.thumbnail ? 'the thumbnail' : `tile ${index + 1}`;
+  return tiles[index]?.thumbnail ? 'the thumbnail' : `tile ${tileNumber(tiles, index)}`;
 }
 
 /** For labels: name, place and tag. */
@@ -20,5 +25,5 @@ export function describeTile(tiles: readonly TileLayout[], index: number): strin
 
 /** Short mark on a drawn tile. */
 export function tileMark(tiles: readonly TileLayout[], index: number): string {
-  return tiles[index]?.thumbnail && tiles.length > 1 ? 'T' : String(index + 1);
+  return tiles[index]?.thumbnail && tiles.length > 1 ? 'T' : String(tileNumber(tiles, index));
 }

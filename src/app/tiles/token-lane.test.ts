@@ -28,7 +28,6 @@ function planD(): TokenPlan {
   const visual = Array.from({ length: 4 }, () => PAD);
   const inputIds = Int32Array.from([1, 2, 3, ...visual, 4, ...visual, 5, ...visual, 6, 9]);
   return {
-    architecture: 'NVLM_D',
     inputIds,
     labels: new Int32Array(inputIds.length).fill(-100),
     segments: [
@@ -53,7 +52,6 @@ function planH(): TokenPlan {
   const inputIds = Int32Array.from([1, 2, 5, PAD, PAD, PAD, PAD, 6]);
   return {
     ...planD(),
-    architecture: 'NVLM_H',
     inputIds,
     segments: [
       { kind: 'text', start: 0, end: 2 },

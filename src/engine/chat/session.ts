@@ -12,8 +12,6 @@ import { assertFits, assertPrompt } from '../../text/prompt-limits.ts';
 import { createTextStream } from '../../text/text-stream.ts';
 import type { TokenPlan } from '../../text/types.ts';
 import { decodeImage } from '../../tiling/decode.ts';
-import { toPixelValues } from '../../tiling/pixel-values.ts';
-import { tileImage } from '../../tiling/tile-image.ts';
 import type { RgbImage, Tiling } from '../../tiling/types.ts';
 import type { ModelFolder } from '../../weights/model-folder.ts';
 import type { StreamProgress } from '../../weights/stream.ts';
@@ -23,6 +21,7 @@ import { applyAdapter, type StrongAdapter } from '../adapters/adapter.ts';
 import type { CallOptions, ChatEvent, ChatRequest, ChatResult, Quantization } from '../api.ts';
 import { stopIdsOf } from './special-tokens.ts';
 import { openTextSide, planConversation, type TextSide } from './text-side.ts';
+import { pixelsOf, tilePicture } from './tile-picture.ts';
 import { encodeTiles } from './vision.ts';
 import type { AdapterUse } from '../runs/training-api.ts';
 import { yieldToEventLoop } from '../yield.ts';
@@ -116,7 +115,7 @@ export class Session {
     const image = request.image ? await this.see(request.image, request.maxTiles, { signal, onEvent }) : null;
     const visionMs = image ? performance.now() - start : 0;
 
-    const plan = planConversation(text, request.messages, image?.tiling ?? null, true);
+    const plan = planConversation(text, request.messages, image ? [image.tiling] : [], true);
     const promptTokens = plan.inputIds.length;
     assertFits(plan, this.contextLength, 1);
     onEvent?.({ type: 'stage', stage: 'prefill', done: 0, total: promptTokens });
@@ -242,14 +241,10 @@ export class Session {
     maxTiles = this.config.maxTiles,
     { signal, onTiles }: CallOptions & { onTiles?: (done: number, total: number) => void } = {},
   ): Promise<{ tiling: Tiling; features: Tensor3D }> {
-    if (!this.config.vision) {
-      throw new NvlmError('usage', 'This is a text model: it cannot see pictures.', 'Remove the picture, or load an NVLM model.');
-    }
-    const { tileSize, useThumbnail, tagFormat } = this.config;
-    const tiling = tileImage(picture, { maxTiles, tileSize, useThumbnail }, tagFormat);
+    const tiling = tilePicture(picture, this.config, maxTiles);
     const total = tiling.tiles.length;
     onTiles?.(0, total);
-    const pixels = toPixelValues(tiling.tiles.map((tile) => tile.pixels));
+    const pixels = pixelsOf(tiling, this.config);
     const features = await encodeTiles(this.model, pixels, total, { signal, onTiles: (done) => onTiles?.(done, total) });
     return { tiling, features };
   }

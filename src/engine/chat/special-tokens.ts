@@ -4,12 +4,10 @@ import type { Tokenizer } from '../../text/types.ts';
 import type { ModelFolder } from '../../weights/model-folder.ts';
 import { isJsonObject } from '../../weights/strict-json.ts';
 
-/** What stands in the sequence for a visual token: NVLM uses Qwen2's pad token, InternVL one of its own (nvlm-facts §2.3, §3.5). */
-const IMAGE_TOKENS = ['<IMG_CONTEXT>', '<|vision_pad|>', '<image>'];
-
+/** What stands in the sequence for a visual token. */
 export function imageTokenIdOf(config: NvlmConfig, tokenizer: Tokenizer): number | null {
   if (config.imageTokenId !== null || !config.vision) return config.imageTokenId;
-  for (const token of IMAGE_TOKENS) {
+  for (const token of config.family.imageTokens) {
     const id = tokenizer.idOf(token);
     if (id !== undefined) return id;
   }

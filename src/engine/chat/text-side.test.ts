@@ -13,12 +13,13 @@ it('opens a conversation with InternVL as its own code does, whatever template i
     files: blobFiles([], 'internvl'),
     config: await json(`${goldenFolder('internvl')}/config.json`),
     generationConfig: null,
+    imageProcessor: null,
     tokenizer: await json('tests/fixtures/text/golden/tokenizer.json'),
     tokenizerConfig: { ...(await json('tests/fixtures/text/golden/tokenizer_config.json')), chat_template: 'nothing' },
   };
   const opening = (config: JsonObject) => {
     const text = openTextSide({ ...description, config });
-    const { inputIds } = planConversation(text, [{ role: 'user', content: 'Hi' }], null, true);
+    const { inputIds } = planConversation(text, [{ role: 'user', content: 'Hi' }], [], true);
     return text.tokenizer.decode([...inputIds]);
   };
   expect(opening(description.config)).toMatch(/^<\|im_start\|>system\n你是书生·万象[^]*<\|im_end\|>\n<\|im_start\|>user\nHi<\|im_end\|>\n<\|im_start\|>assistant\n$/);

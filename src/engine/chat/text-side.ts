@@ -1,4 +1,5 @@
-import { parseConfig, tokensPerTile, type NvlmConfig } from '../../nvlm/config.ts';
+import { tokensPerTile, type NvlmConfig } from '../../nvlm/config.ts';
+import { configOf } from '../../nvlm/parse-config.ts';
 import { createChatTemplate, type ChatTemplate } from '../../text/chat-template.ts';
 import { planTokens } from '../../text/token-plan.ts';
 import { createTokenizer } from '../../text/tokenizer.ts';
@@ -25,33 +26,31 @@ export function openTextSide(description: ModelDescription): TextSide {
 }
 
 function readTextSide(description: ModelDescription): TextSide {
-  const config = parseConfig(description.config);
+  const config = configOf(description);
   const files = requireTokenizer(description);
   const tokenizer = createTokenizer(files.tokenizer, files.tokenizerConfig);
   const chatTemplate = createChatTemplate(files.tokenizerConfig, config.chatTemplate ?? undefined);
   return { config, tokenizer, chatTemplate, imageTokenId: imageTokenIdOf(config, tokenizer) };
 }
 
-/** Token plan of a conversation for this model; with `tiling`, the picture stands in the first user message. */
+/** Token plan of a conversation for this model, with its pictures in the order in which they stand. */
 export function planConversation(
   text: TextSide,
   messages: readonly ChatMessage[],
-  tiling: Pick<Tiling, 'tiles'> | null,
+  pictures: readonly Pick<Tiling, 'tiles'>[],
   addGenerationPrompt: boolean,
 ): TokenPlan {
   const { config, tokenizer, chatTemplate, imageTokenId } = text;
   const plan = () => planTokens({
-    architecture: config.architecture,
     tokenizer,
     chatTemplate,
     systemMessage: config.systemMessage ?? undefined,
     messages,
-    tags: tiling ? tiling.tiles.map((tile) => tile.tag) : [],
+    layout: config.layout,
+    pictures: pictures.map(({ tiles }) => tiles),
     tokensPerTile: tokensPerTile(config),
     imageTokenId: imageTokenId ?? 0,
     addGenerationPrompt,
-    wrapper: config.wrapper,
-    joinTags: config.joinTags,
   });
   return foreignWork('the model’s chat template', PLAN_SECONDS, plan);
 }

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Tensor3D } from '@tensorflow/tfjs';
 import { releaseUnused } from '../../device/tensor-memory.ts';
 import { throwIfAborted } from '../../errors.ts';
+import { visionRows } from '../../nvlm/config.ts';
 import type { NvlmModel } from '../../nvlm/model.ts';
 import { yieldToEventLoop } from '../yield.ts';
 
@@ -11,7 +12,7 @@ export const ROWS_AT_ONCE = 2048;
 /**
  * Image features of all tiles, a few tiles at a time.
  *
- * @param pixels [tiles, 3, S, S] f32, ImageNet-normalised
+ * @param pixels [tiles, 3, S, S] f32, normalised
  * @returns [tiles, tokensPerTile, decoderWidth]; the caller's to dispose
  */
 export async function encodeTiles(
@@ -30,7 +31,7 @@ export async function encodeTiles(
   } = {},
 ): Promise<Tensor3D> {
   const { vision } = model.config;
-  const rows = vision ? (vision.imageSize / vision.patchSize) ** 2 + 1 : 1;
+  const rows = vision ? visionRows(vision) : 1;
   const atOnce = Math.max(1, Math.floor(ROWS_AT_ONCE / rows));
   const perTile = pixels.length / tiles;
   const parts: Tensor3D[] = [];

@@ -1,7 +1,7 @@
 import { NvlmError, throwIfAborted } from '../../errors.ts';
 import { planWeights, type PlannedParameter } from '../../nvlm/checkpoint-layout.ts';
-import { parseConfig } from '../../nvlm/config.ts';
-import { names } from '../../nvlm/names.ts';
+import { names, partOf } from '../../nvlm/names.ts';
+import { configOf } from '../../nvlm/parse-config.ts';
 import { mergedUpdates } from '../../training/merge.ts';
 import { parseAdapter, type LinearSizes } from '../../training/peft.ts';
 import { DTYPE_BYTES, toF32, type DType } from '../../weights/dtype.ts';
@@ -62,7 +62,7 @@ export interface ExportFile {
 
 /** Sizes of a checkpoint's linears, read off its headers. */
 export function linearSizes(folder: ModelFolder): LinearSizes {
-  const { parameters } = planWeights(folder, parseConfig(folder.config));
+  const { parameters } = planWeights(folder, configOf(folder));
   const linears = new Map<string, { inFeatures: number; outFeatures: number }>();
   for (const { spec } of parameters) {
     const [outFeatures, inFeatures] = spec.shape;
@@ -155,13 +155,13 @@ export async function exportedFiles(
 function changedTensors(folder: ModelFolder, changes: ReadonlyMap<string, TensorChange>): Map<string, ChangedTensor> {
   const changed = new Map<string, ChangedTensor>();
   if (changes.size === 0) return changed;
-  const config = parseConfig(folder.config);
+  const config = configOf(folder);
   const { parameters, dummyHeads } = planWeights(folder, config);
   const byName = new Map(parameters.map((parameter) => [parameter.spec.name, parameter]));
   for (const [name, change] of changes) {
     const parameter = byName.get(name);
     if (!parameter) throw notStored(name);
-    if (dummyHeads > 0 && name.startsWith('vision_model.')) throw padded(name);
+    if (dummyHeads > 0 && partOf(name) === 'vision_encoder') throw padded(name);
     place(parameter, change);
     const head = `${names.lmHead(config)}.weight`;
     // Tied heads that are stored all the same have to stay what the table is.

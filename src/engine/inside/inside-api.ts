@@ -1,6 +1,6 @@
 /** What may be asked about the inside of a model while it answers; plain data, for the page, the command line and the tests. */
 import type { AttentionKind } from '../../nvlm/probe.ts';
-import type { Architecture, ChatMessage, SegmentKind } from '../../text/types.ts';
+import type { ChatMessage, SegmentKind } from '../../text/types.ts';
 import type { Box, TagFormat, TileLayout } from '../../tiling/types.ts';
 import type { CallOptions } from '../api.ts';
 import type { AdapterUse } from '../runs/training-api.ts';
@@ -98,7 +98,8 @@ export interface PromptToken {
 export interface InsideTrace {
   /** Names the trace in later calls; the next one that is opened takes its place. */
   trace: number;
-  architecture: Architecture;
+  /** The model's family, by its title. */
+  architecture: string;
   text: string;
   finishReason: 'stop' | 'length' | 'given';
   answer: AnswerToken[];

@@ -207,7 +207,7 @@ export class Inside {
   private question({ messages }: InsideRequest, image: SeenImage | null, changes: InsideChanges): Question {
     const text = this.session.requireText();
     checkChanges(changes, this.session.config, image?.tiling ?? null);
-    const plan = planConversation(text, messages, image && withTags(image.tiling, changes.tagFormat), true);
+    const plan = planConversation(text, messages, image ? [withTags(image.tiling, changes.tagFormat)] : [], true);
     const textOf = (id: number) => text.tokenizer.tokenText(id);
     return { plan, features: image && this.features(image, changes), gates: gateTensors(changes.gates), textOf };
   }
@@ -272,7 +272,7 @@ export class Inside {
     const isThumbnail = (tile: number) => tiling?.tiles[tile]?.thumbnail ?? false;
     return {
       trace: ++lastTrace,
-      architecture: config.architecture,
+      architecture: config.family.title,
       text: tokenizer.decode(trace.input.answer, { skipSpecialTokens: true }),
       answer,
       prompt: plan.segments.flatMap(({ kind, start, end }) =>

@@ -1,22 +1,16 @@
-import type { NvlmConfig } from '../../nvlm/config.ts';
+import type { NvlmConfig, PictureConfig } from '../../nvlm/config.ts';
 import type { ChatTemplate } from '../../text/chat-template.ts';
-import { NVLM_WRAPPER, type Wrapper } from '../../text/image-block.ts';
+import { unrolled, wrapped } from '../../text/image-layout.ts';
 import { createQwen2TagTokenizer } from '../../text/qwen2-tags.ts';
 import type { Tokenizer } from '../../text/types.ts';
-import type { TagFormat } from '../../tiling/types.ts';
+import { nearestAspect } from '../../tiling/nearest-aspect.ts';
 import { NvlmError } from '../../errors.ts';
 
 /** The numbers of a model that tiling, token plan and cache size follow from; no weights. */
-export interface Geometry {
+export interface Geometry extends Omit<PictureConfig, 'normalisation' | 'pixelShuffle'> {
   id: string;
   title: string;
-  tileSize: number;
-  maxTiles: number;
-  useThumbnail: boolean;
-  tagFormat: TagFormat;
   patchSize: number;
-  wrapper: Wrapper;
-  joinTags: boolean;
   /** Decoder layers, each with keys and values of `kvHeads` × `headDim`. */
   layers: number;
   kvHeads: number;
@@ -47,9 +41,10 @@ export function nvlm72bGeometry(): Geometry {
     maxTiles: 6,
     useThumbnail: true,
     tagFormat: '1d',
+    tiler: nearestAspect,
     patchSize: 14,
-    wrapper: NVLM_WRAPPER,
-    joinTags: false,
+    shuffle: 2,
+    layout: { routing: unrolled, block: wrapped('<Image>', '</Image>'), joinTags: false, placeholder: '<image>' },
     layers: 80,
     kvHeads: 8,
     headDim: 128,
@@ -89,7 +84,7 @@ export function geometryOfModel({
     throw new NvlmError(
       'unsupported-model',
       `${title} is a text model: it takes no pictures.`,
-      'Choose an NVLM or InternVL model.',
+      'Choose a model that sees pictures.',
     );
   }
   if (imageTokenId === null) {
@@ -103,12 +98,13 @@ export function geometryOfModel({
     id,
     title,
     tileSize: config.tileSize,
-    maxTiles: Math.min(12, config.maxTiles),
+    maxTiles: Math.min(config.tiler.mostTiles, config.maxTiles),
     useThumbnail: config.useThumbnail,
     tagFormat: config.tagFormat,
+    tiler: config.tiler,
     patchSize: vision.patchSize,
-    wrapper: config.wrapper,
-    joinTags: config.joinTags,
+    shuffle: config.shuffle,
+    layout: config.layout,
     layers: llm.layers,
     kvHeads: llm.kvHeads,
     headDim: llm.headDim,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parseConfig, type NvlmConfig } from '../../nvlm/config.ts';
+import type { NvlmConfig } from '../../nvlm/config.ts';
+import { parseConfig } from '../../nvlm/parse-config.ts';
 import { createChatTemplate } from '../../text/chat-template.ts';
 import { createTokenizer } from '../../text/tokenizer.ts';
 import { encodePng } from '../../tiling/encode-png.ts';
@@ -59,8 +60,11 @@ describe('inspect, NVLM-1.0 72B', () => {
     expect(used).toEqual({
       model: 'nvlm-1.0-72b',
       title: 'NVLM-1.0 72B',
+      architecture: 'D',
       tileSize: 112,
       maxTiles: 12,
+      mostTiles: 12,
+      tileStep: 28,
       tagFormat: 'none',
     });
   });

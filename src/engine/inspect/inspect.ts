@@ -1,17 +1,29 @@
 import { NvlmError, throwIfAborted } from '../../errors.ts';
+import { FAMILIES } from '../../nvlm/families/list.ts';
 import { planImageBlock, planTokens } from '../../text/token-plan.ts';
-import type { Architecture, TokenPlan } from '../../text/types.ts';
+import type { TokenPlan } from '../../text/types.ts';
 import { decodeImage } from '../../tiling/decode.ts';
+import type { TileRouting } from '../../text/image-layout.ts';
 import { tileImage } from '../../tiling/tile-image.ts';
 import type { RgbImage, Tiling } from '../../tiling/types.ts';
-import type { ArchitectureCost, CallOptions, InspectRequest, Inspection } from '../api.ts';
+import type { ArchitectureCost, ByArchitecture, CallOptions, InspectRequest, Inspection } from '../api.ts';
 import { foreignWork } from '../foreign-work.ts';
 import type { Geometry } from './geometries.ts';
+
+/** The architectures that are compared on one picture. */
+const COMPARED = FAMILIES.flatMap(({ letter, title, words, maskWords = '', routing }) =>
+  letter ? [{ letter, title, words, maskWords, routing }] : [],
+);
+export const COMPARED_LETTERS: readonly string[] = COMPARED.map(({ letter }) => letter);
+
+function byArchitecture<T>(make: (architecture: (typeof COMPARED)[number]) => T): ByArchitecture<T> {
+  return Object.fromEntries(COMPARED.map((architecture) => [architecture.letter, make(architecture)])) as ByArchitecture<T>;
+}
 
 export type InspectOptions = Pick<InspectRequest, 'tileSize' | 'maxTiles' | 'tagFormat' | 'prompt'>;
 
 /**
- * Cuts an encoded picture and lays out its tokens for all three architectures, without a model's weights.
+ * Cuts an encoded picture and lays out its tokens for every architecture that is compared, without a model's weights.
  *
  * @param bytes PNG, JPEG or WebP file
  * @throws NvlmError `bad-image`, `image-too-large`, `usage` (options out of range), `bad-model`, `cancelled`
@@ -32,45 +44,56 @@ export function inspectPicture(picture: RgbImage, geometry: Geometry, options: I
   const tileSize = options.tileSize ?? geometry.tileSize;
   const maxTiles = options.maxTiles ?? geometry.maxTiles;
   const tagFormat = options.tagFormat ?? geometry.tagFormat;
-  const perTile = tokensPerTile(tileSize, geometry.patchSize);
-  const tiling = tileImage(picture, { maxTiles, tileSize, useThumbnail: geometry.useThumbnail }, tagFormat);
+  const perTile = tokensPerTile(tileSize, geometry);
+  const tiling = tileImage(picture, { maxTiles, tileSize, useThumbnail: geometry.useThumbnail }, tagFormat, geometry.tiler);
   const prompt = options.prompt?.trim() ?? '';
-  const plan = (architecture: Architecture) => planFor(architecture, geometry, tiling, perTile, prompt);
-  const plans = { D: plan('NVLM_D'), X: plan('NVLM_X'), H: plan('NVLM_H') };
+  const plans = byArchitecture(({ routing }) => planFor(routing, geometry, tiling, perTile, prompt));
+  // What is read is the same in all of them; where, is not.
+  const { visualTokens, tagTokens } = plans.D.counts;
   return {
     tiling,
-    tokens: { perTile, visual: plans.D.counts.visualTokens, tags: plans.D.counts.tagTokens },
+    tokens: { perTile, visual: visualTokens, tags: tagTokens },
+    architectures: COMPARED.map(({ routing, ...rest }) => rest),
     plans,
-    costs: { D: costOf(plans.D, geometry), X: costOf(plans.X, geometry), H: costOf(plans.H, geometry) },
+    costs: byArchitecture(({ letter }) => costOf(plans[letter]!, geometry)),
     tokenTexts: textsOf(Object.values(plans), geometry),
-    geometry: { model: geometry.id, title: geometry.title, tileSize, maxTiles, tagFormat },
+    geometry: {
+      model: geometry.id,
+      title: geometry.title,
+      architecture: COMPARED.find(({ routing }) => routing === geometry.layout.routing)?.letter ?? COMPARED[0]!.letter,
+      tileSize,
+      maxTiles,
+      mostTiles: geometry.tiler.mostTiles,
+      tileStep: geometry.tiler.tileStep,
+      tagFormat,
+    },
   };
 }
 
-/** After the 2 × 2 pixel shuffle. */
-function tokensPerTile(tileSize: number, patchSize: number): number {
-  if (tileSize % (2 * patchSize) !== 0) {
-    const step = 2 * patchSize;
+/** After the pixel shuffle. */
+function tokensPerTile(tileSize: number, { patchSize, shuffle }: Geometry): number {
+  const step = shuffle * patchSize;
+  if (tileSize % step !== 0) {
     throw new NvlmError(
       'usage',
       `The tile size cannot be ${tileSize} pixels.`,
-      `Give a multiple of ${step}: two patches of ${patchSize} pixels.`,
+      `Give a multiple of ${step}: ${shuffle === 2 ? 'two' : shuffle} patches of ${patchSize} pixels.`,
     );
   }
-  return (tileSize / patchSize / 2) ** 2;
+  return (tileSize / step) ** 2;
 }
 
-/** The whole prompt when there is one and the geometry can write it, else the image from `<Image>` to `</Image>`. */
+/** The whole prompt when there is one and the geometry can write it, else the picture's block alone. */
 function planFor(
-  architecture: Architecture,
+  routing: TileRouting,
   geometry: Geometry,
   tiling: Tiling,
   perTile: number,
   prompt: string,
 ): TokenPlan {
-  const { tokenizer, imageTokenId, wrapper, joinTags, conversation } = geometry;
-  const tags = tiling.tiles.map((tile) => tile.tag);
-  const block = { architecture, tokenizer, tags, tokensPerTile: perTile, imageTokenId, wrapper, joinTags };
+  const { tokenizer, imageTokenId, conversation } = geometry;
+  const layout = { ...geometry.layout, routing };
+  const block = { layout, tokenizer, pictures: [tiling.tiles], tokensPerTile: perTile, imageTokenId };
   if (!conversation || !prompt) return planImageBlock(block);
   const messages = [{ role: 'user' as const, content: `<image>\n${prompt}` }];
   return foreignWork('the model’s chat template', 5, () => planTokens({ ...block, ...conversation, messages, addGenerationPrompt: true }));

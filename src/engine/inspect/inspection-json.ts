@@ -10,7 +10,8 @@ export interface InspectionJson {
   /** In sequence order. */
   tiles: { index: number; tag: string; col: number; row: number; box: Box; thumbnail: boolean }[];
   tokens: { perTile: number; visual: number; tags: number };
-  architectures: Record<'D' | 'X' | 'H', ArchitectureCost>;
+  /** By letter. */
+  architectures: Record<string, ArchitectureCost>;
 }
 
 /** The numbers of an inspection, without pixels. */
@@ -30,6 +31,6 @@ export function inspectionJson({ tiling, tokens, costs }: Inspection): Inspectio
       thumbnail,
     })),
     tokens: { ...tokens },
-    architectures: { D: { ...costs.D }, X: { ...costs.X }, H: { ...costs.H } },
+    architectures: Object.fromEntries(Object.entries(costs).map(([letter, cost]) => [letter, { ...cost }])),
   };
 }

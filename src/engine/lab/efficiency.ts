@@ -82,8 +82,8 @@ async function measureAt(
   const measured = await measureModel(folder, device, request, { signal });
   const { stepMs, peakBytes, text } = await measureTraining(folder, device, picture, tiles, runs);
   const geometry = geometryOfModel({ id: 'model', title: 'model', ...text });
-  const { costs } = inspectPicture(picture, geometry, { maxTiles: tiles, prompt: PROMPT });
-  const cost = costs[text.config.architecture.slice(-1) as 'D' | 'X' | 'H'];
+  const { costs, geometry: of } = inspectPicture(picture, geometry, { maxTiles: tiles, prompt: PROMPT });
+  const cost = costs[of.architecture]!;
   return {
     'training step, ms': meanOf(stepMs),
     'samples/s in training': (1000 * BATCH) / meanOf(stepMs),

@@ -1,7 +1,8 @@
 import type { Device } from '../../device/types.ts';
 import { NvlmError } from '../../errors.ts';
-import { tokensPerTile, type NvlmConfig } from '../../nvlm/config.ts';
+import { tileMarks, tokensPerTile, type NvlmConfig } from '../../nvlm/config.ts';
 import type { NvlmModel, Sample } from '../../nvlm/model.ts';
+import { routeTiles } from '../../text/image-layout.ts';
 import type { LoadedTensor, TensorData } from '../../weights/safetensors.ts';
 import type { CallOptions } from '../api.ts';
 import { encodeTiles } from '../chat/vision.ts';
@@ -66,13 +67,8 @@ function placeholderIn(inputIds: Int32Array, visualTokens: number): number | und
 }
 
 function planOf(config: NvlmConfig, inputIds: Int32Array, tiles: number, inputs: Inputs): Sample['plan'] {
-  const all = Array.from({ length: tiles }, (_, tile) => tile);
-  const regular = all.slice(0, -1);
-  const { sequenceTiles, crossTiles } = {
-    NVLM_D: { sequenceTiles: all, crossTiles: [] },
-    NVLM_X: { sequenceTiles: [], crossTiles: all },
-    NVLM_H: { sequenceTiles: all.slice(-1), crossTiles: regular },
-  }[config.architecture];
+  const { routing } = config.layout;
+  const { sequenceTiles, crossTiles } = routeTiles(routing, [tileMarks(tiles, config)]);
   if (crossTiles.length === 0) {
     return { inputIds, sequenceTiles, crossTiles, crossMask: new Uint8Array(0), crossTagIds: [] };
   }
@@ -88,7 +84,7 @@ function planOf(config: NvlmConfig, inputIds: Int32Array, tiles: number, inputs:
     sequenceTiles,
     crossTiles,
     crossMask: Uint8Array.from(mask.values, (value) => (value === 0 ? 0 : 1)),
-    crossTagIds: config.architecture === 'NVLM_H' ? tagRows(inputs, crossTiles.length, config) : [],
+    crossTagIds: routing.crossTags === 'keys' ? tagRows(inputs, crossTiles.length, config) : [],
   };
 }
 
@@ -122,7 +118,8 @@ function checkPixels(pixels: LoadedTensor, config: NvlmConfig): number {
       'Normalise the tiles and stack them, thumbnail last.',
     );
   }
-  if (tokensPerTile(config) * tiles > config.llm.maxPositions && config.architecture === 'NVLM_D') {
+  const inSequence = config.layout.routing.inSequence(tileMarks(tiles, config)).length;
+  if (tokensPerTile(config) * inSequence > config.llm.maxPositions) {
     throw bad(`${tiles} tiles need more positions than the model has`, 'Use fewer tiles.');
   }
   return tiles;

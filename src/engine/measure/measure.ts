@@ -85,7 +85,7 @@ export async function measureModel(
       const encoded = performance.now();
       const cache = session.model.newCache(1);
       try {
-        const plan = planConversation(session.requireText(), [{ role: 'user', content: request.prompt }], seen?.tiling ?? null, true);
+        const plan = planConversation(session.requireText(), [{ role: 'user', content: request.prompt }], seen ? [seen.tiling] : [], true);
         assertFits(plan, session.contextLength, request.newTokens);
         counts.tiles = seen?.tiling.tiles.length ?? 0;
         counts.promptTokens = plan.inputIds.length;

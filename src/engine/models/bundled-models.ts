@@ -1,7 +1,9 @@
 import type { ModelEntry } from '../api.ts';
 
 /** A model that ships with the page, in `public/models/<id>`. */
-export interface BundledModel extends Pick<ModelEntry, 'id' | 'title' | 'architecture' | 'parameters' | 'bytes' | 'note'> {
+export interface BundledModel extends Pick<ModelEntry, 'id' | 'title' | 'parameters' | 'bytes' | 'note'> {
+  /** Its family's id. */
+  family: string;
   /** A start for studies, which the lab and the command line take and the page offers nobody to talk to. */
   isStart?: true;
 }
@@ -11,7 +13,7 @@ export const BUNDLED_MODELS: readonly BundledModel[] = [
   {
     id: 'nano-d',
     title: 'nano-d',
-    architecture: 'NVLM_D',
+    family: 'nvlm-d',
     parameters: 3_049_344,
     bytes: 6_156_302,
     note: 'Reads notes, receipts, bar charts and shapes on one to six tiles: the one to start with.',
@@ -19,7 +21,7 @@ export const BUNDLED_MODELS: readonly BundledModel[] = [
   {
     id: 'nano-x',
     title: 'nano-x',
-    architecture: 'NVLM_X',
+    family: 'nvlm-x',
     parameters: 3_467_908,
     bytes: 6_981_982,
     note: 'Reads one to six tiles through cross-attention, somewhat less surely than nano-d, and is the best in text.',
@@ -27,7 +29,7 @@ export const BUNDLED_MODELS: readonly BundledModel[] = [
   {
     id: 'nano-h',
     title: 'nano-h',
-    architecture: 'NVLM_H',
+    family: 'nvlm-h',
     parameters: 3_639_940,
     bytes: 7_342_707,
     note: 'Reads one tile as well as nano-d and loses with every tile more: six it often confuses.',
@@ -35,7 +37,7 @@ export const BUNDLED_MODELS: readonly BundledModel[] = [
   {
     id: 'nano-base',
     title: 'nano-base',
-    architecture: 'NVLM_D',
+    family: 'nvlm-d',
     parameters: 3_049_344,
     bytes: 6_139_778,
     note: 'A start for studies: it has never seen a tile tag or a second tile.',

@@ -1,4 +1,5 @@
 import type { FoundRepository } from '../../weights/hub-search.ts';
+import { FAMILIES } from '../../nvlm/families/list.ts';
 import type { HubHit } from '../api.ts';
 
 const BYTES = new Map<string, number>(
@@ -6,7 +7,7 @@ const BYTES = new Map<string, number>(
 );
 
 /** What `parseConfig` reads; a type that is missing here may still be told by its files. */
-const MODEL_TYPES = ['nvlm', 'NVLM_D', 'internvl_chat', 'internvl', 'qwen2', 'qwen3', 'llama'];
+const MODEL_TYPES = new Set(FAMILIES.flatMap(({ modelTypes }) => modelTypes));
 
 export function hubHit({ tensors, modelType, ...rest }: FoundRepository): HubHit {
   const formats = Object.entries(tensors ?? {});
@@ -16,6 +17,6 @@ export function hubHit({ tensors, modelType, ...rest }: FoundRepository): HubHit
     parameters: formats.length > 0 ? total(() => 1) : null,
     bytes: formats.length > 0 && formats.every(([format]) => BYTES.has(format)) ? total((format) => BYTES.get(format)!) : null,
     modelType,
-    loadable: modelType === null ? null : MODEL_TYPES.includes(modelType),
+    loadable: modelType === null ? null : MODEL_TYPES.has(modelType),
   };
 }

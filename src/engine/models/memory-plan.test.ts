@@ -6,7 +6,7 @@ import { openDevice } from '../../device/open-device.ts';
 import type { Device } from '../../device/types.ts';
 import { watchPeakBytes } from '../../device/peak-bytes.ts';
 import { releaseUnused } from '../../device/tensor-memory.ts';
-import { parseConfig } from '../../nvlm/config.ts';
+import { parseConfig } from '../../nvlm/parse-config.ts';
 import { kvCacheBytes } from '../../nvlm/memory-need.ts';
 import { parameterSpecs } from '../../nvlm/names.ts';
 import { syntheticCheckpoint, type SyntheticCheckpoint } from '../../nvlm/synthetic-checkpoint.ts';
@@ -80,7 +80,7 @@ describe.each([
     allocateOnly();
     const watch = watchPeakBytes();
     const { tiling, features } = await session.encode(largestPicture(session));
-    const plan = planConversation(text!, [{ role: 'user', content: 'What is this? '.repeat(times) }], tiling, true);
+    const plan = planConversation(text!, [{ role: 'user', content: 'What is this? '.repeat(times) }], [tiling], true);
     const cache = session.model.newCache(1);
     session.model.prefill([{ plan, features }], cache, 'last').dispose();
     releaseUnused();

@@ -1,10 +1,13 @@
 import { computesPacked } from '../../device/computes-packed.ts';
 import type { DeviceInfo } from '../../device/types.ts';
-import { parseConfig, tokensPerTile, type NvlmConfig } from '../../nvlm/config.ts';
+import { tileMarks, tokensPerTile, type NvlmConfig } from '../../nvlm/config.ts';
 import { activationBytes, kvCacheBytes, weightsNeed } from '../../nvlm/memory-need.ts';
+import { configOf } from '../../nvlm/parse-config.ts';
+import { routeTiles } from '../../text/image-layout.ts';
 import type { ModelFolder } from '../../weights/model-folder.ts';
 import type { MemoryPlan, PlanSettings } from '../api.ts';
 import { ROWS_AT_ONCE } from '../chat/vision.ts';
+import { summaryOf } from './family-summary.ts';
 
 /** Enough for a picture of twelve 448-pixel tiles and a talk about it. */
 const DEFAULT_CONTEXT = 4096;
@@ -28,13 +31,13 @@ export type PlanDevice = Pick<DeviceInfo, 'backend' | 'features' | 'limits'>;
  * @throws NvlmError `bad-model`, `unsupported-model`
  */
 export function planMemory(
-  folder: Pick<ModelFolder, 'tensors' | 'config' | 'shards'>,
+  folder: Pick<ModelFolder, 'tensors' | 'config' | 'shards'> & Partial<Pick<ModelFolder, 'imageProcessor'>>,
   device: PlanDevice,
   wanted: Partial<PlanSettings> = {},
   freeQuota: number | null = null,
   storedBytes = 0,
 ): Omit<MemoryPlan, 'warnings'> {
-  const config = parseConfig(folder.config);
+  const config = configOf(folder);
   const longest = config.llm.maxPositions;
   const contextLength = Math.min(wanted.contextLength ?? DEFAULT_CONTEXT, longest);
   const settings: PlanSettings = { contextLength, ...(wanted.quantize && { quantize: wanted.quantize }) };
@@ -44,7 +47,7 @@ export function planMemory(
   const download = folder.shards.reduce((sum, { bytes }) => sum + bytes, 0);
   return {
     about: {
-      architecture: config.architecture,
+      family: summaryOf(config.family),
       parameters: [...folder.tensors.values()].reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
       takesPictures: config.vision !== null,
       tileSize: config.tileSize,
@@ -93,14 +96,9 @@ function needOf(
 
 /** Keys of the largest picture. */
 function crossKeysOf(config: NvlmConfig, tiles: number): number {
-  switch (config.architecture) {
-    case 'NVLM_D':
-      return 0;
-    case 'NVLM_X':
-      return tiles * tokensPerTile(config);
-    case 'NVLM_H':
-      return config.maxTiles * (tokensPerTile(config) + TAG_TOKENS);
-  }
+  const { routing } = config.layout;
+  const { crossTiles } = routeTiles(routing, [tileMarks(tiles, config)]);
+  return crossTiles.length * (tokensPerTile(config) + (routing.crossTags === 'keys' ? TAG_TOKENS : 0));
 }
 
 function problemsOf({ bytes, largestBuffer }: Need, { backend, limits }: PlanDevice): string[] {

@@ -2,12 +2,13 @@ import { createHasher } from '../../weights/hasher.ts';
 import { getSmall, putSmall } from '../../weights/storage/small-files.ts';
 import type { BlobStore, StoredUsage } from '../../weights/storage/store.ts';
 import type { ModelEntry, ModelSource } from '../api.ts';
+import { familySummary } from './family-summary.ts';
 import { modelAddress, modelTitle } from './model-address.ts';
 
 /** What is known of a stored model without opening it. */
 export type ModelRecord = Pick<
   ModelEntry,
-  'title' | 'source' | 'architecture' | 'parameters' | 'bytes' | 'takesPictures' | 'settings'
+  'title' | 'source' | 'family' | 'parameters' | 'bytes' | 'takesPictures' | 'settings'
 >;
 
 /** Beside the model's own files, so that it comes and goes with them; `~` stands in no file name of a model. */
@@ -31,7 +32,7 @@ export function isKept(source: ModelSource): boolean {
 
 /** Never fails: a model that cannot be noted down works all the same. */
 export async function writeRecord(store: BlobStore, record: ModelRecord): Promise<void> {
-  const bytes = new TextEncoder().encode(JSON.stringify(record));
+  const bytes = new TextEncoder().encode(JSON.stringify({ ...record, family: record.family.id }));
   try {
     await putSmall(store, `${storageFolder(record.source)}/${RECORD_FILE}`, bytes);
   } catch {
@@ -58,18 +59,21 @@ export function storedBytesOf(source: ModelSource, usage: readonly StoredUsage[]
     .reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
+/** As it is written: the family by its id, which older pages wrote as `architecture`, `NVLM_D` for `nvlm-d`. */
+type WrittenRecord = Omit<ModelRecord, 'family'> & { family?: string; architecture?: string };
+
 /** What an older page may have written otherwise does not count. */
 function parseRecord(text: string): ModelRecord | null {
   try {
-    const record = JSON.parse(text) as ModelRecord;
+    const { family: id, architecture, ...record } = JSON.parse(text) as WrittenRecord;
+    const family = familySummary(id ?? String(architecture).toLowerCase().replace('_', '-'));
     const sound =
       isKept(record.source) &&
       typeof record.title === 'string' &&
-      ['NVLM_D', 'NVLM_X', 'NVLM_H'].includes(record.architecture) &&
       Number.isFinite(record.parameters) &&
       Number.isFinite(record.bytes) &&
       typeof record.takesPictures === 'boolean';
-    return sound ? record : null;
+    return sound && family ? { ...record, family } : null;
   } catch {
     return null;
   }

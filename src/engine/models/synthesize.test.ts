@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { goldenFolder } from '../../../tests/goldens/golden-files.ts';
 import { openBackend } from '../../../tests/support/backends.ts';
-import { parseConfig } from '../../nvlm/config.ts';
+import { parseConfig } from '../../nvlm/parse-config.ts';
 import { loadWeights } from '../../nvlm/load-weights.ts';
 import { parameterSpecs } from '../../nvlm/names.ts';
 import { openModelFolder } from '../../weights/model-folder.ts';
@@ -16,7 +16,7 @@ it('makes shards with an index that the loader reads, of the sizes it says', asy
   try {
     const json = JSON.parse(await readFile(join(goldenFolder('nvlm-h'), 'config.json'), 'utf8')) as object;
     const config = parseConfig(json);
-    const checkpoint = { config, dummyHeads: 0, tensors: parameterSpecs(config), files: { 'config.json': json } };
+    const checkpoint = { config, dummyHeads: 0, fileName: (name: string) => name, tensors: parameterSpecs(config), files: { 'config.json': json } };
     const files = syntheticFiles(checkpoint, 7, 200_000);
     expect(files.at(-1)!.name).toBe('config.json');
     for (const { name, bytes, pieces } of files) {

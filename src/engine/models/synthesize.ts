@@ -1,13 +1,8 @@
 import type { ParameterSpec } from '../../nvlm/names.ts';
-import {
-  syntheticCheckpoint,
-  syntheticRows,
-  type SyntheticCheckpoint,
-  type SyntheticModel,
-} from '../../nvlm/synthetic-checkpoint.ts';
+import { syntheticCheckpoint, syntheticRows, type SyntheticCheckpoint } from '../../nvlm/synthetic-checkpoint.ts';
 import { buildHeader } from '../../weights/safetensors.ts';
 
-export { SYNTHETIC_MODELS, type SyntheticModel } from '../../nvlm/synthetic-checkpoint.ts';
+export { SYNTHETIC_MODELS } from '../../nvlm/synthetic-checkpoint.ts';
 
 /** What the hub's own tools cut checkpoints into. */
 const MOST_SHARD_BYTES = 5e9;
@@ -21,7 +16,7 @@ export interface SyntheticFile {
 }
 
 /** {@link syntheticFiles} in the shapes of a published model, with at most `layers` layers in decoder and vision encoder. */
-export function syntheticModelFiles(like: SyntheticModel, seed: number, layers?: number) {
+export function syntheticModelFiles(like: string, seed: number, layers?: number) {
   const checkpoint = syntheticCheckpoint(like, layers);
   const bytes = checkpoint.tensors.reduce((sum, tensor) => sum + bytesOf(tensor), 0);
   return { files: syntheticFiles(checkpoint, seed), layers: checkpoint.config.llm.layers, parameters: bytes / 2 };
@@ -36,9 +31,9 @@ export function syntheticFiles(checkpoint: SyntheticCheckpoint, seed: number, mo
   const weightMap: Record<string, string> = {};
   const weights = shards.map((tensors, i) => {
     const name = shards.length === 1 ? 'model.safetensors' : `model-${fiveDigits(i + 1)}-of-${fiveDigits(shards.length)}.safetensors`;
-    for (const tensor of tensors) weightMap[tensor.name] = name;
+    for (const tensor of tensors) weightMap[checkpoint.fileName(tensor.name)] = name;
     const { header, order, totalBytes } = buildHeader(
-      tensors.map((tensor) => ({ ...tensor, dtype: 'BF16' as const })),
+      tensors.map((tensor) => ({ spec: tensor, name: checkpoint.fileName(tensor.name), shape: tensor.shape, dtype: 'BF16' as const })),
       { format: 'pt' },
     );
     return { name, bytes: totalBytes, pieces: () => shardPieces(header, order, checkpoint, seed) };
@@ -71,12 +66,12 @@ function shardsOf(tensors: readonly ParameterSpec[], mostBytes: number): Paramet
 
 function* shardPieces(
   header: Uint8Array,
-  order: readonly ParameterSpec[],
+  order: readonly { spec: ParameterSpec }[],
   checkpoint: SyntheticCheckpoint,
   seed: number,
 ): Generator<Uint8Array> {
   yield header;
-  for (const tensor of order) {
+  for (const { spec: tensor } of order) {
     const rows = tensor.shape[0]!;
     const most = Math.max(1, Math.floor(CHUNK_BYTES / (bytesOf(tensor) / rows)));
     const make = syntheticRows(checkpoint, tensor, seed);

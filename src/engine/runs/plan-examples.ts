@@ -4,12 +4,12 @@ import type { DataProblem } from '../../datasets/llava.ts';
 import type { NvlmConfig } from '../../nvlm/config.ts';
 import type { ChatMessage, TokenPlan } from '../../text/types.ts';
 import { decodeImage } from '../../tiling/decode.ts';
-import { tileImage } from '../../tiling/tile-image.ts';
 import type { Tiling } from '../../tiling/types.ts';
 import { countLabels } from '../../training/labels.ts';
 import { createHasher } from '../../weights/hasher.ts';
 import type { CallOptions } from '../api.ts';
 import { planConversation, type TextSide } from '../chat/text-side.ts';
+import { tilePicture } from '../chat/tile-picture.ts';
 import { yieldToEventLoop } from '../yield.ts';
 
 /** A record as the model will see it. */
@@ -60,7 +60,7 @@ export async function planExamples(
       const picture = image === null ? null : await readImage(image);
       const digest = digestOf(messages, picture);
       const tiling = picture && (await tileForModel(text, picture, maxTiles));
-      const plan = planConversation(text, messages, tiling, false);
+      const plan = planConversation(text, messages, tiling ? [tiling] : [], false);
       const reason = unfit(plan, text);
       if (reason) problems.push({ id, reason });
       else examples.push({ id, image, plan, digest });
@@ -102,10 +102,5 @@ export async function tileForModel(
 ): Promise<Tiling> {
   if (!config.vision)
     throw new NvlmError('usage', 'this is a text model: it cannot see pictures', 'Use text-only data.');
-  const { tileSize, useThumbnail, tagFormat } = config;
-  return tileImage(
-    await decodeImage(bytes),
-    { maxTiles: maxTiles ?? config.maxTiles, tileSize, useThumbnail },
-    tagFormat,
-  );
+  return tilePicture(await decodeImage(bytes), config, maxTiles);
 }

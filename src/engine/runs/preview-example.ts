@@ -40,7 +40,7 @@ export async function previewExample(
   maxTiles: number | null,
 ): Promise<ExamplePreview> {
   const tiling = image === null ? null : await tileForModel(text, await readImage(image), maxTiles);
-  const plan = planConversation(text, messages, tiling, false);
+  const plan = planConversation(text, messages, tiling ? [tiling] : [], false);
   const runs = plan.segments.map(({ kind, tile, start, end }): PreviewRun => {
     const positions = kind === 'visual' ? [] : Array.from({ length: end - start }, (_, i) => start + i);
     const tokens = positions.map((position) => {

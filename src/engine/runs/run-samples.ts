@@ -38,7 +38,7 @@ export async function planQuestions(
     const { image, messages } = question;
     try {
       const tiling = image === null ? null : await tileForModel(text, await readImage(image), maxTiles);
-      questions.push({ question, plan: planConversation(text, messages, tiling, true) });
+      questions.push({ question, plan: planConversation(text, messages, tiling ? [tiling] : [], true) });
     } catch (error) {
       if (!(error instanceof NvlmError)) throw error;
     }

@@ -9,7 +9,7 @@ import { MemoryFolder } from '../../files/memory-folder.ts';
 import { nodeFolder } from '../../files/node-folder.ts';
 import { nodeEnginePlatform } from '../../headless/node-platform.ts';
 import { isQuantizable } from '../../nvlm/checkpoint-layout.ts';
-import { parseConfig } from '../../nvlm/config.ts';
+import { parseConfig } from '../../nvlm/parse-config.ts';
 import { parameterSpecs } from '../../nvlm/names.ts';
 import { unpackAffine } from '../../ops/affine.ts';
 import { blobFiles, type PickedFile } from '../../weights/blob-files.ts';
@@ -91,7 +91,7 @@ async function roundedByHand(): Promise<string> {
     await to.write(name, await readFile(join(goldens, 'nvlm-d', name)));
   const config = parseConfig(JSON.parse(await readFile(join(goldens, 'nvlm-d/config.json'), 'utf8')));
   const packed = new Set(
-    parameterSpecs(config).flatMap((spec) => (isQuantizable(spec, config, QUANTIZE.group_size) ? [spec.name] : [])),
+    parameterSpecs(config).flatMap((spec) => (isQuantizable(spec, QUANTIZE.group_size) ? [spec.name] : [])),
   );
   expect(packed.size).toBeGreaterThan(20);
   const tensors = parseSafetensors(await readFile(join(goldens, 'nvlm-d/model.safetensors')), 'model');

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor3D } from '@tensorflow/tfjs';
 import type { NvlmModel } from '../../nvlm/model.ts';
-import { toPixelValues } from '../../tiling/pixel-values.ts';
 import type { Trainer } from '../../training/trainer.ts';
 import { tileForModel, type ReadImage } from './plan-examples.ts';
+import { pixelsOf } from '../chat/tile-picture.ts';
 import { encodeTiles } from '../chat/vision.ts';
 
 /** Kept features; what goes beyond is encoded again when its picture comes round. */
@@ -32,10 +32,10 @@ export class TrainingImages {
       this.kept.set(path, known);
       return known;
     }
-    const { tiles } = await tileForModel(this.model, await this.readImage(path), this.maxTiles);
-    const pixels = toPixelValues(tiles.map((one) => one.pixels));
+    const tiling = await tileForModel(this.model, await this.readImage(path), this.maxTiles);
+    const pixels = pixelsOf(tiling, this.model.config);
     const encode = (some: Float32Array, count: number) => this.trainer.prepareImage(some, count);
-    const encoded = await encodeTiles(this.model, pixels, tiles.length, { signal, encode });
+    const encoded = await encodeTiles(this.model, pixels, tiling.tiles.length, { signal, encode });
     this.kept.set(path, encoded);
     return encoded;
   }

@@ -3,7 +3,7 @@ import type { Device } from '../../device/types.ts';
 import type { DataProblem } from '../../datasets/llava.ts';
 import { NvlmError, throwIfAborted } from '../../errors.ts';
 import type { Folder } from '../../files/folder.ts';
-import { namingOf } from '../../nvlm/checkpoint-names.ts';
+import { namingOf } from '../../nvlm/naming.ts';
 import type { NvlmModel } from '../../nvlm/model.ts';
 import { adapterFiles } from '../../training/adapter-files.ts';
 import { Batches } from '../../training/batches.ts';
@@ -263,7 +263,7 @@ async function writeFiles(
   await output.write(CHECKPOINT, await writeCheckpoint(trainer.tensors, step, identity, device));
   const modules = trainer.adapter;
   if (!run.lora || !modules) return;
-  const naming = namingOf(folder.tensors.keys());
+  const naming = namingOf(model.config.family.namings, folder.tensors.keys());
   // One that was begun with has modules of its own, whatever the run file targets.
   const targets = adapter ? targetsOf(model.weights, modules.map(({ module }) => module)) : run.lora.targets;
   const lora = { ...run.lora, targets };

@@ -1,9 +1,10 @@
 import { computesPacked } from '../../device/computes-packed.ts';
 import type { Device } from '../../device/types.ts';
 import { planWeights } from '../../nvlm/checkpoint-layout.ts';
-import { tokensPerTile, type NvlmConfig } from '../../nvlm/config.ts';
+import { tileMarks, tokensPerTile, type NvlmConfig } from '../../nvlm/config.ts';
 import { refuseQuantized } from '../../nvlm/load-weights.ts';
-import { names, parameterSpecs } from '../../nvlm/names.ts';
+import { DECODER_TARGETS } from '../../nvlm/lora-targets.ts';
+import { names, parameterSpecs, partOf } from '../../nvlm/names.ts';
 import { trainingActivationBytes, weightsNeed } from '../../nvlm/memory-need.ts';
 import { fitsTarget, type AdapterModule } from '../../training/lora.ts';
 import { parseAdapter } from '../../training/peft.ts';
@@ -30,7 +31,6 @@ const F32 = 4;
 const WASM_BYTES = 2 ** 32;
 /** What a run is proposed with in place of one that trains the whole decoder. */
 const LORA = { rank: 8, alpha: 16 };
-const LORA_TARGETS = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
 const GROUP_SIZE = 64;
 
 /** What of a device the plan looks at. */
@@ -103,7 +103,7 @@ export function longestOf(examples: readonly TrainingExample[]): DataExtent {
  * @throws NvlmError `usage` for quantising what is quantised
  */
 export function planTraining(
-  folder: Pick<ModelFolder, 'tensors' | 'config' | 'tokenizer' | 'tokenizerConfig' | 'files' | 'generationConfig'>,
+  folder: Omit<ModelFolder, 'shards' | 'tensorBytes'>,
   run: RunConfig,
   longest: DataExtent,
   device: PlanDevice,
@@ -167,7 +167,8 @@ function needOf(
   const most = run.maxTiles === null ? config.maxTiles : Math.min(config.maxTiles, run.maxTiles);
   const seen = Math.min(tiles, most + (config.useThumbnail && most > 1 ? 1 : 0));
   // Beyond what the longest record has with fewer tiles.
-  const cut = config.architecture === 'NVLM_D' ? (tiles - seen) * tokensPerTile(config) : 0;
+  const inSequence = (count: number) => config.layout.routing.inSequence(tileMarks(count, config)).length;
+  const cut = (inSequence(tiles) - inSequence(seen)) * tokensPerTile(config);
   const perPicture = F32 * seen * tokensPerTile(config) * config.llm.hiddenSize;
   const features = Math.max(run.batch * perPicture, Math.min(MOST_FEATURE_BYTES, pictures * perPicture));
   const kept = trainingActivationBytes(config, {
@@ -219,7 +220,7 @@ function sizesOf({ module, rank, a, b }: AdapterModule): UpdateSizes {
 
 function freshUpdates(config: NvlmConfig, { rank, targets }: Pick<LoraConfig, 'rank' | 'targets'>): UpdateSizes[] {
   return parameterSpecs(config)
-    .filter(({ name, role }) => role === 'linear' && !name.startsWith('vision_model.'))
+    .filter(({ name, role }) => role === 'linear' && partOf(name) !== 'vision_encoder')
     .map(({ name, shape }) => ({
       module: name.replace(/\.weight$/, ''),
       rank,
@@ -259,7 +260,7 @@ function mildestChanges(
   const kinds: Change[] = [[{}, {}]];
   if (run.lora) kinds.push(...packed);
   else {
-    const lora = { ...LORA, dropout: 0, targets: LORA_TARGETS, init: null };
+    const lora = { ...LORA, dropout: 0, targets: [...DECODER_TARGETS], init: null };
     const adapter: Change = [{ lora, trainable: null }, { lora: LORA, trainable: null }];
     kinds.push(adapter, ...packed.map((pack): Change => [{ ...adapter[0], ...pack[0] }, { ...adapter[1], ...pack[1] }]));
   }

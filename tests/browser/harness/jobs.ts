@@ -5,7 +5,7 @@ import { openDevice } from '../../../src/device/open-device.ts';
 import type { BackendChoice, DeviceInfo } from '../../../src/device/types.ts';
 import { deskExamples } from '../../../src/desk/examples.ts';
 import { toPlainError, type PlainError } from '../../../src/errors.ts';
-import { parseConfig } from '../../../src/nvlm/config.ts';
+import { parseConfig } from '../../../src/nvlm/parse-config.ts';
 import { loadWeights } from '../../../src/nvlm/load-weights.ts';
 import { weightsNeed } from '../../../src/nvlm/memory-need.ts';
 import { names } from '../../../src/nvlm/names.ts';

@@ -1,10 +1,11 @@
-import type { Architecture } from '../../../text/types.ts';
 import styles from './MethodPicture.module.css';
 import type { Method } from './run-form.ts';
 
-/** The parts of a model in the order of the data, the trained ones filled. */
-export function MethodPicture({ method, architecture }: { method: Method; architecture: Architecture }) {
-  const crosses = architecture !== 'NVLM_D';
+/**
+ * The parts of a model in the order of the data, the trained ones filled.
+ * @param crosses the model has gated cross-attention
+ */
+export function MethodPicture({ method, crosses }: { method: Method; crosses: boolean }) {
   const connector = method === 'connector' || method === 'decoder';
   const cross = method === 'cross-attention' || (method === 'decoder' && crosses);
   const decoder = method === 'decoder';

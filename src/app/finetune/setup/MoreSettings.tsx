@@ -1,6 +1,7 @@
 import type { AdapterEntry } from '../../../engine/runs/training-api.ts';
 import type { FormProblems, NumberSetting, RunForm } from './run-form.ts';
-import { BOUNDS, DECODER_TARGETS } from './run-form.ts';
+import { DECODER_TARGETS } from '../../../nvlm/lora-targets.ts';
+import { BOUNDS } from './run-form.ts';
 import { ofOptimizer } from './presets.ts';
 import { CheckField, NumberField, SelectField, TextField } from './fields.tsx';
 import styles from './SetupStep.module.css';

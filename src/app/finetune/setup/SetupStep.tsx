@@ -1,7 +1,6 @@
 import { useEffect, useState } from 'react';
 import type { DatasetSummary } from '../../../datasets/types.ts';
 import type { RunRequest } from '../../../engine/runs/training-api.ts';
-import type { Architecture } from '../../../text/types.ts';
 import { toPlainError, type PlainError } from '../../../errors.ts';
 import { Button } from '../../components/Button.tsx';
 import { Notice, Problem } from '../../components/Notice.tsx';
@@ -71,9 +70,9 @@ export function SetupStep({ dataset, datasets, onDataChange }: SetupStepProps) {
   const [starting, setStarting] = useState(false);
   const data = datasets?.find(({ id }) => id === dataset) ?? null;
   const model = models?.find(({ source }) => modelName(source) === modelName(form.model)) ?? models?.[0];
-  const architecture: Architecture = model?.architecture ?? 'NVLM_D';
+  const crosses = model?.family.crossAttends ?? false;
   const settled: RunForm = model ? { ...form, model: model.source } : form;
-  const problems = checkForm(settled, architecture, adapters);
+  const problems = checkForm(settled, model?.family ?? null, adapters);
   const [firstProblem] = Object.values(problems);
   const wrong = Object.keys(problems).length;
   const title = form.title.trim() || (data ? `${data.title}, ${modelName(settled.model)}` : 'Run');
@@ -143,7 +142,7 @@ export function SetupStep({ dataset, datasets, onDataChange }: SetupStepProps) {
         </div>
         <fieldset className={styles.methods}>
           <legend>What trains</legend>
-          {METHODS.filter(({ gated }) => !gated || architecture !== 'NVLM_D').map(({ method, title: name, words }) => (
+          {METHODS.filter(({ gated }) => !gated || crosses).map(({ method, title: name, words }) => (
             <label key={method}>
               <input
                 type="radio"
@@ -151,7 +150,7 @@ export function SetupStep({ dataset, datasets, onDataChange }: SetupStepProps) {
                 checked={form.method === method}
                 onChange={() => change(ofMethod(method, form.optimizer))}
               />
-              <MethodPicture method={method} architecture={architecture} />
+              <MethodPicture method={method} crosses={crosses} />
               <span>
                 <strong>{name}</strong>
                 <span>{words}</span>

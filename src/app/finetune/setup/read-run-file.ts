@@ -1,5 +1,6 @@
 import { NvlmError } from '../../../errors.ts';
-import { BOUNDS, DECODER_TARGETS, modelName, type Method, type NumberSetting, type RunForm } from './run-form.ts';
+import { DECODER_TARGETS } from '../../../nvlm/lora-targets.ts';
+import { BOUNDS, modelName, type Method, type NumberSetting, type RunForm } from './run-form.ts';
 
 const MOST_CHARACTERS = 1_000_000;
 const MOST_TARGETS = 10_000;

@@ -37,12 +37,15 @@ const changed: RunForm = {
   checkpointEvery: 11,
 };
 
+const D = { title: 'NVLM-D', crossAttends: false };
+const X = { title: 'NVLM-X', crossAttends: true };
+
 describe('run form', () => {
   it('writes what the trainer reads, in every method', () => {
     for (const method of ['lora', 'connector', 'cross-attention', 'decoder'] as const) {
       for (const { steps } of PRESETS) {
         const form = { ...DEFAULT_FORM, ...ofMethod(method, 'muon'), ...ofLength(steps) };
-        expect(checkForm(form, 'NVLM_X', null)).toEqual({});
+        expect(checkForm(form, X, null)).toEqual({});
         const run = parseRun(toRunFile(form, 'cards'), 'run.json');
         expect(run).toMatchObject({ model: 'nano-d', data: 'cards', steps, optimizer: { lr: form.learningRate } });
         expect(run.lora === null).toBe(method !== 'lora');
@@ -69,8 +72,8 @@ describe('run form', () => {
         expect(() => parseRun(toRunFile(form, 'cards'), 'run.json'), `${name} = ${value}`).not.toThrow();
       }
       const outside = { ...changed, textRatio: 0, [name]: max * 2 + 1 };
-      expect(checkForm(outside, 'NVLM_D', null)[name], name).toBeTruthy();
-      if (whole) expect(checkForm({ ...changed, [name]: min + 0.5 }, 'NVLM_D', null)[name], name).toBe('A whole number.');
+      expect(checkForm(outside, D, null)[name], name).toBeTruthy();
+      if (whole) expect(checkForm({ ...changed, [name]: min + 0.5 }, D, null)[name], name).toBe('A whole number.');
     }
   });
 
@@ -83,14 +86,14 @@ describe('run form', () => {
       learningRate: 0,
       method: 'cross-attention' as const,
     };
-    expect(checkForm(wrong, 'NVLM_D', null)).toMatchObject({
+    expect(checkForm(wrong, D, null)).toMatchObject({
       steps: 'Type a number.',
       batch: 'At least 1.',
       learningRate: 'At 0 nothing would be learnt.',
       method: expect.stringContaining('no cross-attention') as string,
     });
-    expect(checkForm({ ...DEFAULT_FORM, warmup: 500 }, 'NVLM_D', null).warmup).toBe('Longer than the run itself.');
-    expect(checkForm({ ...DEFAULT_FORM, textRatio: 0.1, blendRatio: 0.1 }, 'NVLM_D', null).textRatio).toContain('not both');
+    expect(checkForm({ ...DEFAULT_FORM, warmup: 500 }, D, null).warmup).toBe('Longer than the run itself.');
+    expect(checkForm({ ...DEFAULT_FORM, textRatio: 0.1, blendRatio: 0.1 }, D, null).textRatio).toContain('not both');
   });
 
   it('takes what it can from a foreign run file and says what it cannot', () => {
@@ -115,8 +118,8 @@ describe('run form', () => {
     const { form, notes } = readRunFile(JSON.stringify(file), changed, ['a1']);
     expect(form).toMatchObject({ init: '', baseBits: 'stored' });
     expect(notes.join(' ')).toMatch(/adapter that is not in this browser.*neither 4 nor 8/);
-    expect(checkForm(changed, 'NVLM_D', [{ id: 'a1' }]).init).toBeUndefined();
-    expect(checkForm(changed, 'NVLM_D', []).init).toContain('not in this browser');
+    expect(checkForm(changed, D, [{ id: 'a1' }]).init).toBeUndefined();
+    expect(checkForm(changed, D, []).init).toContain('not in this browser');
   });
 
   it.each(['', '[1]', '{}', '{"a":1}', 'null', '"x"', '{"steps":'])('refuses %s', (text) => {

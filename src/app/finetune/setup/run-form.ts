@@ -1,6 +1,6 @@
-import type { ModelSource } from '../../../engine/api.ts';
+import type { FamilySummary, ModelSource } from '../../../engine/api.ts';
 import type { RunFile } from '../../../engine/runs/training-api.ts';
-import type { Architecture } from '../../../text/types.ts';
+import { DECODER_TARGETS } from '../../../nvlm/lora-targets.ts';
 
 /** What of the model trains. */
 export type Method = 'lora' | 'connector' | 'cross-attention' | 'decoder';
@@ -102,9 +102,6 @@ export const BOUNDS: Record<NumberSetting, Bounds> = {
   samples: { min: 0, max: 32, whole: true, key: null },
 };
 
-/** Every linear layer of the decoder. */
-export const DECODER_TARGETS = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
-
 export const DEFAULT_FORM: RunForm = {
   title: '',
   model: { kind: 'bundled', id: 'nano-d' },
@@ -155,7 +152,7 @@ export type FormProblems = Partial<Record<keyof RunForm, string>>;
  */
 export function checkForm(
   form: RunForm,
-  architecture: Architecture | null,
+  family: Pick<FamilySummary, 'title' | 'crossAttends'> | null,
   adapters: readonly { id: string }[] | null,
 ): FormProblems {
   const problems: FormProblems = {};
@@ -172,8 +169,8 @@ export function checkForm(
   if (form.textRatio > 0 && form.blendRatio > 0) problems.textRatio = 'Either this or the old abilities, not both.';
   if (form.method === 'lora' && form.init !== '' && adapters && !adapters.some(({ id }) => id === form.init))
     problems.init = 'This adapter is not in this browser any more.';
-  if (form.method === 'cross-attention' && architecture === 'NVLM_D')
-    problems.method = 'NVLM-D has no cross-attention: choose another method, or an X or H model.';
+  if (form.method === 'cross-attention' && family && !family.crossAttends)
+    problems.method = `${family.title} has no cross-attention: choose another method, or an X or H model.`;
   return problems;
 }
 
@@ -188,7 +185,7 @@ function checkNumber(value: number, { min, max, whole }: Bounds): string | null 
 /** The stage and tensors of a method, as a run file says them. */
 function methodKeys({ method, trainable, rank, alpha, dropout, targets, init, baseBits, groupSize }: RunForm): RunFile {
   if (method === 'lora') {
-    const own = { rank, alpha, dropout, targets: targets.length > 0 ? targets : DECODER_TARGETS };
+    const own = { rank, alpha, dropout, targets: targets.length > 0 ? targets : [...DECODER_TARGETS] };
     return {
       stage: 'sft',
       lora: { ...own, ...(init !== '' && { init }) },

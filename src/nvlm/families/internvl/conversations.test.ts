@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { createChatTemplate, withSystemMessage } from './chat-template.ts';
-import { internVLConversation } from './internvl-conversations.ts';
-import type { ChatMessage } from './types.ts';
+import { createChatTemplate, withSystemMessage } from '../../../text/chat-template.ts';
+import { internVLConversation } from './conversations.ts';
+import type { ChatMessage } from '../../../text/types.ts';
 
 const MESSAGES: ChatMessage[] = [
   { role: 'user', content: '<image>\n What is this? ' },

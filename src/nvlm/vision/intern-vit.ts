@@ -1,51 +1,23 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs';
-import { attention } from '../ops/attention/attention.ts';
-import { gelu } from '../ops/gelu/gelu.ts';
-import { layerNorm } from '../ops/layer-norm/layer-norm.ts';
-import { linear } from '../ops/linear/linear.ts';
-import { rmsNorm } from '../ops/rms-norm/rms-norm.ts';
-import type { VisionConfig } from './config.ts';
-import { names } from './names.ts';
-import { project } from './project.ts';
-import type { Weights } from './weights.ts';
+import { attention } from '../../ops/attention/attention.ts';
+import { gelu } from '../../ops/gelu/gelu.ts';
+import { layerNorm } from '../../ops/layer-norm/layer-norm.ts';
+import { linear } from '../../ops/linear/linear.ts';
+import { rmsNorm } from '../../ops/rms-norm/rms-norm.ts';
+import type { VisionConfig } from '../config.ts';
+import { project } from '../project.ts';
+import type { Weights } from '../weights.ts';
+import { internVitNames as names } from './intern-vit-parameters.ts';
+import { toPatches } from './patches.ts';
 
 /**
- * Cuts normalised pixels into flattened patches on the host, in the order of the patch convolution's weight (channel, y, x), so
- * that the convolution (stride = kernel) is one matrix product.
- *
- * @param pixels [tiles, 3, S, S]
- * @returns [tiles · (S/patch)², 3 · patch²]
- */
-export function toPatches(pixels: Float32Array, tiles: number, tileSize: number, patchSize: number): Float32Array {
-  const grid = tileSize / patchSize;
-  const patchLength = 3 * patchSize * patchSize;
-  const out = new Float32Array(tiles * grid * grid * patchLength);
-  let write = 0;
-  for (let tile = 0; tile < tiles; tile++) {
-    for (let row = 0; row < grid; row++) {
-      for (let col = 0; col < grid; col++) {
-        for (let channel = 0; channel < 3; channel++) {
-          const plane = (tile * 3 + channel) * tileSize * tileSize;
-          for (let y = 0; y < patchSize; y++) {
-            const read = plane + (row * patchSize + y) * tileSize + col * patchSize;
-            out.set(pixels.subarray(read, read + patchSize), write);
-            write += patchSize;
-          }
-        }
-      }
-    }
-  }
-  return out;
-}
-
-/**
- * InternViT (nvlm-facts §3.2): patch embedding, CLS, learned positions, pre-norm blocks with layer scale, last hidden state, CLS dropped.
+ * InternViT: patch embedding, CLS, learned positions, pre-norm blocks with layer scale, last hidden state, CLS dropped.
  *
  * @param pixels [tiles, 3, S, S] f32, ImageNet-normalised
  * @returns [tiles, (S/patch)², hiddenSize]
  */
-export function encodeVision(pixels: Float32Array, tiles: number, config: VisionConfig, weights: Weights): Tensor3D {
+export function encodeInternVit(pixels: Float32Array, tiles: number, config: VisionConfig, weights: Weights): Tensor3D {
   const { hiddenSize, heads, imageSize, patchSize, layers } = config;
   const patches = (imageSize / patchSize) ** 2;
   const length = patches + 1;
@@ -66,7 +38,7 @@ export function encodeVision(pixels: Float32Array, tiles: number, config: Vision
     const apply = (input: Tensor2D, name: string): Tensor2D => project(input, name, weights);
 
     for (let layer = 0; layer < layers; layer++) {
-      const name = names.visionLayer(layer);
+      const name = names.layer(layer);
       // A block's own intermediates would pile up over 45 layers of a full-size tile.
       const next = tf.tidy(() => {
         let [q, k, v] = tf.split(apply(normalise(x, `${name}.norm1`), `${name}.attn.qkv`), 3, 1) as [Tensor2D, Tensor2D, Tensor2D];

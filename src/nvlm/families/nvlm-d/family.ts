@@ -1,0 +1,31 @@
+import { unrolled } from '../../../text/image-layout.ts';
+import { ownNaming } from '../../naming.ts';
+import { declaredArchitecture, NVLM_IMAGE_TOKENS, nvlmParser } from '../../nested-config.ts';
+import { ParameterList } from '../../parameter-list.ts';
+import { nvlm72b } from '../../synthetic-shape.ts';
+import { addInternVit } from '../../vision/intern-vit-parameters.ts';
+import { addMlpConnector } from '../../vision/mlp-connector-parameters.ts';
+import type { Family } from '../family.ts';
+
+/** NVLM-D: decoder-only (NVLM paper §4.2). */
+export const nvlmD: Family = {
+  id: 'nvlm-d',
+  title: 'NVLM-D',
+  words: 'Decoder only: all tiles unrolled into the sequence, each behind its tag.',
+  letter: 'D',
+  modelTypes: ['nvlm', 'NVLM_D'],
+  recognises: (config) => config.has('llm_config') && declaredArchitecture(config) === 'NVLM_D',
+  parse: nvlmParser(unrolled),
+  routing: unrolled,
+  crossAttends: false,
+  imageTokens: NVLM_IMAGE_TOKENS,
+  visionParameters(config, dummyHeads) {
+    const list = new ParameterList();
+    addInternVit(list, config.vision!, dummyHeads);
+    addMlpConnector(list, config);
+    return list.specs;
+  },
+  network: async () => (await import('../../vision/mlp-network.ts')).mlpNetwork,
+  namings: [ownNaming],
+  synthetic: { 'nvlm-d-72b': nvlm72b({ architectures: ['NVLM_D'], model_type: 'NVLM_D' }, { dummyHeads: 7 }) },
+};

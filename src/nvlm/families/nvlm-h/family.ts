@@ -1,0 +1,34 @@
+import { hybrid } from '../../../text/image-layout.ts';
+import { ownNaming } from '../../naming.ts';
+import { declaredArchitecture, NVLM_IMAGE_TOKENS, nvlmParser } from '../../nested-config.ts';
+import { ParameterList } from '../../parameter-list.ts';
+import { CROSS_ATTENTION_72B, nvlm72b } from '../../synthetic-shape.ts';
+import { addInternVit } from '../../vision/intern-vit-parameters.ts';
+import { addMlpConnector } from '../../vision/mlp-connector-parameters.ts';
+import type { Family } from '../family.ts';
+
+/** NVLM-H: hybrid (NVLM paper §4.4). */
+export const nvlmH: Family = {
+  id: 'nvlm-h',
+  title: 'NVLM-H',
+  words: 'Hybrid: the thumbnail in the sequence, regular tiles through cross-attention.',
+  letter: 'H',
+  maskWords: 'Everything after the picture has begun sees every regular tile.',
+  modelTypes: ['nvlm'],
+  recognises: (config) => config.has('llm_config') && declaredArchitecture(config) === 'NVLM_H',
+  parse: nvlmParser(hybrid),
+  routing: hybrid,
+  crossAttends: true,
+  imageTokens: NVLM_IMAGE_TOKENS,
+  visionParameters(config, dummyHeads) {
+    const list = new ParameterList();
+    addInternVit(list, config.vision!, dummyHeads);
+    addMlpConnector(list, config);
+    return list.specs;
+  },
+  network: async () => (await import('../../vision/mlp-network.ts')).mlpNetwork,
+  namings: [ownNaming],
+  synthetic: {
+    'nvlm-h-72b': nvlm72b({ architectures: ['NVLM_H'], architecture: 'NVLM_H', model_type: 'nvlm' }, { crossAttentionEvery: CROSS_ATTENTION_72B }),
+  },
+};

@@ -1,0 +1,38 @@
+import { NvlmError } from '../errors.ts';
+import type { ModelDescription } from '../weights/model-folder.ts';
+import type { NvlmConfig } from './config.ts';
+import { familyOf } from './families/list.ts';
+import { JsonReader } from './json-reader.ts';
+
+/**
+ * Reads an untrusted `config.json` of any family in `families/list.ts`.
+ *
+ * @param processor what the image processor's file says, where there is one
+ * @throws NvlmError `bad-model` for a missing or absurd value, `unsupported-model` for an architecture that this engine has not got.
+ */
+export function parseConfig(json: unknown, processor: unknown = null): NvlmConfig {
+  const config = JsonReader.open(json, 'config.json');
+  refuseForeignQuantization(config);
+  const family = familyOf(config);
+  return { family, ...family.parse(config, processor === null ? null : JsonReader.open(processor, 'the image processor')) };
+}
+
+/** {@link parseConfig} of a model folder's files. */
+export function configOf({ config, imageProcessor }: Pick<ModelDescription, 'config'> & Partial<Pick<ModelDescription, 'imageProcessor'>>): NvlmConfig {
+  return parseConfig(config, imageProcessor ?? null);
+}
+
+/** Packed weights of other schemes would pass for missing tensors; their names say it better. */
+function refuseForeignQuantization(config: JsonReader): void {
+  for (const key of ['quantization', 'quantization_config']) {
+    if (!config.has(key)) continue;
+    const quantization = config.object(key);
+    const method = quantization.string('quant_method', '') || quantization.string('mode', 'affine');
+    if (method === 'affine') continue;
+    throw new NvlmError(
+      'unsupported-model',
+      `config.json: ${key} says "${method}", and of quantised weights only MLX's affine 4 and 8 bits are supported.`,
+      'Use the f32, f16 or bf16 checkpoint (--quantize packs it while loading), or an MLX one of 4 or 8 bits.',
+    );
+  }
+}
