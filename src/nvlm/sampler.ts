@@ -67,23 +67,107 @@ export class Sampler {
 
   private draw(logits: Float32Array, top: number, temperature: number): number {
     const { topK = 0, topP = 1 } = this.sampling;
-    let candidates = Array.from(logits, (logit, id) => ({ id, weight: Math.exp((logit - top) / temperature) }));
-    if (topK > 0 || topP < 1) candidates.sort((a, b) => b.weight - a.weight || a.id - b.id);
-    if (topK > 0) candidates = candidates.slice(0, topK);
-    let total = candidates.reduce((sum, { weight }) => sum + weight, 0);
+    if (topK === 0 && topP === 1) return this.drawFromAll(logits, top, temperature);
+    const ranked = new RankedWeights(logits, top, temperature);
+    const most = topK > 0 ? Math.min(topK, logits.length) : logits.length;
+    let kept = ranked.first((count) => count >= most);
     if (topP < 1) {
-      const wanted = total * topP;
-      let reached = 0;
-      const enough = candidates.findIndex(({ weight }) => (reached += weight) >= wanted);
-      candidates = candidates.slice(0, enough < 0 ? candidates.length : enough + 1);
-      total = reached;
+      const wanted = kept.weight * topP;
+      kept = ranked.first((count, weight) => weight >= wanted || count >= most);
     }
-    let left = this.random() * total;
-    for (const { id, weight } of candidates) {
-      left -= weight;
+    const drawn = this.random() * kept.weight;
+    return ranked.first((count, weight) => weight > drawn || count >= kept.count).id;
+  }
+
+  private drawFromAll(logits: Float32Array, top: number, temperature: number): number {
+    const weights = weightsOf(logits, top, temperature);
+    let left = 0;
+    for (const weight of weights) left += weight;
+    left *= this.random();
+    let last = 0;
+    for (let id = 0; id < weights.length; id++) {
+      left -= weights[id]!;
       if (left < 0) return id;
+      if (weights[id]! > 0) last = id;
     }
-    return candidates.at(-1)!.id;
+    return last;
+  }
+}
+
+/** exp((logit − top) / temperature): probabilities but for a common factor. */
+function weightsOf(logits: Float32Array, top: number, temperature: number): Float64Array {
+  const weights = new Float64Array(logits.length);
+  for (let id = 0; id < logits.length; id++) weights[id] = Math.exp((logits[id]! - top) / temperature);
+  return weights;
+}
+
+const MOST_BUCKETS = 4096;
+const TOKENS_PER_BUCKET = 8;
+/** Tokens less likely than the likeliest by more than this factor's logarithm are not told apart by buckets. */
+const DEEPEST = 40;
+
+/** A token in the order of falling probability: itself, and how many and how much come up to it, it included. */
+interface Ranked {
+  id: number;
+  count: number;
+  weight: number;
+}
+
+/**
+ * The weights of all tokens in falling order, equal ones by id, without sorting them all: they are laid into buckets, of which only
+ * those are sorted that a search ends in.
+ */
+class RankedWeights {
+  private readonly weights: Float64Array;
+  private readonly bucketOf: Uint16Array;
+  private readonly counts: Int32Array;
+  private readonly sums: Float64Array;
+
+  constructor(logits: Float32Array, top: number, temperature: number) {
+    this.weights = weightsOf(logits, top, temperature);
+    this.bucketOf = new Uint16Array(logits.length);
+    const buckets = Math.min(MOST_BUCKETS, Math.ceil(logits.length / TOKENS_PER_BUCKET));
+    this.counts = new Int32Array(buckets);
+    this.sums = new Float64Array(buckets);
+    let least = top;
+    for (const logit of logits) if (logit < least && logit > -Infinity) least = logit;
+    const range = Math.min(top - least, DEEPEST * temperature);
+    const perLogit = range > 0 ? (buckets - 1) / range : 0;
+    for (let id = 0; id < logits.length; id++) {
+      const depth = top - logits[id]!;
+      const bucket = depth > range ? buckets - 1 : Math.floor(depth * perLogit);
+      this.bucketOf[id] = bucket;
+      this.counts[bucket]!++;
+      this.sums[bucket]! += this.weights[id]!;
+    }
+  }
+
+  /** The first token at which `reached`, of the count and the weight so far, which only grow, is true; the last where it never is. */
+  first(reached: (count: number, weight: number) => boolean): Ranked {
+    const at: Ranked = { id: 0, count: 0, weight: 0 };
+    const last = this.counts.findLastIndex((count) => count > 0);
+    for (let bucket = 0; bucket <= last; bucket++) {
+      const [count, weight] = [at.count + this.counts[bucket]!, at.weight + this.sums[bucket]!];
+      if (bucket < last && !reached(count, weight)) {
+        at.count = count;
+        at.weight = weight;
+        continue;
+      }
+      for (const id of this.sorted(bucket)) {
+        at.id = id;
+        at.count++;
+        at.weight += this.weights[id]!;
+        if (reached(at.count, at.weight)) return at;
+      }
+    }
+    return at;
+  }
+
+  private sorted(bucket: number): number[] {
+    const { weights, bucketOf } = this;
+    const ids: number[] = [];
+    for (let id = 0; id < bucketOf.length; id++) if (bucketOf[id] === bucket) ids.push(id);
+    return ids.sort((a, b) => weights[b]! - weights[a]! || a - b);
   }
 }
 
