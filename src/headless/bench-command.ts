@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { nodePlatform } from '../device/node.ts';
 import { deskExamples } from '../desk/examples.ts';
 import type { DeviceInfo } from '../engine/api.ts';
-import type { ModelMeasurement } from '../engine/measure/measure.ts';
+import type { ModelMeasurement, StepCounts } from '../engine/measure/measure.ts';
 import { assertPrompt } from '../text/prompt-limits.ts';
 import { decodeImage } from '../tiling/decode.ts';
 import { MAX_TILES_ANYWHERE } from '../tiling/options.ts';
@@ -27,6 +27,7 @@ interface BenchOptions extends CommonOptions, QuantizeOptions, OffloadFlags, Ada
   maxTiles?: number;
   runs: number;
   warmUps: number;
+  counts: boolean;
 }
 
 const MOST_RUNS = 1000;
@@ -47,7 +48,8 @@ export function addBench(program: Command, run: Run): void {
         wholeNumber(1, MAX_TILES_ANYWHERE),
       )
       .option('--runs <n>', 'how many samples are taken', wholeNumber(1, MOST_RUNS), 5)
-      .option('--warm-ups <n>', 'runs before those that count', wholeNumber(0, MOST_RUNS), 1),
+      .option('--warm-ups <n>', 'runs before those that count', wholeNumber(0, MOST_RUNS), 1)
+      .option('--counts', 'count as well what a decoded token costs: dispatches, submits, bytes to and from the device, JavaScript', false),
   );
   withOffloadOptions(withQuantizeOptions(withAdapterOption(command))).action((options: BenchOptions) =>
     run(options, (context) => bench(options, context)),
@@ -55,7 +57,7 @@ export function addBench(program: Command, run: Run): void {
 }
 
 async function bench(options: BenchOptions, context: Context) {
-  const { model, prompt, newTokens, maxTiles, runs, warmUps } = options;
+  const { model, prompt, newTokens, maxTiles, runs, warmUps, counts } = options;
   const { signal } = context;
   const quantize = quantizationOf(options);
   const offload = offloadOf(options);
@@ -76,7 +78,7 @@ async function bench(options: BenchOptions, context: Context) {
   warnOfSoftwareAdapter(device.info, context);
   const { takesPictures } = planMemory(folder, device.info, { quantize }).about;
   const picture = given ?? (takesPictures ? sixTiles() : null);
-  const measured = await measureModel(folder, device, { picture, prompt, newTokens, maxTiles, runs, warmUps }, {
+  const measured = await measureModel(folder, device, { picture, prompt, newTokens, maxTiles, runs, warmUps, counts }, {
     quantize,
     offload,
     adapters,
@@ -102,7 +104,7 @@ function measurementsOf(
   measured: ModelMeasurement,
   { adapter, backend }: DeviceInfo,
 ): Measurement[] {
-  const { loadMs, tensorBytes, tiles, promptTokens, visionMs, prefillMs, decodeMs, peakBytes, plannedBytes } = measured;
+  const { loadMs, tensorBytes, tiles, promptTokens, visionMs, prefillMs, decodeMs, counts, peakBytes, plannedBytes } = measured;
   const of = (name: string, unit: string, samples: number[]): Measurement => ({
     name: `${model}: ${name}`,
     unit,
@@ -119,9 +121,21 @@ function measurementsOf(
     of(prefill, 'ms', prefillMs),
     of(prefill, 'tokens/s', perSecond(promptTokens, prefillMs)),
     of(`decode, ${newTokens} tokens`, 'tokens/s', perSecond(newTokens, decodeMs)),
+    ...(counts.length > 0 ? countRows(of, counts) : []),
     of('peak memory on the device', 'MB', [peakBytes / 1e6]),
     ...(plannedBytes === null ? [] : [of('planned memory', 'MB', [plannedBytes / 1e6])]),
     of('peak resident memory of the process', 'MB', [process.resourceUsage().maxRSS / 1e3]),
+  ];
+}
+
+/** What a token costs in decoding alone. */
+function countRows(of: (name: string, unit: string, samples: number[]) => Measurement, counts: readonly StepCounts[]): Measurement[] {
+  return [
+    of('decode, dispatches a token', '', counts.map(({ dispatches }) => dispatches)),
+    of('decode, submits a token', '', counts.map(({ submits }) => submits)),
+    of('decode, bytes written a token', 'bytes', counts.map(({ bytesWritten }) => bytesWritten)),
+    of('decode, bytes read a token', 'bytes', counts.map(({ bytesRead }) => bytesRead)),
+    of('decode, JavaScript a token', 'ms', counts.map(({ busyMs }) => busyMs)),
   ];
 }
 

@@ -30,6 +30,19 @@ describe('nvlm bench', () => {
     }
   });
 
+  it('counts what a decoded token costs', async () => {
+    const { code, document } = await runJson<BenchmarkReport[]>(model('--runs', '1', '--max-tiles', '1', '--counts'));
+    expect(code).toBe(0);
+    const figure = (words: string) => document.find(({ name }) => name.endsWith(words))!.median;
+    // Three layers of a few kernels each; one row of logits comes back, and little more than an id and its place goes in.
+    expect(figure('dispatches a token')).toBeGreaterThan(20);
+    expect(figure('dispatches a token')).toBeLessThan(200);
+    expect(figure('submits a token')).toBe(0);
+    expect(figure('bytes written a token')).toBeLessThan(100);
+    expect(figure('bytes read a token')).toBeGreaterThanOrEqual(4);
+    expect(figure('JavaScript a token')).toBeGreaterThan(0);
+  });
+
   it('measures weights that stay on disk, in words', async () => {
     const { code, stdout } = await runCli(model('--runs', '1', '--warm-ups', '0', '--offload', '--device-budget', '8MB'));
     expect(code).toBe(0);

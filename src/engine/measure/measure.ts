@@ -1,5 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { watchPeakBytes } from '../../device/peak-bytes.ts';
+import { watchTraffic, type Traffic } from '../../device/traffic.ts';
 import type { Device } from '../../device/types.ts';
 import { throwIfAborted } from '../../errors.ts';
 import { generate } from '../../nvlm/generate.ts';
@@ -24,6 +25,17 @@ export interface MeasureRequest {
   runs: number;
   /** Runs before those that count: the first one compiles. */
   warmUps: number;
+  /** Count as well what passes between this thread and the device while decoding; it slows both a little. */
+  counts?: boolean;
+}
+
+/** What one decoded token costs, on average over a run's. */
+export interface StepCounts extends Traffic {
+  /**
+   * Milliseconds that this thread is busy, the waiting for the device left out: on WebGPU what preparing the GPU's work and picking
+   * tokens takes, elsewhere all of the computing too.
+   */
+  busyMs: number;
 }
 
 /** What a model takes on a device: times in milliseconds, one a run; memory in bytes. */
@@ -39,6 +51,8 @@ export interface ModelMeasurement {
   visionMs: number[];
   prefillMs: number[];
   decodeMs: number[];
+  /** One a run, where they were asked for. */
+  counts: StepCounts[];
   /** The most that was taken on the device, by weights, cache and activations, over all runs. */
   peakBytes: number;
   /** The memory plan for this very conversation; null where weights stay on disk. */
@@ -49,6 +63,7 @@ interface Run {
   visionMs: number;
   prefillMs: number;
   decodeMs: number;
+  counts: StepCounts | null;
 }
 
 /**
@@ -70,13 +85,15 @@ export async function measureModel(
 ): Promise<ModelMeasurement> {
   const { signal, quantize, offload } = options;
   const watch = watchPeakBytes();
+  const traffic = request.counts ? watchTraffic() : null;
   const session = await Session.open(folder, device, options).catch((error: unknown) => {
     watch.stop();
+    traffic?.stop();
     throw error;
   });
   try {
     const { picture } = request;
-    const counts = { tiles: 0, promptTokens: 0 };
+    const sizes = { tiles: 0, promptTokens: 0 };
 
     const once = async (): Promise<Run> => {
       const start = performance.now();
@@ -87,21 +104,33 @@ export async function measureModel(
       try {
         const plan = planConversation(session.requireText(), [{ role: 'user', content: request.prompt }], seen ? [seen.tiling] : [], true);
         assertFits(plan, session.contextLength, request.newTokens);
-        counts.tiles = seen?.tiling.tiles.length ?? 0;
-        counts.promptTokens = plan.inputIds.length;
+        sizes.tiles = seen?.tiling.tiles.length ?? 0;
+        sizes.promptTokens = plan.inputIds.length;
         let prefilled = encoded;
+        let before: Traffic | undefined;
+        let waitedMs = 0;
+        const waiting = async <T>(work: Promise<T>): Promise<T> => {
+          const start = performance.now();
+          return work.finally(() => (waitedMs += performance.now() - start));
+        };
         const tokens = generate(session.model, { plan, features: seen?.features ?? null }, cache, {
           sampler: new Sampler({ temperature: 0 }, []),
           stopIds: new Set(),
           // The first of them is the prefill's.
           maxNewTokens: request.newTokens + 1,
-          device,
-          yieldToEventLoop,
+          device: { ...device, read: (tensor) => waiting(device.read(tensor)), settle: (work) => waiting(device.settle(work)) },
+          yieldToEventLoop: () => waiting(yieldToEventLoop()),
           signal,
-          onPrefilled: () => (prefilled = performance.now()),
+          onPrefilled: () => {
+            before = traffic?.count();
+            waitedMs = 0;
+            prefilled = performance.now();
+          },
         });
         for await (const _ of tokens) continue;
-        return { visionMs: encoded - start, prefillMs: prefilled - encoded, decodeMs: performance.now() - prefilled };
+        const decodeMs = performance.now() - prefilled;
+        const stepCounts = before ? perToken(before, traffic!.count(), decodeMs - waitedMs, request.newTokens) : null;
+        return { visionMs: encoded - start, prefillMs: prefilled - encoded, decodeMs, counts: stepCounts };
       } finally {
         cache.dispose();
         seen?.features.dispose();
@@ -116,14 +145,15 @@ export async function measureModel(
       if (run >= warmUps) runs.push(times);
       options.onRun?.(run + 1, warmUps + count);
     }
-    const contextLength = counts.promptTokens + request.newTokens;
+    const contextLength = sizes.promptTokens + request.newTokens;
     return {
       loadMs: offload ? null : session.loadMs,
       tensorBytes: folder.tensorBytes,
-      ...counts,
+      ...sizes,
       visionMs: picture ? runs.map(({ visionMs }) => visionMs) : [],
       prefillMs: runs.map(({ prefillMs }) => prefillMs),
       decodeMs: runs.map(({ decodeMs }) => decodeMs),
+      counts: runs.flatMap(({ counts }) => counts ?? []),
       // The memory of wasm holds more than tensors.
       peakBytes: Math.max(watch.peak, device.memoryBytes()),
       plannedBytes: offload ? null : planMemory(folder, device.info, { contextLength, quantize }).bytes.total,
@@ -132,8 +162,20 @@ export async function measureModel(
     throw device.explain(error);
   } finally {
     watch.stop();
+    traffic?.stop();
     session.dispose();
   }
+}
+
+function perToken(before: Traffic, after: Traffic, busyMs: number, tokens: number): StepCounts {
+  const share = (what: keyof Traffic) => (after[what] - before[what]) / tokens;
+  return {
+    dispatches: share('dispatches'),
+    submits: share('submits'),
+    bytesWritten: share('bytesWritten'),
+    bytesRead: share('bytesRead'),
+    busyMs: busyMs / tokens,
+  };
 }
 
 /** Waits until a tensor has been computed, by reading one value of it. */
