@@ -15,16 +15,20 @@ describe('syntheticCheckpoint', () => {
     expect(parameters('nvlm-d-72b')).toBe(79_379_593_344);
     expect(parameters('internvl2_5-1b')).toBe(938_193_024);
     expect(parameters('internvl3_5-1b')).toBe(1_060_897_792);
+    // As the hub counts the published weights.
+    expect(parameters('smolvlm-256m')).toBe(256_484_928);
+    expect(parameters('smolvlm-500m')).toBe(507_482_304);
     expect(parameters('internvl2-1b') / 1e6).toBeCloseTo(938.16, 2);
   });
 
   it.each(SYNTHETIC_MODELS)('%s is a checkpoint that the loader accepts, with its control tokens', (like) => {
-    const { files, tensors, config } = syntheticCheckpoint(like, 2);
+    const { files, tensors, config, fileName } = syntheticCheckpoint(like, 2);
+    const isQwen = config.family.id !== 'smolvlm';
     expect(config.llm.layers).toBe(2);
     expect(like.startsWith(config.family.id)).toBe(true);
     expect(hasCrossAttention(config, 1)).toBe(/^nvlm-[xh]/.test(like));
-    expect(tokensPerTile(config)).toBe(256);
-    const entries = tensors.map(({ name, shape }) => ({ name, shape, dtype: 'BF16' as const, file: 'x', start: 0, end: 0 }));
+    expect(tokensPerTile(config)).toBe(isQwen ? 256 : 64);
+    const entries = tensors.map(({ name, shape }) => ({ name: fileName(name), shape, dtype: 'BF16' as const, file: 'x', start: 0, end: 0 }));
     expect(planWeights({ tensors: new Map(entries.map((entry) => [entry.name, entry])) }, config).dummyHeads).toBe(
       like === 'nvlm-d-72b' ? 7 : 0,
     );
@@ -37,12 +41,14 @@ describe('syntheticCheckpoint', () => {
       tokenizerConfig: files['tokenizer_config.json'] as never,
     });
     expect(text.imageTokenId).toBe(
-      { 'internvl3_5-1b': 151671, 'internvl2_5-1b': 151667, 'internvl2-1b': 151648 }[like] ?? 151654,
+      { 'internvl3_5-1b': 151671, 'internvl2_5-1b': 151667, 'internvl2-1b': 151648, 'smolvlm-256m': 49190, 'smolvlm-500m': 49190 }[like] ?? 151654,
     );
     const sample = 'Füße <tile_1> 漢字';
     const ids = text.tokenizer.encode(sample);
     expect(text.tokenizer.decode(ids)).toBe(sample);
-    expect(text.tokenizer.encode('<tile_1>').length).toBe(5);
+    if (isQwen) expect(text.tokenizer.encode('<tile_1>').length).toBe(5);
+    expect(ids.every((id) => id < config.llm.vocabSize)).toBe(true);
+    for (const { id } of text.tokenizer.addedTokens) expect(id).toBeLessThan(config.llm.vocabSize);
   });
 });
 

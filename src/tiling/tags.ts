@@ -47,6 +47,13 @@ export const TAG_FORMATS = {
     },
     thumbnail: NVLM_THUMBNAIL,
   },
+  /** Row first, 1-based (Idefics3, SmolVLM). */
+  'row-col': {
+    label: 'Row, column',
+    hint: '<row_1_col_1>, <row_1_col_2> … <global-img> (what SmolVLM uses)',
+    tile: (k, { cols }) => `<row_${Math.floor(k / cols) + 1}_col_${(k % cols) + 1}>`,
+    thumbnail: '<global-img>',
+  },
   none: { label: 'None', hint: 'Tiles one after the other, without a word between them', tile: () => '', thumbnail: '' },
 } satisfies Record<string, TagNames>;
 

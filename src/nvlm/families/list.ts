@@ -7,10 +7,11 @@ import { internvl } from './internvl/family.ts';
 import { nvlmD } from './nvlm-d/family.ts';
 import { nvlmH } from './nvlm-h/family.ts';
 import { nvlmX } from './nvlm-x/family.ts';
+import { smolvlm } from './smolvlm/family.ts';
 import { text } from './text/family.ts';
 
 /** Every family there is. */
-export const FAMILIES: readonly Family[] = [nvlmD, nvlmX, nvlmH, internvl, text];
+export const FAMILIES: readonly Family[] = [nvlmD, nvlmX, nvlmH, internvl, smolvlm, text];
 
 /** @throws NvlmError `unsupported-model` that names what the file describes */
 export function familyOf(config: JsonReader): Family {
