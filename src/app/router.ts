@@ -1,6 +1,6 @@
 import { useMemo, useSyncExternalStore } from 'react';
 
-export const SCREENS = ['chat', 'tiles', 'inside', 'compare', 'finetune', 'models', 'device'] as const;
+export const SCREENS = ['chat', 'tiles', 'inside', 'compare', 'finetune', 'lab', 'models', 'device'] as const;
 export type Screen = (typeof SCREENS)[number];
 export type RouteParams = Record<string, string>;
 

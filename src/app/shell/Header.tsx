@@ -16,6 +16,7 @@ export const SCREEN_TITLES: Record<Screen, string> = {
   inside: 'Inside',
   compare: 'Compare',
   finetune: 'Fine-tune',
+  lab: 'Lab',
   models: 'Models',
   device: 'Device',
 };
@@ -55,6 +56,7 @@ export function Header({ screen }: { screen: Screen }) {
             <Icon name={name} />
             {SCREEN_TITLES[name]}
             {name === 'finetune' && <TrainingBadge />}
+            {name === 'lab' && <LabBadge />}
           </a>
         ))}
       </nav>
@@ -79,6 +81,12 @@ function TrainingBadge() {
     return Math.floor((100 * (liveRun.history.steps.at(-1) ?? 0)) / Math.max(1, steps));
   });
   return percent === null ? null : <span className={styles.badge}>{percent} %</span>;
+}
+
+/** How many of this tab's experiment are done. */
+function LabBadge() {
+  const live = useApp((state) => state.labLive);
+  return live ? <span className={styles.badge}>{live.doneCells} of {live.cells}</span> : null;
 }
 
 function DeviceChip() {

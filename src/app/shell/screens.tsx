@@ -11,6 +11,7 @@ const SCRIPTS: Record<Exclude<Screen, 'chat'>, () => Promise<{ default: Componen
   inside: () => import('../inside/InsideScreen.tsx'),
   compare: () => import('../compare/CompareScreen.tsx'),
   finetune: () => import('../finetune/FinetuneScreen.tsx'),
+  lab: () => import('../lab/LabScreen.tsx'),
   models: () => import('../models/ModelsScreen.tsx'),
   device: () => import('../device/DeviceScreen.tsx'),
 };
@@ -21,6 +22,7 @@ export const SCREEN_VIEWS: Record<Screen, ComponentType> = {
   inside: lazy(SCRIPTS.inside),
   compare: lazy(SCRIPTS.compare),
   finetune: lazy(SCRIPTS.finetune),
+  lab: lazy(SCRIPTS.lab),
   models: lazy(SCRIPTS.models),
   device: lazy(SCRIPTS.device),
 };

@@ -7,6 +7,7 @@ import type { ComposeSlice } from './compose-slice.ts';
 import type { DeviceSlice } from './device-slice.ts';
 import type { FinetuneSlice } from './finetune-slice.ts';
 import type { ImageSlice } from './image-slice.ts';
+import type { LabSlice } from './lab-slice.ts';
 import type { ModelSlice } from './model-slice.ts';
 import type { SettingsSlice } from './settings-slice.ts';
 import type { ToastSlice } from './toast-slice.ts';
@@ -18,6 +19,7 @@ export type AppState = AdapterSlice &
   DeviceSlice &
   FinetuneSlice &
   ImageSlice &
+  LabSlice &
   ModelSlice &
   SettingsSlice &
   ToastSlice;

@@ -6,6 +6,7 @@ import { createComposeSlice } from './compose-slice.ts';
 import { createDeviceSlice } from './device-slice.ts';
 import { createFinetuneSlice } from './finetune-slice.ts';
 import { createImageSlice } from './image-slice.ts';
+import { createLabSlice } from './lab-slice.ts';
 import { createModelSlice } from './model-slice.ts';
 import { createSettingsSlice } from './settings-slice.ts';
 import { createToastSlice } from './toast-slice.ts';
@@ -26,6 +27,7 @@ export function createAppStore(services: AppServices): AppStore {
       ...createAdapterSlice(tools),
       ...createChatSlice(tools),
       ...createFinetuneSlice(tools),
+      ...createLabSlice(tools),
     };
   });
 }
