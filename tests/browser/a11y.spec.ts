@@ -38,7 +38,7 @@ for (const [size, colorScheme, viewport] of [
       await expectNoSidewaysScrolling(page);
     }
 
-    for (const screen of ['tiles', 'finetune', 'finetune?step=run', 'finetune?step=result', 'models', 'device']) {
+    for (const screen of ['tiles', 'finetune', 'finetune?step=run', 'finetune?step=result', 'lab', 'lab?view=runs', 'models', 'device']) {
       await page.goto(`#/${screen}`);
       await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
       await page.waitForLoadState('networkidle');
