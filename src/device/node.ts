@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import type { DevicePlatform } from './types.ts';
@@ -12,8 +12,13 @@ let instance: GPU | undefined;
 /** WebGPU through npm `webgpu` (Dawn); the wasm backend finds its own file in node_modules. */
 export function nodePlatform(): DevicePlatform {
   return {
-    async gpu() {
-      if (process.platform === 'linux' && !hasVulkanLoader()) return { absent: 'No Vulkan driver is installed' };
+    async gpu({ hardwareOnly }) {
+      if (process.platform === 'linux') {
+        if (hardwareOnly && !hasGraphicsDevice()) return { absent: 'This machine has no graphics device' };
+        if (!hasVulkanLoader()) return { absent: 'No Vulkan driver is installed' };
+        // Else Dawn tries Mesa's software driver as well, and prints what it lacks.
+        if (hardwareOnly) process.env['VK_LOADER_DRIVERS_DISABLE'] ??= '*lvp*';
+      }
       try {
         const { create, globals } = await import('webgpu');
         const gpu = (instance ??= create([]));
@@ -31,6 +36,12 @@ export function nodePlatform(): DevicePlatform {
       setFlagsFromString('--experimental-wasm-relaxed-simd');
     },
   };
+}
+
+/** By what its drivers make: DRI's render nodes, NVIDIA's, and that of Windows under WSL. Looking costs nothing and prints nothing. */
+function hasGraphicsDevice(): boolean {
+  const namesIn = (folder: string) => (existsSync(folder) ? readdirSync(folder) : []);
+  return namesIn('/dev/dri').some((name) => name.startsWith('renderD')) || namesIn('/dev').some((name) => /^(nvidia\d|dxg$)/.test(name));
 }
 
 /** Dawn prints a warning of its own when it looks for Vulkan in vain, so look first. */

@@ -76,6 +76,17 @@ describe('the ladder with real backends', () => {
     expect(open.info).toMatchObject({ backend: 'wasm', adapter: null, reason: 'There is no WebGPU, so WebAssembly computes.' });
   });
 
+  test('auto asks for hardware alone, so that no software driver is woken for nothing; WebGPU by name for any', async () => {
+    const asked: boolean[] = [];
+    const platform: DevicePlatform = {
+      ...withoutGpu,
+      gpu: async ({ hardwareOnly }) => (asked.push(hardwareOnly), { absent: 'There is no WebGPU' }),
+    };
+    open = await openDevice('auto', platform);
+    await expect(openDevice('webgpu', platform)).rejects.toMatchObject({ code: 'no-device' });
+    expect(asked).toEqual([true, false]);
+  });
+
   test('auto falls to cpu when wasm does not start', async () => {
     const broken = { ...withoutGpu, prepareWasm: () => Promise.reject(new Error('no binary')) };
     open = await openDevice('auto', broken);

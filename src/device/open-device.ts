@@ -49,7 +49,7 @@ async function findAdapter(
   choice: BackendChoice,
   platform: DevicePlatform,
 ): Promise<{ adapter: GPUAdapter } | { absent: string }> {
-  const gpu = await platform.gpu();
+  const gpu = await platform.gpu({ hardwareOnly: choice === 'auto' });
   if ('absent' in gpu) return gpu;
   let adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   // Browsers hide their software adapter unless it is asked for.

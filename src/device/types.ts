@@ -26,8 +26,12 @@ export interface DeviceInfo {
 
 /** What differs between a browser and Node: where WebGPU comes from and where the wasm binary lies. */
 export interface DevicePlatform {
-  /** The WebGPU entry, or one sentence on why there is none. */
-  gpu(): Promise<GPU | { absent: string }>;
+  /**
+   * The WebGPU entry, or one sentence on why there is none.
+   *
+   * @param wanted.hardwareOnly software adapters are of no use: where one can know without asking that there is no other, say so
+   */
+  gpu(wanted: { hardwareOnly: boolean }): Promise<GPU | { absent: string }>;
   /** Called once before the wasm backend first starts. */
   prepareWasm(): Promise<void>;
 }
