@@ -95,7 +95,7 @@ test('Tiles opens, follows its controls and takes twelve large tiles without a l
 test('the other screens open without a long task', async ({ page }) => {
   await page.goto('#/chat');
   await page.getByRole('heading', { name: 'Ask about the picture' }).waitFor();
-  for (const name of ['Models', 'Device', 'Chat']) {
+  for (const name of ['Fine-tune', 'Models', 'Device', 'Chat']) {
     await expectShortTasks(page, `opening ${name}`, async () => {
       await openScreen(page, name);
       await settle(page);
