@@ -5,6 +5,9 @@
 const room = (name) => `^src/${name}/`;
 const rooms = (...names) => `^src/(${names.join('|')})/`;
 
+/** What every room may use: errors, half precision and seeded random numbers. */
+const everyRoom = ['^src/errors\\.ts$', '^src/numbers/'];
+
 /** Rooms that must run anywhere and know neither the compute library nor the page. */
 const plainRooms = ['files', 'weights', 'text', 'tiling', 'desk'];
 
@@ -50,7 +53,7 @@ module.exports = {
       from: { path: room('app'), pathNot: '\\.test\\.tsx?$' },
       to: {
         path: '^(src|workers)/',
-        pathNot: [rooms('app', 'bridge'), '^src/errors\\.ts$', '^src/engine/(api|inside/key-runs|inside/regions|inspect/inspection-json|models/model-address)\\.ts$', ...pureLists, '^src/files/(read|write)-zip\\.ts$', '^workers/(data|pictures)-api\\.ts$'],
+        pathNot: [rooms('app', 'bridge'), ...everyRoom, '^src/engine/(api|inside/key-runs|inside/regions|inspect/inspection-json|models/model-address)\\.ts$', ...pureLists, '^src/files/(read|write)-zip\\.ts$', '^workers/(data|pictures)-api\\.ts$'],
         dependencyTypesNot: ['type-only'],
       },
     },
@@ -59,20 +62,20 @@ module.exports = {
       severity: 'error',
       comment: 'Even as types, nothing below the engine but the data types of its own interface.',
       from: { path: room('app'), pathNot: '\\.test\\.tsx?$' },
-      to: { path: '^src/', pathNot: [rooms('app', 'bridge', 'engine', 'desk'), '^src/(text|tiling|datasets)/types\\.ts$', ...pureLists, '^src/files/(read|write)-zip\\.ts$', '^src/errors\\.ts$'] },
+      to: { path: '^src/', pathNot: [rooms('app', 'bridge', 'engine', 'desk'), '^src/(text|tiling|datasets)/types\\.ts$', ...pureLists, '^src/files/(read|write)-zip\\.ts$', ...everyRoom] },
     },
     {
       name: 'plain-rooms-stand-alone',
       severity: 'error',
       comment: 'weights, text, tiling and desk know nothing of each other or of any other room but the folders below them.',
       from: { path: `^src/(${plainRooms.join('|')})/`, pathNot: '\\.test\\.ts$' },
-      to: { path: '^(src|workers)/', pathNot: ['^src/$1/', '^src/files/', '^src/errors\\.ts$'] },
+      to: { path: '^(src|workers)/', pathNot: ['^src/$1/', '^src/files/', ...everyRoom] },
     },
     {
       name: 'datasets-above-files',
       severity: 'error',
       from: { path: room('datasets'), pathNot: '\\.test\\.ts$' },
-      to: { path: '^(src|workers)/', pathNot: [rooms('datasets', 'files', 'text', 'tiling', 'desk'), '^src/errors\\.ts$'] },
+      to: { path: '^(src|workers)/', pathNot: [rooms('datasets', 'files', 'text', 'tiling', 'desk'), ...everyRoom] },
     },
     {
       name: 'plain-rooms-without-frameworks',
@@ -80,14 +83,15 @@ module.exports = {
       from: { path: rooms(...plainRooms, 'datasets') },
       to: { path: 'node_modules/(@tensorflow|react|react-dom|zustand|comlink)/' },
     },
-    { name: 'bridge-stands-alone', severity: 'error', comment: 'It carries calls and knows none of them.', from: { path: room('bridge') }, to: { path: '^(src|workers)/', pathNot: [room('bridge'), '^src/errors\\.ts$'] } },
-    { name: 'device-is-the-bottom', severity: 'error', from: { path: room('device'), pathNot: '\\.test\\.ts$' }, to: { path: '^src/', pathNot: [room('device'), '^src/errors\\.ts$'] } },
-    { name: 'ops-above-device', severity: 'error', from: { path: room('ops'), pathNot: '\\.test\\.ts$' }, to: { path: '^src/', pathNot: [rooms('ops', 'device'), '^src/errors\\.ts$'] } },
+    { name: 'numbers-stand-alone', severity: 'error', from: { path: room('numbers'), pathNot: '\\.test\\.ts$' }, to: { path: '.', pathNot: room('numbers') } },
+    { name: 'bridge-stands-alone', severity: 'error', comment: 'It carries calls and knows none of them.', from: { path: room('bridge') }, to: { path: '^(src|workers)/', pathNot: [room('bridge'), ...everyRoom] } },
+    { name: 'device-is-the-bottom', severity: 'error', from: { path: room('device'), pathNot: '\\.test\\.ts$' }, to: { path: '^src/', pathNot: [room('device'), ...everyRoom] } },
+    { name: 'ops-above-device', severity: 'error', from: { path: room('ops'), pathNot: '\\.test\\.ts$' }, to: { path: '^src/', pathNot: [rooms('ops', 'device'), ...everyRoom] } },
     {
       name: 'models-above-ops',
       severity: 'error',
       from: { path: rooms('nvlm', 'training'), pathNot: '\\.test\\.ts$' },
-      to: { path: '^(src|workers)/', pathNot: [rooms('nvlm', 'training', 'ops', 'device', ...plainRooms), '^src/errors\\.ts$'] },
+      to: { path: '^(src|workers)/', pathNot: [rooms('nvlm', 'training', 'ops', 'device', ...plainRooms), ...everyRoom] },
     },
     {
       name: 'families-by-their-list',
@@ -109,7 +113,7 @@ module.exports = {
       severity: 'error',
       comment: 'The command line and the worker hold the engine; they do not reach past it into the model.',
       from: { path: ['^src/headless/', '^workers/'], pathNot: '\\.test\\.ts$' },
-      to: { path: '^src/', pathNot: [rooms('headless', 'bridge', 'engine', 'datasets', 'device', ...plainRooms), '^src/errors\\.ts$'] },
+      to: { path: '^src/', pathNot: [rooms('headless', 'bridge', 'engine', 'datasets', 'device', ...plainRooms), ...everyRoom] },
     },
     {
       name: 'node-only-where-node-is',

@@ -4,24 +4,20 @@ import type { Exclusive } from '../src/datasets/dataset-store.ts';
 import { DatasetLibrary } from '../src/datasets/library.ts';
 import { browserFiles } from '../src/engine/models/browser-files.ts';
 import type { Folder } from '../src/files/folder.ts';
-import { openFolder, PAGE_FOLDER } from '../src/files/open-folder.ts';
+import { openPageFolder } from '../src/files/open-folder.ts';
+import { Locks } from '../src/files/web-locks.ts';
 import { DATA_METHODS } from './data-api.ts';
 import { createDataService } from './data-service.ts';
 
 // As in the engine's worker.
 const modelsUrl = new URL('../models/', location.href);
 
-/** Over all tabs where there are Web Locks; pages that did not come over HTTPS have none. */
-const waiting = new Map<string, Promise<unknown>>();
-const exclusive: Exclusive = (name, work) => {
-  if (isSecureContext) return navigator.locks.request(`nvlm-data-${name}`, work) as ReturnType<typeof work>;
-  const done = (waiting.get(name) ?? Promise.resolve()).then(work, work);
-  waiting.set(name, done);
-  return done;
-};
+/** Over all tabs. */
+const locks = new Locks();
+const exclusive: Exclusive = (name, work) => locks.exclusively(`nvlm-data-${name}`, work);
 
 // The worker must listen before the first message comes, and opening the storage takes a moment.
-const opened = openFolder(PAGE_FOLDER);
+const opened = openPageFolder();
 const folder: Folder = {
   read: async (path) => (await opened).read(path),
   write: async (path, bytes) => (await opened).write(path, bytes),

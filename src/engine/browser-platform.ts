@@ -1,6 +1,6 @@
 import { browserPlatform as browserDevices } from '../device/browser.ts';
 import type { Folder } from '../files/folder.ts';
-import { openFolder, PAGE_FOLDER } from '../files/open-folder.ts';
+import { openPageFolder } from '../files/open-folder.ts';
 import { browserFiles } from './models/browser-files.ts';
 import type { EnginePlatform } from './platform.ts';
 
@@ -10,6 +10,6 @@ export function browserPlatform(modelsUrl: URL): EnginePlatform {
   return {
     device: browserDevices(),
     ...browserFiles(modelsUrl),
-    files: () => (files ??= openFolder(PAGE_FOLDER)),
+    files: () => (files ??= openPageFolder()),
   };
 }

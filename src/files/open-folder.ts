@@ -2,18 +2,17 @@ import type { Folder } from './folder.ts';
 import { idbFolder } from './idb-folder.ts';
 import { MemoryFolder } from './memory-folder.ts';
 import { opfsFolder } from './opfs-folder.ts';
-
-/** The page's own folder in the browser's private storage: datasets, runs and adapters lie in it. */
-export const PAGE_FOLDER = 'nvlm-playground';
+import { PRIVATE_FOLDERS, privateFolder } from './private-storage.ts';
 
 /**
- * The folder of this name in the browser's private storage, else in a database of the browser; in memory, of this thread alone and
- * until the tab is closed, where it gives the page neither.
+ * The page's own folder in the browser's private storage, where datasets, runs and adapters lie, else in a database of the browser; in
+ * memory, of this thread alone and until the tab is closed, where it gives the page neither.
  */
-export async function openFolder(name: string): Promise<Folder> {
+export async function openPageFolder(): Promise<Folder> {
   try {
-    const root = await navigator.storage.getDirectory();
-    // Storage can be there and still refuse: private windows, browsers that cannot replace a file in one go.
+    const open = privateFolder(PRIVATE_FOLDERS.page);
+    const root = await open();
+    // Browsers may have storage and be unable to replace a file in one go.
     const probe = `probe-${crypto.randomUUID()}`;
     const handle = await root.getFileHandle(probe, { create: true });
     try {
@@ -21,8 +20,8 @@ export async function openFolder(name: string): Promise<Folder> {
     } finally {
       await root.removeEntry(probe);
     }
-    return opfsFolder(async () => (await navigator.storage.getDirectory()).getDirectoryHandle(name, { create: true }));
+    return opfsFolder(open);
   } catch {
-    return idbFolder(name).catch(() => new MemoryFolder());
+    return idbFolder(PRIVATE_FOLDERS.page).catch(() => new MemoryFolder());
   }
 }

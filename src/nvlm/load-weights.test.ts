@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { goldenFolder } from '../../tests/goldens/golden-files.ts';
 import { openBackend } from '../../tests/support/backends.ts';
 import type { Device } from '../device/types.ts';
-import { unpackHalves } from '../ops/half.ts';
+import { unpackHalves } from '../numbers/half.ts';
 import { f32ToBf16 } from '../weights/dtype.ts';
 import { openModelFolder } from '../weights/model-folder.ts';
 import { nodeFiles } from '../weights/node-files.ts';

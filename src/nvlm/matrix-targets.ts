@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor2D } from '@tensorflow/tfjs';
 import { allocateTensor, hostMemory, writeTensor } from '../device/tensor-memory.ts';
-import { packHalves } from '../weights/dtype.ts';
+import { packHalves } from '../numbers/half.ts';
 
 /** Where the rows of one matrix go on the device, some at a time, in any order and each once. */
 export interface MatrixTarget<Values> {

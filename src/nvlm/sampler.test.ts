@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { seededNumbers } from '../ops/op-case.ts';
+import { seededNumbers } from '../numbers/random.ts';
 import { Sampler, type Sampling } from './sampler.ts';
 
 const LOGITS = [0, 3, 1, 2.9, -1];

@@ -1,4 +1,5 @@
 import { NvlmError } from '../errors.ts';
+import { seededNumbers } from '../numbers/random.ts';
 
 export interface Sampling {
   /** 0 = greedy */
@@ -37,7 +38,7 @@ export class Sampler {
     readonly banned: readonly number[],
   ) {
     checkSampling(sampling);
-    this.random = mulberry32(sampling.seed ?? Math.floor(Math.random() * 2 ** 32));
+    this.random = seededNumbers(sampling.seed ?? Math.floor(Math.random() * 2 ** 32));
   }
 
   /**
@@ -190,16 +191,4 @@ function argmax(logits: Float32Array): number {
     if (logit > logits[best]!) best = id;
   }
   return best;
-}
-
-/** Small, fast, seedable generator of [0, 1) with 32 bits of state (Tommy Ettinger's mulberry32). */
-function mulberry32(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 
 import type { AffineBits } from './affine.ts';
-import { packHalves } from './half.ts';
+import { floatToHalf, packHalves } from '../numbers/half.ts';
+import { seededNumbers } from '../numbers/random.ts';
 
 /** Input on the host, so that it can be put on any backend. */
 export interface HostTensor {
@@ -29,17 +30,6 @@ export interface OpCase {
   reference: (inputs: Tensors) => tf.Tensor;
 }
 
-/** Uniform numbers in [0, 1) from a seed (mulberry32). */
-export function seededNumbers(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** Values spread over [−scale, scale]. */
 export function floats(shape: number[], seed: number, scale = 1): HostTensor {
   const next = seededNumbers(seed);
@@ -61,7 +51,7 @@ export function randomIntegers(shape: number[], seed: number, low: number, high:
 }
 
 export function halves(rows: number, columns: number, seed: number): HostTensor {
-  return integers([rows, Math.ceil(columns / 2)], packHalves(floats([rows, columns], seed).values, rows, columns));
+  return integers([rows, Math.ceil(columns / 2)], packHalves(Uint16Array.from(floats([rows, columns], seed).values, floatToHalf), rows, columns));
 }
 
 /** A quantised matrix [rows, columns] with values in about [−1, 1]. */

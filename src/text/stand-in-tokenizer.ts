@@ -1,3 +1,4 @@
+import { BYTE_ALPHABET, isPrintable } from './byte-alphabet.ts';
 import vocabulary from './qwen2-tags.tokenizer.json' with { type: 'json' };
 
 /**
@@ -7,7 +8,7 @@ import vocabulary from './qwen2-tags.tokenizer.json' with { type: 'json' };
  * @param vocabularySize ids from here on are left out
  */
 export function standInTokenizerJson(controlTokens: Record<string, number>, vocabularySize = Infinity): object {
-  const bytes = byteAlphabet().map((letter, id) => [letter, id] as const);
+  const bytes = lettersById().map((letter, id) => [letter, id] as const);
   const template = vocabulary.added_tokens[0]!;
   const pieces = Object.entries({ ...Object.fromEntries(bytes), ...vocabulary.model.vocab }).filter(([, id]) => id < vocabularySize);
   const vocab: Record<string, number> = Object.fromEntries(pieces);
@@ -19,10 +20,8 @@ export function standInTokenizerJson(controlTokens: Record<string, number>, voca
   };
 }
 
-/** GPT-2's spelling of the 256 bytes, in the order of their ids: printable ones as they are, then the others. */
-function byteAlphabet(): string[] {
-  const printable = (code: number) => (code >= 33 && code <= 126) || (code >= 161 && code <= 255 && code !== 173);
-  const codes = Array.from({ length: 256 }, (_, code) => code);
-  const others = codes.filter((code) => !printable(code));
-  return [...codes.filter(printable), ...others.map((_, i) => 256 + i)].map((code) => String.fromCharCode(code));
+/** The bytes' spellings in the order of their ids: printable ones first. */
+function lettersById(): string[] {
+  const printable = BYTE_ALPHABET.filter((_, byte) => isPrintable(byte));
+  return [...printable, ...BYTE_ALPHABET.filter((_, byte) => !isPrintable(byte))];
 }

@@ -1,13 +1,6 @@
-/** GPT-2's byte alphabet: printable bytes stand for themselves, the others for the code points from U+0100 on. */
-const BYTE_OF_UNIT: ReadonlyMap<string, number> = (() => {
-  const map = new Map<string, number>();
-  let next = 0x100;
-  for (let byte = 0; byte < 256; byte += 1) {
-    const printable = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
-    map.set(String.fromCharCode(printable ? byte : next++), byte);
-  }
-  return map;
-})();
+import { BYTE_ALPHABET } from './byte-alphabet.ts';
+
+const BYTE_OF_UNIT: ReadonlyMap<string, number> = new Map(BYTE_ALPHABET.map((unit, byte) => [unit, byte]));
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

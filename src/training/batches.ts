@@ -1,4 +1,4 @@
-import { numbersFor, shuffled } from './random.ts';
+import { numbersFor, shuffled } from '../numbers/random.ts';
 
 export interface BatchOptions {
   batch: number;

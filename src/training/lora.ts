@@ -3,7 +3,7 @@ import type { Tensor2D } from '@tensorflow/tfjs';
 import { NvlmError } from '../errors.ts';
 import { partOf } from '../nvlm/names.ts';
 import type { LinearSize, LowRankUpdate, Weights } from '../nvlm/weights.ts';
-import { hashText, numbersFor } from './random.ts';
+import { hashText, numbersFor } from '../numbers/random.ts';
 import type { LoraConfig } from './run-config.ts';
 import { asVariable, turned, type TrainedTensor } from './trained-tensors.ts';
 

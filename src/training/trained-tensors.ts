@@ -5,7 +5,7 @@ import { NvlmError } from '../errors.ts';
 import type { NvlmConfig } from '../nvlm/config.ts';
 import { MODEL_PARTS, names, parameterSpecs, partOf, type ModelPart, type ParameterSpec } from '../nvlm/names.ts';
 import type { Weights } from '../nvlm/weights.ts';
-import { halfToFloat } from '../ops/half.ts';
+import { halfToFloat } from '../numbers/half.ts';
 import type { RunConfig } from './run-config.ts';
 
 /** One tensor that a run changes. */

@@ -11,7 +11,7 @@ import { countLabels } from './labels.ts';
 import { summedLoss, type LabelledPlan } from './loss.ts';
 import { optimizerRules } from './optimizers/optimizers.ts';
 import type { UpdateRule } from './optimizers/update-rule.ts';
-import { hashText, numbersFor } from './random.ts';
+import { hashText, numbersFor } from '../numbers/random.ts';
 import { releasing } from './release-tape.ts';
 import type { RunConfig } from './run-config.ts';
 import { learningRate } from './schedule.ts';

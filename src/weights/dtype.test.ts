@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { areFiniteHalves, bf16ToF16, bf16ToF32, f16ToF32, f32ToBf16, f32ToF16, maxAbs, packHalves, toF32 } from './dtype.ts';
+import { packHalves } from '../numbers/half.ts';
+import { areFiniteHalves, bf16ToF16, bf16ToF32, f16ToF32, f32ToBf16, f32ToF16, maxAbs, toF32 } from './dtype.ts';
 
 const everyHalf = Uint16Array.from({ length: 0x10000 }, (_, i) => i);
 const isNaNHalf = (bits: number) => (bits & 0x7c00) === 0x7c00 && (bits & 0x3ff) !== 0;

@@ -1,3 +1,5 @@
+import { halfOfBits, halfTable } from '../numbers/half.ts';
+
 /** Element types by their safetensors names. */
 export const DTYPE_BYTES = {
   BOOL: 1,
@@ -37,28 +39,9 @@ function aligned(bytes: Uint8Array, size: number): Uint8Array {
   return bytes.byteOffset % size === 0 ? bytes : bytes.slice();
 }
 
-let halfTable: Float32Array | null = null;
-
-/** Every half as a float: 256 KB, built once, twice as fast as bit work for each element. */
-function halves(): Float32Array {
-  if (halfTable) return halfTable;
-  const table = new Float32Array(0x10000);
-  for (let bits = 0; bits < 0x8000; bits++) {
-    const exponent = bits >> 10;
-    const fraction = bits & 0x3ff;
-    let value: number;
-    if (exponent === 0) value = fraction * 2 ** -24;
-    else if (exponent === 31) value = fraction ? NaN : Infinity;
-    else value = (1 + fraction / 1024) * 2 ** (exponent - 15);
-    table[bits] = value;
-    table[bits | 0x8000] = -value;
-  }
-  return (halfTable = table);
-}
-
 /** Half-precision bits to f32, exactly. */
 export function f16ToF32(bits: Uint16Array, out: Float32Array = new Float32Array(bits.length)): Float32Array {
-  const table = halves();
+  const table = halfTable();
   for (let i = 0; i < bits.length; i++) out[i] = table[bits[i]!]!;
   return out;
 }
@@ -70,28 +53,10 @@ export function bf16ToF32(bits: Uint16Array, out: Float32Array = new Float32Arra
   return out;
 }
 
-/** The bits of one f32 to the bits of the nearest half, ties to even; beyond 65504 becomes infinity, NaN stays NaN. */
-function halfBits(x: number): number {
-  const sign = (x >>> 16) & 0x8000;
-  const abs = x & 0x7fffffff;
-  if (abs >= 0x38800000) {
-    if (abs >= 0x477ff000) return abs > 0x7f800000 ? sign | 0x7e00 : sign | 0x7c00;
-    const rebiased = abs - 0x38000000;
-    return sign | ((rebiased + 0xfff + ((rebiased >>> 13) & 1)) >>> 13);
-  }
-  if (abs <= 0x33000000) return sign;
-  const shift = 126 - (abs >>> 23);
-  const mantissa = (abs & 0x7fffff) | 0x800000;
-  const down = mantissa >>> shift;
-  const rest = mantissa & ((1 << shift) - 1);
-  const half = 1 << (shift - 1);
-  return sign | (rest > half || (rest === half && down & 1) ? down + 1 : down);
-}
-
 /** f32 to half bits, round to nearest even. Check {@link maxAbs} first where overflow to infinity would matter. */
 export function f32ToF16(values: Float32Array, out = new Uint16Array(values.length)): Uint16Array {
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  for (let i = 0; i < words.length; i++) out[i] = halfBits(words[i]!);
+  for (let i = 0; i < words.length; i++) out[i] = halfOfBits(words[i]!);
   return out;
 }
 
@@ -118,7 +83,7 @@ function bfloats(): Uint32Array {
   const table = new Uint32Array(0x10000);
   for (let bits = 0; bits < table.length; bits++) {
     const magnitude = bits & 0x7fff;
-    table[bits] = halfBits(bits << 16) | (magnitude >= 0x7f80 ? NOT_FINITE : magnitude >= BFLOAT_BEYOND_HALF ? TOO_LARGE : 0);
+    table[bits] = halfOfBits(bits << 16) | (magnitude >= 0x7f80 ? NOT_FINITE : magnitude >= BFLOAT_BEYOND_HALF ? TOO_LARGE : 0);
   }
   return (bfloatTable = table);
 }
@@ -151,22 +116,6 @@ export function areFiniteHalves(bits: Uint16Array): boolean {
     if (magnitude > largest) largest = magnitude;
   }
   return largest < 0x7c00;
-}
-
-/**
- * A matrix of half bits [rows, columns] as 32-bit words [rows, ceil(columns / 2)], low half first; the last word of a
- * row of odd length has a zero high half. The layout of `LinearWeight` and `EmbeddingTable` of kind `f16`.
- */
-export function packHalves(bits: Uint16Array, rows: number, columns: number): Int32Array {
-  if (columns % 2 === 0) {
-    // Little-endian memory is the packed layout already; a copy keeps the result independent of the chunk it came in.
-    return new Int32Array(bits.slice(0, rows * columns).buffer);
-  }
-  const width = (columns + 1) >> 1;
-  const halvesOut = new Uint16Array(rows * width * 2);
-  for (let row = 0; row < rows; row++)
-    halvesOut.set(bits.subarray(row * columns, (row + 1) * columns), row * width * 2);
-  return new Int32Array(halvesOut.buffer);
 }
 
 /**

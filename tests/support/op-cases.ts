@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { opCases } from '../../src/ops/cases.ts';
-import { seededNumbers, type OpCase } from '../../src/ops/op-case.ts';
+import { seededNumbers } from '../../src/numbers/random.ts';
+import type { OpCase } from '../../src/ops/op-case.ts';
 import { runOpCase } from '../../src/ops/verify.ts';
 import type { Device } from '../../src/device/types.ts';
 import { allBackends, openBackend } from './backends.ts';

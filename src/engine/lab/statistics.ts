@@ -1,5 +1,5 @@
 /** Means and intervals over a few seeds. Held to scipy by `statistics.test.ts`. */
-import { numbersFor } from '../../training/random.ts';
+import { numbersFor } from '../../numbers/random.ts';
 
 /** Quantile 0.975 of Student's t by degrees of freedom, 1–63: `scipy.stats.t.ppf(0.975, df)`. */
 const T975 = [

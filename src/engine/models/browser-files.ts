@@ -1,6 +1,7 @@
 import { NvlmError } from '../../errors.ts';
 import type { Folder } from '../../files/folder.ts';
-import { openFolder, PAGE_FOLDER } from '../../files/open-folder.ts';
+import { openPageFolder } from '../../files/open-folder.ts';
+import { fileAt, filesBelow, hasPrivateStorage, PRIVATE_FOLDERS, privateFolder } from '../../files/private-storage.ts';
 import { blobFiles, type PickedFile } from '../../weights/blob-files.ts';
 import { httpFiles } from '../../weights/http-files.ts';
 import { openHub, type HubOptions } from '../../weights/hub.ts';
@@ -61,16 +62,18 @@ function unknownModel(id: string): NvlmError {
   return new NvlmError('not-found', `There is no bundled model "${id}".`, 'Choose one of the list on the Models screen.');
 }
 
-/** The tuned model of a run, where runs keep it: in the origin private file system, or where {@link openFolder} put it instead. */
+/** The tuned model of a run, where runs keep it: in the origin private file system, or where {@link openPageFolder} put it instead. */
 async function filesOfRun(id: string): Promise<PickedFile[]> {
   try {
-    // Missing in some browsers, whatever the types say.
-    if (!(navigator.storage as Partial<StorageManager> | undefined)?.getDirectory) return await filesIn(await openFolder(PAGE_FOLDER), `runs/${id}/model`);
-    let folder = await navigator.storage.getDirectory();
-    for (const name of [PAGE_FOLDER, 'runs', id, 'model']) folder = await folder.getDirectoryHandle(name);
+    if (!hasPrivateStorage()) return await filesIn(await openPageFolder(), `runs/${id}/model`);
+    const open = privateFolder(PRIVATE_FOLDERS.page);
+    let folder = await open();
+    const names = ['runs', id, 'model'];
+    for (const name of names) folder = await folder.getDirectoryHandle(name);
     const files: PickedFile[] = [];
-    for await (const [path, handle] of folder.entries()) {
-      if (handle instanceof FileSystemFileHandle) files.push({ path, blob: await handle.getFile() });
+    for await (const path of filesBelow(folder)) {
+      const blob = await fileAt(open, [...names, path].join('/'));
+      if (blob) files.push({ path, blob });
     }
     return files;
   } catch (cause) {

@@ -1,43 +1,36 @@
 import { NvlmError } from '../../errors.ts';
+import { Locks } from '../../files/web-locks.ts';
 
 /** A reloaded page may ask before the browser has let go of what its former self held. */
 const PATIENCE_MS = 3000;
 
 const nameOf = (id: string) => `nvlm-run-${id}`;
 
-/** One trainer a run, over all tabs; the browser lets go by itself when a tab dies. Without Web Locks, this realm alone. */
+/** One trainer a run, over all tabs. */
 export class RunLocks {
-  private readonly held = new Set<string>();
-
-  constructor(private readonly manager: LockManager | undefined = globalThis.navigator?.locks) {}
+  private readonly locks = new Locks();
+  /** Of this tab, which is asked for no patience. */
+  private readonly own = new Set<string>();
 
   /** @returns the function that lets go @throws NvlmError `busy` */
   async acquire(id: string): Promise<() => void> {
-    if (this.held.has(id)) throw runBusy();
-    this.held.add(id);
-    if (!this.manager) return () => void this.held.delete(id);
-    const manager = this.manager;
-    return new Promise((resolve, reject) => {
-      const request = manager.request(nameOf(id), { signal: AbortSignal.timeout(PATIENCE_MS) }, () => {
-        return new Promise<void>((release) => {
-          resolve(() => {
-            this.held.delete(id);
-            release();
-          });
-        });
-      });
-      request.catch(() => {
-        this.held.delete(id);
-        reject(runBusy());
-      });
-    });
+    if (this.own.has(id)) throw runBusy();
+    this.own.add(id);
+    const release = await this.locks.acquire(nameOf(id), PATIENCE_MS);
+    if (!release) {
+      this.own.delete(id);
+      throw runBusy();
+    }
+    return () => {
+      this.own.delete(id);
+      release();
+    };
   }
 
   /** Runs that somebody trains. */
   async running(): Promise<(id: string) => boolean> {
-    const { held = [] } = (await this.manager?.query()) ?? {};
-    const names = new Set(held.map(({ name }) => name));
-    return (id) => this.held.has(id) || names.has(nameOf(id));
+    const names = await this.locks.names();
+    return (id) => this.own.has(id) || names.has(nameOf(id));
   }
 }
 

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { unpackAffine, type AffineBits } from '../affine.ts';
-import { unpackHalves } from '../half.ts';
+import { unpackHalves } from '../../numbers/half.ts';
 
 /** Row r is visual[slots[r]] where slots[r] ≥ 0, else table[ids[r]]; [R, C]. */
 export function embedReference(

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, test } from 'vitest';
 import { forEachBackend, testOpCases } from '../../../tests/support/op-cases.ts';
-import { packHalves } from '../half.ts';
+import { floatToHalf, packHalves } from '../../numbers/half.ts';
 import { floats, quantised } from '../op-case.ts';
 import type { LinearWeight } from '../types.ts';
 import { linear } from './linear.ts';
@@ -29,7 +29,7 @@ describe('infinities and NaN stay in their own row and column', () => {
       if (bad !== null && place === BAD_COLUMN) values[i] = bad;
     });
     if (kind === 'f32') return { kind, inFeatures, outFeatures, data: tf.transpose(tf.tensor2d(values, [outFeatures, inFeatures])) };
-    const packed = packHalves(values, outFeatures, inFeatures);
+    const packed = packHalves(Uint16Array.from(values, floatToHalf), outFeatures, inFeatures);
     return { kind, inFeatures, outFeatures, data: tf.tensor2d(packed, [outFeatures, packed.length / outFeatures], 'int32') };
   }
 

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { unpackAffine, type AffineBits } from '../affine.ts';
-import { unpackHalves } from '../half.ts';
+import { unpackHalves } from '../../numbers/half.ts';
 
 /** x [R, in] · weight [in, out] + bias [out]. */
 export function linearReference(x: tf.Tensor2D, weight: tf.Tensor2D, bias: tf.Tensor1D | undefined): tf.Tensor2D {

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { submitPending } from '../../device/tensor-memory.ts';
 import { Sampler, type Sampling } from '../../nvlm/sampler.ts';
 import { forEachBackend, testOpCases } from '../../../tests/support/op-cases.ts';
-import { seededNumbers } from '../op-case.ts';
+import { seededNumbers } from '../../numbers/random.ts';
 import { bufferOf, CommandList, makeBuffer } from './command-list.ts';
 import { chunksOf, markWords, NOT_A_NUMBER, pickCommands } from './pick.ts';
 

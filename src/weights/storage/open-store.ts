@@ -1,10 +1,9 @@
+import { PRIVATE_FOLDERS, privateFolder } from '../../files/private-storage.ts';
 import { cacheStore } from './cache-store.ts';
 import { createLock } from './locks.ts';
 import { memoryStore } from './memory-store.ts';
 import { opfsStore } from './opfs-store.ts';
 import type { BlobStore } from './store.ts';
-
-const NAME = 'nvlm-models';
 
 /** Storage can be there and still refuse (private windows, blocked site data), so each is tried with a tiny file. */
 async function works(store: BlobStore): Promise<boolean> {
@@ -28,9 +27,9 @@ async function works(store: BlobStore): Promise<boolean> {
 /** The best storage that works here: OPFS, else the Cache API, else memory. */
 export async function openStore(): Promise<BlobStore> {
   const lock = createLock();
-  const openRoot = async () => (await navigator.storage.getDirectory()).getDirectoryHandle(NAME, { create: true });
-  const opfs = async () => (await openRoot(), opfsStore(openRoot, lock));
-  const cache = async () => cacheStore(await caches.open(NAME), lock);
+  const folder = privateFolder(PRIVATE_FOLDERS.models);
+  const opfs = async () => (await folder(), opfsStore(folder, lock));
+  const cache = async () => cacheStore(await caches.open(PRIVATE_FOLDERS.models), lock);
   for (const open of [opfs, cache]) {
     const store = await open().catch(() => null);
     if (store && (await works(store))) return store;

@@ -1,3 +1,4 @@
+import { fileAt, filesBelow, isMissing, placeOf, removeEntry, type OpenPrivateFolder } from '../../files/private-storage.ts';
 import type { Lock } from './locks.ts';
 import { checkQuota } from './quota.ts';
 import type { BlobStore, StoredUsage } from './store.ts';
@@ -71,48 +72,31 @@ async function openSink(file: FileSystemFileHandle & WorkerFileHandle, keep = 0)
   };
 }
 
-function isMissing(error: unknown): boolean {
-  return error instanceof DOMException && (error.name === 'NotFoundError' || error.name === 'TypeMismatchError');
-}
-
 /**
  * Files in the origin private file system. Beside each file lies a mark with its length, written after the file has
  * been flushed; a file without a mark, or of another length (a tab that died, a disk that filled up), does not count.
  * Writing is in order and in place, so what a dead tab left is a prefix of the file: a writer of the same version may go
  * on behind it.
- *
- * @param openRoot asked each time: a handle is of no use any more once somebody has cleared the site's data
  */
-export function opfsStore(openRoot: () => Promise<FileSystemDirectoryHandle>, lock: Lock): BlobStore {
-  async function folderOf(path: string, create: boolean): Promise<[FileSystemDirectoryHandle, string]> {
-    const segments = path.split('/');
-    const name = segments.pop()!;
-    let folder = await openRoot();
-    for (const segment of segments) folder = await folder.getDirectoryHandle(segment, { create });
-    return [folder, name];
-  }
-
-  /** The file's handle, or null. */
-  async function fileAt(path: string): Promise<File | null> {
+export function opfsStore(open: OpenPrivateFolder, lock: Lock): BlobStore {
+  async function stored(path: string): Promise<File | null> {
     try {
-      const [folder, name] = await folderOf(path, false);
-      return await (await folder.getFileHandle(name)).getFile();
+      return await fileAt(open, path);
     } catch (error) {
-      if (isMissing(error)) return null;
       throw storageError(error);
     }
   }
 
   async function remove(folder: FileSystemDirectoryHandle, name: string): Promise<void> {
     try {
-      await folder.removeEntry(name, { recursive: true });
+      await removeEntry(folder, name);
     } catch (error) {
-      if (!isMissing(error)) throw storageError(error);
+      throw storageError(error);
     }
   }
 
   async function readMark(path: string, kind = MARK): Promise<Mark | null> {
-    const file = await fileAt(path + kind);
+    const file = await stored(path + kind);
     if (!file) return null;
     try {
       const mark = JSON.parse(await file.text()) as Partial<Mark>;
@@ -136,20 +120,8 @@ export function opfsStore(openRoot: () => Promise<FileSystemDirectoryHandle>, lo
   async function keptBytes(path: string, { size, version }: Mark): Promise<number> {
     const mark = await readMark(path, PARTIAL_MARK);
     if (mark?.size !== size || mark.version !== version) return 0;
-    const left = (await fileAt(path))?.size ?? 0;
+    const left = (await stored(path))?.size ?? 0;
     return left <= size ? left : 0;
-  }
-
-  /** All files; not those of a folder that another tab deletes at this moment. */
-  async function* walk(folder: FileSystemDirectoryHandle, prefix = ''): AsyncGenerator<string> {
-    try {
-      for await (const [name, handle] of folder.entries()) {
-        if (handle.kind === 'directory') yield* walk(handle as FileSystemDirectoryHandle, `${prefix}${name}/`);
-        else yield prefix + name;
-      }
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-    }
   }
 
   return {
@@ -157,7 +129,7 @@ export function opfsStore(openRoot: () => Promise<FileSystemDirectoryHandle>, lo
 
     async get(path) {
       const mark = await readMark(path);
-      const file = mark && (await fileAt(path));
+      const file = mark && (await stored(path));
       if (!mark || !file || file.size !== mark.size) return null;
       return {
         ...mark,
@@ -178,7 +150,7 @@ export function opfsStore(openRoot: () => Promise<FileSystemDirectoryHandle>, lo
       try {
         const kept = resume ? await keptBytes(path, mark) : 0;
         await checkQuota(size - kept);
-        [folder, name] = await folderOf(path, true);
+        [folder, name] = (await placeOf(open, path, true))!;
         await remove(folder, name + MARK);
         // Never beside bytes of another version: first the old mark goes, then those, then the new mark comes.
         if (kept === 0) await remove(folder, name + PARTIAL_MARK);
@@ -245,10 +217,12 @@ export function opfsStore(openRoot: () => Promise<FileSystemDirectoryHandle>, lo
     async delete(prefix) {
       const locked: (() => void)[] = [];
       try {
-        for await (const path of walk(await openRoot())) {
+        for await (const path of filesBelow(await open())) {
           if (!path.includes('~') && isUnder(path, prefix)) locked.push(await lock(path));
         }
-        const [folder, name] = await folderOf(prefix, false);
+        const place = await placeOf(open, prefix, false);
+        if (!place) return;
+        const [folder, name] = place;
         await remove(folder, name + MARK);
         await remove(folder, name + PARTIAL_MARK);
         await remove(folder, name);
@@ -261,12 +235,12 @@ export function opfsStore(openRoot: () => Promise<FileSystemDirectoryHandle>, lo
 
     async usage() {
       const found: StoredUsage[] = [];
-      for await (const marked of walk(await openRoot())) {
+      for await (const marked of filesBelow(await open())) {
         const kind = [MARK, PARTIAL_MARK].find((suffix) => marked.endsWith(suffix));
         if (!kind) continue;
         const path = marked.slice(0, -kind.length);
         // A file that another worker has open may not be readable; it counts again afterwards.
-        const bytes = kind === MARK ? (await readMark(path))?.size : (await fileAt(path).catch(() => null))?.size;
+        const bytes = kind === MARK ? (await readMark(path))?.size : (await stored(path).catch(() => null))?.size;
         if (bytes !== undefined && !found.some((file) => file.path === path)) found.push({ path, bytes });
       }
       return found;

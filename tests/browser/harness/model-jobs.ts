@@ -1,7 +1,7 @@
 import type { ModelEntry, ModelSource } from '../../../src/engine/api.ts';
 import { toPlainError, type PlainError } from '../../../src/errors.ts';
 import type { Folder } from '../../../src/files/folder.ts';
-import { openFolder, PAGE_FOLDER } from '../../../src/files/open-folder.ts';
+import { openPageFolder } from '../../../src/files/open-folder.ts';
 import { openHub } from '../../../src/weights/hub.ts';
 import type { GoldenChat } from '../../goldens/check.ts';
 import { engine } from './engine.ts';
@@ -68,7 +68,7 @@ export const modelJobs = {
 
   /** Writes into the page's own folder, which is opened once, and reads it back. */
   async keepNote(text: string): Promise<string> {
-    const folder = await (notes ??= openFolder(PAGE_FOLDER));
+    const folder = await (notes ??= openPageFolder());
     await folder.write('note', new TextEncoder().encode(text));
     return new TextDecoder().decode((await folder.read('note'))!);
   },

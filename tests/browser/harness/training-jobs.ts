@@ -3,7 +3,7 @@ import type { BackendChoice } from '../../../src/device/types.ts';
 import type { RunEvent, RunRecord, RunStep, RunSummary } from '../../../src/engine/runs/training-api.ts';
 import { toPlainError, type PlainError } from '../../../src/errors.ts';
 import { checkFolderContract } from '../../../src/files/folder-contract.ts';
-import { openFolder } from '../../../src/files/open-folder.ts';
+import { openPageFolder } from '../../../src/files/open-folder.ts';
 import { subfolder } from '../../../src/files/subfolder.ts';
 import { engine } from './engine.ts';
 
@@ -28,7 +28,7 @@ interface Outcome {
 export const trainingJobs = {
   /** Holds the browser's private storage to the contract of a folder. */
   async folderContract(): Promise<void> {
-    await checkFolderContract(subfolder(await openFolder('nvlm-playground'), 'contract'));
+    await checkFolderContract(subfolder(await openPageFolder(), 'contract'));
   },
 
   /** Trains an adapter on the goldens' records, or goes on with it. */
@@ -61,7 +61,7 @@ export const trainingJobs = {
 };
 
 async function keepDataset(textOnly: boolean): Promise<void> {
-  const folder = subfolder(await openFolder('nvlm-playground'), 'datasets/goldens');
+  const folder = subfolder(await openPageFolder(), 'datasets/goldens');
   const bytesAt = async (path: string) => new Uint8Array(await (await fetch(new URL(`/data/${path}`, location.origin))).arrayBuffer());
   const rows = JSON.parse(new TextDecoder().decode(await bytesAt('data.json'))) as { image?: string }[];
   const kept = rows.filter(({ image }) => !textOnly || image === undefined);

@@ -23,7 +23,7 @@ describe('half precision', () => {
   });
 
   test('packs two a word, low first, an odd row padded with zero', () => {
-    const packed = packHalves([1, -2, 0.5, 3, 4, 5], 2, 3);
+    const packed = packHalves(Uint16Array.from([1, -2, 0.5, 3, 4, 5], floatToHalf), 2, 3);
     expect([...packed].map((word) => (word >>> 0).toString(16))).toEqual(['c0003c00', '3800', '44004200', '4500']);
     expect([...unpackHalves(packed, 2, 3)]).toEqual([1, -2, 0.5, 3, 4, 5]);
   });
