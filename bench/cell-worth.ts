@@ -21,7 +21,7 @@ import { openModelFolder } from '../src/weights/model-folder.ts';
 
 const [model = 'nano-d', questions = '40', seed = '11', backend = 'wasm'] = process.argv.slice(2);
 const device = await openDevice(backend as BackendChoice, nodePlatform());
-const session = await Session.open(await openModelFolder(await openFiles({ kind: 'bundled', id: model }, {})), device, {});
+const session = await Session.open(await openModelFolder(await openFiles({ kind: 'bundled', id: model }, {})), device);
 const inside = new Inside(session);
 
 /** Questions whose answer is read off one place: a code of a note, the letter of a bar. */

@@ -11,8 +11,9 @@ import { useAddressState } from '../use-address-state.ts';
 import { ModelPick } from './ModelPick.tsx';
 import { Opened } from './Opened.tsx';
 import styles from './InsideScreen.module.css';
-import { paramsFromSettings, settingsFromParams, type InsideSettings } from './settings.ts';
+import { isChanged, paramsFromSettings, settingsFromParams, type InsideSettings } from './settings.ts';
 import { Waiting } from './Waiting.tsx';
+import { useStored } from './use-stored.ts';
 import { useTrace } from './use-trace.ts';
 
 /** Where an answer came from: each token's odds, where it looked, and what each part of the picture is worth. */
@@ -24,6 +25,7 @@ export default function InsideScreen() {
   const model = useApp((state) => state.selectedModel);
   const tagFormat = settings.changes.tagFormat ?? null;
   const { shown, error } = useInspection(image, { geometry: model, maxTiles: null, tileSize: null, tagFormat, prompt: '', view: 'tiles' });
+  const stored = useStored(model, image, question, trace.about === null && settings.turns.length === 0 && settings.adapters.length === 0 && !isChanged(settings.changes));
   const route = useRoute();
   // Another question or another model gives another answer, to which nothing of the old choice belongs.
   const ask = (patch: Partial<InsideSettings>) => change({ said: null, turns: [], changes: {}, token: null, layer: null, head: null, lensLayer: null, ...patch });
@@ -52,7 +54,7 @@ export default function InsideScreen() {
       {trace.about ? (
         <Opened key={trace.about.trace} about={trace.about} shown={shown} question={question} settings={settings} onChange={change} />
       ) : (
-        !trace.error && <Waiting shown={shown} question={question} progress={trace.progress} />
+        !trace.error && <Waiting shown={shown} question={question} progress={trace.progress} stored={stored} />
       )}
     </div>
   );

@@ -7,7 +7,7 @@ import { formatDuration } from '../format.ts';
 import { tileName } from '../tiles/tile-names.ts';
 import type { Shown } from '../tiles/use-inspection.ts';
 import { AnswerTokens } from './AnswerTokens.tsx';
-import { columnOf, keyOfCell, largestIn, lookMap, meanRow, peakOf, rowsOf, type CellMap, type Looks } from './cells.ts';
+import { columnOf, keyOfCell, largestIn, lookMap, meanRow, peakOf, rowsMean, rowsOf, type CellMap } from './cells.ts';
 import { Changes } from './Changes.tsx';
 import { ExportButtons } from './ExportButtons.tsx';
 import { HeadGrid } from './HeadGrid.tsx';
@@ -171,10 +171,6 @@ export function Opened({ about, shown, question, settings, onChange }: Props) {
 const NO_LENS = 'In this answer no cell of the picture stands in the sequence, so there is no residual stream to read words from (the logit lens).';
 const WHAT_IT_DOES_NOT_PROVE =
   'Attention says what was read, not what mattered: values may be small where weights are large, and later layers read what earlier ones have written elsewhere. Worth says what changes when a part is gone, which is closer to a cause, but painting over is itself a picture the model has never seen.';
-
-function rowsMean(looks: Looks, rows: readonly number[]) {
-  return { ...(looks.self && { self: meanRow(looks.self, rows) }), ...(looks.cross && { cross: meanRow(looks.cross, rows) }) };
-}
 
 function wordsOf(cells: readonly { tile: number; cell: number; text: string }[], tiles: number): (string[] | null)[] {
   const words: (string[] | null)[] = Array.from({ length: tiles }, () => null);

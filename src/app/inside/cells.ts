@@ -24,6 +24,11 @@ export function meanRow({ values, keys }: AttentionRows, rows: readonly number[]
   return mean;
 }
 
+/** {@link meanRow} of each kind of attention that there is. */
+export function rowsMean(looks: Looks, rows: readonly number[]): Partial<Record<AttentionKind, Float32Array>> {
+  return { ...(looks.self && { self: meanRow(looks.self, rows) }), ...(looks.cross && { cross: meanRow(looks.cross, rows) }) };
+}
+
 /** What rows saw of each cell, whichever kind of attention reads it. */
 export function lookMap(about: InsideTrace, row: Partial<Record<AttentionKind, Float32Array>>): CellMap {
   const map: CellMap = (about.layout?.tiles ?? []).map(() => null);

@@ -1,0 +1,73 @@
+import { readFile } from 'node:fs/promises';
+import AxeBuilder from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+import { expect, test } from './fixtures.ts';
+
+async function expectAccessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([]);
+}
+
+test('an answer of the chat is seen from inside: its tokens, where they looked, what tiles are worth, and another answer beside it', async ({ page }) => {
+  await page.goto('#/chat?backend=wasm&picture=platform');
+  await page.getByRole('button', { name: 'Read line 1.' }).click();
+  await page.getByRole('link', { name: 'Why?' }).click();
+  await expect(page.getByRole('heading', { name: 'PLATFORM' })).toBeVisible({ timeout: 60_000 });
+  const tokens = page.getByRole('group', { name: 'Tokens of the answer' });
+  await tokens.getByRole('button', { name: /^Token 1, "P"/ }).click();
+  const readout = page.getByTestId('inside-readout');
+  await expect(readout).toHaveText(/For “P”, the model looked most at/);
+  await expect(page.getByText('What might have stood here')).toBeVisible();
+  // Every share is there, and they are a whole.
+  await expect(page.getByRole('region', { name: 'In the sequence' })).toContainText('sum 100 %');
+  // Arrow keys walk over the answer and over the cells.
+  await page.keyboard.press('ArrowRight');
+  await expect(readout).toHaveText(/For “L”/);
+  await page.getByRole('img', { name: /Arrow keys choose a cell/ }).press('ArrowRight');
+  await expect(readout).toHaveText(/^tile 1, row 1, column 1: /);
+  await expect(page.getByText('Who looked at this cell')).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expectAccessible(page);
+
+  await page.getByRole('radio', { name: 'What tiles are worth' }).check();
+  const paint = page.getByRole('button', { name: /Paint 3 tiles over/ });
+  await expect(paint.or(page.getByText('In nats of log p'))).toBeVisible();
+  if (await paint.isVisible()) await paint.click();
+  await expect(readout).toHaveText(/For “L”, tile 1 is worth most/);
+
+  await page.getByRole('button', { name: 'tile 1', exact: true }).click();
+  await expect(page.getByText(/log p of the first answer/)).toBeVisible({ timeout: 60_000 });
+  await page.getByRole('button', { name: 'Look inside the changed answer' }).click();
+  await expect(page.getByText('This is the answer under changes.')).toBeVisible({ timeout: 60_000 });
+
+  // The address is the view.
+  expect(page.url()).toMatch(/hide=0/);
+  expect(page.url()).toMatch(/show=worth/);
+  await page.getByRole('button', { name: 'Undo them' }).click();
+  await expect(page.getByRole('heading', { name: 'PLATFORM' })).toBeVisible({ timeout: 60_000 });
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'JSON', exact: true }).click();
+  const file = JSON.parse(await readFile(await (await download).path(), 'utf8')) as { text: string; attention: { self: { keys: number; layers: number[]; heads: number; weights: number[][] } }; layout: { tiles: unknown[] } };
+  expect(file.text).toBe('PLATFORM');
+  expect(file.layout.tiles).toHaveLength(3);
+  const { layers, heads, keys, weights } = file.attention.self;
+  expect(weights.map((of) => of.length)).toEqual(new Array(8).fill(layers.length * heads * keys));
+});
+
+test('three models answer beside each other on a phone, each with what it took', async ({ page }) => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.goto('#/compare?backend=wasm&picture=platform&prompt=Read%20line%201.');
+  await expect(page.getByText(/Loaded one after the other, about .* at a time/)).toBeVisible({ timeout: 60_000 });
+  await page.getByRole('button', { name: 'Ask all 3' }).click();
+  for (const model of ['nano-d', 'nano-x', 'nano-h']) {
+    const column = page.getByRole('region', { name: model });
+    await expect(column.getByRole('link', { name: 'Why?' })).toBeVisible({ timeout: 90_000 });
+    await expect(column).toContainText('Looked most at');
+    await expect(column).toContainText('tokens in the decoder');
+  }
+  await expect(page.getByRole('region', { name: 'nano-d' })).toContainText('PLATFORM');
+  await expect(page.getByRole('region', { name: 'nano-d' })).toContainText('right');
+  await expect(page.getByRole('region', { name: 'nano-d' })).toContainText('none');
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+  await expectAccessible(page);
+});
