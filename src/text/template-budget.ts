@@ -19,7 +19,7 @@ export const BUDGET = {
   /** Size of what a filter or method works on times that of what it is given. */
   growth: 8_000_000,
   /** Milliseconds. */
-  time: 2000,
+  time: 1000,
 } as const;
 
 const MAX_LENGTH = 262_144;
