@@ -136,12 +136,6 @@ describe('failures on WebGPU', () => {
     expect(new Set(await device.read(runProgram(setOnes, 'good')))).toEqual(new Set([1]));
   });
 
-  test('directives in a program are hoisted above the declarations of tfjs', async () => {
-    const device = await opened('webgpu');
-    const diagnostic = 'diagnostic(off, derivative_uniformity);\n';
-    expect(new Set(await device.read(runProgram(diagnostic + setOnes, 'directive')))).toEqual(new Set([1]));
-  });
-
   test('a tensor past the limits throws before anything is allocated', async () => {
     const device = await opened('webgpu');
     const elements = (device.info.limits['maxStorageBufferBindingSize'] ?? 0) / 4 + 1;

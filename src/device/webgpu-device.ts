@@ -1,6 +1,5 @@
 import { NvlmError } from '../errors.ts';
 import { bufferTooLarge, deviceLost, fromGpuError, outOfMemory, shaderFailed } from './device-errors.ts';
-import { hoistDirectives } from './hoist-directives.ts';
 import { isSoftwareAdapter } from './ladder.ts';
 import type { AdapterDescription } from './types.ts';
 
@@ -93,8 +92,7 @@ export class WebGpuWatch {
     const device = this.#device;
     const createShaderModule = device.createShaderModule.bind(device);
     const createComputePipeline = device.createComputePipeline.bind(device);
-    device.createShaderModule = (descriptor) =>
-      this.#scoped(descriptor.label, () => createShaderModule({ ...descriptor, code: hoistDirectives(descriptor.code) }));
+    device.createShaderModule = (descriptor) => this.#scoped(descriptor.label, () => createShaderModule(descriptor));
     device.createComputePipeline = (descriptor) => this.#scoped(descriptor.label, () => createComputePipeline(descriptor));
   }
 
