@@ -3,9 +3,9 @@ import type { Tensor3D } from '@tensorflow/tfjs';
 import { NvlmError, throwIfAborted } from '../../errors.ts';
 import type { NvlmModel } from '../../nvlm/model.ts';
 import type { TokenPlan } from '../../text/types.ts';
-import { toPixelValues } from '../../tiling/pixel-values.ts';
 import type { Tiling } from '../../tiling/types.ts';
 import type { CallOptions } from '../api.ts';
+import { pixelsOf } from '../chat/tile-picture.ts';
 import { yieldToEventLoop } from '../yield.ts';
 import { withTiles } from './changes.ts';
 import type { PaintedPart, WorthEvent } from './inside-api.ts';
@@ -64,9 +64,9 @@ export function encodeBlank(model: NvlmModel): Tensor3D {
 }
 
 function encodePainted(model: NvlmModel, tiling: Tiling, { tile, box }: Required<PaintedPart>): Tensor3D {
-  const { pixels } = tiling.tiles[tile]!;
-  const values = toPixelValues([pixels]);
-  const side = pixels.width;
+  const shown = tiling.tiles[tile]!;
+  const values = pixelsOf({ tiles: [shown] }, model.config);
+  const side = shown.pixels.width;
   for (let channel = 0; channel < 3; channel++) {
     for (let y = box.y; y < box.y + box.height; y++) {
       const from = channel * side * side + y * side + box.x;
