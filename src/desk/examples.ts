@@ -49,7 +49,7 @@ const RECIPES: readonly Recipe[] = [
   {
     id: 'first-shapes',
     title: 'Three shapes',
-    seed: 5,
+    seed: 6,
     make: (rng) =>
       shapesAt(
         { cols: 1, rows: 1 },
@@ -91,12 +91,12 @@ const RECIPES: readonly Recipe[] = [
   {
     id: 'breakfast',
     title: 'A breakfast bill',
-    seed: 3,
+    seed: 1,
     make: (rng) =>
       receiptOfItems(
         { cols: 3, rows: 1 },
         [
-          { row: 0, name: 'TOAST', price: '4.05' },
+          { row: 0, name: 'EGG', price: '4.05' },
           { row: 1, name: 'COFFEE', price: '1.50' },
         ],
         true,
@@ -129,7 +129,7 @@ const RECIPES: readonly Recipe[] = [
   {
     id: 'lunch',
     title: 'A lunch bill',
-    seed: 26,
+    seed: 27,
     make: (rng) =>
       receiptOfItems(
         { cols: 2, rows: 2 },
@@ -145,7 +145,7 @@ const RECIPES: readonly Recipe[] = [
   {
     id: 'six-tile-shapes',
     title: 'Shapes on six tiles',
-    seed: 17,
+    seed: 20,
     make: (rng) =>
       shapesAt(
         { cols: 3, rows: 2 },

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deskDataset } from '../../src/desk/data.ts';
+import { deskExamples } from '../../src/desk/examples.ts';
 import { parseConversations, type DataQuestion } from '../../src/datasets/questions.ts';
 import { createEngine } from '../../src/engine/engine.ts';
 import { evaluate, shuffleImages } from '../../src/engine/measure/eval.ts';
@@ -45,6 +46,20 @@ it('nano-base answers one tile and text as the reference does', async () => {
   expect(seen).toHaveLength(230);
   const { answers } = await evaluate(seen, ask, { readImage });
   expect(await differences('nano-base', answers)).toBeLessThanOrEqual(2);
+});
+
+it('nano-d answers every starter question of the examples', async () => {
+  await engine.load({ kind: 'bundled', id: 'nano-d' });
+  const wrong: string[] = [];
+  for (const { id, suggestedQuestions, draw } of deskExamples()) {
+    const image = await encodePng(draw());
+    for (const { question, answer } of suggestedQuestions) {
+      const messages = [{ role: 'user' as const, content: question }];
+      const { text } = await engine.chat({ messages, image, sampling: { temperature: 0 }, maxNewTokens: 96 });
+      if (text.trim() !== answer) wrong.push(`${id}: ${question} ${text}`);
+    }
+  }
+  expect(wrong).toEqual([]);
 });
 
 describe.each(Object.entries(CARDS))('%s', (id, { stored, fresh, shuffled }) => {
