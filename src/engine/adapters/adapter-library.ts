@@ -1,4 +1,4 @@
-import { NvlmError } from '../../errors.ts';
+import { NvlmError, toPlainError } from '../../errors.ts';
 import type { Folder } from '../../files/folder.ts';
 import { ADAPTER_CONFIG } from '../../training/adapter-config.ts';
 import { ADAPTER_WEIGHTS, adapterMisfit, outlineAdapter, type AdapterOutline, type LinearSizes } from '../../training/peft.ts';
@@ -25,7 +25,12 @@ interface Known {
   outline: AdapterOutline;
   title: string;
   bytes: number;
+  /** Why it cannot be used on any model: a version of this program may have kept what a later one refuses. */
+  problem: string | null;
 }
+
+/** Of what cannot be read. */
+const NOTHING: AdapterOutline = { base: null, parts: [] };
 
 /** The adapters of this browser: those of its runs, and those that were brought in. */
 export class AdapterLibrary {
@@ -64,7 +69,7 @@ export class AdapterLibrary {
     await this.folder.write(`${FOLDER}/${id}/${ADAPTER_WEIGHTS}`, weights);
     // The record comes last: a folder without one is an import that was broken off.
     await this.folder.write(`${FOLDER}/${id}/${RECORD}`, new TextEncoder().encode(JSON.stringify(record)));
-    const found = { ...record, bytes: config.length + weights.length };
+    const found = { ...record, bytes: config.length + weights.length, problem: null };
     this.known.set(`${FOLDER}/${id}`, found);
     return entryOf(id, 'import', found, model);
   }
@@ -102,7 +107,7 @@ export class AdapterLibrary {
     throw missing(id);
   }
 
-  /** null for what cannot be read: one broken adapter must not hide the others. */
+  /** null for an import that was broken off; one broken adapter must not hide the others. */
   private async describe(place: string, title: string | null): Promise<Known | null> {
     const known = this.known.get(place);
     if (known) return title === null ? known : { ...known, title };
@@ -110,15 +115,21 @@ export class AdapterLibrary {
     const weights = await this.folder.read(`${place}/${ADAPTER_WEIGHTS}`);
     const record = title === null ? await this.folder.read(`${place}/${RECORD}`) : null;
     if (!config || !weights || (title === null && !record)) return null;
+    const bytes = config.length + weights.length;
+    let found: Known;
     try {
-      const outline = outlineAdapter(parseAdapterConfig(config), parseSafetensors(weights, ADAPTER_WEIGHTS));
       const own = record && (JSON.parse(new TextDecoder().decode(record)) as { title?: unknown }).title;
-      const found = { outline, title: title ?? String(own), bytes: config.length + weights.length };
-      this.known.set(place, found);
-      return found;
+      found = { outline: NOTHING, title: title ?? String(own), bytes, problem: null };
     } catch {
       return null;
     }
+    try {
+      found.outline = outlineAdapter(parseAdapterConfig(config), parseSafetensors(weights, ADAPTER_WEIGHTS));
+    } catch (error) {
+      found.problem = toPlainError(error).message;
+    }
+    this.known.set(place, found);
+    return found;
   }
 }
 
@@ -128,12 +139,12 @@ function entryOf(id: string, from: AdapterEntry['from'], known: Known, model: Li
     id,
     title: known.title,
     base,
-    rank: Math.max(...parts.map(({ rank }) => rank)),
+    rank: Math.max(0, ...parts.map(({ rank }) => rank)),
     modules: parts.length,
     parameters: parts.reduce((sum, { rank, inFeatures, outFeatures }) => sum + rank * (inFeatures + outFeatures), 0),
     bytes: known.bytes,
     from,
-    misfit: model && adapterMisfit(parts, model),
+    misfit: known.problem ?? (model && adapterMisfit(parts, model)),
   };
 }
 

@@ -10,6 +10,7 @@ import { nodeFiles } from '../../weights/node-files.ts';
 import { writeSafetensors } from '../../weights/safetensors.ts';
 import type { ChatRequest, Engine } from '../api.ts';
 import { createEngine } from '../engine.ts';
+import { AdapterLibrary } from './adapter-library.ts';
 import { sourceId } from '../platform.ts';
 import type { AdapterUse, ExportedFile } from '../runs/training-api.ts';
 
@@ -17,7 +18,7 @@ const path = (relative: string) => fileURLToPath(new URL(`../../../${relative}`,
 
 /** A PEFT adapter of one linear. */
 function adapterOf(module: string, columns: number, rows: number, config: object = {}): ExportedFile[] {
-  const numbers = (length: number) => Float32Array.from({ length }, (_, i) => Math.sin(7 * i) / 2);
+  const numbers = (length: number) => Float32Array.from({ length }, (_, i) => 2 * Math.sin(7 * i));
   const name = `base_model.model.${module}`;
   const weights = writeSafetensors([
     { name: `${name}.lora_A.weight`, dtype: 'F32', shape: [2, columns], data: numbers(2 * columns) },
@@ -156,6 +157,17 @@ describe('adapters on a loaded model', () => {
     expect((await engine.exportAdapter(id)).map(({ bytes }) => bytes)).toEqual(given.map(({ bytes }) => bytes));
     await expect(idsWith({ id, strength: 1 })).rejects.toMatchObject({ code: 'bad-model' });
     await expect(engine.exportAdapter('../runs')).rejects.toMatchObject({ code: 'not-found' });
+  });
+
+  it('that were kept before they were refused are still listed, with why', async () => {
+    const { id } = await engine.importAdapter('Old', adapterOf(MLP, inner, 192));
+    const [config] = adapterOf(MLP, inner, 192, { init_lora_weights: 'pissa' });
+    await files.write(`adapters/${id}/adapter_config.json`, config!.bytes);
+    // Another engine: this one has read it already.
+    const again = await new AdapterLibrary(files, async () => []).list(null);
+    const entry = again.find((one) => one.id === id);
+    expect(entry).toMatchObject({ title: 'Old', rank: 0, modules: 0, misfit: expect.stringContaining('init_lora_weights is "pissa"') });
+    await engine.deleteAdapter(id);
   });
 
   it.each([
