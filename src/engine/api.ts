@@ -103,6 +103,8 @@ export interface ChatRequest {
   messages: ChatMessage[];
   /** Encoded image file (PNG, JPEG, WebP), or null for text only. */
   image: Uint8Array | null;
+  /** Further pictures behind it: each stands where a message says `<image>`, or else before the first question. */
+  moreImages?: readonly Uint8Array[];
   /** Default: the model's own maximum. */
   maxTiles?: number;
   sampling: Sampling;

@@ -22,7 +22,8 @@ import { quantizationOf, withQuantizeOptions, type QuantizeOptions } from './qua
 
 interface ChatOptions extends CommonOptions, Sampling, QuantizeOptions, OffloadFlags, AdapterOptions {
   model: string;
-  image?: string;
+  image?: string[];
+  system?: string;
   prompt?: string;
   maxTiles?: number;
   maxNewTokens: number;
@@ -36,7 +37,8 @@ export function addChat(program: Command, run: Run): void {
       .command('chat')
       .description('Ask a question, about an image or without one.')
       .option('--model <model>', MODEL_HELP, 'nano-d')
-      .option('--image <file>', 'PNG, JPEG or WebP file')
+      .option('--image <file>', 'PNG, JPEG or WebP file; several may be given, in the order in which they stand', collect)
+      .option('--system <text>', 'what the system turn says, instead of the model\'s own')
       .option('--prompt <text>', 'the question (required); - reads it from standard input')
       .option('--max-new-tokens <n>', 'length limit of the answer', wholeNumber(1, MOST_NEW_TOKENS), 256)
       .option(
@@ -60,11 +62,12 @@ export function addChat(program: Command, run: Run): void {
 async function chat(options: ChatOptions, context: Context) {
   const prompt = required(options.prompt, '--prompt');
   const content = prompt === '-' ? await readStandardInput() : prompt;
-  const messages: ChatMessage[] = [{ role: 'user', content }];
-  const image = options.image === undefined ? null : await readImageFile(options.image);
+  const system: ChatMessage[] = options.system === undefined ? [] : [{ role: 'system', content: options.system }];
+  const messages: ChatMessage[] = [...system, { role: 'user', content }];
+  const [image = null, ...moreImages] = await Promise.all((options.image ?? []).map(readImageFile));
   // Complain before a large model has been loaded, not after.
   assertPrompt(messages);
-  if (image) await decodeImage(image);
+  for (const file of image ? [image, ...moreImages] : []) await decodeImage(file);
 
   const { engine, loaded } = await openEngine(options.model, context, {
     quantize: quantizationOf(options),
@@ -74,7 +77,7 @@ async function chat(options: ChatOptions, context: Context) {
   const { temperature, topK, topP, repetitionPenalty, seed, maxTiles, maxNewTokens } = options;
   const sampling: Sampling = { temperature, topK, topP, repetitionPenalty, seed };
   const result = await engine.chat(
-    { messages, image, maxTiles, sampling, maxNewTokens },
+    { messages, image, moreImages, maxTiles, sampling, maxNewTokens },
     { signal: context.signal, onEvent: (event) => show(event, context) },
   );
   if (!context.json) {
@@ -82,6 +85,10 @@ async function chat(options: ChatOptions, context: Context) {
     context.warn(summary(result, loaded));
   }
   return { document: documentOf(result), text: '', interrupted: result.finishReason === 'cancelled' };
+}
+
+function collect(value: string, before: string[] = []): string[] {
+  return [...before, value];
 }
 
 async function readStandardInput(): Promise<string> {

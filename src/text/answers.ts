@@ -57,6 +57,11 @@ export function startOfAnswer(written: string, answer: string, opening: () => st
     return start >= 0 ? start : written.length - commonEnd(written, core);
   }
   const start = written.length - core.length;
+  // A blank that the template sets before answers, and not behind the prompt (SmolVLM, Llama 2), is said by the model.
+  if (written[start - 1] === ' ') {
+    const asked = prompt();
+    if (asked >= 0 && asked < start && written.slice(asked, start).trim() === '') return asked;
+  }
   const blank = core === '' ? answer : answer.slice(0, answer.indexOf(core));
   // White space that the template has kept is the answer's, but not the end of what opens the turn.
   const isKept = blank !== '' && written.slice(0, start).endsWith(blank) && start - blank.length >= prompt();

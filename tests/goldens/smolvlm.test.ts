@@ -11,6 +11,7 @@ import { Session } from '../../src/engine/chat/session.ts';
 import { openTextSide, planConversation } from '../../src/engine/chat/text-side.ts';
 import { pixelsOf, tilePicture } from '../../src/engine/chat/tile-picture.ts';
 import { forward } from '../../src/engine/measure/forward.ts';
+import type { TrainStep } from '../../src/engine/runs/train.ts';
 import type { ChatMessage } from '../../src/text/types.ts';
 import { decodeImage } from '../../src/tiling/decode.ts';
 import { openModelFolder } from '../../src/weights/model-folder.ts';
@@ -20,6 +21,7 @@ import type { ModelFiles } from '../../src/weights/source.ts';
 import { openBackend } from '../support/backends.ts';
 import { forwardErrors, relativeError, type GoldenChat } from './check.ts';
 import { goldenFolder } from './golden-files.ts';
+import { runGolden } from './training-run.ts';
 
 const folder = goldenFolder('smolvlm');
 const BOUND = 2e-5;
@@ -123,6 +125,15 @@ describe('on wasm', () => {
         const { ids } = await session.chat({ messages: messagesOf(chat), image, sampling: { temperature: 0 }, maxNewTokens: chat.maxNewTokens });
         expect(ids).toEqual(chat.ids);
       }
+      // Made by tests/references/smolvlm.py. The second picture is new, the first is known; then both are gone and come back.
+      const { images, prompt, ids, promptTokens } = await json<{ images: string[]; prompt: string; ids: number[]; promptTokens: number }>('two-pictures.json');
+      const [image, other] = await Promise.all(images.map(read));
+      const ask = { messages: [{ role: 'user' as const, content: prompt }], sampling: { temperature: 0 }, maxNewTokens: ids.length };
+      for (const more of [[other!], [], [other!]]) {
+        const answer = await session.chat({ ...ask, image: image!, moreImages: more });
+        expect(answer.ids).toEqual(more.length > 0 ? ids : first!.ids);
+        if (more.length > 0) expect(answer.usage.promptTokens).toBe(promptTokens);
+      }
     } finally {
       session.dispose();
     }
@@ -132,3 +143,24 @@ describe('on wasm', () => {
 function loaded(dtype: 'I32' | 'F32', shape: number[], values: Int32Array | Float32Array) {
   return { name: '', dtype, shape, bytes: new Uint8Array(values.buffer) };
 }
+
+/** Traces of tests/references/smolvlm.py (PyTorch, PEFT). */
+describe('training on wasm', () => {
+  it.each(['sft', 'lora'] as const)('%s takes the same 30 steps as PyTorch', async (stage) => {
+    const device = await openBackend('wasm');
+    try {
+      const { steps } = await runGolden('smolvlm', stage, device);
+      const expected = (await readFile(join(folder, `${stage}.log.jsonl`), 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as TrainStep);
+      expect(steps.length).toBe(30);
+      steps.forEach(({ step, loss, lr, gradNorm }, i) => {
+        const right = expected[i]!;
+        expect(step).toBe(right.step);
+        expect(Math.abs(lr / right.lr - 1), `lr of step ${step}`).toBeLessThan(1e-6);
+        expect(Math.abs(loss / right.loss - 1), `loss of step ${step}`).toBeLessThan(1e-3);
+        expect(Math.abs(gradNorm / right.gradNorm - 1), `gradient norm of step ${step}`).toBeLessThan(1e-2);
+      });
+    } finally {
+      await device.dispose();
+    }
+  });
+});

@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs';
 import type { Tensor3D } from '@tensorflow/tfjs';
 import { computesPacked } from '../../device/computes-packed.ts';
 import type { Device } from '../../device/types.ts';
@@ -39,18 +40,19 @@ export interface SeenImage {
 /** The sequence whose keys and values are still on the device. */
 interface SeenSequence {
   ids: number[];
-  image: SeenImage | null;
+  images: readonly SeenImage[];
   cache: KvCache;
 }
 
 /**
  * One loaded model, ready to answer. Calls must not overlap; the engine sees to that.
  *
- * Between turns it keeps the image's features and the keys and values of the conversation, so the next question about the same
- * image costs only its own tokens.
+ * Between turns it keeps the pictures' features and the keys and values of the conversation, so the next question about the same
+ * pictures costs only its own tokens.
  */
 export class Session {
-  private image: SeenImage | null = null;
+  /** Those of the last question that had any. */
+  private images: readonly SeenImage[] = [];
   private sequence: SeenSequence | null = null;
   private readonly adapters: AttachedAdapters;
 
@@ -112,21 +114,23 @@ export class Session {
     assertPrompt(request.messages);
     throwIfAborted(signal);
     const start = performance.now();
-    const image = request.image ? await this.see(request.image, request.maxTiles, { signal, onEvent }) : null;
-    const visionMs = image ? performance.now() - start : 0;
+    const given = [...(request.image ? [request.image] : []), ...(request.moreImages ?? [])];
+    const images = await this.seeAll(given, request.maxTiles, { signal, onEvent });
+    const visionMs = images.length > 0 ? performance.now() - start : 0;
 
-    const plan = planConversation(text, request.messages, image ? [image.tiling] : [], true);
+    const plan = planConversation(text, request.messages, images.map(({ tiling }) => tiling), true);
     const promptTokens = plan.inputIds.length;
     assertFits(plan, this.contextLength, 1);
     onEvent?.({ type: 'stage', stage: 'prefill', done: 0, total: promptTokens });
 
-    const cache = this.resume(plan, image);
+    const cache = this.resume(plan, images);
+    const features = featuresOf(images);
     const stream = createTextStream(text.tokenizer);
     const prefillStart = performance.now();
     let firstTokenAt = 0;
     const result = { text: '', ids: [] as number[], finishReason: 'cancelled' as ChatResult['finishReason'] };
     const maxNewTokens = Math.min(request.maxNewTokens, this.contextLength - promptTokens);
-    const tokens = generate(this.model, { plan, features: image?.features ?? null }, cache, {
+    const tokens = generate(this.model, { plan, features }, cache, {
       sampler: new Sampler(request.sampling, text.imageTokenId === null ? [] : [text.imageTokenId]),
       stopIds: this.stopIds,
       maxNewTokens,
@@ -149,11 +153,13 @@ export class Session {
         result.text += piece;
         onEvent?.({ type: 'token', id: next.value, text: piece, index: result.ids.length - 1 });
       }
-      this.remember(plan, result.ids, image, cache);
+      this.remember(plan, result.ids, images, cache);
     } catch (error) {
       cache.dispose();
       // What was already said stays: a stopped answer is an answer.
       if (!(error instanceof NvlmError && error.code === 'cancelled') || result.ids.length === 0) throw this.device.explain(error);
+    } finally {
+      if (images.length > 1) features?.dispose();
     }
     const rest = stream.flush();
     if (rest) {
@@ -200,8 +206,7 @@ export class Session {
 
   dispose(): void {
     this.forgetSequence();
-    this.image?.features.dispose();
-    this.image = null;
+    this.forgetImages();
     this.adapters.dispose();
     this.model.dispose();
   }
@@ -216,10 +221,43 @@ export class Session {
   async see(
     bytes: Uint8Array,
     maxTiles: number | undefined,
+    options: CallOptions & { onEvent?: (event: ChatEvent) => void },
+  ): Promise<SeenImage> {
+    return (await this.seeAll([bytes], maxTiles, options))[0]!;
+  }
+
+  /** {@link see} of all pictures of a question; those of the question before that are not among them are forgotten. */
+  private async seeAll(
+    given: readonly Uint8Array[],
+    maxTiles: number | undefined,
+    options: CallOptions & { onEvent?: (event: ChatEvent) => void },
+  ): Promise<readonly SeenImage[]> {
+    // A question without a picture may be followed by one about the last again.
+    if (given.length === 0) return [];
+    const most = maxTiles ?? this.config.maxTiles;
+    const seen: SeenImage[] = [];
+    const before = this.images;
+    try {
+      for (const bytes of given) {
+        const known = [...seen, ...before].find((image) => image.maxTiles === most && sameBytes(image.bytes, bytes));
+        seen.push(known ?? (await this.encodeFile(bytes, most, options)));
+      }
+    } catch (error) {
+      for (const { features } of seen.filter((image) => !before.includes(image))) if (!features.isDisposed) features.dispose();
+      throw error;
+    }
+    const gone = before.filter((image) => !seen.includes(image));
+    if (this.sequence?.images.some((image) => gone.includes(image))) this.forgetSequence();
+    for (const { features } of gone) if (!features.isDisposed) features.dispose();
+    this.images = seen;
+    return seen;
+  }
+
+  private async encodeFile(
+    bytes: Uint8Array,
+    most: number,
     { signal, onEvent }: CallOptions & { onEvent?: (event: ChatEvent) => void },
   ): Promise<SeenImage> {
-    const most = maxTiles ?? this.config.maxTiles;
-    if (this.image && this.image.maxTiles === most && sameBytes(this.image.bytes, bytes)) return this.image;
     onEvent?.({ type: 'stage', stage: 'image', done: 0, total: 1 });
     const picture = await decodeImage(bytes);
     throwIfAborted(signal);
@@ -228,11 +266,8 @@ export class Session {
       signal,
       onTiles: (done, total) => onEvent?.({ type: 'stage', stage: 'vision', done, total }),
     });
-    this.forgetSequence();
-    this.image?.features.dispose();
     // A copy: the caller may transfer its buffer away.
-    this.image = { bytes: bytes.slice(), maxTiles: most, tiling, features, encodeMs: performance.now() - encodeStart };
-    return this.image;
+    return { bytes: bytes.slice(), maxTiles: most, tiling, features, encodeMs: performance.now() - encodeStart };
   }
 
   /** Tiles and encodes a decoded picture. @returns features [tiles, tokensPerTile, decoderWidth]; the caller's to dispose */
@@ -250,10 +285,12 @@ export class Session {
   }
 
   /** A cache that already holds as much of the plan as the last sequence shares with it, but never the last token. */
-  private resume(plan: TokenPlan, image: SeenImage | null): KvCache {
+  private resume(plan: TokenPlan, images: readonly SeenImage[]): KvCache {
     const last = this.sequence;
     this.sequence = null;
-    if (last && last.image === image) {
+    // A picture that is new stands behind what is shared; cross-attended ones belong to the whole sequence.
+    const isLonger = !this.config.family.crossAttends || last?.images.length === images.length;
+    if (last && isLonger && last.images.every((image, n) => image === images[n])) {
       const limit = Math.min(last.ids.length, plan.inputIds.length - 1);
       let shared = 0;
       while (shared < limit && last.ids[shared] === plan.inputIds[shared]) shared++;
@@ -266,15 +303,18 @@ export class Session {
     return this.model.newCache(1);
   }
 
-  private remember(plan: TokenPlan, ids: readonly number[], image: SeenImage | null, cache: KvCache): void {
-    this.sequence = { ids: [...plan.inputIds, ...ids].slice(0, cache.lengths[0]), image, cache };
+  private remember(plan: TokenPlan, ids: readonly number[], images: readonly SeenImage[], cache: KvCache): void {
+    this.sequence = { ids: [...plan.inputIds, ...ids].slice(0, cache.lengths[0]), images, cache };
   }
 
   private forgetStale({ sequences, images }: Stale): void {
     if (sequences) this.forgetSequence();
-    if (!images) return;
-    this.image?.features.dispose();
-    this.image = null;
+    if (images) this.forgetImages();
+  }
+
+  private forgetImages(): void {
+    for (const { features } of this.images) if (!features.isDisposed) features.dispose();
+    this.images = [];
   }
 
   private forgetSequence(): void {
@@ -285,6 +325,12 @@ export class Session {
 
 const MOST_NEW_TOKENS = 1 << 20;
 const MOST_STRENGTH = 2;
+
+/** All pictures' features below each other; with several, the caller's to dispose. */
+function featuresOf(images: readonly SeenImage[]): Tensor3D | null {
+  if (images.length > 1) return tf.concat(images.map(({ features }) => features), 0);
+  return images[0]?.features ?? null;
+}
 
 function checkNewTokens(count: number): void {
   if (Number.isInteger(count) && count >= 1 && count <= MOST_NEW_TOKENS) return;

@@ -1,0 +1,121 @@
+"""What transformers and PEFT make of the toy SmolVLM of tests/fixtures/goldens/smolvlm: python smolvlm.py FOLDER.
+
+Writes two-pictures.json (greedy ids with two pictures) and, for 30 steps on the six pictures, {lora,sft}.log.jsonl (loss, learning rate,
+gradient norm) with lora.start/ (the adapter before). torch 2.13, transformers, peft, Pillow; CPU, f32.
+"""
+import json
+import math
+import sys
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, get_peft_model
+from PIL import Image
+from transformers import AutoTokenizer, Idefics3ForConditionalGeneration, Idefics3Processor
+
+try:  # the processor on Pillow, where transformers has two
+    from transformers import Idefics3ImageProcessorPil as ImageProcessor
+except ImportError:
+    from transformers import Idefics3ImageProcessor as ImageProcessor
+
+torch.set_num_threads(1)
+torch.manual_seed(0)
+folder = Path(sys.argv[1])
+processor = Idefics3Processor(image_processor=ImageProcessor.from_pretrained(folder), tokenizer=AutoTokenizer.from_pretrained(folder),
+                              image_seq_len=4, chat_template=(folder / "chat_template.jinja").read_text())
+tokenizer = processor.tokenizer
+END = tokenizer.convert_tokens_to_ids("<end_of_utterance>")
+QUESTION = "What colour is the square?"
+ANSWERS = ["red", "blue", "green", "one two", "left", "right"]
+STEPS, BATCH, LR, WARMUP, MIN_LR = 30, 2, 1e-3, 3, 1e-5
+
+
+def batch_of(images, messages, generate):
+    pictures = [Image.open(folder / name).convert("RGB") for name in images]
+    return processor(text=processor.apply_chat_template(messages, add_generation_prompt=generate), images=pictures, return_tensors="pt")
+
+
+def model():
+    return Idefics3ForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+
+
+def question(count):
+    return dict(role="user", content=[dict(type="image")] * count + [dict(type="text", text=QUESTION)])
+
+
+def two_pictures():
+    images = ["0.png", "1.png"]
+    batch = batch_of(images, [question(2)], True)
+    with torch.no_grad():
+        ids = model().eval().generate(**batch, max_new_tokens=16, do_sample=False)[0, batch["input_ids"].shape[1]:]
+    (folder / "two-pictures.json").write_text(json.dumps(dict(images=images, prompt=QUESTION, promptTokens=batch["input_ids"].shape[1], ids=ids.tolist()), indent=1) + "\n")
+
+
+def samples():
+    """The labels are the answer's tokens, made by themselves, and the token that ends it."""
+    made = []
+    for k, answer in enumerate(ANSWERS):
+        asked = batch_of([f"{k}.png"], [question(1)], True)
+        said = tokenizer(" " + answer, add_special_tokens=False)["input_ids"]
+        prompt = asked["input_ids"][0].tolist()
+        ids = prompt + said + [END]
+        labels = [-100] * len(prompt) + said + [END]
+        made.append((torch.tensor([ids]), torch.tensor(labels), asked["pixel_values"]))
+    return made
+
+
+def learning_rate(step):
+    if step < WARMUP:
+        return LR * (step + 1) / WARMUP
+    share = (step - WARMUP) / (STEPS - WARMUP)
+    return MIN_LR + (LR - MIN_LR) * 0.5 * (1 + math.cos(math.pi * share))
+
+
+def train(net, trained, name):
+    groups = [dict(params=[p for p in trained if p.dim() >= 2], weight_decay=0.1), dict(params=[p for p in trained if p.dim() < 2], weight_decay=0.0)]
+    optimizer = torch.optim.AdamW([g for g in groups if g["params"]], lr=LR, betas=(0.9, 0.95), eps=1e-8)
+    data = samples()
+    lines = []
+    for step in range(STEPS):
+        losses, count = [], 0
+        for b in range(BATCH):
+            ids, labels, pixels = data[(step * BATCH + b) % len(data)]
+            logits = net(input_ids=ids, pixel_values=pixels).logits[0]
+            losses.append(torch.nn.functional.cross_entropy(logits[:-1], labels[1:], ignore_index=-100, reduction="sum"))
+            count += int((labels[1:] != -100).sum())
+        loss = sum(losses) / count
+        optimizer.zero_grad()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step)
+        optimizer.step()
+        lines.append(json.dumps(dict(step=step, loss=loss.item(), lr=learning_rate(step), gradNorm=norm.item())))
+    (folder / f"{name}.log.jsonl").write_text("\n".join(lines) + "\n")
+    print(name, lines[0], lines[-1])
+
+
+def sft():
+    net = model().train()
+    for parameter_name, parameter in net.named_parameters():
+        parameter.requires_grad_(not parameter_name.startswith("model.vision_model."))
+    train(net, [p for p in net.parameters() if p.requires_grad], "sft")
+
+
+def lora():
+    config = LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "down_proj", "v_proj"], exclude_modules=r"model\.vision_model\..*", lora_dropout=0.0)
+    net = get_peft_model(model(), config).train()
+    generator = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for parameter_name, parameter in net.named_parameters():
+            if "lora_" in parameter_name:
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.02)
+    net.save_pretrained(folder / "lora.start")
+    (folder / "lora.start" / "README.md").unlink(missing_ok=True)
+    train(net, [p for p in net.parameters() if p.requires_grad], "lora")
+
+
+if __name__ == "__main__":
+    two_pictures()
+    sft()
+    lora()
