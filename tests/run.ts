@@ -1,5 +1,5 @@
 /**
- * The test command: types, the import rule, the tests in Node, the build, the tests in a browser, a
+ * The test command: types, the linter, the import rule, the tests in Node, the build, the tests in a browser, a
  * suite in Firefox and WebKit where they are installed, the README's support table.
  * Ends with one line, `N passed, N failed`. A test that was skipped, is left to do or did not run counts as failed: not run is
  * not passed.
@@ -26,6 +26,7 @@ const stageLimitMinutes = 14;
 
 const bin = {
   tsc: 'node_modules/typescript/bin/tsc',
+  biome: 'node_modules/@biomejs/biome/bin/biome',
   depcruise: 'node_modules/dependency-cruiser/bin/dependency-cruise.mjs',
   vitest: 'node_modules/vitest/vitest.mjs',
   vite: 'node_modules/vite/bin/vite.js',
@@ -117,6 +118,7 @@ function testFiles(pattern: RegExp): string[] {
 
 const stages: [name: string, run: () => Promise<Outcome>][] = [
   ['Types', () => check('types', bin.tsc, ['--noEmit'])],
+  ['Linter', () => check('linter', bin.biome, ['lint', '--error-on-warnings', '.'])],
   ['Import rule', () => check('import rule', bin.depcruise, ['src', 'workers', 'tests', 'bench', 'build'])],
   ['Tests in Node', testInNode],
   ['Build', build],

@@ -74,7 +74,7 @@ function selfAttention(x: Tensor2D, layer: number, config: NvlmConfig, weights: 
 }
 
 /**
- * `tanh(g) · O(softmax(Q(RMSNorm(h)) · K(v)ᵀ / √d + mask) · V(v))` (design §4): what gated cross-attention adds to the residual
+ * `tanh(g) · O(softmax(Q(RMSNorm(h)) · K(v)ᵀ / √d + mask) · V(v))` (docs/facts.md, Gated cross-attention): what gated cross-attention adds to the residual
  * stream. Rows that see no tile get an exact zero.
  */
 function gatedCrossAttention(

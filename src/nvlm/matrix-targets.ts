@@ -41,7 +41,7 @@ function wordsOf(bits: Uint16Array, columns: number): Int32Array {
     : packHalves(bits, bits.length / columns, columns);
 }
 
-/** f32, turned round: [columns, rows] */
+/** f32, transposed: [columns, rows] */
 export function floatColumns(rows: number, columns: number): MatrixTarget<Float32Array> {
   const turned = allocateTensor<tf.Rank.R2>([columns, rows], 'float32');
   if (hostMemory(turned)) {

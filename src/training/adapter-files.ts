@@ -2,9 +2,9 @@ import type { Device } from '../device/types.ts';
 import type { Naming } from '../nvlm/naming.ts';
 import { parseHubId } from '../weights/hub-address.ts';
 import { writeTrained } from './checkpoint.ts';
-import { fitsTarget, type AdapterModule } from './lora.ts';
-import { ADAPTER_CONFIG } from './adapter-config.ts';
-import { ADAPTER_WEIGHTS } from './peft.ts';
+import { fitsTarget, type AdapterModule } from '../nvlm/adapters/adapter-modules.ts';
+import { ADAPTER_CONFIG } from '../nvlm/adapters/adapter-config.ts';
+import { ADAPTER_WEIGHTS } from '../nvlm/adapters/peft.ts';
 import type { LoraConfig } from './run-config.ts';
 import type { TrainedTensor } from './trained-tensors.ts';
 

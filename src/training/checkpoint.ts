@@ -12,7 +12,8 @@ import {
 } from '../weights/safetensors.ts';
 import type { RunConfig } from './run-config.ts';
 import type { OptimizedTensor } from './trainer.ts';
-import { turned, type TrainedTensor } from './trained-tensors.ts';
+import { transposed } from '../numbers/transpose.ts';
+import type { TrainedTensor } from './trained-tensors.ts';
 
 /** What must be equal for a checkpoint to continue a run. */
 export interface RunIdentity {
@@ -143,7 +144,7 @@ async function stored(tensor: TrainedTensor, name: string, variable: Variable, d
     );
   }
   const [rows, columns] = tensor.shape as [number, number];
-  const data = tensor.transposed ? turned(values, columns, rows) : Float32Array.from(values);
+  const data = tensor.transposed ? transposed(values, columns, rows) : Float32Array.from(values);
   return { name, dtype: 'F32', shape: tensor.shape, data };
 }
 
@@ -152,7 +153,7 @@ function restore(tensor: TrainedTensor, stored: LoadedTensor | undefined, variab
     throw damaged(file, `${tensor.name} does not fit`);
   const values = new Float32Array(stored.bytes.slice().buffer);
   const [rows, columns] = tensor.shape as [number, number];
-  tf.tidy(() => variable.assign(tf.tensor(tensor.transposed ? turned(values, rows, columns) : values, variable.shape)));
+  tf.tidy(() => variable.assign(tf.tensor(tensor.transposed ? transposed(values, rows, columns) : values, variable.shape)));
 }
 
 function parseCounts(text: string | undefined, file: string): Map<string, unknown> {

@@ -58,7 +58,7 @@ export interface RunConfig {
 }
 
 /**
- * Reads an untrusted run file (design §7 `train`). What it does not say has the defaults of the paper's SFT where
+ * Reads an untrusted run file (README, Fine-tune from the command line). What it does not say has the defaults of the paper's SFT where
  * those make sense for small runs.
  *
  * @throws NvlmError `usage` that names the key and what it may be

@@ -8,7 +8,7 @@ export interface Schedule {
   shape: ScheduleShape;
 }
 
-/** Learning rate of a step (0-based) of `steps`: linear warm-up, then down to `minLr` at the end (nvlm-facts §6.2). */
+/** Learning rate of a step (0-based) of `steps`: linear warm-up, then down to `minLr` at the end (docs/facts.md, Training). */
 export function learningRate(step: number, { lr, minLr, warmup, shape }: Schedule, steps: number): number {
   if (step < warmup) return (lr * (step + 1)) / warmup;
   if (shape === 'constant') return lr;

@@ -124,7 +124,7 @@ export function asVariable(tensor: Tensor): Variable {
   return variable;
 }
 
-/** Packed halves [rows, ceil(columns / 2)] as f32 [rows, columns], or turned round. */
+/** Packed halves [rows, ceil(columns / 2)] as f32 [rows, columns], or transposed. */
 function unpacked(words: Int32Array, rows: number, columns: number, transposed: boolean): Tensor2D {
   const perRow = Math.ceil(columns / 2);
   const out = new Float32Array(rows * columns);
@@ -135,15 +135,6 @@ function unpacked(words: Int32Array, rows: number, columns: number, transposed: 
     }
   }
   return tf.tensor2d(out, transposed ? [columns, rows] : [rows, columns]);
-}
-
-/** [rows, columns] → [columns, rows], on the host. */
-export function turned(values: Float32Array, rows: number, columns: number): Float32Array {
-  const out = new Float32Array(values.length);
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) out[column * rows + row] = values[row * columns + column]!;
-  }
-  return out;
 }
 
 /**

@@ -13,7 +13,7 @@ import {
 } from '../../src/engine/runs/train.ts';
 import { MemoryFolder } from '../../src/files/memory-folder.ts';
 import { readImageFile } from '../../src/headless/input-files.ts';
-import { parseAdapter } from '../../src/training/peft.ts';
+import { parseAdapter } from '../../src/nvlm/adapters/peft.ts';
 import { parseRun, type RunConfig } from '../../src/training/run-config.ts';
 import { openModelFolder } from '../../src/weights/model-folder.ts';
 import { nodeFiles } from '../../src/weights/node-files.ts';

@@ -10,7 +10,7 @@ import { createChatTemplate } from '../../src/text/chat-template.ts';
 import { renderConversation } from '../../src/text/conversation.ts';
 import { createTokenizer } from '../../src/text/tokenizer.ts';
 import type { ChatMessage } from '../../src/text/types.ts';
-import { readAdapterConfig } from '../../src/training/adapter-config.ts';
+import { readAdapterConfig } from '../../src/nvlm/adapters/adapter-config.ts';
 import { parseRun } from '../../src/training/run-config.ts';
 import { selectTrained } from '../../src/training/trained-tensors.ts';
 import { parseSafetensors, writeSafetensors } from '../../src/weights/safetensors.ts';

@@ -1,7 +1,7 @@
 import { NvlmError, toPlainError } from '../../errors.ts';
 import type { Folder } from '../../files/folder.ts';
-import { ADAPTER_CONFIG } from '../../training/adapter-config.ts';
-import { ADAPTER_WEIGHTS, adapterMisfit, outlineAdapter, type AdapterOutline, type LinearSizes } from '../../training/peft.ts';
+import { ADAPTER_CONFIG } from '../../nvlm/adapters/adapter-config.ts';
+import { ADAPTER_WEIGHTS, adapterMisfit, outlineAdapter, type AdapterOutline, type LinearSizes } from '../../nvlm/adapters/peft.ts';
 import { parseSafetensors } from '../../weights/safetensors.ts';
 import { adapterFilesOf, parseAdapterConfig, type AdapterFiles } from './adapter.ts';
 import type { AdapterEntry, ExportedFile } from '../runs/training-api.ts';

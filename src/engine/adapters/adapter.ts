@@ -1,8 +1,8 @@
 import { NvlmError } from '../../errors.ts';
 import type { NvlmModel } from '../../nvlm/model.ts';
-import { addAdapter, type AdapterModule } from '../../training/lora.ts';
-import { ADAPTER_CONFIG } from '../../training/adapter-config.ts';
-import { ADAPTER_WEIGHTS, parseAdapter } from '../../training/peft.ts';
+import { addAdapter, type AdapterModule } from '../../nvlm/adapters/adapter-modules.ts';
+import { ADAPTER_CONFIG } from '../../nvlm/adapters/adapter-config.ts';
+import { ADAPTER_WEIGHTS, parseAdapter } from '../../nvlm/adapters/peft.ts';
 import { parseSafetensors, type LoadedTensor } from '../../weights/safetensors.ts';
 
 /** A PEFT adapter as its two files hold it. */

@@ -1,6 +1,6 @@
 import { NvlmError, throwIfAborted } from '../../errors.ts';
-import type { AdapterModule } from '../../training/lora.ts';
-import { parseAdapter } from '../../training/peft.ts';
+import type { AdapterModule } from '../../nvlm/adapters/adapter-modules.ts';
+import { parseAdapter } from '../../nvlm/adapters/peft.ts';
 import { openModelFolder } from '../../weights/model-folder.ts';
 import { AdapterLibrary } from './adapter-library.ts';
 import type { ModelSource } from '../api.ts';

@@ -2,8 +2,8 @@ import { NvlmError, throwIfAborted } from '../../errors.ts';
 import { planWeights, type PlannedParameter } from '../../nvlm/checkpoint-layout.ts';
 import { names, partOf } from '../../nvlm/names.ts';
 import { configOf } from '../../nvlm/parse-config.ts';
-import { mergedUpdates } from '../../training/merge.ts';
-import { parseAdapter, type LinearSizes } from '../../training/peft.ts';
+import { mergedUpdates } from '../../nvlm/adapters/merge.ts';
+import { parseAdapter, type LinearSizes } from '../../nvlm/adapters/peft.ts';
 import { DTYPE_BYTES, toF32, type DType } from '../../weights/dtype.ts';
 import { INDEX, type ModelFolder } from '../../weights/model-folder.ts';
 import {

@@ -7,7 +7,7 @@ import type { LoadedTensor, TensorData } from '../../weights/safetensors.ts';
 import type { CallOptions } from '../api.ts';
 import { encodeTiles } from '../chat/vision.ts';
 
-/** Tensors that {@link forward} reads, by name; see design §7 `forward`. */
+/** Tensors that {@link forward} reads, by name; see docs/facts.md, forward. */
 type Inputs = ReadonlyMap<string, LoadedTensor>;
 
 const MOST_TILES = 64;

@@ -1,7 +1,7 @@
 import { NvlmError } from '../../errors.ts';
 import type { Folder } from '../../files/folder.ts';
-import { ADAPTER_CONFIG } from '../../training/adapter-config.ts';
-import { ADAPTER_WEIGHTS } from '../../training/peft.ts';
+import { ADAPTER_CONFIG } from '../../nvlm/adapters/adapter-config.ts';
+import { ADAPTER_WEIGHTS } from '../../nvlm/adapters/peft.ts';
 import type { RunConfig } from '../../training/run-config.ts';
 import { adapterFilesOf, type AdapterFiles } from '../adapters/adapter.ts';
 

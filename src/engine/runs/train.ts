@@ -8,7 +8,7 @@ import type { NvlmModel } from '../../nvlm/model.ts';
 import { adapterFiles } from '../../training/adapter-files.ts';
 import { Batches } from '../../training/batches.ts';
 import { restoreCheckpoint, runIdentity, writeCheckpoint, writeTrained, type RunIdentity } from '../../training/checkpoint.ts';
-import { targetsOf, type AdapterModule } from '../../training/lora.ts';
+import { targetsOf, type AdapterModule } from '../../nvlm/adapters/adapter-modules.ts';
 import type { RunConfig } from '../../training/run-config.ts';
 import { Trainer, type TrainingSample } from '../../training/trainer.ts';
 import type { ModelFolder } from '../../weights/model-folder.ts';

@@ -6,7 +6,7 @@ import type { StepResult } from '../../training/trainer.ts';
 import type { CallOptions, ModelSource } from '../api.ts';
 
 /**
- * A run file as design §7 states it, with ids in the place of paths: `data`, `text.data` and the like name datasets,
+ * A run file as the README states it, with ids in the place of paths: `data`, `text.data` and the like name datasets,
  * `lora.init` an adapter of this browser.
  */
 export type RunFile = Record<string, unknown>;

@@ -1,4 +1,4 @@
-import type { AdapterModule } from './lora.ts';
+import type { AdapterModule } from './adapter-modules.ts';
 
 /** An adapter at a strength: 0 = off, 1 = as trained. */
 export interface WeightedAdapter {

@@ -4,7 +4,7 @@ import { readAdapterConfig } from './adapter-config.ts';
 
 /** As PEFT 0.21 writes it for an ordinary adapter: r 8, alpha 16, every projection of the decoder. */
 const plain = JSON.parse(
-  readFileSync(new URL('../../tests/fixtures/cases/adapters/plain/adapter_config.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../../tests/fixtures/cases/adapters/plain/adapter_config.json', import.meta.url), 'utf8'),
 ) as Record<string, unknown>;
 const Q = 'model.layers.1.self_attn.q_proj';
 const read = (changes: object) => () => readAdapterConfig({ ...plain, ...changes });

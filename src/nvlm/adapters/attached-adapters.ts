@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { partOf } from '../nvlm/names.ts';
-import type { LowRankUpdate, Weights } from '../nvlm/weights.ts';
-import { updatesOf, type AdapterModule } from './lora.ts';
+import { partOf } from '../names.ts';
+import type { LowRankUpdate, Weights } from '../weights.ts';
+import { updatesOf, type AdapterModule } from './adapter-modules.ts';
 
 export interface AdapterStrength {
   id: string;

@@ -1,11 +1,11 @@
-import { NvlmError } from '../errors.ts';
-import { ownModules } from '../nvlm/families/list.ts';
-import type { OwnModule } from '../nvlm/naming.ts';
-import type { LinearSize } from '../nvlm/weights.ts';
-import { toF32 } from '../weights/dtype.ts';
-import type { LoadedTensor } from '../weights/safetensors.ts';
+import { NvlmError } from '../../errors.ts';
+import { ownModules } from '../families/list.ts';
+import type { OwnModule } from '../naming.ts';
+import type { LinearSize } from '../weights.ts';
+import { toF32 } from '../../weights/dtype.ts';
+import type { LoadedTensor } from '../../weights/safetensors.ts';
 import { broken, readAdapterConfig, unsupported } from './adapter-config.ts';
-import type { AdapterModule } from './lora.ts';
+import type { AdapterModule } from './adapter-modules.ts';
 
 export const ADAPTER_WEIGHTS = 'adapter_model.safetensors';
 

@@ -1,5 +1,5 @@
-import { NvlmError } from '../errors.ts';
-import { JsonReader } from '../nvlm/json-reader.ts';
+import { NvlmError } from '../../errors.ts';
+import { JsonReader } from '../json-reader.ts';
 
 export const ADAPTER_CONFIG = 'adapter_config.json';
 
