@@ -84,7 +84,7 @@ export function MoreSettings({ adapters, form, problems, onChange }: MoreSetting
           label="Optimizer"
           hint={
             form.optimizer === 'muon'
-              ? 'Matrices of the decoder layers by Muon, the rest by AdamW: fewer steps, each a little longer.'
+              ? 'Matrices of the decoder layers by Muon, the rest by AdamW: fewer steps, each several times as long on small batches.'
               : undefined
           }
           problem={problems.optimizer}
