@@ -1,0 +1,137 @@
+/**
+ * Prefill and decoding of a decoder in a published model's shapes (random weights) with 16-, 8- and 4-bit weights, and how decoding
+ * slows with the tokens that the cache holds. The kinds take turns, so that a machine that is busy for a while is so for all of them; the
+ * last rows are ratios of medians.
+ *
+ * `npx tsx bench/wasm-decode.ts [RUNS] [BACKEND] [SHAPE] [LAYERS]`, e.g. `5 wasm smollm2-135m 30` or `5 wasm llama-1b 4`
+ */
+import { mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { nodePlatform } from '../src/device/node.ts';
+import { openDevice } from '../src/device/open-device.ts';
+import type { BackendChoice } from '../src/device/types.ts';
+import { syntheticFiles } from '../src/engine/models/synthesize.ts';
+import { median } from '../src/headless/bench-report.ts';
+import type { KvCache } from '../src/nvlm/kv-cache.ts';
+import { loadModel } from '../src/nvlm/load-model.ts';
+import type { NvlmModel } from '../src/nvlm/model.ts';
+import { parameterSpecs } from '../src/nvlm/names.ts';
+import { parseConfig } from '../src/nvlm/parse-config.ts';
+import { openModelFolder } from '../src/weights/model-folder.ts';
+import { nodeFiles } from '../src/weights/node-files.ts';
+import { printReport, type Measurement } from './report.ts';
+
+const [runs = '5', backend = 'wasm', shape = 'smollm2-135m', layers = '30'] = process.argv.slice(2);
+/** Tokens decoded for one sample, and those that the cache holds before. */
+const NEW_TOKENS = 8;
+const CACHE_LENGTHS = [128, 2048];
+const PREFILLS = [128, 512];
+
+const SHAPES: Record<string, object> = {
+  'smollm2-135m': { hidden_size: 576, intermediate_size: 1536, num_attention_heads: 9, num_key_value_heads: 3 },
+  'llama-1b': { hidden_size: 2048, intermediate_size: 8192, num_attention_heads: 32, num_key_value_heads: 8 },
+};
+if (!SHAPES[shape]) throw new Error(`There is no shape ${shape}: use ${Object.keys(SHAPES).join(' or ')}.`);
+const json = {
+  ...SHAPES[shape],
+  architectures: ['LlamaForCausalLM'],
+  model_type: 'llama',
+  num_hidden_layers: Number(layers),
+  // Of a few layers the head should not be the most.
+  vocab_size: Number(layers) < 16 ? 4096 : 49_152,
+  max_position_embeddings: 8192,
+  rope_theta: 100_000,
+  rms_norm_eps: 1e-5,
+  tie_word_embeddings: true,
+};
+const KINDS = { '16 bits': undefined, '8 bits': { bits: 8, groupSize: 64 }, '4 bits': { bits: 4, groupSize: 64 } } as const;
+
+const device = await openDevice(backend as BackendChoice, nodePlatform());
+const models = await loadModels();
+
+async function loadModels(): Promise<[string, NvlmModel][]> {
+  const folder = await mkdtemp(join(tmpdir(), 'nvlm-bench-'));
+  try {
+    const config = parseConfig(json);
+    const checkpoint = { files: { 'config.json': json }, config, tensors: parameterSpecs(config), dummyHeads: 0, fileName: (name: string) => name.replace('language_model.', '') };
+    for (const { name, pieces } of syntheticFiles(checkpoint, 1)) {
+      const file = await open(join(folder, name), 'w');
+      for (const piece of pieces()) await file.writeFile(piece);
+      await file.close();
+    }
+    const loaded: [string, NvlmModel][] = [];
+    for (const [kind, quantize] of Object.entries(KINDS)) {
+      loaded.push([kind, await loadModel(await openModelFolder(nodeFiles(folder)), { keepHalves: true, quantize })]);
+    }
+    return loaded;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+function textOf(tokens: number) {
+  const inputIds = Int32Array.from({ length: tokens }, (_, i) => (7 * i) % json.vocab_size);
+  const plan = { inputIds, crossMask: new Uint8Array(), crossTiles: [], crossTagIds: [], sequenceTiles: [] };
+  return { plan, features: null };
+}
+
+async function prefill(model: NvlmModel, tokens: number, cache: KvCache): Promise<number> {
+  const start = performance.now();
+  const logits = model.prefill([textOf(tokens)], cache, 'last');
+  await device.read(logits);
+  logits.dispose();
+  return performance.now() - start;
+}
+
+/** Milliseconds a token; the cache is as it was afterwards. */
+async function decode(model: NvlmModel, cache: KvCache): Promise<number> {
+  const held = cache.lengths[0]!;
+  const start = performance.now();
+  for (let i = 0; i < NEW_TOKENS; i++) {
+    const logits = model.step([(11 * i) % json.vocab_size], cache);
+    await device.read(logits);
+    logits.dispose();
+  }
+  cache.truncate(held);
+  return (performance.now() - start) / NEW_TOKENS;
+}
+
+const samples = new Map<string, number[]>();
+const note = (name: string, sample: number) => samples.set(name, [...(samples.get(name) ?? []), sample]);
+
+const caches = new Map<NvlmModel, KvCache[]>();
+for (const [, model] of models) {
+  const own = CACHE_LENGTHS.map(() => model.newCache(1));
+  for (const [i, cache] of own.entries()) await prefill(model, CACHE_LENGTHS[i]!, cache);
+  caches.set(model, own);
+}
+for (let run = 0; run < Number(runs); run++) {
+  for (const [kind, model] of models) {
+    for (const tokens of PREFILLS) {
+      const cache = model.newCache(1);
+      note(`prefill, ${tokens} tokens, ${kind}`, (1000 * tokens) / (await prefill(model, tokens, cache)));
+      cache.dispose();
+    }
+    for (const cache of caches.get(model)!) note(`decode, ${cache.lengths[0]} tokens held, ${kind}`, await decode(model, cache));
+  }
+}
+
+const of = (name: string, unit: string, values: number[]): Measurement => ({
+  name: `${shape}'s shapes, ${layers} layers: ${name}`,
+  unit,
+  samples: values,
+  adapter: device.info.adapter,
+  backend: device.info.backend,
+});
+const middle = (name: string) => median(samples.get(name)!);
+printReport(
+  ...[...samples].map(([name, values]) => of(name, name.startsWith('prefill') ? 'tokens/s' : 'ms a token', values)),
+  ...models.map(([kind, model]) => of(`weights, ${kind}`, 'MB', [model.weights.bytes / 1e6])),
+  ...models.map(([kind]) => {
+    const [short, long] = CACHE_LENGTHS.map((length) => middle(`decode, ${length} tokens held, ${kind}`)) as [number, number];
+    return of(`decode, ${CACHE_LENGTHS.join(' → ')} tokens held, ${kind}, ratio`, '', [long / short]);
+  }),
+);
+await device.dispose();
+process.exit(0);
