@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
+import { expectShortTasks } from '../support/main-thread.ts';
 import { expect, test } from './fixtures.ts';
 
 async function expectAccessible(page: Page): Promise<void> {
@@ -70,4 +71,19 @@ test('three models answer beside each other on a phone, each with what it took',
   await expect(page.getByRole('region', { name: 'nano-d' })).toContainText('none');
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
   await expectAccessible(page);
+});
+
+test('Inside opens six tiles and walks over their cells without a long task', async ({ page }) => {
+  await page.goto('#/chat?backend=wasm&picture=six-tile-bars');
+  await page.getByRole('heading', { name: 'Ask about the picture' }).waitFor();
+  await expectShortTasks(page, 'Inside', async () => {
+    await page.getByRole('navigation', { name: 'Screens' }).getByRole('link', { name: 'Inside' }).click();
+    const cells = page.getByRole('img', { name: /Arrow keys choose a cell/ });
+    await cells.waitFor({ timeout: 60_000 });
+    for (const key of ['ArrowRight', 'ArrowDown', 'ArrowRight']) await cells.press(key);
+    await page.getByRole('radio', { name: 'As cut' }).check();
+    await page.getByRole('radio', { name: 'What cells say' }).check();
+    await expect(page.getByTestId('inside-readout')).toHaveText(/column/);
+    await page.waitForTimeout(300);
+  });
 });
