@@ -20,17 +20,18 @@ afterEach(() => ports.splice(0).forEach((port) => port.close()));
 
 /** The real service behind a real message channel, as in the browser, with nothing but the thread missing. */
 function setUp() {
-  const hosts: { engine: FakeEngine; die(why: string): void; terminated: boolean }[] = [];
+  const hosts: { engine: FakeEngine; die(why: string): void; terminated: boolean; tokens: (string | null)[] }[] = [];
   const client = createEngineClient((): WorkerHost => {
     const { port1, port2 } = new MessageChannel();
     ports.push(port1, port2);
-    const engine = createFakeEngine();
+    const tokens: (string | null)[] = [];
+    const engine = Object.assign(createFakeEngine(), { useHubToken: async (token: string | null) => void tokens.push(token) });
     Comlink.expose(serve(engine, ENGINE_METHODS), port1);
     let die!: (why: string) => void;
     const died = new Promise<string>((resolve) => {
       die = resolve;
     });
-    const record = { engine, die, terminated: false };
+    const record = { engine, die, terminated: false, tokens };
     hosts.push(record);
     return { service: Comlink.wrap<CallService>(port2), died, terminate: () => void (record.terminated = true) };
   });
@@ -114,5 +115,14 @@ describe('engine client', () => {
     expect(await client.device()).toMatchObject({ backend: 'wasm' });
     expect(deaths).toEqual([]);
     expect(hosts.map((host) => host.terminated)).toEqual([true, false]);
+  });
+
+  it('tells the hub token to every worker that comes', async () => {
+    const { client, hosts } = setUp();
+    await client.useHubToken('hf_secret');
+    hosts[0]!.die('out of memory');
+    await new Promise((resolve) => setTimeout(resolve));
+    await client.device();
+    expect(hosts.map(({ tokens }) => tokens)).toEqual([['hf_secret'], ['hf_secret']]);
   });
 });

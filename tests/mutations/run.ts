@@ -6,6 +6,7 @@
  *   npm run test:mutations -- --part 1/4      every fourth group of tests
  *   npm run test:mutations -- --only sampler  those whose file or fault has this in it
  *   npm run test:mutations -- --lanes 2       how many at a time (default: two, or one on a single core)
+ *   npm run test:mutations -- --minutes 20    begins none after that time; those that are left count as not noticed
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { rmSync } from 'node:fs';
@@ -22,7 +23,7 @@ const PATIENCE = 5;
 const LEAST_PATIENCE_MS = 120_000;
 
 const { values } = parseArgs({
-  options: { part: { type: 'string', default: '1/1' }, only: { type: 'string', default: '' }, lanes: { type: 'string' } },
+  options: { part: { type: 'string', default: '1/1' }, only: { type: 'string', default: '' }, lanes: { type: 'string' }, minutes: { type: 'string' } },
 });
 
 /** Mutants that the same tests watch, so that these run once without any fault. */
@@ -80,8 +81,12 @@ class Lane {
 
 function answerOf(child: ChildProcess, task: LaneTask): Promise<LaneResult> {
   return new Promise((resolve, reject) => {
-    child.once('message', (result) => resolve(result as LaneResult));
-    child.once('exit', () => reject(new Error('the lane ended')));
+    const ended = () => reject(new Error('the lane ended'));
+    child.once('message', (result) => {
+      child.off('exit', ended);
+      resolve(result as LaneResult);
+    });
+    child.once('exit', ended);
     child.send(task);
   });
 }
@@ -96,8 +101,13 @@ function verdict(result: LaneResult | 'hung'): string | null {
 
 const failures: string[] = [];
 let dead = 0;
+const endsAt = values.minutes ? performance.now() + Number(values.minutes) * 60_000 : Infinity;
 
 async function runGroup(lane: Lane, group: Mutant[]): Promise<void> {
+  if (performance.now() > endsAt) {
+    for (const { fault, file } of group) failures.push(`${fault} (${file}): not run, the time is up`);
+    return;
+  }
   const begun = performance.now();
   const plain = await lane.run({ mutant: group[0]!, plain: true }, 600_000);
   const plainMs = performance.now() - begun;
@@ -107,6 +117,10 @@ async function runGroup(lane: Lane, group: Mutant[]): Promise<void> {
     return;
   }
   for (const mutant of group) {
+    if (performance.now() > endsAt) {
+      failures.push(`${mutant.fault} (${mutant.file}): not run, the time is up`);
+      continue;
+    }
     const start = performance.now();
     const result = await lane.run({ mutant, plain: false }, Math.max(LEAST_PATIENCE_MS, PATIENCE * plainMs));
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
