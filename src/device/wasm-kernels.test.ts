@@ -6,7 +6,7 @@ import { relaxedSimdKernels, simdKernels } from './wasm-kernels-bytes.ts';
 
 test('the bytes are those of the source', async () => {
   expect(await readFile(new URL('./wasm-kernels-bytes.ts', import.meta.url), 'utf8')).toBe(await compileKernels());
-}, 120_000);
+}, 300_000);
 
 test.each([simdKernels, relaxedSimdKernels])('the kernels lay nothing into memory that is not theirs', async (text) => {
   await nodePlatform().prepareWasm();
