@@ -1,5 +1,5 @@
 import { NvlmError } from '../errors.ts';
-import { parseTemplate, renderWithinBudget } from './template-budget.ts';
+import { BudgetExceeded, parseTemplate, renderWithinBudget } from './template-budget.ts';
 import { isRecord } from './tokenizer-json.ts';
 import type { ChatMessage } from './types.ts';
 
@@ -70,7 +70,9 @@ function formsRead(template: ReturnType<typeof parseTemplate>, specialTokens: Re
     try {
       const messages = [{ role: 'user', content }];
       return renderWithinBudget(template, { ...specialTokens, messages, add_generation_prompt: false }).includes(PROBE);
-    } catch {
+    } catch (error) {
+      // One that does not come to an end is not tried again in another form.
+      if (error instanceof BudgetExceeded) throw badTemplate(error);
       return false;
     }
   };

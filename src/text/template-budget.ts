@@ -76,8 +76,11 @@ function boundedRange(start: number, stop?: number, step = 1): number[] {
   return Array.from({ length: count }, (_, i) => from + i * step);
 }
 
-function exceeded(what: string): Error {
-  return new Error(`${what}. No template of a chat needs that much, so it was stopped`);
+/** The template went past {@link BUDGET}. */
+export class BudgetExceeded extends Error {}
+
+function exceeded(what: string): BudgetExceeded {
+  return new BudgetExceeded(`${what}. No template of a chat needs that much, so it was stopped`);
 }
 
 /** One filter or method at work: what it works on, and what it is given. */
