@@ -182,9 +182,5 @@ function encode(text: string): Uint8Array {
 }
 
 function noDataset(): NvlmError {
-  return new NvlmError(
-    'not-found',
-    'This dataset is not there any more.',
-    'Choose another; it was deleted, perhaps in another tab.',
-  );
+  return new NvlmError('not-found', 'This dataset is not there any more.', 'Choose another; it was deleted, perhaps in another tab.');
 }

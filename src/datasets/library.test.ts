@@ -99,8 +99,7 @@ describe('the dataset library', () => {
     const id = await pictured();
     await library.update(id, 'b', { heldOut: true });
     await library.add(id, null, false);
-    const ids = async (query: Partial<RecordQuery>) =>
-      (await library.query(id, { ...ALL, ...query })).records.map((record) => record.id);
+    const ids = async (query: Partial<RecordQuery>) => (await library.query(id, { ...ALL, ...query })).records.map((record) => record.id);
     expect(await ids({ filter: 'held-out' })).toEqual(['b']);
     expect(await ids({ filter: 'training' })).toEqual(['a']);
     expect(await ids({ filter: 'drafts' })).toEqual(['text']);
@@ -162,9 +161,7 @@ describe('the dataset library', () => {
     const { records, summary } = await library.query(id, ALL);
     expect(summary.pictures).toBe(6);
     expect(records.some(({ messages }) => messages[1]!.content === 'ring')).toBe(true);
-    const sides = [true, false].map(
-      (side) => new Set(records.filter(({ heldOut }) => heldOut === side).map(({ image }) => image)),
-    );
+    const sides = [true, false].map((side) => new Set(records.filter(({ heldOut }) => heldOut === side).map(({ image }) => image)));
     expect(sides.map(({ size }) => size)).toEqual([3, 3]);
   });
 
@@ -175,11 +172,9 @@ describe('the dataset library', () => {
     expect(summary.heldOut / summary.records).toBeCloseTo(0.25, 1);
     const { records, tasks } = await library.query(id, ALL);
     const sides = new Map<string, Set<boolean>>();
-    for (const { image, heldOut } of records)
-      if (image) sides.set(image, (sides.get(image) ?? new Set<boolean>()).add(heldOut));
+    for (const { image, heldOut } of records) if (image) sides.set(image, (sides.get(image) ?? new Set<boolean>()).add(heldOut));
     expect([...sides.values()].every(({ size }) => size === 1)).toBe(true);
-    for (const task of tasks.filter((one) => one.records >= 12))
-      expect(task.heldOut / task.records, task.name).toBeGreaterThan(0.1);
+    for (const task of tasks.filter((one) => one.records >= 12)) expect(task.heldOut / task.records, task.name).toBeGreaterThan(0.1);
     expect((await library.split(id, 0, 1)).heldOut).toBe(0);
   });
 });

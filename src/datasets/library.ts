@@ -7,7 +7,17 @@ import type { SourceFile } from './import/source-file.ts';
 import { MOST_RECORDS } from './limits.ts';
 import { formatRecords } from './llava.ts';
 import { PictureIntake } from './picture-intake.ts';
-import { addRecord, checkRoom, duplicateRecord, holdOutShare, indexOf, putBackRecords, removeRecords, updateRecord, type RecordPatch } from './record-edits.ts';
+import {
+  addRecord,
+  checkRoom,
+  duplicateRecord,
+  holdOutShare,
+  indexOf,
+  putBackRecords,
+  removeRecords,
+  updateRecord,
+  type RecordPatch,
+} from './record-edits.ts';
 import { RecordIds } from './record-ids.ts';
 import { queryRecords } from './record-query.ts';
 import type {
@@ -105,12 +115,7 @@ export class DatasetLibrary {
   }
 
   /** @throws NvlmError as `importFiles`; then nothing was added */
-  import(
-    id: string,
-    files: readonly SourceFile[],
-    choices: ImportChoices = {},
-    options: WorkOptions = {},
-  ): Promise<ImportReport> {
+  import(id: string, files: readonly SourceFile[], choices: ImportChoices = {}, options: WorkOptions = {}): Promise<ImportReport> {
     return this.adding(id, async (sink, room) => {
       const { records, report } = await importFiles(files, sink, { ...choices, room, ...options });
       return { records, result: report };
@@ -135,8 +140,7 @@ export class DatasetLibrary {
     const records = await this.store.use(id, async (dataset) => dataset.records.slice());
     const picture = (path: string) => this.picture(id, path);
     async function* files() {
-      for (const path of new Set(records.flatMap(({ image }) => image ?? [])))
-        yield { path, bytes: await picture(path) };
+      for (const path of new Set(records.flatMap(({ image }) => image ?? []))) yield { path, bytes: await picture(path) };
       // Last, as everywhere: who finds it finds all.
       yield { path: 'data.json', bytes: new TextEncoder().encode(formatRecords(records)) as Uint8Array };
     }
@@ -144,10 +148,7 @@ export class DatasetLibrary {
   }
 
   /** Adds what `work` makes, or nothing of it. */
-  private adding<T>(
-    id: string,
-    work: (sink: PictureSink, room: number) => Promise<{ records: DatasetRecord[]; result: T }>,
-  ): Promise<T> {
+  private adding<T>(id: string, work: (sink: PictureSink, room: number) => Promise<{ records: DatasetRecord[]; result: T }>): Promise<T> {
     return this.store.use(id, async ({ entry, records: present, place, save }) => {
       const intake = await PictureIntake.open(this.folder, place, entry.pictureBytes);
       try {

@@ -14,7 +14,13 @@ export interface ImportLimits {
 
 /** What a tab can hold and a person can oversee. */
 export const PAGE_LIMITS: ImportLimits = { records: 20_000, bytes: 2 * 2 ** 30, textBytes: 64 * 2 ** 20, files: 50_000, problems: 200 };
-export const COMMAND_LINE_LIMITS: ImportLimits = { records: 1_000_000, bytes: 4 * 2 ** 30, textBytes: 256 * 2 ** 20, files: 1_000_000, problems: 10_000 };
+export const COMMAND_LINE_LIMITS: ImportLimits = {
+  records: 1_000_000,
+  bytes: 4 * 2 ** 30,
+  textBytes: 256 * 2 ** 20,
+  files: 1_000_000,
+  problems: 10_000,
+};
 
 /** All of a dataset's pictures in the page. */
 export const MOST_BYTES = PAGE_LIMITS.bytes;

@@ -25,10 +25,7 @@ export interface ReadOptions {
  *
  * @throws NvlmError `bad-data` when the text as a whole is neither
  */
-export function parseRecords(
-  text: string,
-  options: ReadOptions = {},
-): { records: DatasetRecord[]; problems: DataProblem[] } {
+export function parseRecords(text: string, options: ReadOptions = {}): { records: DatasetRecord[]; problems: DataProblem[] } {
   const records: DatasetRecord[] = [];
   const { rows, problems: broken } = jsonRows(text);
   const problems = broken.map(({ row, reason }): DataProblem => ({ id: row, reason }));
@@ -58,21 +55,15 @@ function toLlava({ id, task, image, messages, heldOut }: DatasetRecord) {
 }
 
 /** @param row name of a record without an id */
-export function readRecord(
-  value: unknown,
-  row: string,
-  { drafts = false }: ReadOptions = {},
-): DatasetRecord | DataProblem {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return { id: row, reason: 'it is not an object' };
+export function readRecord(value: unknown, row: string, { drafts = false }: ReadOptions = {}): DatasetRecord | DataProblem {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { id: row, reason: 'it is not an object' };
   const fields = value as Record<string, unknown>;
   const { id: given, image: path, task = NO_TASK, held_out: heldOut = false, conversations } = fields;
   const id = typeof given === 'string' || typeof given === 'number' ? String(given) : row;
   const bad = (reason: string): DataProblem => ({ id, reason });
   const image = path ?? null;
   if (image !== null && (typeof image !== 'string' || image === '')) return bad('"image" is not a path');
-  if (image !== null && /^[a-z][a-z+.-]+:/i.test(image))
-    return bad('"image" is an address; only files beside the data are read');
+  if (image !== null && /^[a-z][a-z+.-]+:/i.test(image)) return bad('"image" is an address; only files beside the data are read');
   if (typeof task !== 'string') return bad('"task" is not text');
   if (!Array.isArray(conversations)) return bad('"conversations" is not a list');
   if (typeof heldOut !== 'boolean') return bad('"held_out" is not true or false');
@@ -93,8 +84,7 @@ export function readRecord(
     if (i < lead) continue;
     const { from, value: said } = (turn ?? {}) as Record<string, unknown>;
     const expected = (i - lead) % 2 === 0 ? 'human' : 'gpt';
-    if (from !== expected || typeof said !== 'string')
-      return bad(`turn ${i + 1} is not {"from": "${expected}", "value": text}`);
+    if (from !== expected || typeof said !== 'string') return bad(`turn ${i + 1} is not {"from": "${expected}", "value": text}`);
     if (expected === 'gpt' && said.trim() === '' && !drafts) return bad(`turn ${i + 1}, the answer, is empty`);
     messages.push({ role: expected === 'human' ? 'user' : 'assistant', content: said });
   }

@@ -34,7 +34,12 @@ describe('conversation data', () => {
   });
 
   it('asks about a picture only from the turn on in which it stands, and keeps the system message', () => {
-    const conversations = [{ from: 'system', value: 'Be short.' }, ...pair('Hi', 'Hello'), ...pair('<image>\nOne?', '1'), ...pair('Two?', '2')];
+    const conversations = [
+      { from: 'system', value: 'Be short.' },
+      ...pair('Hi', 'Hello'),
+      ...pair('<image>\nOne?', '1'),
+      ...pair('Two?', '2'),
+    ];
     const { questions } = parseConversations(JSON.stringify([{ id: 'r', image: 'a.png', conversations }]));
     expect(questions.map(({ image, messages }) => [image, messages.length, messages[0]])).toEqual([
       [null, 2, { role: 'system', content: 'Be short.' }],
@@ -44,9 +49,7 @@ describe('conversation data', () => {
   });
 
   it('reads JSONL, with and without a byte order mark, and the same task for records that name none', () => {
-    const lines = [{ conversations: pair('a', 'b') }, { id: 'x', conversations: pair('c', 'd') }].map((row) =>
-      JSON.stringify(row),
-    );
+    const lines = [{ conversations: pair('a', 'b') }, { id: 'x', conversations: pair('c', 'd') }].map((row) => JSON.stringify(row));
     const { questions } = parseConversations(`\ufeff${lines.join('\r\n')}\r\n\r\n`);
     expect(questions.map(({ id, task, image }) => [id, task, image])).toEqual([
       ['line 1', 'all', null],

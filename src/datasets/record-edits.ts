@@ -16,8 +16,7 @@ export function indexOf(records: readonly DatasetRecord[], id: string): number {
 
 /** @throws NvlmError `bad-data` */
 export function checkRoom(records: readonly DatasetRecord[], more: number): void {
-  if (records.length + more > MOST_RECORDS)
-    throw tooLarge(`That makes ${records.length + more} records`, `${MOST_RECORDS} records`);
+  if (records.length + more > MOST_RECORDS) throw tooLarge(`That makes ${records.length + more} records`, `${MOST_RECORDS} records`);
 }
 
 export function updateRecord(records: DatasetRecord[], id: string, patch: RecordPatch): void {

@@ -2,7 +2,10 @@ import type { DatasetRecord, RecordPage, RecordQuery } from './types.ts';
 
 /** Has no answer yet, or an empty one. */
 export function isDraft({ messages }: DatasetRecord): boolean {
-  return !messages.some(({ role }) => role === 'assistant') || messages.some(({ role, content }) => role === 'assistant' && content.trim() === '');
+  return (
+    !messages.some(({ role }) => role === 'assistant') ||
+    messages.some(({ role, content }) => role === 'assistant' && content.trim() === '')
+  );
 }
 
 /** One page of the records that a query asks for, and what there is besides. */

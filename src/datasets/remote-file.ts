@@ -29,8 +29,7 @@ export async function remoteFile(
   const size = Number(/\/(\d+)$/.exec(first.headers.get('content-range') ?? '')?.[1]);
   await first.body?.cancel();
   if (first.status !== 206 || !Number.isSafeInteger(size)) throw noRanges(url);
-  if (size > MOST_BYTES)
-    throw tooLarge(`The file has ${(size / 2 ** 30).toFixed(1)} GiB`, `${MOST_BYTES / 2 ** 30} GiB`);
+  if (size > MOST_BYTES) throw tooLarge(`The file has ${(size / 2 ** 30).toFixed(1)} GiB`, `${MOST_BYTES / 2 ** 30} GiB`);
   let come = 0;
   return {
     path,
@@ -60,21 +59,13 @@ function fileAddress(address: string): URL {
   return url;
 }
 
-async function ask(
-  url: URL,
-  start: number,
-  end: number,
-  fetch: typeof globalThis.fetch,
-  signal?: AbortSignal,
-): Promise<Response> {
-  const response = await fetch(url, { headers: { range: `bytes=${start}-${end - 1}` }, signal }).catch(
-    (cause: unknown) => {
-      if (signal?.aborted) throw cause;
-      throw new NvlmError('network', `${url.host} cannot be reached.`, 'Check the address and the connection.', {
-        cause,
-      });
-    },
-  );
+async function ask(url: URL, start: number, end: number, fetch: typeof globalThis.fetch, signal?: AbortSignal): Promise<Response> {
+  const response = await fetch(url, { headers: { range: `bytes=${start}-${end - 1}` }, signal }).catch((cause: unknown) => {
+    if (signal?.aborted) throw cause;
+    throw new NvlmError('network', `${url.host} cannot be reached.`, 'Check the address and the connection.', {
+      cause,
+    });
+  });
   if (response.ok) return response;
   await response.body?.cancel();
   const gone = response.status === 404;

@@ -10,7 +10,9 @@ export async function compileWasm(file: string, url: () => URL): Promise<WebAsse
   // getBuiltinModule instead of an import: nothing of it enters the browser's bundle.
   const node = (globalThis as { process?: { getBuiltinModule?: NodeJS.Process['getBuiltinModule'] } }).process?.getBuiltinModule;
   if (node) {
-    const path = node('node:module').createRequire(import.meta.url).resolve(file);
+    const path = node('node:module')
+      .createRequire(import.meta.url)
+      .resolve(file);
     return WebAssembly.compile(new Uint8Array(await node('node:fs/promises').readFile(path)));
   }
   const response = await fetch(url(), { credentials: 'same-origin' });

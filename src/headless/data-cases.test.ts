@@ -33,7 +33,13 @@ const said = ({ messages }: DatasetRecord) => messages.map(({ role, content }) =
 async function readAs(path: string) {
   const page = await inPage((await localFiles(path, false)).files);
   const line = await onCommandLine(path);
-  const plain = (records: DatasetRecord[]) => records.map(({ id, image, heldOut, ...record }) => ({ id, heldOut, seen: image !== null, said: said({ id, image, heldOut, ...record }) }));
+  const plain = (records: DatasetRecord[]) =>
+    records.map(({ id, image, heldOut, ...record }) => ({
+      id,
+      heldOut,
+      seen: image !== null,
+      said: said({ id, image, heldOut, ...record }),
+    }));
   expect(plain(line.records)).toEqual(plain(page.records));
   expect(line.report.problems).toEqual(page.report.problems);
   expect(line.report.notes).toEqual(page.report.notes);
@@ -75,7 +81,16 @@ describe('cases from the wild', () => {
 
   it('cli-vs-page: the same rows, and the same problems', async () => {
     const { records, problems, notes } = await readAs(`${cases}/cli-vs-page`);
-    expect(records.map(({ id, seen }) => `${id}${seen ? ' seen' : ''}`)).toEqual(['1 seen', '2 seen', '6 seen', '7 seen', '8 seen', '9 seen', '10', '11']);
+    expect(records.map(({ id, seen }) => `${id}${seen ? ' seen' : ''}`)).toEqual([
+      '1 seen',
+      '2 seen',
+      '6 seen',
+      '7 seen',
+      '8 seen',
+      '9 seen',
+      '10',
+      '11',
+    ]);
     expect(problems.map(({ where, reason }) => `${where}: ${reason}`)).toEqual([
       'data.json, record 3: it has 2 pictures; a record takes one',
       'data.json, record 4: its picture “gone.png” did not come along',

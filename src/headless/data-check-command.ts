@@ -15,7 +15,9 @@ export function addDataCheck(data: Command, run: Run): void {
     .command('check <path>')
     .description(`Say what train and eval would read of data: ${DATA_HELP}. Exits with 1 when there is nothing to learn from in it.`)
     .option('--list <n>', 'print the first n records as they will be trained', wholeNumber(1));
-  withCommonOptions(withDataOptions(command)).action((path: string, options: CheckOptions) => run(options, (context) => check(path, options, context)));
+  withCommonOptions(withDataOptions(command)).action((path: string, options: CheckOptions) =>
+    run(options, (context) => check(path, options, context)),
+  );
 }
 
 async function check(path: string, options: CheckOptions, context: Context) {

@@ -23,9 +23,7 @@ export function addDataDesk(data: Command, run: Run): void {
   withCommonOptions(
     data
       .command('desk')
-      .description(
-        'Draw notes, receipts, bar charts and shapes, the world that the nano models read, with questions and answers.',
-      )
+      .description('Draw notes, receipts, bar charts and shapes, the world that the nano models read, with questions and answers.')
       .option(
         '--count <n>',
         'pictures (required); five questions each, and three text-only ones for every two',
@@ -51,11 +49,7 @@ async function drawDesk(options: DeskOptions, { signal, progress }: Context) {
     });
   });
   if (present.length > 0 && !force) {
-    throw new NvlmError(
-      'usage',
-      `The folder "${out}" is not empty.`,
-      'Name another with --out, or add --force to write into it.',
-    );
+    throw new NvlmError('usage', `The folder "${out}" is not empty.`, 'Name another with --out, or add --force to write into it.');
   }
   const { pictures, files } = await makeData(options, count);
   // The encoder is not needed to find out that options are wrong.
@@ -91,11 +85,7 @@ async function makeData(
   const { LESSONS, teachDataset } = await import('../desk/teach.ts');
   const lesson = (Object.keys(LESSONS) as Lesson[]).find((name) => name === teach);
   if (!lesson) {
-    throw new NvlmError(
-      'usage',
-      `There is no lesson "${teach}".`,
-      `Give --teach one of ${Object.keys(LESSONS).join(', ')}.`,
-    );
+    throw new NvlmError('usage', `There is no lesson "${teach}".`, `Give --teach one of ${Object.keys(LESSONS).join(', ')}.`);
   }
   const made = teachDataset(lesson, { count, heldOut, replay, seed });
   const files = { 'data.json': made.records, 'held-out.json': made.heldOut, 'replay.json': made.replay };

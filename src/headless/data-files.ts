@@ -31,14 +31,19 @@ const MOST_BESIDE = 200_000;
 export async function localFiles(path: string, outside: boolean): Promise<LocalFiles> {
   const found = await stat(path).catch(() => null);
   if (!found)
-    throw new NvlmError('not-found', `There is no file or folder "${path}".`, 'Name a data file, or a folder with data and pictures in it.');
+    throw new NvlmError(
+      'not-found',
+      `There is no file or folder "${path}".`,
+      'Name a data file, or a folder with data and pictures in it.',
+    );
   const root = found.isDirectory() ? path : dirname(path);
   const walk = new Walk(await realpath(root), outside, found.isDirectory() ? COMMAND_LINE_LIMITS.files : MOST_BESIDE);
   const isFolder = found.isDirectory();
   const name = basename(path);
   if (isFolder || !/\.zip$/i.test(name)) {
     const isComplete = await walk.folder(root, '');
-    if (!isComplete && isFolder) throw tooLarge(`“${path}” holds more than ${COMMAND_LINE_LIMITS.files} files`, `${COMMAND_LINE_LIMITS.files} files`);
+    if (!isComplete && isFolder)
+      throw tooLarge(`“${path}” holds more than ${COMMAND_LINE_LIMITS.files} files`, `${COMMAND_LINE_LIMITS.files} files`);
   }
   if (isFolder) return { root, files: walk.files, links: walk.links, isFolder };
   // The file that was named is read wherever a link leads; of what lies beside it, only what may be a picture.

@@ -17,7 +17,8 @@ export interface DataOptions {
   question?: string;
 }
 
-export const DATA_HELP = 'LLaVA, OpenAI, Qwen-VL, ShareGPT or Alpaca rows as JSON or JSONL, CSV, parquet, a zip, or a folder of them or of pictures';
+export const DATA_HELP =
+  'LLaVA, OpenAI, Qwen-VL, ShareGPT or Alpaca rows as JSON or JSONL, CSV, parquet, a zip, or a folder of them or of pictures';
 
 /** Data on this machine's disk, read as the page reads what is dropped on it. */
 export interface LocalData {
@@ -74,7 +75,12 @@ export async function readLocalData(
     records: records.map((record) => ({ ...record, id: ids.next(record.id) })),
     drafts,
     // What lies beside a file that was named did not come along for its rows to use.
-    report: { ...report, notes: isFolder ? report.notes : report.notes.filter(({ about }) => about === 'fields'), records: records.length, problemCount: report.problemCount + (drafts > 0 ? 1 : 0) },
+    report: {
+      ...report,
+      notes: isFolder ? report.notes : report.notes.filter(({ about }) => about === 'fields'),
+      records: records.length,
+      problemCount: report.problemCount + (drafts > 0 ? 1 : 0),
+    },
     readImage: (image) => pictures.read(image),
   };
 }

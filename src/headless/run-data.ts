@@ -11,7 +11,12 @@ import { asRunData, readLocalData, warnOfUnreadFields, type DataOptions, type Lo
  * @param beside the path of what the run file names
  * @throws NvlmError `not-found`, `bad-data` when there is nothing to learn from in one of them
  */
-export async function readRunData(run: TrainRequest['run'], beside: (path: string) => string, options: DataOptions, context: Context): Promise<RunData> {
+export async function readRunData(
+  run: TrainRequest['run'],
+  beside: (path: string) => string,
+  options: DataOptions,
+  context: Context,
+): Promise<RunData> {
   const sources: { folder: string; data: LocalData }[] = [];
   const home = await folderOf(beside(run.data));
   const read = async (given: string) => {

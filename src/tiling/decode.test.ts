@@ -53,6 +53,9 @@ describe('pictures as people bring them', () => {
 
   it('cut behind the picture, in something that may say how to turn it, is incomplete', async () => {
     const { file } = pillowCases.find(({ name }) => name === 'PNG: XMP behind the data')!;
-    await expect(decodeImage(Buffer.from(file, 'base64').subarray(0, -60))).rejects.toMatchObject({ code: 'bad-image', message: /incomplete/ });
+    await expect(decodeImage(Buffer.from(file, 'base64').subarray(0, -60))).rejects.toMatchObject({
+      code: 'bad-image',
+      message: /incomplete/,
+    });
   });
 });

@@ -5,8 +5,12 @@ import { crc32 } from '../files/crc32.ts';
 import { decodeImage } from './decode.ts';
 
 const fixture = (name: string) => Uint8Array.from(readFileSync(new URL(`../../tests/fixtures/tiling/files/${name}`, import.meta.url)));
-const cases = JSON.parse(readFileSync(new URL('../../tests/fixtures/tiling/pillow-cases.json', import.meta.url), 'utf8')) as { name: string; file: string }[];
-const small = (kind: string) => cases.filter(({ name }) => name.startsWith(kind)).map(({ file }) => Uint8Array.from(Buffer.from(file, 'base64')));
+const cases = JSON.parse(readFileSync(new URL('../../tests/fixtures/tiling/pillow-cases.json', import.meta.url), 'utf8')) as {
+  name: string;
+  file: string;
+}[];
+const small = (kind: string) =>
+  cases.filter(({ name }) => name.startsWith(kind)).map(({ file }) => Uint8Array.from(Buffer.from(file, 'base64')));
 
 /** With right checksums, so that what is wrong gets past them. */
 function checked(bytes: Uint8Array): Uint8Array {
@@ -24,5 +28,6 @@ function checked(bytes: Uint8Array): Uint8Array {
 describe('10,000 hostile pictures give a typed error or pixels', () => {
   it('PNG', () => expectTyped(hostileFiles([...small('PNG'), fixture('interlaced-tiny.png')]).map(checked), decodeImage, 7000));
   it('JPEG', () => expectTyped(hostileFiles([...small('JPEG'), fixture('photo-progressive.jpg'), fixture('cmyk.jpg')]), decodeImage, 1500));
-  it('WebP', () => expectTyped(hostileFiles([...small('WebP'), fixture('lossy-alpha.webp'), fixture('animated-lossy.webp')]), decodeImage, 1500));
+  it('WebP', () =>
+    expectTyped(hostileFiles([...small('WebP'), fixture('lossy-alpha.webp'), fixture('animated-lossy.webp')]), decodeImage, 1500));
 });

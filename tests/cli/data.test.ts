@@ -33,7 +33,11 @@ describe('nvlm data check', () => {
     const file = join(folder, 'rows.csv');
     await writeFile(file, 'question,answer\nWhat?,\n');
     const nothing = await runJson<Checked>(['data', 'check', file]);
-    expect([nothing.code, nothing.document.records, nothing.document.problems]).toEqual([1, 0, [{ where: 'rows.csv, line 2', reason: 'it has no answer' }]]);
+    expect([nothing.code, nothing.document.records, nothing.document.problems]).toEqual([
+      1,
+      0,
+      [{ where: 'rows.csv, line 2', reason: 'it has no answer' }],
+    ]);
     const gone = await runJson<{ error: PlainError }>(['data', 'check', join(folder, 'gone')]);
     expect([gone.code, gone.document.error.code]).toEqual([1, 'not-found']);
     expect((await runCli(['data', 'check'])).code).toBe(2);
@@ -43,11 +47,22 @@ describe('nvlm data check', () => {
 describe('train and eval', () => {
   it('read the same forms: parquet, a zip', async () => {
     const parquet = fixture('cases/parquet/llava_zstd.parquet');
-    const asked = await runJson<{ tasks: Record<string, { n: number }> }>(['eval', '--model', 'nano-d', '--data', parquet, '--backend', 'wasm']);
+    const asked = await runJson<{ tasks: Record<string, { n: number }> }>([
+      'eval',
+      '--model',
+      'nano-d',
+      '--data',
+      parquet,
+      '--backend',
+      'wasm',
+    ]);
     expect(asked.document.tasks.all?.n).toBe(2);
     const run = join(folder, 'run.json');
     const zip = fixture('cases/picture-names/backslash.zip');
-    await writeFile(run, JSON.stringify({ model: 'nano-d', data: zip, held_out: parquet, lora: { rank: 2 }, batch: 1, steps: 1, out: 'out' }));
+    await writeFile(
+      run,
+      JSON.stringify({ model: 'nano-d', data: zip, held_out: parquet, lora: { rank: 2 }, batch: 1, steps: 1, out: 'out' }),
+    );
     const planned = await runJson<{ problems: object[]; verdict: string }>(['train', '--config', run, '--plan', '--backend', 'wasm']);
     expect(planned.document).toMatchObject({ problems: [], verdict: 'fits' });
   });

@@ -23,7 +23,9 @@ const change: fc.Arbitrary<Change> = fc.oneof(
 
 /** Valid files with a few bytes changed, cut out, doubled; and, one in ten, bytes from nowhere. */
 export function hostileFiles(files: readonly Uint8Array[]): fc.Arbitrary<Uint8Array> {
-  const changed = fc.tuple(fc.constantFrom(...files), fc.array(change, { minLength: 1, maxLength: 4 })).map(([file, changes]) => changes.reduce(apply, file));
+  const changed = fc
+    .tuple(fc.constantFrom(...files), fc.array(change, { minLength: 1, maxLength: 4 }))
+    .map(([file, changes]) => changes.reduce(apply, file));
   return fc.oneof({ weight: 9, arbitrary: changed }, { weight: 1, arbitrary: fc.uint8Array({ maxLength: 300 }) });
 }
 

@@ -3,7 +3,22 @@ import type { ColumnMapping } from '../types.ts';
 /** Names under which published datasets have a column, most telling first. */
 const NAMES: Record<Exclude<keyof ColumnMapping, 'fixedQuestion'>, readonly string[]> = {
   conversations: ['conversations', 'conversation', 'messages', 'texts', 'dialog', 'dialogue', 'turns'],
-  image: ['image', 'images', 'picture', 'pictures', 'image_path', 'image_file', 'image_name', 'file_name', 'filename', 'file', 'path', 'img', 'img_path', 'photo'],
+  image: [
+    'image',
+    'images',
+    'picture',
+    'pictures',
+    'image_path',
+    'image_file',
+    'image_name',
+    'file_name',
+    'filename',
+    'file',
+    'path',
+    'img',
+    'img_path',
+    'photo',
+  ],
   question: ['question', 'query', 'prompt', 'instruction', 'problem', 'input', 'text_in', 'user'],
   answer: [
     'multiple_choice_answer',

@@ -50,10 +50,7 @@ describe('importing', () => {
       ['twice', 'pictures/1.png'],
     ]);
     expect(kept).toEqual(['set/img/a.png:A', 'b.png:B']);
-    expect(report.problems.map(({ where }) => where)).toEqual([
-      'set/data.json, record 3',
-      'set/data.json, record 4',
-    ]);
+    expect(report.problems.map(({ where }) => where)).toEqual(['set/data.json, record 3', 'set/data.json, record 4']);
     expect(report.notes).toEqual([{ about: 'files', where: 'Pictures', reason: expect.stringMatching(/^1 of the pictures/) as string }]);
   });
 
@@ -66,9 +63,22 @@ describe('importing', () => {
   });
 
   it('finds a picture by however its name is written, unless two files answer to it', async () => {
-    const names = ['IMG/A.PNG', 'img\\a.png', 'C:\\x\\a.png', '/data/img/a.png', 'img/../img/a.png', 'img/%61.png', 'caf\u00e9.png', 'x/b.png', 'B.png'];
+    const names = [
+      'IMG/A.PNG',
+      'img\\a.png',
+      'C:\\x\\a.png',
+      '/data/img/a.png',
+      'img/../img/a.png',
+      'img/%61.png',
+      'caf\u00e9.png',
+      'x/b.png',
+      'B.png',
+    ];
     const rows = names.map((image) => ({ id: image, image, conversations: turns }));
-    const files = [file('set/data.json', rows), ...['set/img/a.png', 'set/cafe\u0301.png', 'p/b.png', 'q/b.png'].map((path) => file(path, path))];
+    const files = [
+      file('set/data.json', rows),
+      ...['set/img/a.png', 'set/cafe\u0301.png', 'p/b.png', 'q/b.png'].map((path) => file(path, path)),
+    ];
     const { records, kept, report } = await take(files);
     expect(records.map(({ id }) => id)).toEqual(names.slice(0, 7));
     expect(kept.map((one) => one.split(':')[0])).toEqual(['set/img/a.png', 'set/cafe\u0301.png']);
@@ -86,22 +96,38 @@ describe('importing', () => {
 
   it('takes folders for labels where every picture lies in one of several', async () => {
     const labelled = await take(['pets/train/cat/1.png', 'pets/val/dog/2.png'].map((path) => file(path, path)));
-    expect(labelled.records.map(({ messages, heldOut }) => [messages[1]?.content, heldOut])).toEqual([['cat', false], ['dog', true]]);
-    expect((await describeFiles(['pets/train/cat/1.png', 'pets/val/dog/2.png', 'pets/train/dog/3.png'].map((path) => file(path, path)))).labels).toEqual([
+    expect(labelled.records.map(({ messages, heldOut }) => [messages[1]?.content, heldOut])).toEqual([
+      ['cat', false],
+      ['dog', true],
+    ]);
+    expect(
+      (await describeFiles(['pets/train/cat/1.png', 'pets/val/dog/2.png', 'pets/train/dog/3.png'].map((path) => file(path, path)))).labels,
+    ).toEqual([
       { label: 'cat', pictures: 1 },
       { label: 'dog', pictures: 2 },
     ]);
-    const others = [['100CANON/1.png', '101CANON/2.png'], ['train/1.png', 'test/2.png'], ['a/1.png', 'b/2.png', '3.png']];
-    for (const paths of others) expect((await take(paths.map((path) => file(path, path)))).records.every(({ messages }) => messages.length === 0)).toBe(true);
+    const others = [
+      ['100CANON/1.png', '101CANON/2.png'],
+      ['train/1.png', 'test/2.png'],
+      ['a/1.png', 'b/2.png', '3.png'],
+    ];
+    for (const paths of others)
+      expect((await take(paths.map((path) => file(path, path)))).records.every(({ messages }) => messages.length === 0)).toBe(true);
   });
 
   it('says which fields of rows it did not read', async () => {
-    const { report } = await take([file('a.jsonl', '{"question":"Q?","answer":["A","B"],"score":NaN,"url":"u"}\n{"question":"Q?","answer":"A","url":"u"}')]);
+    const { report } = await take([
+      file('a.jsonl', '{"question":"Q?","answer":["A","B"],"score":NaN,"url":"u"}\n{"question":"Q?","answer":"A","url":"u"}'),
+    ]);
     expect(report.notes).toEqual([{ about: 'fields', where: 'a.jsonl', reason: 'not read: further answers (1 row), url (2 rows)' }]);
   });
 
   it.each([
-    ['pretty-printed objects, one after the other', JSON.stringify({ question: 'Q?', answer: 'A' }, null, 1) + '\n' + JSON.stringify({ question: 'R?', answer: 'B' }, null, 1), ['A', 'B']],
+    [
+      'pretty-printed objects, one after the other',
+      JSON.stringify({ question: 'Q?', answer: 'A' }, null, 1) + '\n' + JSON.stringify({ question: 'R?', answer: 'B' }, null, 1),
+      ['A', 'B'],
+    ],
     ['a broken object between good lines', '{"question":"Q?","answer":"A"}\n{"question": \n{"question":"R?","answer":"B"}', ['A', 'B']],
     ['infinities outside of strings', '[{"question":"NaN?","answer":"-Infinity","score":-Infinity}]', ['-Infinity']],
     ['rows in an object', '{"version":"1","data":[{"question":"Q?","answer":"A"}]}', ['A']],
@@ -159,15 +185,32 @@ describe('importing', () => {
     });
   });
 
-  const asked = (content: unknown) => ({ messages: [{ role: 'user', content }, { role: 'assistant', content: 'A' }] });
+  const asked = (content: unknown) => ({
+    messages: [
+      { role: 'user', content },
+      { role: 'assistant', content: 'A' },
+    ],
+  });
   it.each([
     ['a system message', { system: 'Be short.', ...asked('Q?') }, ['Be short.', 'Q?', 'A']],
-    ['several system turns', { messages: [{ role: 'system', content: 'S' }, { role: 'developer', content: 'T' }, ...asked('Q?').messages] }, ['S\n\nT', 'Q?', 'A']],
+    [
+      'several system turns',
+      { messages: [{ role: 'system', content: 'S' }, { role: 'developer', content: 'T' }, ...asked('Q?').messages] },
+      ['S\n\nT', 'Q?', 'A'],
+    ],
     ['history of turns', { query: 'Q?', response: 'A', history: asked('H?').messages }, ['H?', 'A', 'Q?', 'A']],
     ['an input', { instruction: 'Translate', input: 'cat', output: 'chat' }, ['Translate\ncat', 'chat']],
-    ['prompt and completion of messages', { prompt: [{ role: 'user', content: 'Q?' }], completion: [{ role: 'assistant', content: 'A' }] }, ['Q?', 'A']],
+    [
+      'prompt and completion of messages',
+      { prompt: [{ role: 'user', content: 'Q?' }], completion: [{ role: 'assistant', content: 'A' }] },
+      ['Q?', 'A'],
+    ],
     ['columns of lists', { conversations: { from: ['human', 'gpt'], value: ['Q?', 'A'] } }, ['Q?', 'A']],
-    ['Python’s spelling', { conversations: "[{'from': 'human', 'value': \"It's?\"}, {'from': 'gpt', 'value': 'A', 'x': None}]" }, ["It's?", 'A']],
+    [
+      'Python’s spelling',
+      { conversations: "[{'from': 'human', 'value': \"It's?\"}, {'from': 'gpt', 'value': 'A', 'x': None}]" },
+      ["It's?", 'A'],
+    ],
     ['choices by number', { question: 'Q?', choices: ['a', 'b'], answer: 1 }, ['Q?\nA. a\nB. b', 'b']],
     ['choices by a number among numbers', { question: 'Q?', choices: ['3', '1'], answer: 0 }, ['Q?\nA. 3\nB. 1', '3']],
     ['choices by letter', { question: 'Q?', options: "['a', 'b']", answer: '(B)' }, ['Q?\nA. a\nB. b', 'b']],
@@ -175,11 +218,42 @@ describe('importing', () => {
     ['choices in columns', { question: 'Q?', A: 'a', B: 'b', answer: 'A' }, ['Q?\nA. a\nB. b', 'a']],
     ['the most frequent answer', { question: 'Q?', answers: [{ answer: 'no' }, { answer: 'yes' }, { answer: 'yes' }] }, ['Q?', 'yes']],
     ['SQuAD’s answers', { question: 'Q?', answers: { text: ['a', 'b'], answer_start: [1, 2] } }, ['Q?', 'a']],
-    ['parts of a later turn', { messages: [...asked('Q?').messages, ...asked([{ type: 'text', text: 'R?' }, { type: 'image', image: 'a.png' }]).messages] }, ['Q?', 'A', 'R?\n<image>', 'A']],
-    ['a picture beside the text', { messages: [{ role: 'user', content: 'Q?', images: ['a.png'] }, { role: 'assistant', content: 'A' }] }, ['<image>\nQ?', 'A']],
+    [
+      'parts of a later turn',
+      {
+        messages: [
+          ...asked('Q?').messages,
+          ...asked([
+            { type: 'text', text: 'R?' },
+            { type: 'image', image: 'a.png' },
+          ]).messages,
+        ],
+      },
+      ['Q?', 'A', 'R?\n<image>', 'A'],
+    ],
+    [
+      'a picture beside the text',
+      {
+        messages: [
+          { role: 'user', content: 'Q?', images: ['a.png'] },
+          { role: 'assistant', content: 'A' },
+        ],
+      },
+      ['<image>\nQ?', 'A'],
+    ],
     ['HTML', asked('See <img alt="x" src="a.png"> it'), ['See <image>\n it', 'A']],
     ['another placeholder', { image: 'a.png', ...asked('<|vision_start|><|image_pad|><|vision_end|>Q?') }, ['<image>Q?', 'A']],
-    ['a picture named twice', { images: ['a.png'], ...asked([{ type: 'image', image: 'a.png' }, { type: 'text', text: 'Q?' }]) }, ['<image>\nQ?', 'A']],
+    [
+      'a picture named twice',
+      {
+        images: ['a.png'],
+        ...asked([
+          { type: 'image', image: 'a.png' },
+          { type: 'text', text: 'Q?' },
+        ]),
+      },
+      ['<image>\nQ?', 'A'],
+    ],
   ])('keeps %s', (_, value, contents) => {
     const read = readRow(value, 'row 1');
     if ('reason' in read) throw new Error(read.reason);
@@ -193,7 +267,9 @@ describe('importing', () => {
     ['an API’s part', asked([{ type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'aGFsbG8=' } }])],
     ['bytes', { image: { bytes: new Uint8Array(5), path: null } }],
   ])('takes pictures as %s', (_, fields) => {
-    expect(readRow({ question: 'Q?', answer: 'A', ...fields }, 'row')).toMatchObject({ picture: { bytes: expect.any(Uint8Array) as Uint8Array } });
+    expect(readRow({ question: 'Q?', answer: 'A', ...fields }, 'row')).toMatchObject({
+      picture: { bytes: expect.any(Uint8Array) as Uint8Array },
+    });
   });
 
   it.each([
@@ -201,11 +277,46 @@ describe('importing', () => {
     ['a part of video', asked([{ type: 'video_url', video_url: { url: 'a.mp4' } }]), /video or sound/],
     ['a video by its placeholder', asked('<video>\nQ?'), /video or sound/],
     ['two places', { image: 'a.png', ...asked('<image> or <image>?') }, /2 times/],
-    ['a place in an answer', { image: 'a.png', messages: [{ role: 'user', content: 'Q?' }, { role: 'assistant', content: '<image>' }] }, /only stand in a question/],
-    ['two pictures in turns', asked([{ type: 'image', image: 'a.png' }, { type: 'image', image: 'b.png' }]), /2 pictures/],
+    [
+      'a place in an answer',
+      {
+        image: 'a.png',
+        messages: [
+          { role: 'user', content: 'Q?' },
+          { role: 'assistant', content: '<image>' },
+        ],
+      },
+      /only stand in a question/,
+    ],
+    [
+      'two pictures in turns',
+      asked([
+        { type: 'image', image: 'a.png' },
+        { type: 'image', image: 'b.png' },
+      ]),
+      /2 pictures/,
+    ],
     ['an answer of no choice', { question: 'Q?', choices: ['a'], answer: 3 }, /none of its 1 choices/],
-    ['a tool', { messages: [{ role: 'user', content: 'Q?' }, { role: 'assistant', content: '', tool_calls: [{ id: 1 }] }] }, /tool/],
-    ['a turn not to be learnt', { messages: [{ role: 'user', content: 'Q?' }, { role: 'assistant', content: 'A', weight: 0 }] }, /weight/],
+    [
+      'a tool',
+      {
+        messages: [
+          { role: 'user', content: 'Q?' },
+          { role: 'assistant', content: '', tool_calls: [{ id: 1 }] },
+        ],
+      },
+      /tool/,
+    ],
+    [
+      'a turn not to be learnt',
+      {
+        messages: [
+          { role: 'user', content: 'Q?' },
+          { role: 'assistant', content: 'A', weight: 0 },
+        ],
+      },
+      /weight/,
+    ],
     ['a file by id', asked([{ type: 'input_image', file_id: 'f' }]), /file_id/],
     ['text alone', { text: 'A' }, /no question/],
     ['damaged base64', { image: 'data:image/png;base64,%', question: 'Q?', answer: 'A' }, /damaged/],

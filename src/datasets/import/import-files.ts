@@ -119,7 +119,8 @@ async function readDataFiles(data: SourceFile[], pictures: SourceFile[], importi
   const keeper = new PictureKeeper(new PictureFinder(pictures, outside), importing);
   const records: DatasetRecord[] = [];
   // Of several files, as datasets are published, those named so are kept out of training.
-  const isHeldOutFile = (file: SourceFile) => isHeldOutName(baseName(file.path)) && !data.every(({ path }) => isHeldOutName(baseName(path)));
+  const isHeldOutFile = (file: SourceFile) =>
+    isHeldOutName(baseName(file.path)) && !data.every(({ path }) => isHeldOutName(baseName(path)));
   for (const file of data) {
     const isHeldOut = isHeldOutFile(file);
     let count = 0;

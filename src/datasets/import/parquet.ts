@@ -24,8 +24,7 @@ export interface Parquet {
 export async function openParquet(file: SourceFile): Promise<Parquet> {
   const buffer = {
     byteLength: file.size,
-    slice: async (start: number, end = file.size) =>
-      exactBuffer(await file.slice(start < 0 ? file.size + start : start, end)),
+    slice: async (start: number, end = file.size) => exactBuffer(await file.slice(start < 0 ? file.size + start : start, end)),
   };
   const { metadata, columns } = await explained(file, async () => {
     const read = await parquetMetadataAsync(buffer);

@@ -73,7 +73,11 @@ class Unique {
   private readonly folded = new Map<string, SourceFile | null>();
 
   add(name: string, file: SourceFile): void {
-    for (const [files, key] of [[this.exact, name], [this.folded, name.toLowerCase()]] as const) files.set(key, files.has(key) ? null : file);
+    for (const [files, key] of [
+      [this.exact, name],
+      [this.folded, name.toLowerCase()],
+    ] as const)
+      files.set(key, files.has(key) ? null : file);
   }
 
   get(name: string): SourceFile | null {
@@ -83,7 +87,10 @@ class Unique {
 
 /** With `/` between folders, without a drive, and accented letters in one piece. */
 function plainPath(path: string): string {
-  return path.replaceAll('\\', '/').replace(/^[a-z]:/i, '').normalize('NFC');
+  return path
+    .replaceAll('\\', '/')
+    .replace(/^[a-z]:/i, '')
+    .normalize('NFC');
 }
 
 /** Where a row means: from the root, as it stands, or from its data file's folder. */

@@ -52,13 +52,17 @@ export class Notes {
   }
 
   list(): ImportNote[] {
-    const unread = [...this.files].flatMap(([where, fields]): ImportNote[] => (fields.size > 0 ? [{ about: 'fields', where, reason: unreadText(fields) }] : []));
+    const unread = [...this.files].flatMap(([where, fields]): ImportNote[] =>
+      fields.size > 0 ? [{ about: 'fields', where, reason: unreadText(fields) }] : [],
+    );
     return [...this.passedOver, ...unread];
   }
 }
 
 function unreadText(fields: ReadonlyMap<string, number>): string {
-  const named = [...fields].slice(0, MOST_NAMED).map(([name, rows]) => `${name.slice(0, 60) || '(no name)'} (${rows} ${rows === 1 ? 'row' : 'rows'})`);
+  const named = [...fields]
+    .slice(0, MOST_NAMED)
+    .map(([name, rows]) => `${name.slice(0, 60) || '(no name)'} (${rows} ${rows === 1 ? 'row' : 'rows'})`);
   const more = fields.size > MOST_NAMED ? ` and ${fields.size - MOST_NAMED} more` : '';
   return `not read: ${named.join(', ')}${more}`;
 }

@@ -32,7 +32,11 @@ const OTHER_PLACEHOLDERS =
  *
  * @param name of a row without an id
  */
-export function readRow(value: unknown, name: string, { mapping, fixedQuestion }: RowOptions = { mapping: null }): ReadRow | { reason: string } {
+export function readRow(
+  value: unknown,
+  name: string,
+  { mapping, fixedQuestion }: RowOptions = { mapping: null },
+): ReadRow | { reason: string } {
   if (!isFields(value)) return { reason: 'it is not an object' };
   try {
     return read(value, name, mapping ?? mappingOf(value, fixedQuestion));
@@ -96,7 +100,13 @@ function lettered(columns: readonly string[]): string[] {
 
 type Cell = (column: string | null) => unknown;
 
-function conversationOf(columns: ColumnMapping, of: Cell, letters: string[], hasPicture: boolean, unread: Set<string>): Pick<ReadTurns, 'turns' | 'pictures'> {
+function conversationOf(
+  columns: ColumnMapping,
+  of: Cell,
+  letters: string[],
+  hasPicture: boolean,
+  unread: Set<string>,
+): Pick<ReadTurns, 'turns' | 'pictures'> {
   const parts = [
     ...(isEmpty(of(columns.history)) ? [] : [turnsOf(of(columns.history))]),
     ...(columns.conversations === null ? askedAndAnswered(columns, of, letters, hasPicture, unread) : [turnsOf(of(columns.conversations))]),
@@ -120,12 +130,21 @@ function askedAndAnswered(columns: ColumnMapping, of: Cell, letters: string[], h
   const answer = answerText(answered);
   if (answer === null) throw new RowError('it has no answer');
   if (answer.of > 1) unread.add('further answers');
-  const choices = choicesOf(columns.choices === null ? Object.fromEntries(letters.map((letter) => [letter, of(letter)])) : of(columns.choices));
-  const value = choices.length > 0 ? chosen(answer.text, typeof answered === 'number' || typeof answered === 'bigint', choices) : answer.text;
+  const choices = choicesOf(
+    columns.choices === null ? Object.fromEntries(letters.map((letter) => [letter, of(letter)])) : of(columns.choices),
+  );
+  const value =
+    choices.length > 0 ? chosen(answer.text, typeof answered === 'number' || typeof answered === 'bigint', choices) : answer.text;
   return [...questionTurns(columns, of, asked, choices, hasPicture), { turns: [{ from: 'gpt', value }], pictures: [], unread: new Set() }];
 }
 
-function questionTurns(columns: ColumnMapping, of: Cell, asked: unknown, choices: ReturnType<typeof choicesOf>, hasPicture: boolean): ReadTurns[] {
+function questionTurns(
+  columns: ColumnMapping,
+  of: Cell,
+  asked: unknown,
+  choices: ReturnType<typeof choicesOf>,
+  hasPicture: boolean,
+): ReadTurns[] {
   if (isTurns(asked)) return [turnsOf(asked)];
   // Without a picture there is nothing that a fixed question could be about.
   const first = columns.question === null && hasPicture ? columns.fixedQuestion : plainText(asked);
@@ -149,14 +168,17 @@ function onePicture(pictures: readonly RowPicture[]): RowPicture | null {
 }
 
 function isSame(one: RowPicture, other: RowPicture): boolean {
-  if ('bytes' in one && 'bytes' in other) return one.bytes.length === other.bytes.length && one.bytes.every((byte, i) => byte === other.bytes[i]);
+  if ('bytes' in one && 'bytes' in other)
+    return one.bytes.length === other.bytes.length && one.bytes.every((byte, i) => byte === other.bytes[i]);
   return !('bytes' in one) && !('bytes' in other) && one.path === other.path;
 }
 
 /** LLaVA's placeholder in place of another format's, where nothing else says where the picture stands. */
 function withOnePlaceholder(turns: Turn[]): Turn[] {
   if (turns.some(({ from, value }) => from === 'human' && value.includes(IMAGE_PLACEHOLDER))) return turns;
-  return turns.map((turn) => (turn.from === 'human' ? { ...turn, value: turn.value.replace(OTHER_PLACEHOLDERS, IMAGE_PLACEHOLDER) } : turn));
+  return turns.map((turn) =>
+    turn.from === 'human' ? { ...turn, value: turn.value.replace(OTHER_PLACEHOLDERS, IMAGE_PLACEHOLDER) } : turn,
+  );
 }
 
 function isHeldOut(value: unknown): boolean {

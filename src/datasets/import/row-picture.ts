@@ -31,7 +31,8 @@ function held(fields: Fields, depth: number): RowPicture[] {
   const { bytes, path, data, base64 } = fields;
   const name = typeof path === 'string' ? path : '';
   if (bytes instanceof Uint8Array) return [{ bytes, path: name }];
-  for (const packed of [bytes, data, base64]) if (typeof packed === 'string' && packed !== '') return [{ bytes: unpacked(packed), path: name }];
+  for (const packed of [bytes, data, base64])
+    if (typeof packed === 'string' && packed !== '') return [{ bytes: unpacked(packed), path: name }];
   if (name) return [named(name)];
   const holder = HOLDERS.find((key) => Object.hasOwn(fields, key) && !isEmpty(fields[key]));
   if (holder === undefined) throw new RowError('its picture is neither a file nor a path');

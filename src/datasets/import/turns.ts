@@ -82,7 +82,13 @@ function addTurn(read: ReadTurns, turn: unknown, name: string): void {
   if (typeof content === 'string' && content.includes(IMAGE_PLACEHOLDER)) {
     read.pictures.push(...pictures);
     say(read, speaker, content, name);
-  } else say(read, speaker, [...pictures.map((picture) => ({ image: picture })), ...(Array.isArray(content) ? (content as unknown[]) : [content])], name);
+  } else
+    say(
+      read,
+      speaker,
+      [...pictures.map((picture) => ({ image: picture })), ...(Array.isArray(content) ? (content as unknown[]) : [content])],
+      name,
+    );
 }
 
 /** What a turn holds besides; what would change how it is learnt cannot be passed over. */
@@ -100,8 +106,7 @@ function say(read: ReadTurns, from: Turn['from'], content: unknown, name: string
   const { text, pictures } = contentOf(content, name);
   if (text.length > MOST_TURN_CHARACTERS) throw new RowError(`${name} has ${text.length} characters`);
   const value = from === 'human' ? withoutMarkup(text, pictures) : text;
-  if (from !== 'human' && pictures.length > 0)
-    throw new RowError(`${name} holds a picture, but a picture can only stand in a question`);
+  if (from !== 'human' && pictures.length > 0) throw new RowError(`${name} holds a picture, but a picture can only stand in a question`);
   if (from === 'human' && /^\s*<(video|audio)>|<(video|audio)>\s*$/.test(value))
     throw new RowError(`${name} is about a video or sound: only pictures are read`);
   read.pictures.push(...pictures);
@@ -146,7 +151,8 @@ function partOf(part: unknown, name: string): Part {
     if (typeof text !== 'string') throw new RowError(`${name} is not text`);
     return { text, isPicture: false, pictures: [] };
   }
-  if (kind !== '' && !/image|picture/.test(kind)) throw new RowError(`${name} holds a part of the kind ${JSON.stringify(kind.slice(0, 40))}, which is not read`);
+  if (kind !== '' && !/image|picture/.test(kind))
+    throw new RowError(`${name} holds a part of the kind ${JSON.stringify(kind.slice(0, 40))}, which is not read`);
   const { type: _, text: __, detail: ___, index: ____, ...source } = part;
   if (!isEmpty(source.file_id)) throw new RowError(`${name} names a picture by "file_id"; give it as a file`);
   const held = Object.keys(source).filter((key) => !isEmpty(source[key]));
@@ -170,5 +176,7 @@ function rowsOf(value: unknown): unknown {
   const columns = Object.entries(value);
   const [first] = columns;
   if (!first || !columns.every(([, list]) => Array.isArray(list) && list.length === (first[1] as unknown[]).length)) return value;
-  return (first[1] as unknown[]).slice(0, MOST_TURNS + 1).map((_, i) => Object.fromEntries(columns.map(([key, list]) => [key, (list as unknown[])[i]])));
+  return (first[1] as unknown[])
+    .slice(0, MOST_TURNS + 1)
+    .map((_, i) => Object.fromEntries(columns.map(([key, list]) => [key, (list as unknown[])[i]])));
 }

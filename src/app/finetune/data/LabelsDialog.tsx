@@ -30,8 +30,8 @@ export function LabelsDialog({
         }}
       >
         <p className={styles.hint}>
-          The pictures lie in {plural(labels.length, 'folder')}: {named.join(', ')}. Each folder’s name becomes the answer about the pictures
-          in it.
+          The pictures lie in {plural(labels.length, 'folder')}: {named.join(', ')}. Each folder’s name becomes the answer about the
+          pictures in it.
         </p>
         <label className={styles.field}>
           <span>The question asked of every picture</span>
