@@ -13,7 +13,7 @@ export default defineConfig({
   workers: 1,
   forbidOnly: true,
   timeout: 240_000,
-  globalTimeout: 13 * 60_000,
+  globalTimeout: 28 * 60_000,
   expect: { timeout: 20_000 },
   use: {
     baseURL: `http://localhost:${sitePort}/`,
