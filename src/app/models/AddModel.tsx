@@ -18,7 +18,7 @@ export function AddModel() {
     <section className={styles.section} aria-labelledby="add-model">
       <h2 id="add-model">Add a model</h2>
       <p className={styles.lead}>
-        Public checkpoints of the same kind load as they are: NVLM-D, InternVL, and plain Qwen2, Qwen3 or Llama text models.
+        Public checkpoints of the same kind load as they are: NVLM-D, InternVL, SmolVLM, and plain Qwen2, Qwen3 or Llama text models.
         First comes what one needs in memory here; its weights are fetched when you press Load.
       </p>
       <div aria-live="polite">{candidate && <PlanCard candidate={candidate} />}</div>
@@ -43,7 +43,7 @@ function Presets() {
     <div className={styles.way}>
       <h3>Known to be of the kind</h3>
       <ul className={styles.hits} aria-label="Known models">
-        {PRESETS.map(({ repository, words, download }) => (
+        {PRESETS.map(({ repository, words, licence, download, seesPhotographs }) => (
           <li key={repository}>
             <button
               type="button"
@@ -51,7 +51,7 @@ function Presets() {
             >
               <span className={styles.name}>{repository.split('/')[1]}</span>
               <span className={styles.hint}>
-                {formatBytes(download)} · {words}
+                {formatBytes(download)} · {seesPhotographs ? 'sees photographs' : 'text alone'} · {licence} · {words}
               </span>
             </button>
           </li>
