@@ -155,8 +155,7 @@ test('settings: wrong values are said beside their controls, and the run file go
   expect(Number(await page.getByLabel('Batch', { exact: true }).inputValue())).toBeLessThan(4096);
 
   await page.getByLabel('Base weights').selectOption('4 bits (QLoRA)');
-  await expect(page.getByText('nothing is saved here')).toBeVisible();
-  await expect(page.getByRole('region', { name: 'Memory' })).toContainText('The base is rounded to 4 bits');
+  await expect(page.getByText('stays packed in memory')).toBeVisible();
   await page.getByRole('radio', { name: /Connector only/ }).check();
   await page.getByText('Run file', { exact: true }).click();
   await expect(page.getByRole('region', { name: 'Run file' })).toContainText('"trainable": [\n    "connector"\n  ]');

@@ -188,7 +188,7 @@ const CASES: Case[] = [
     args: ['inspect', picture, '--max-tiles', '13'],
     exit: 2,
     code: 'usage',
-    message: /1 to 12/,
+    message: /cannot be 13/,
   },
   {
     what: 'a tile size between steps',
@@ -206,11 +206,11 @@ const CASES: Case[] = [
     message: /0\.png/,
   },
   {
-    what: 'an empty data folder',
+    what: 'a data folder without data',
     args: ['eval', '--model', 'nano-d', '--data', 'no-config'],
     exit: 1,
-    code: 'not-found',
-    message: /data\.json/,
+    code: 'bad-data',
+    message: /holds no question/,
   },
 ];
 

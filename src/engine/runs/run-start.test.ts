@@ -112,7 +112,11 @@ describe('a run on a packed base', () => {
     const plain = await engine.startRun(request({ steps: 1 }));
     const packed = await engine.startRun(request({ quantize: QUANTIZE }));
     const expected = await lossesOf(byHand.id);
-    expect(await lossesOf(packed.id)).toEqual(expected);
+    // Packed numbers are multiplied by kernels of their own, which add up in another order.
+    const own = await lossesOf(packed.id);
+    expect(own).toHaveLength(expected.length);
+    const flat = (losses: unknown[]) => (losses as (number | undefined)[][]).flat().map((loss) => loss ?? 0);
+    for (const [i, loss] of flat(own).entries()) expect(Math.abs(loss - flat(expected)[i]!)).toBeLessThan(1e-6 * Math.max(1, loss));
     expect((await lossesOf(plain.id))[0]).not.toEqual(expected[0]);
 
     const paused = await engine.startRun(request({ quantize: QUANTIZE }), pauseAfter(2));
@@ -123,7 +127,7 @@ describe('a run on a packed base', () => {
     const back = await Promise.all(
       (await folder.list()).map(async ({ path }) => ({ path, bytes: (await folder.read(path))! })),
     );
-    expect(await lossesOf((await engine.importRun(back)).id)).toEqual(expected);
+    expect(await lossesOf((await engine.importRun(back)).id)).toEqual(own);
     // Another base is another run.
     await expect(
       engine.resumeRun(paused.id, { changes: { quantize: null } as object }),
@@ -136,10 +140,11 @@ describe('a run on a packed base', () => {
     await engine.unload();
   });
 
-  it('is planned, with what packing does and does not save here, and refused without an adapter', async () => {
+  it('is planned with what packing saves, and refused without an adapter', async () => {
     const plan = await engine.planRun(request({ quantize: QUANTIZE }));
     const { weights } = await engine.planRun(request());
-    expect(plan).toMatchObject({ weights, notes: [expect.stringContaining('no memory is saved') as string] });
+    expect(plan.weights).toBeLessThan(weights / 2);
+    expect(plan.notes).toEqual([]);
     const full = request({ quantize: QUANTIZE, lora: undefined });
     await expect(engine.startRun(full)).rejects.toMatchObject({ code: 'usage', fix: expect.stringContaining('lora') as string });
     const before = (await engine.runs()).length;
@@ -183,8 +188,9 @@ describe('a run from an adapter of the browser', () => {
         ? { name, dtype: 'F32' as const, shape: [1, columns], data: data.slice(0, columns) }
         : { name, dtype: 'F32' as const, shape: [rows, 1], data: data.filter((_, i) => i % 2 === 0) };
     });
+    const narrow = { ...config, rank_pattern: { 'layers.1.self_attn.q_proj': 1 } };
     const files = [
-      { path: 'adapter_config.json', bytes: new TextEncoder().encode(JSON.stringify(config)) },
+      { path: 'adapter_config.json', bytes: new TextEncoder().encode(JSON.stringify(narrow)) },
       { path: 'adapter_model.safetensors', bytes: writeSafetensors(mixed) },
     ];
     const { id } = await engine.importAdapter('Mixed', files);

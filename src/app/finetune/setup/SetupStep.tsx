@@ -1,6 +1,8 @@
 import { useEffect, useState } from 'react';
 import type { DatasetSummary } from '../../../datasets/types.ts';
 import type { RunRequest } from '../../../engine/runs/training-api.ts';
+import { computesPacked } from '../../../device/computes-packed.ts';
+import type { DeviceInfo } from '../../../engine/api.ts';
 import { toPlainError, type PlainError } from '../../../errors.ts';
 import { Button } from '../../components/Button.tsx';
 import { Notice, Problem } from '../../components/Notice.tsx';
@@ -63,7 +65,7 @@ export function SetupStep({ dataset, datasets, onDataChange }: SetupStepProps) {
   const training = useApp(isTraining);
   const adapters = useApp((state) => state.adapters);
   const refreshAdapters = useApp((state) => state.refreshAdapters);
-  const backend = useApp((state) => state.device?.backend);
+  const device = useApp((state) => state.device);
   useEffect(() => void refreshAdapters(), [refreshAdapters]);
   const failure = useApp((state) => (state.liveRun?.summary === null ? state.liveRun.error : null));
   const [startError, setStartError] = useState<PlainError | null>(null);
@@ -162,7 +164,7 @@ export function SetupStep({ dataset, datasets, onDataChange }: SetupStepProps) {
           <div className={styles.fields}>
             <SelectField
               label="Base weights"
-              hint={baseWords(form.baseBits, backend)}
+              hint={baseWords(form.baseBits, device)}
               value={form.baseBits}
               options={[
                 { value: 'stored', label: 'As stored' },
@@ -278,12 +280,12 @@ export function SetupStep({ dataset, datasets, onDataChange }: SetupStepProps) {
 }
 
 /** What packing the base does, on the device at hand. */
-function baseWords(bits: RunForm['baseBits'], backend: string | undefined): string {
+function baseWords(bits: RunForm['baseBits'], device: DeviceInfo | null): string {
   if (bits === 'stored') return 'The frozen model that the adapter stands on.';
   const rounded = `The frozen model is rounded to ${bits} bits`;
-  return backend === 'webgpu'
+  return !device || computesPacked(device)
     ? `${rounded} and stays packed in memory; the adapter learns around the rounding.`
-    : `${rounded}, and held as 32-bit floats by ${backend ?? 'this backend'}: nothing is saved here.`;
+    : `${rounded}, and held as 32-bit floats by ${device.backend}: nothing is saved here.`;
 }
 
 /** Of every dataset without held-out records, if asked. */
