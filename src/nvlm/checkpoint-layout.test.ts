@@ -5,7 +5,7 @@ import { nodeFiles } from '../weights/node-files.ts';
 import type { TensorEntry } from '../weights/safetensors.ts';
 import { isQuantizable, planWeights } from './checkpoint-layout.ts';
 import { internvlNamings } from './families/internvl/names.ts';
-import { parseConfig } from './parse-config.ts';
+import { configOf } from './parse-config.ts';
 
 async function open(name: string): Promise<ModelFolder> {
   return openModelFolder(nodeFiles(goldenFolder(name)));
@@ -18,7 +18,7 @@ function changed(folder: ModelFolder, change: (entry: TensorEntry) => TensorEntr
 }
 
 function plan(folder: ModelFolder) {
-  return planWeights(folder, parseConfig(folder.config));
+  return planWeights(folder, configOf(folder));
 }
 
 describe('names', () => {
@@ -57,12 +57,15 @@ describe('planWeights', () => {
     expect(() => plan(folder)).toThrow(expect.objectContaining({ code: 'bad-model', message: expect.stringMatching(message) }));
   });
 
-  it('refuses a tensor that the architecture has no place for, but not a stored tied head', async () => {
+  it('refuses a tensor that the architecture has no place for; a stored head has one, tied or not', async () => {
     const folder = await open('text/qwen2');
     const norm = folder.tensors.get('model.norm.weight')!;
     const withExtra = (name: string): ModelFolder => ({ ...folder, tensors: new Map([...folder.tensors, [name, { ...norm, name }]]) });
     expect(() => plan(withExtra('model.layers.0.self_attn.o_proj.bias'))).toThrow(/o_proj\.bias is in the weights/);
-    expect(() => plan(withExtra('lm_head.weight'))).not.toThrow();
+    const embedding = folder.tensors.get('model.embed_tokens.weight')!;
+    const head = { ...embedding, name: 'lm_head.weight' };
+    const planned = plan({ ...folder, tensors: new Map([...folder.tensors, [head.name, head]]) });
+    expect(planned.parameters.map(({ spec }) => spec.name)).toContain('lm_head.weight');
   });
 
   it('reads bits and group size off the shapes', async () => {

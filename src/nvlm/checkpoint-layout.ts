@@ -34,6 +34,7 @@ const FLOATS = new Set(['F32', 'F16', 'BF16']);
  */
 export function planWeights(folder: Pick<ModelFolder, 'tensors'>, config: NvlmConfig): WeightsPlan {
   const { tensors } = folder;
+  refuseUnmerged(tensors.keys());
   const naming = namingOf(config.family.namings, tensors.keys());
   const dummyHeads = visionDummyHeads(config.vision, (name) => tensors.get(name)?.shape);
   const complaints: string[] = [];
@@ -68,7 +69,7 @@ export function planWeights(folder: Pick<ModelFolder, 'tensors'>, config: NvlmCo
     parameters.push({ spec, sources, affine: null });
   }
   for (const name of tensors.keys()) {
-    if (!used.has(name) && !isHarmless(name, config)) complaints.push(`${name} is in the weights, and config.json describes no such part`);
+    if (!used.has(name) && !isHarmless(name)) complaints.push(`${name} is in the weights, and config.json describes no such part`);
   }
   if (complaints.length > 0) {
     const more = complaints.length > LISTED ? `; and ${complaints.length - LISTED} more` : '';
@@ -101,10 +102,20 @@ function affineOf(words: TensorEntry, spec: ParameterSpec, tensors: ModelFolder[
 }
 
 /** Tensors that checkpoints carry along and the forward pass does not read. */
-function isHarmless(name: string, config: NvlmConfig): boolean {
-  if (/\.(rotary_emb\.inv_freq|position_ids|masked_bias|embeddings\.mask_token)$/.test(name)) return true;
-  // Tied heads are often stored all the same.
-  return config.llm.tieWordEmbeddings && /(^|\.)lm_head\.(weight|scales|biases)$/.test(name);
+function isHarmless(name: string): boolean {
+  return /\.(rotary_emb\.inv_freq|position_ids|masked_bias|embeddings\.mask_token)$/.test(name);
+}
+
+/** @throws NvlmError `bad-model` for a model that was saved with a LoRA adapter beside its matrices instead of in them */
+function refuseUnmerged(names: Iterable<string>): void {
+  for (const name of names) {
+    if (!/\.(base_layer|lora_[AB])\./.test(name)) continue;
+    throw new NvlmError(
+      'bad-model',
+      `The weights hold a LoRA adapter that was not merged into them (${name}).`,
+      'Merge the LoRA first (PEFT: model.merge_and_unload()), save the model again and use that folder.',
+    );
+  }
 }
 
 /** May quantising while loading pack this parameter? The language model's matrices, as MLX's converters do. */

@@ -1,3 +1,4 @@
+import { NvlmError } from '../errors.ts';
 import type { LlmConfig, RopeScaling } from './config.ts';
 import type { JsonReader } from './json-reader.ts';
 import { unsupportedModel } from './unsupported-model.ts';
@@ -7,14 +8,14 @@ export const LARGEST_WIDTH = 1 << 20;
 
 /**
  * A Qwen2, Qwen3 or Llama decoder by its Hugging Face keys.
- * @param tied what the config around this one says, which counts where this one is silent
+ * @param tied what the config around this one says: transformers ties head and embedding where either does
  * @throws NvlmError `bad-model` for absurd sizes, `unsupported-model` for other decoders
  */
 export function parseLlm(llm: JsonReader, tied = false): LlmConfig {
   const family = llm.firstString('architectures') || llm.string('model_type', '');
   const isQwen2 = /qwen2/i.test(family);
   const isQwen3 = /qwen3/i.test(family);
-  if (!isQwen2 && !isQwen3 && !/llama/i.test(family)) throw unsupportedModel(family || 'a decoder without a name');
+  if (/moe/i.test(family) || (!isQwen2 && !isQwen3 && !/llama/i.test(family))) throw unsupportedModel(family || 'a decoder without a name');
   const hiddenSize = llm.integer('hidden_size', null, 1, LARGEST_WIDTH);
   const heads = llm.integer('num_attention_heads', null, 1, 1024);
   const kvHeads = llm.integer('num_key_value_heads', heads, 1, 1024);
@@ -23,7 +24,13 @@ export function parseLlm(llm: JsonReader, tied = false): LlmConfig {
   if (headDim % 2 !== 0) throw llm.error('head_dim', `${headDim} is odd, rotary positions need pairs`);
   const activation = llm.string('hidden_act', 'silu');
   if (activation !== 'silu') throw llm.error('hidden_act', `"${activation}" is not supported`);
-  if (llm.boolean('use_sliding_window', false)) throw llm.error('use_sliding_window', 'is true, and this decoder attends to everything');
+  if (llm.boolean('use_sliding_window', false)) {
+    throw new NvlmError(
+      'unsupported-model',
+      'config.json turns sliding-window attention on (use_sliding_window), and this decoder attends to everything.',
+      'Take a release of the model with "use_sliding_window": false, as nearly all are published.',
+    );
+  }
   return {
     hiddenSize,
     heads,
@@ -35,7 +42,7 @@ export function parseLlm(llm: JsonReader, tied = false): LlmConfig {
     rmsNormEps: llm.number('rms_norm_eps', 1e-6, 0, 1),
     ...parseRope(llm),
     maxPositions: llm.integer('max_position_embeddings', 2048, 1, 1 << 24),
-    tieWordEmbeddings: llm.boolean('tie_word_embeddings', tied),
+    tieWordEmbeddings: llm.boolean('tie_word_embeddings', false) || tied,
     // Fixed in Qwen2; in Llama and Qwen3 one key biases all four projections.
     qkvBias: isQwen2 || llm.boolean('attention_bias', false),
     outputBias: !isQwen2 && llm.boolean('attention_bias', false),
@@ -71,6 +78,10 @@ function parseRopeScaling(scaling: JsonReader): RopeScaling {
         originalMaxPositions: scaling.integer('original_max_position_embeddings', null, 1, 1 << 24),
       };
     default:
-      throw scaling.error('rope_type', `"${type}" is not supported`);
+      throw new NvlmError(
+        'unsupported-model',
+        `config.json stretches rotary positions by "${type}" for contexts longer than the model was trained on, which this engine does not.`,
+        'Take the release without it, or remove "rope_scaling" from config.json: the trained length then is the longest context.',
+      );
   }
 }

@@ -1,5 +1,5 @@
 import { NvlmError } from '../errors.ts';
-import type { ModelDescription } from '../weights/model-folder.ts';
+import type { ModelDescription, ModelFolder } from '../weights/model-folder.ts';
 import type { NvlmConfig } from './config.ts';
 import { familyOf } from './families/list.ts';
 import { JsonReader } from './json-reader.ts';
@@ -17,9 +17,20 @@ export function parseConfig(json: unknown, processor: unknown = null): NvlmConfi
   return { family, ...family.parse(config, processor === null ? null : JsonReader.open(processor, 'the image processor')) };
 }
 
-/** {@link parseConfig} of a model folder's files. */
-export function configOf({ config, imageProcessor }: Pick<ModelDescription, 'config'> & Partial<Pick<ModelDescription, 'imageProcessor'>>): NvlmConfig {
-  return parseConfig(config, imageProcessor ?? null);
+/**
+ * {@link parseConfig} of a model folder's files. A head that is stored counts, whatever config.json says of tying it to the embedding
+ * (transformers 5): merges leave heads behind that differ.
+ *
+ * @param description with `tensors`, where its weights are open too
+ */
+export function configOf({
+  config,
+  imageProcessor,
+  tensors,
+}: Pick<ModelDescription, 'config'> & Partial<Pick<ModelFolder, 'imageProcessor' | 'tensors'>>): NvlmConfig {
+  const parsed = parseConfig(config, imageProcessor ?? null);
+  const storesHead = [...(tensors?.keys() ?? [])].some((name) => /(^|\.)lm_head\.weight$/.test(name));
+  return storesHead ? { ...parsed, llm: { ...parsed.llm, tieWordEmbeddings: false } } : parsed;
 }
 
 /** Packed weights of other schemes would pass for missing tensors; their names say it better. */

@@ -6,8 +6,10 @@ import type { Device } from '../../src/device/types.ts';
 import { adapterFilesOf, applyAdapter } from '../../src/engine/adapters/adapter.ts';
 import { exportedFiles, mergeAdapterFiles } from '../../src/engine/export/export-model.ts';
 import { forward } from '../../src/engine/measure/forward.ts';
+import { planWeights } from '../../src/nvlm/checkpoint-layout.ts';
 import { loadModel } from '../../src/nvlm/load-model.ts';
 import type { NvlmModel } from '../../src/nvlm/model.ts';
+import { configOf } from '../../src/nvlm/parse-config.ts';
 import { openModelFolder } from '../../src/weights/model-folder.ts';
 import { nodeFiles } from '../../src/weights/node-files.ts';
 import { parseSafetensors } from '../../src/weights/safetensors.ts';
@@ -24,8 +26,8 @@ beforeAll(async () => {
 });
 afterAll(() => device.dispose());
 
-async function logitsError(model: NvlmModel, reference: string): Promise<number> {
-  const outputs = await forward(model, device, await tensorsOf('adapters/ids.safetensors'));
+async function logitsError(model: NvlmModel, reference: string, ids = 'adapters/ids.safetensors'): Promise<number> {
+  const outputs = await forward(model, device, await tensorsOf(ids));
   const logits = outputs.find(({ name }) => name === 'logits')!.data as Float32Array;
   return relativeError(logits, (await tensorsOf(reference)).get('logits')!);
 }
@@ -80,4 +82,25 @@ describe('a whole model.safetensors beside an index of shards', () => {
   it('of shards alone is an ordinary model', async () => {
     expect((await openModelFolder(nodeFiles(fileURLToPath(new URL('../../public/models/nano-d', import.meta.url))))).warnings).toEqual([]);
   });
+});
+
+describe('a head tied to the embedding', () => {
+  it.each([
+    ['counts as it is stored, where it was left behind by a merge', 'tied-lm-head/model', 'tied-lm-head/ref.safetensors'],
+    ['is tied where only the outer config says so', 'internvl_hf_tied_by_top', 'internvl_hf_tied_by_top/ref.safetensors'],
+  ])('%s', async (_, name, reference) => {
+    const model = await loadModel(await folderOf(name), { keepHalves: false });
+    expect(await logitsError(model, reference, 'tied-lm-head/in.safetensors')).toBeLessThan(2e-5);
+    model.dispose();
+  });
+});
+
+it.each([
+  ['internvl_unmerged', 'bad-model', /not merged/, /Merge the LoRA first/],
+  ['internvl_moe', 'unsupported-model', /a mixture of experts/, /InternVL or SmolVLM/],
+])('%s is refused with its cause before its weights are read', async (name, code, message, fix) => {
+  const folder = await folderOf(name);
+  expect(() => planWeights(folder, configOf(folder))).toThrow(
+    expect.objectContaining({ code, message: expect.stringMatching(message), fix: expect.stringMatching(fix) }),
+  );
 });

@@ -19,7 +19,8 @@ export function familyOf(config: JsonReader): Family {
   if (family) return family;
   const modelType = config.string('model_type', '');
   const name = config.has('llm_config') ? declaredArchitecture(config) : modelType || config.string('architecture', '');
-  throw unsupportedModel(name || 'no model_type');
+  const encoder = config.string('mm_vision_tower', '');
+  throw unsupportedModel(encoder ? `${name} with ${encoder}` : name || 'no model_type');
 }
 
 /**
