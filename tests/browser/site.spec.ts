@@ -39,14 +39,29 @@ test('after the first visit the site works without a network', async ({ page, pa
 test('the policy is in the page itself and stops foreign scripts', async ({ page, pageErrors }) => {
   await page.goto('./');
   await expect(page.locator('meta[http-equiv="Content-Security-Policy"]')).toHaveAttribute('content', contentSecurityPolicy);
-  const ran = await page.evaluate(() => {
-    const script = document.createElement('script');
-    script.textContent = 'globalThis.injected = true';
-    document.body.append(script);
-    return 'injected' in globalThis;
+  const refusals = await page.evaluate(() => {
+    const refusalOf = (change: (script: HTMLScriptElement) => void) => {
+      const script = document.createElement('script');
+      try {
+        change(script);
+        document.body.append(script);
+        return 'taken';
+      } catch (error) {
+        return String(error);
+      }
+    };
+    const refused = [
+      refusalOf((script) => (script.textContent = 'globalThis.injected = true')),
+      refusalOf((script) => (script.src = 'https://elsewhere.example/script.js')),
+    ];
+    return [...refused, 'injected' in globalThis ? 'ran' : 'did not run'];
   });
-  expect(ran).toBe(false);
-  expect(pageErrors.join()).toContain('Content Security Policy');
+  expect(refusals).toEqual([
+    expect.stringContaining('TrustedScript'),
+    expect.stringContaining('is not a script of this page'),
+    'did not run',
+  ]);
+  expect(pageErrors.join()).toMatch(/Content Security Policy|TrustedScript/);
   pageErrors.length = 0;
 });
 
