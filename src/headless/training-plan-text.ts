@@ -11,7 +11,7 @@ const VERDICTS: Record<TrainingPlan['verdict'], string> = {
 export function trainingPlanText(model: string, backend: string, plan: TrainingPlan): string {
   const rows = [
     ['weights', formatBytes(plan.weights)],
-    ['gradients and optimiser', formatBytes(plan.optimizer)],
+    ['optimiser', formatBytes(plan.optimizer)],
     ['activations, about', formatBytes(plan.activations)],
     ['in all', formatBytes(plan.total)],
     ['longest record', `${plan.longest} tokens`],

@@ -84,7 +84,7 @@ export interface RunRecord {
 /** What training will need, before it starts; bytes. */
 export interface TrainingPlan {
   weights: number;
-  /** Trained numbers' gradients and the optimiser's state. */
+  /** The optimiser's state, and the gradient of earlier batches while several are added up. */
   optimizer: number;
   activations: number;
   total: number;

@@ -184,10 +184,10 @@ function needOf(
     scores: !packed,
     visionRowsAtOnce: ROWS_AT_ONCE,
   });
-  // The update comes when the forward pass has been let go.
-  const activations = features + Math.max(kept, F32 * scratch);
-  // The gradient and the optimiser's state; a gradient more while batches are added up.
-  const optimizer = F32 * (trained * (run.accumulate > 1 ? 2 : 1) + state);
+  // The backward pass lets activations go as gradients come, so the two are never there in full together; the update comes last.
+  const activations = features + Math.max(kept, F32 * (trained + scratch));
+  // The optimiser's state, and while batches are added up the gradient of those before.
+  const optimizer = F32 * ((run.accumulate > 1 ? trained : 0) + state);
   const largestBuffer = Math.max(base.largest.bytes, F32 * run.batch * labels * config.llm.vocabSize);
   const total = weights + optimizer + activations;
   return { weights, optimizer, activations, total, trainedParameters: trained, largestBuffer, quantized: base.quantized };

@@ -111,7 +111,7 @@ export function PlanCard({ request, onChanges, unknown }: PlanCardProps) {
 
 const PARTS = [
   { name: 'Weights', key: 'weights' },
-  { name: 'Gradients, optimizer', key: 'optimizer' },
+  { name: 'Optimizer', key: 'optimizer' },
   { name: 'Activations', key: 'activations' },
 ] as const;
 
