@@ -16,10 +16,15 @@ describe('route', () => {
   });
 
   it('writes readable links', () => {
-    expect(formatRoute({ screen: 'chat', params: { picture: 'note/1', model: 'nano-d' } })).toBe(
-      '#/chat?picture=note/1&model=nano-d',
+    expect(formatRoute({ screen: 'chat', params: { model: 'nano-d', picture: 'note/1' } })).toBe(
+      '#/chat?model=nano-d&picture=note/1',
     );
     expect(formatRoute({ screen: 'models', params: {} })).toBe('#/models');
+  });
+
+  it('has one address for one view, in whatever order its parts were set', () => {
+    const params = { adapters: 'a1:0', picture: 'note/1', model: 'nano-d' };
+    expect(formatRoute({ screen: 'chat', params })).toBe('#/chat?model=nano-d&picture=note/1&adapters=a1:0');
   });
 
   it('carries model, backend and picture to another screen, and nothing else', () => {

@@ -22,9 +22,11 @@ export function parseRoute(hash: string): Route {
   return { screen, params: Object.fromEntries(new URLSearchParams(query)) };
 }
 
+/** One view has one address, whatever order its parts were set in: the shared parameters come first. */
 export function formatRoute({ screen, params }: Route): string {
+  const ordered = { ...sharedOf({ screen, params }), ...params };
   // Slashes, colons and commas are legal in a fragment's query; leaving them bare keeps shared links readable.
-  const query = new URLSearchParams(params)
+  const query = new URLSearchParams(ordered)
     .toString()
     .replaceAll('%2F', '/')
     .replaceAll('%3A', ':')
@@ -107,8 +109,8 @@ export function hrefWith(screen: Screen, params: Record<string, string | null>, 
   return formatRoute({ screen, params: patchParams(patchParams({}, sharedOf(route)), params) });
 }
 
-function sharedOf({ params }: Route): Record<string, string | undefined> {
-  return Object.fromEntries(SHARED_PARAMS.map((name) => [name, params[name]]));
+function sharedOf({ params }: Route): RouteParams {
+  return Object.fromEntries(SHARED_PARAMS.flatMap((name) => (params[name] === undefined ? [] : [[name, params[name]]])));
 }
 
 export function navigate(screen: Screen): void {
