@@ -80,21 +80,53 @@ const INTERN_VIT_6B = {
   qk_normalization: true,
   norm_type: 'rms_norm',
 };
+export const QWEN2_05B = {
+  architectures: ['Qwen2ForCausalLM'],
+  hidden_size: 896,
+  num_hidden_layers: 24,
+  num_attention_heads: 14,
+  num_key_value_heads: 2,
+  intermediate_size: 4864,
+};
+export const INTERN_VIT_300M = {
+  hidden_size: 1024,
+  num_hidden_layers: 24,
+  num_attention_heads: 16,
+  intermediate_size: 4096,
+  qkv_bias: true,
+  qk_normalization: false,
+  norm_type: 'layer_norm',
+};
 /** 10 cross-attention layers of 80. */
-export const CROSS_ATTENTION_72B = 8;
+export const CROSS_ATTENTION_EVERY = 8;
+
+interface NvlmShape {
+  dummyHeads?: number;
+  /** One layer of so many cross-attends; 0 = none. */
+  crossAttentionEvery?: number;
+}
 
 /** NVLM-1.0 72B (NVLM paper, table 11). @param config what its config.json calls it */
-export function nvlm72b(config: object, { dummyHeads = 0, crossAttentionEvery = 0 }: { dummyHeads?: number; crossAttentionEvery?: number }): SyntheticShape {
+export function nvlm72b(config: object, shape: NvlmShape): SyntheticShape {
+  return nvlm({ max_dynamic_patch: 6, ...config }, QWEN2_72B, INTERN_VIT_6B, shape);
+}
+
+/** The same architectures around Qwen2.5-0.5B and InternViT-300M, the parts of InternVL2.5-1B: real shapes that a laptop carries. */
+export function nvlm05b(config: object, shape: NvlmShape): SyntheticShape {
+  const llm = { ...QWEN2_05B, vocab_size: 151936, tie_word_embeddings: true };
+  return nvlm({ max_dynamic_patch: 12, ...config }, llm, INTERN_VIT_300M, shape);
+}
+
+function nvlm(config: object, llm: Layered, vision: Layered, { dummyHeads = 0, crossAttentionEvery = 0 }: NvlmShape): SyntheticShape {
   return {
     dummyHeads,
     files: (layers) => ({
       ...chatMlFiles({ '<|vision_start|>': 151652, '<|vision_end|>': 151653, '<|vision_pad|>': 151654 }),
       'config.json': {
         ...config,
-        max_dynamic_patch: 6,
         // With fewer layers than that, one has to be there all the same.
         ...(crossAttentionEvery > 0 && { cross_attention_every: Math.min(crossAttentionEvery, layers) }),
-        ...nestedConfig(QWEN2_72B, INTERN_VIT_6B, layers),
+        ...nestedConfig(llm, vision, layers),
       },
     }),
   };

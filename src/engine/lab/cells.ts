@@ -1,5 +1,5 @@
 import { NvlmError } from '../../errors.ts';
-import type { Experiment, LabScale, LabSet, TrainingExperiment } from './experiment.ts';
+import type { EfficiencyExperiment, Experiment, LabScale, LabSet, TrainingExperiment } from './experiment.ts';
 
 /** One run of an experiment. */
 export interface LabCell {
@@ -26,6 +26,17 @@ export function scaleNameOf(experiment: Experiment, { scale }: LabChoice): strin
 
 export function scaleOf(experiment: Experiment, choice: LabChoice): LabScale {
   return experiment.scales[scaleNameOf(experiment, choice)]!;
+}
+
+/** Numbers of regular tiles that a scale measures. */
+export function tilesOf(experiment: EfficiencyExperiment, choice: LabChoice): number[] {
+  return scaleOf(experiment, choice).tiles ?? experiment.tiles;
+}
+
+/** What stands for a level: a model, or random weights in a shape. */
+export function modelOf(experiment: EfficiencyExperiment, choice: LabChoice, level: string): { model: string } | { shape: string } {
+  const { model, shape } = experiment.levels.find((one) => one.level === level)!;
+  return scaleOf(experiment, choice).shapes === 'real' ? { shape: shape! } : { model };
 }
 
 /** @throws NvlmError `usage` for a scale that is not there, or more seeds than the experiment names */

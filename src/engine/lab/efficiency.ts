@@ -8,14 +8,17 @@ import { toPixelValues } from '../../tiling/pixel-values.ts';
 import type { RgbImage } from '../../tiling/types.ts';
 import { parseRun } from '../../training/run-config.ts';
 import { Trainer, type TrainingSample } from '../../training/trainer.ts';
-import type { ModelFolder } from '../../weights/model-folder.ts';
+import { configOf } from '../../nvlm/parse-config.ts';
+import { openModelFolder, type ModelFolder } from '../../weights/model-folder.ts';
 import type { CallOptions } from '../api.ts';
 import { Session } from '../chat/session.ts';
+import { openTextSide } from '../chat/text-side.ts';
 import { geometryOfModel } from '../inspect/geometries.ts';
 import { inspectPicture } from '../inspect/inspect.ts';
+import { syntheticSource } from '../models/synthetic-source.ts';
 import { measureModel } from '../measure/measure.ts';
 import { planExamples, tileForModel } from '../runs/plan-examples.ts';
-import { scaleNameOf, scaleOf, type LabCell, type LabChoice } from './cells.ts';
+import { modelOf, scaleNameOf, scaleOf, tilesOf, type LabCell, type LabChoice } from './cells.ts';
 import type { EfficiencyExperiment } from './experiment.ts';
 import { writeCell, type CellResult, type LabEvent, type LabHost } from './run-cell.ts';
 import { meanOf } from './statistics.ts';
@@ -38,16 +41,19 @@ export async function runEfficiencyCell(
   cell: LabCell,
   { signal, onEvent }: CallOptions & { onEvent?: (event: LabEvent) => void } = {},
 ): Promise<CellResult> {
-  const { model } = experiment.levels.find(({ level }) => level === cell.level)!;
+  const measured = modelOf(experiment, choice, cell.level);
   const { steps } = scaleOf(experiment, choice);
+  const counts = tilesOf(experiment, choice);
   const begin = performance.now();
   return host.alone(signal, async (device, open) => {
     const metrics: Record<string, number> = {};
-    for (const [i, tiles] of experiment.tiles.entries()) {
+    for (const [i, tiles] of counts.entries()) {
       throwIfAborted(signal);
-      onEvent?.({ type: 'data', done: i, total: experiment.tiles.length });
-      const folder = await open(model);
-      for (const [name, value] of Object.entries(await measureAt(folder, device, tiles, steps, { signal })))
+      onEvent?.({ type: 'data', done: i, total: counts.length });
+      const isReal = 'shape' in measured;
+      const folder = isReal ? await openModelFolder(syntheticSource(measured.shape), signal) : await open(measured.model);
+      const measure = isReal ? measureAnswering : measureAll;
+      for (const [name, value] of Object.entries(await measure(folder, device, tiles, steps, { signal })))
         metrics[`${name}, ${tiles} ${tiles === 1 ? 'tile' : 'tiles'}`] = value;
     }
     const { backend, adapter } = device.info;
@@ -70,24 +76,34 @@ export async function runEfficiencyCell(
   });
 }
 
-async function measureAt(
+async function measureAll(folder: ModelFolder, device: Device, tiles: number, runs: number, options: CallOptions): Promise<Record<string, number>> {
+  // Before training: the memory of wasm never shrinks.
+  const answering = await measureAnswering(folder, device, tiles, runs, options, WARM_UPS);
+  const { stepMs, peakBytes } = await measureTraining(folder, device, pictureFor(folder, tiles), tiles, runs);
+  return {
+    'training step, ms': meanOf(stepMs),
+    'samples/s in training': (1000 * BATCH) / meanOf(stepMs),
+    'memory of training beyond the model, bytes': peakBytes,
+    ...answering,
+  };
+}
+
+/** @param warmUps none where one answer takes minutes: what the first run compiles is little beside that */
+async function measureAnswering(
   folder: ModelFolder,
   device: Device,
   tiles: number,
   runs: number,
   { signal }: CallOptions,
+  warmUps = 0,
 ): Promise<Record<string, number>> {
-  const picture = stripOf(tiles, Number(folder.config['force_image_size'] ?? 112));
-  const request = { picture, prompt: PROMPT, newTokens: NEW_TOKENS, maxTiles: tiles, runs, warmUps: WARM_UPS };
+  const picture = pictureFor(folder, tiles);
+  const request = { picture, prompt: PROMPT, newTokens: NEW_TOKENS, maxTiles: tiles, runs, warmUps };
   const measured = await measureModel(folder, device, request, { signal });
-  const { stepMs, peakBytes, text } = await measureTraining(folder, device, picture, tiles, runs);
-  const geometry = geometryOfModel({ id: 'model', title: 'model', ...text });
+  const geometry = geometryOfModel({ id: 'model', title: 'model', ...openTextSide(folder) });
   const { costs, geometry: of } = inspectPicture(picture, geometry, { maxTiles: tiles, prompt: PROMPT });
   const cost = costs[of.architecture]!;
   return {
-    'training step, ms': meanOf(stepMs),
-    'samples/s in training': (1000 * BATCH) / meanOf(stepMs),
-    'memory of training beyond the model, bytes': peakBytes,
     'vision, ms': meanOf(measured.visionMs),
     'prefill, ms': meanOf(measured.prefillMs),
     'decode, ms a token': meanOf(measured.decodeMs) / NEW_TOKENS,
@@ -121,7 +137,7 @@ async function measureTraining(folder: ModelFolder, device: Device, picture: Rgb
       await trainer.step(step, [batch]);
       if (step >= WARM_UPS) stepMs.push(performance.now() - start);
     }
-    return { stepMs, peakBytes: watch.peak - before, text };
+    return { stepMs, peakBytes: watch.peak - before };
   } finally {
     watch.stop();
     features.dispose();
@@ -143,7 +159,8 @@ function recordsOf(count: number) {
 }
 
 /** A picture that is cut into exactly so many tiles in a row. */
-function stripOf(tiles: number, tileSize: number): RgbImage {
+function pictureFor(folder: ModelFolder, tiles: number): RgbImage {
+  const tileSize = configOf(folder).tileSize;
   const [width, height] = [tiles * tileSize, tileSize];
   return { width, height, data: new Uint8Array(3 * width * height).fill(240) };
 }

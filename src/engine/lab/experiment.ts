@@ -3,6 +3,7 @@
  * may write, so everything in it is checked.
  */
 import { NvlmError } from '../../errors.ts';
+import { SYNTHETIC_MODELS } from '../../nvlm/synthetic-checkpoint.ts';
 
 /** What a set of records is drawn from: the world that the nano models know, its texts alone, or a lesson in it. */
 export type LabSource = 'desk' | 'text' | 'ring' | 'due';
@@ -44,6 +45,10 @@ export interface LabScale {
   seeds: number;
   /** Rounds of questions on the way, the first one before the first step. */
   rounds: number;
+  /** Efficiency: what is measured. `models` are the levels' own; `real`, random weights in a published model's shapes, answering alone. */
+  shapes: (typeof SHAPES)[number];
+  /** Efficiency: of the experiment's numbers of tiles, these alone; null = all. */
+  tiles: number[] | null;
 }
 
 interface ExperimentBase {
@@ -76,8 +81,8 @@ export interface TrainingExperiment extends ExperimentBase {
 /** Times and memory of the architectures. */
 export interface EfficiencyExperiment extends ExperimentBase {
   kind: 'efficiency';
-  /** Level names with the model of each. */
-  levels: { level: string; model: string }[];
+  /** Level names with the model of each, and which published shapes stand for it at the scales of real shapes. */
+  levels: { level: string; model: string; shape: string | null }[];
   /** Regular tiles a picture. */
   tiles: number[];
 }
@@ -88,6 +93,8 @@ export type Experiment = TrainingExperiment | EfficiencyExperiment;
 const MOST_ENTRIES = 64;
 const MOST_CHARACTERS = 2000;
 const MOST_COUNT = 100_000;
+const MOST_TILES = 12;
+const SHAPES = ['models', 'real'] as const;
 const SOURCES: readonly LabSource[] = ['desk', 'text', 'ring', 'due'];
 
 /** @throws NvlmError `usage` that names the key and what it may be */
@@ -107,6 +114,7 @@ export function parseExperiment(json: unknown, path: string): Experiment {
   const kind = file.oneOf('kind', ['training', 'efficiency'] as const);
   const experiment: Experiment = kind === 'training' ? { ...base, kind, ...trainingOf(file) } : { ...base, kind, ...efficiencyOf(file) };
   file.refuseOthers();
+  checkScales(file, experiment);
   const names = experiment.levels.map(({ level }) => level);
   if (new Set(names).size !== names.length) file.fail('levels', 'names a level twice');
   if (!names.includes(experiment.reference)) file.fail('reference', 'is not one of the levels');
@@ -121,9 +129,22 @@ function scaleOf(scale: Reader): LabScale {
     questions: scale.number('questions', 0.001, 1000, 1),
     seeds: scale.integer('seeds', 1, MOST_ENTRIES),
     rounds: scale.integer('rounds', 1, 100, 1),
+    shapes: scale.has('shapes') ? scale.oneOf('shapes', SHAPES) : 'models',
+    tiles: scale.integers('tiles', 1, MOST_TILES),
   };
   scale.refuseOthers();
   return read;
+}
+
+function checkScales(file: Reader, experiment: Experiment): void {
+  for (const [name, { shapes, tiles }] of Object.entries(experiment.scales)) {
+    if (experiment.kind === 'training') {
+      if (shapes !== 'models' || tiles) file.fail('scales', `has "shapes" or "tiles" at ${name}, which training has not`);
+      continue;
+    }
+    if (shapes === 'real' && experiment.levels.some(({ shape }) => shape === null)) file.fail('levels', `lacks a "shape" that scale ${name} asks for`);
+    if (tiles?.some((count) => !experiment.tiles.includes(count))) file.fail('scales', `has tiles at ${name} that "tiles" does not name`);
+  }
 }
 
 function trainingOf(file: Reader) {
@@ -159,11 +180,12 @@ function trainingOf(file: Reader) {
 function efficiencyOf(file: Reader) {
   return {
     levels: file.objects('levels').map((level) => {
-      const read = { level: level.text('level'), model: level.text('model') };
+      const shape = level.isThere('shape') ? level.oneOf('shape', SYNTHETIC_MODELS) : null;
+      const read = { level: level.text('level'), model: level.text('model'), shape };
       level.refuseOthers();
       return read;
     }),
-    tiles: file.integers('tiles', 1, 12) ?? file.fail('tiles', 'is missing'),
+    tiles: file.integers('tiles', 1, MOST_TILES) ?? file.fail('tiles', 'is missing'),
   };
 }
 
@@ -206,6 +228,11 @@ class Reader {
     return this.take(key) !== undefined;
   }
 
+  /** And not null. */
+  isThere(key: string): boolean {
+    return (this.take(key) ?? null) !== null;
+  }
+
   keys(): string[] {
     return [...this.values.keys()].slice(0, MOST_ENTRIES);
   }
@@ -219,7 +246,7 @@ class Reader {
   }
 
   optionalObject(key: string): Reader | null {
-    return (this.take(key) ?? null) === null ? null : this.object(key);
+    return this.isThere(key) ? this.object(key) : null;
   }
 
   objects(key: string): Reader[] {
@@ -239,14 +266,14 @@ class Reader {
   }
 
   texts(key: string): string[] | null {
-    if ((this.take(key) ?? null) === null) return null;
+    if (!this.isThere(key)) return null;
     const list = this.list(key);
     const fits = list.every((entry) => typeof entry === 'string' && entry.length <= MOST_CHARACTERS);
     return fits ? (list as string[]) : this.fail(key, 'is not a list of texts');
   }
 
   integers(key: string, least: number, most: number): number[] | null {
-    if ((this.take(key) ?? null) === null) return null;
+    if (!this.isThere(key)) return null;
     const list = this.list(key);
     const fits = list.every((entry) => Number.isInteger(entry) && (entry as number) >= least && (entry as number) <= most);
     return fits ? (list as number[]) : this.fail(key, `is not a list of whole numbers from ${least} to ${most}`);

@@ -2,9 +2,16 @@ import * as tf from '@tensorflow/tfjs';
 import type { Folder } from '../../files/folder.ts';
 import { throwIfAborted } from '../../errors.ts';
 import type { CallOptions } from '../api.ts';
+import { configOf } from '../../nvlm/parse-config.ts';
+import { openModelFolder } from '../../weights/model-folder.ts';
+import { openTextSide } from '../chat/text-side.ts';
+import { geometryOfModel } from '../inspect/geometries.ts';
+import { inspectPicture } from '../inspect/inspect.ts';
+import { planMemory } from '../models/memory-plan.ts';
+import { syntheticSource } from '../models/synthetic-source.ts';
 import { isBundled } from '../models/bundled-models.ts';
 import type { RunRequest } from '../runs/training-api.ts';
-import { cellsOf, dataOf, runOf, scaleNameOf, scaleOf, type LabCell, type LabChoice } from './cells.ts';
+import { cellsOf, dataOf, modelOf, runOf, scaleNameOf, scaleOf, tilesOf, type LabCell, type LabChoice } from './cells.ts';
 import type { EfficiencyExperiment, Experiment, TrainingExperiment } from './experiment.ts';
 import { drawSets, writeDataset, type SeededSet } from './lab-data.ts';
 import { readCell, type LabHost } from './run-cell.ts';
@@ -78,9 +85,17 @@ export async function planExperiment(
     const open = left.filter((cell) => cell.level === level).length;
     if (experiment.kind === 'efficiency') {
       const { steps } = scaleOf(experiment, choice);
-      plan.bytes = Math.max(plan.bytes, await sittingBytes(host, experiment, level));
-      plan.seconds += open * SITTING_SECONDS * experiment.tiles.length * (steps + 1);
-      plan.samples += some.length * steps * experiment.tiles.length;
+      const tiles = tilesOf(experiment, choice);
+      const measured = modelOf(experiment, choice, level);
+      plan.samples += some.length * steps * tiles.length;
+      if ('model' in measured) {
+        plan.bytes = Math.max(plan.bytes, await sittingBytes(host, experiment, measured.model));
+        plan.seconds += open * SITTING_SECONDS * tiles.length * (steps + 1);
+      } else {
+        const need = await shapeNeed(host, measured.shape, tiles);
+        plan.bytes = Math.max(plan.bytes, need.bytes);
+        plan.seconds += (open * steps * need.products) / speed;
+      }
       continue;
     }
     const need = await needOf(host, experiment, choice, some[0]!, { signal });
@@ -95,14 +110,33 @@ export async function planExperiment(
 }
 
 /** A sitting trains two samples of the largest pictures; those of the world that the models know have six tiles at most. */
-async function sittingBytes(host: LabHost, experiment: EfficiencyExperiment, level: string): Promise<number> {
-  const { model } = experiment.levels.find((one) => one.level === level)!;
+async function sittingBytes(host: LabHost, experiment: EfficiencyExperiment, model: string): Promise<number> {
   const tiles = [Math.min(6, Math.max(...experiment.tiles))];
   const { id } = await writeDataset(host.files, [{ source: 'desk', count: 1, tiles, wrong: 0, seed: 1 }]);
   const run = { data: id, steps: 1, batch: 2 };
   const source = isBundled(model) || !host.modelSource ? ({ kind: 'bundled', id: model } as const) : await host.modelSource(model);
   const request = { title: experiment.name, model: source, run, sampleEvery: 0, samples: 0, heldOutEvery: 0 };
   return (await host.engine.planRun(request)).total;
+}
+
+/** Answering once at every number of tiles: the encoder for each tile, the decoder for each token of the prompt. */
+async function shapeNeed(host: LabHost, shape: string, tiles: readonly number[]) {
+  const folder = await openModelFolder(syntheticSource(shape));
+  const { tileSize } = configOf(folder);
+  const geometry = geometryOfModel({ id: shape, title: shape, ...openTextSide(folder) });
+  const prompts = tiles.map((maxTiles) => {
+    const [width, height] = [maxTiles * tileSize, tileSize];
+    const picture = { width, height, data: new Uint8Array(3 * width * height) };
+    const { costs, tiling, geometry: of } = inspectPicture(picture, geometry, { maxTiles });
+    return { tiles: tiling.tiles.length, tokens: costs[of.architecture]!.decoderTokens };
+  });
+  const { bytes } = planMemory(folder, await host.engine.device(), { contextLength: Math.max(...prompts.map(({ tokens }) => tokens)) });
+  const numbers = { encoder: 0, decoder: 0 };
+  for (const [name, tensor] of folder.tensors)
+    numbers[name.startsWith('vision_model.') ? 'encoder' : 'decoder'] += tensor.shape.reduce((product, extent) => product * extent, 1);
+  const patches = (tileSize / geometry.patchSize) ** 2;
+  const products = prompts.reduce((sum, seen) => sum + FORWARD * (numbers.encoder * patches * seen.tiles + numbers.decoder * seen.tokens), 0);
+  return { bytes: bytes.total, products };
 }
 
 /** What one cell of a level takes. */

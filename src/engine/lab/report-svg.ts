@@ -35,9 +35,10 @@ export function reportSvg(experiment: Experiment, report: LabReport): string {
 function panelsOf(experiment: Experiment, { summary }: LabReport): string[] {
   const all = [...new Set(summary.map(({ metric }) => metric))];
   if (experiment.kind === 'training') return experiment.measure.map(({ metric }) => metric).filter((metric) => all.includes(metric)).slice(0, MOST_PANELS);
-  const most = Math.max(...experiment.tiles);
-  const wanted = ['samples/s in training', 'training step, ms', 'prefill, ms', 'decode, ms a token', 'memory in chat, bytes', 'KV cache, bytes in f16'];
-  return wanted.map((metric) => `${metric}, ${experiment.tiles.includes(6) ? 6 : most} tiles`).filter((metric) => all.includes(metric));
+  const counted = experiment.tiles.filter((count) => all.some((metric) => metric.endsWith(`, ${count} tiles`)));
+  const tiles = counted.includes(6) ? 6 : Math.max(...counted);
+  const wanted = ['vision, ms', 'samples/s in training', 'training step, ms', 'prefill, ms', 'decode, ms a token', 'memory in chat, bytes', 'KV cache, bytes in f16'];
+  return wanted.map((metric) => `${metric}, ${tiles} tiles`).filter((metric) => all.includes(metric));
 }
 
 function panelSvg({ cells, summary }: LabReport, levels: readonly string[], metric: string, top: number): string {

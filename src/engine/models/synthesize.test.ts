@@ -9,7 +9,27 @@ import { loadWeights } from '../../nvlm/load-weights.ts';
 import { parameterSpecs } from '../../nvlm/names.ts';
 import { openModelFolder } from '../../weights/model-folder.ts';
 import { nodeFiles } from '../../weights/node-files.ts';
-import { syntheticFiles } from './synthesize.ts';
+import { syntheticFiles, syntheticModelFiles } from './synthesize.ts';
+import { syntheticSource } from './synthetic-source.ts';
+
+it('gives any span of a checkpoint that lies nowhere, as the whole file has it', async () => {
+  const source = syntheticSource('smolvlm-256m', 5);
+  const [file] = syntheticModelFiles('smolvlm-256m', 5).files;
+  const { name, bytes } = file!;
+  expect(await source.size(name)).toBe(bytes);
+  // Rows here are 1152 bytes and 3 072: spans that begin and end within a row, one over a tensor's end, the header, the last byte.
+  for (const [start, end] of [[0, 100], [7_000_001, 7_000_900], [60_000_000, 60_300_007], [bytes - 1, bytes]] as const) {
+    const whole = file!.read(start - (start % 4096), Math.min(bytes, end + 4096));
+    expect(Buffer.compare(await source.read(name, start, end), whole.subarray(start % 4096, (start % 4096) + end - start))).toBe(0);
+  }
+  expect(await source.read(name, 3, 3)).toHaveLength(0);
+  await expect(source.read(name, bytes - 1, bytes + 1)).rejects.toThrow('ends early');
+  await expect(source.read('other.bin', 0, 1)).rejects.toMatchObject({ code: 'not-found' });
+  expect(await source.readAll('no.json', 10)).toBeNull();
+  await expect(source.readAll('config.json', 10)).rejects.toMatchObject({ code: 'bad-model' });
+  const model = await openModelFolder(source);
+  expect(parseConfig(model.config, model.imageProcessor).family.id).toBe('smolvlm');
+});
 
 it('makes shards with an index that the loader reads, of the sizes it says', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'nvlm-synth-'));

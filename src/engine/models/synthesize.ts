@@ -8,10 +8,12 @@ export { SYNTHETIC_MODELS } from '../../nvlm/synthetic-checkpoint.ts';
 const MOST_SHARD_BYTES = 5e9;
 const CHUNK_BYTES = 8 * 1024 * 1024;
 
-/** A file of a checkpoint that is being made; its bytes come in pieces of a few megabytes. */
+/** A file of a checkpoint that is being made: any of its bytes at any time, or all of them in pieces of a few megabytes. */
 export interface SyntheticFile {
   name: string;
   bytes: number;
+  /** The bytes [start, end), the caller's own. */
+  read(start: number, end: number): Uint8Array;
   pieces(): Iterable<Uint8Array>;
 }
 
@@ -36,7 +38,7 @@ export function syntheticFiles(checkpoint: SyntheticCheckpoint, seed: number, mo
       tensors.map((tensor) => ({ spec: tensor, name: checkpoint.fileName(tensor.name), shape: tensor.shape, dtype: 'BF16' as const })),
       { format: 'pt' },
     );
-    return { name, bytes: totalBytes, pieces: () => shardPieces(header, order, checkpoint, seed) };
+    return fileOf(name, totalBytes, shardReader(header, order, checkpoint, seed));
   });
   const index = { metadata: { total_size: checkpoint.tensors.reduce((sum, tensor) => sum + bytesOf(tensor), 0) }, weight_map: weightMap };
   const texts: Record<string, object> = { ...(shards.length > 1 && { 'model.safetensors.index.json': index }), ...checkpoint.files };
@@ -64,24 +66,51 @@ function shardsOf(tensors: readonly ParameterSpec[], mostBytes: number): Paramet
   return shards;
 }
 
-function* shardPieces(
+function fileOf(name: string, bytes: number, read: SyntheticFile['read']): SyntheticFile {
+  function* pieces() {
+    for (let at = 0; at < bytes; at += CHUNK_BYTES) yield read(at, Math.min(bytes, at + CHUNK_BYTES));
+  }
+  return { name, bytes, read, pieces };
+}
+
+function shardReader(
   header: Uint8Array,
   order: readonly { spec: ParameterSpec }[],
   checkpoint: SyntheticCheckpoint,
   seed: number,
-): Generator<Uint8Array> {
-  yield header;
-  for (const { spec: tensor } of order) {
-    const rows = tensor.shape[0]!;
-    const most = Math.max(1, Math.floor(CHUNK_BYTES / (bytesOf(tensor) / rows)));
-    const make = syntheticRows(checkpoint, tensor, seed);
-    for (let row = 0; row < rows; row += most) yield new Uint8Array(make(row, Math.min(most, rows - row)).buffer);
-  }
+): SyntheticFile['read'] {
+  let at = header.length;
+  const places = order.map(({ spec }) => {
+    const start = at;
+    at += bytesOf(spec);
+    return { spec, start, end: at };
+  });
+  // Files are read forwards: the tables that a tensor's rows are made from are there until the next one's turn.
+  let making: { spec: ParameterSpec; rows: ReturnType<typeof syntheticRows> } | null = null;
+  const rowsOf = (spec: ParameterSpec) => {
+    if (making?.spec !== spec) making = { spec, rows: syntheticRows(checkpoint, spec, seed) };
+    return making.rows;
+  };
+  return (start, end) => {
+    const out = new Uint8Array(end - start);
+    if (start < header.length) out.set(header.subarray(start, end));
+    for (const { spec, ...place } of places) {
+      const from = Math.max(start, place.start);
+      const to = Math.min(end, place.end);
+      if (from >= to) continue;
+      const rowBytes = bytesOf(spec) / spec.shape[0]!;
+      const [first, behind] = [Math.floor((from - place.start) / rowBytes), Math.ceil((to - place.start) / rowBytes)];
+      const rows = new Uint8Array(rowsOf(spec)(first, behind - first).buffer);
+      const skipped = from - place.start - first * rowBytes;
+      out.set(rows.subarray(skipped, skipped + to - from), from - start);
+    }
+    return out;
+  };
 }
 
 function jsonFile(name: string, content: object): SyntheticFile {
   const bytes = new TextEncoder().encode(`${JSON.stringify(content, null, 1)}\n`);
-  return { name, bytes: bytes.length, pieces: () => [bytes] };
+  return fileOf(name, bytes.length, (start, end) => bytes.slice(start, end));
 }
 
 function fiveDigits(n: number): string {

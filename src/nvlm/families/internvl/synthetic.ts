@@ -1,13 +1,5 @@
-import { chatMlFiles, nestedConfig, type SyntheticShape } from '../../synthetic-shape.ts';
+import { chatMlFiles, INTERN_VIT_300M, nestedConfig, QWEN2_05B, type SyntheticShape } from '../../synthetic-shape.ts';
 
-const QWEN2_05B = {
-  architectures: ['Qwen2ForCausalLM'],
-  hidden_size: 896,
-  num_hidden_layers: 24,
-  num_attention_heads: 14,
-  num_key_value_heads: 2,
-  intermediate_size: 4864,
-};
 const QWEN3_06B = {
   architectures: ['Qwen3ForCausalLM'],
   model_type: 'qwen3',
@@ -19,15 +11,6 @@ const QWEN3_06B = {
   intermediate_size: 3072,
   max_position_embeddings: 40960,
   attention_bias: false,
-};
-const INTERN_VIT_300M = {
-  hidden_size: 1024,
-  num_hidden_layers: 24,
-  num_attention_heads: 16,
-  intermediate_size: 4096,
-  qkv_bias: true,
-  qk_normalization: false,
-  norm_type: 'layer_norm',
 };
 
 /** @param contextToken id of `<IMG_CONTEXT>`, behind `<img>` and `</img>` */

@@ -2,7 +2,7 @@ import { unrolled } from '../../../text/image-layout.ts';
 import { ownNaming } from '../../naming.ts';
 import { declaredArchitecture, NVLM_IMAGE_TOKENS, nvlmParser } from '../../nested-config.ts';
 import { ParameterList } from '../../parameter-list.ts';
-import { nvlm72b } from '../../synthetic-shape.ts';
+import { nvlm05b, nvlm72b } from '../../synthetic-shape.ts';
 import { addInternVit } from '../../vision/intern-vit-parameters.ts';
 import { addMlpConnector } from '../../vision/mlp-connector-parameters.ts';
 import type { Family } from '../family.ts';
@@ -27,5 +27,8 @@ export const nvlmD: Family = {
   },
   network: async () => (await import('../../vision/mlp-network.ts')).mlpNetwork,
   namings: [ownNaming],
-  synthetic: { 'nvlm-d-72b': nvlm72b({ architectures: ['NVLM_D'], model_type: 'NVLM_D' }, { dummyHeads: 7 }) },
+  synthetic: {
+    'nvlm-d-72b': nvlm72b({ architectures: ['NVLM_D'], model_type: 'NVLM_D' }, { dummyHeads: 7 }),
+    'nvlm-d-0.5b': nvlm05b({ architectures: ['NVLM_D'], model_type: 'NVLM_D' }, {}),
+  },
 };

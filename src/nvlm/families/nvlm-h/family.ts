@@ -2,10 +2,12 @@ import { hybrid } from '../../../text/image-layout.ts';
 import { ownNaming } from '../../naming.ts';
 import { declaredArchitecture, NVLM_IMAGE_TOKENS, nvlmParser } from '../../nested-config.ts';
 import { ParameterList } from '../../parameter-list.ts';
-import { CROSS_ATTENTION_72B, nvlm72b } from '../../synthetic-shape.ts';
+import { CROSS_ATTENTION_EVERY, nvlm05b, nvlm72b } from '../../synthetic-shape.ts';
 import { addInternVit } from '../../vision/intern-vit-parameters.ts';
 import { addMlpConnector } from '../../vision/mlp-connector-parameters.ts';
 import type { Family } from '../family.ts';
+
+const CONFIG = { architectures: ['NVLM_H'], architecture: 'NVLM_H', model_type: 'nvlm' };
 
 /** NVLM-H: hybrid (NVLM paper §4.4). */
 export const nvlmH: Family = {
@@ -29,6 +31,7 @@ export const nvlmH: Family = {
   network: async () => (await import('../../vision/mlp-network.ts')).mlpNetwork,
   namings: [ownNaming],
   synthetic: {
-    'nvlm-h-72b': nvlm72b({ architectures: ['NVLM_H'], architecture: 'NVLM_H', model_type: 'nvlm' }, { crossAttentionEvery: CROSS_ATTENTION_72B }),
+    'nvlm-h-72b': nvlm72b(CONFIG, { crossAttentionEvery: CROSS_ATTENTION_EVERY }),
+    'nvlm-h-0.5b': nvlm05b(CONFIG, { crossAttentionEvery: CROSS_ATTENTION_EVERY }),
   },
 };

@@ -2,10 +2,12 @@ import { crossAttended } from '../../../text/image-layout.ts';
 import { ownNaming } from '../../naming.ts';
 import { declaredArchitecture, NVLM_IMAGE_TOKENS, nvlmParser } from '../../nested-config.ts';
 import { ParameterList } from '../../parameter-list.ts';
-import { CROSS_ATTENTION_72B, nvlm72b } from '../../synthetic-shape.ts';
+import { CROSS_ATTENTION_EVERY, nvlm05b, nvlm72b } from '../../synthetic-shape.ts';
 import { addInternVit } from '../../vision/intern-vit-parameters.ts';
 import { addLinearConnector } from '../../vision/mlp-connector-parameters.ts';
 import type { Family } from '../family.ts';
+
+const CONFIG = { architectures: ['NVLM_X'], architecture: 'NVLM_X', model_type: 'nvlm' };
 
 /** NVLM-X: cross-attention (NVLM paper §4.3); its connector is one linear. */
 export const nvlmX: Family = {
@@ -29,6 +31,7 @@ export const nvlmX: Family = {
   network: async () => (await import('../../vision/linear-network.ts')).linearNetwork,
   namings: [ownNaming],
   synthetic: {
-    'nvlm-x-72b': nvlm72b({ architectures: ['NVLM_X'], architecture: 'NVLM_X', model_type: 'nvlm' }, { crossAttentionEvery: CROSS_ATTENTION_72B }),
+    'nvlm-x-72b': nvlm72b(CONFIG, { crossAttentionEvery: CROSS_ATTENTION_EVERY }),
+    'nvlm-x-0.5b': nvlm05b(CONFIG, { crossAttentionEvery: CROSS_ATTENTION_EVERY }),
   },
 };
