@@ -90,6 +90,20 @@ forEachBackend(
       if (sampling.temperature > 0 && sampling.topK !== 1) expect(new Set(picks.map(([id]) => id)).size).toBeGreaterThan(4);
     });
 
+    // By plain arithmetic, with a penalty of 2: a positive logit is divided, a negative one multiplied.
+    test.each([
+      ['negative', -2, -3, -5],
+      ['positive', 5, 3, 2],
+    ])('makes a seen token with a %s logit less likely', async (_, seen, more, less) => {
+      const idWith = async (other: number) => {
+        const logits = new Float32Array(VOCAB).fill(-9);
+        logits[100] = seen;
+        logits[2300] = other;
+        return (await pick(logits, new Sampler({ temperature: 0, repetitionPenalty: 2 }, []), [100])).id;
+      };
+      expect([await idWith(more), await idWith(less)]).toEqual([2300, 100]);
+    });
+
     test('says that a logit is no number, in any chunk', async () => {
       for (const place of [0, 2048, 2499]) {
         const logits = logitsOf(1);
