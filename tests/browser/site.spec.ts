@@ -65,6 +65,29 @@ test('the policy is in the page itself and stops foreign scripts', async ({ page
   pageErrors.length = 0;
 });
 
+test('scripts in the markup itself, which Trusted Types say nothing about, are stopped by script-src', async ({ page, pageErrors }) => {
+  const asked: string[] = [];
+  await page.route('https://elsewhere.example/**', (route) => {
+    asked.push(route.request().url());
+    return route.fulfill({ contentType: 'text/javascript', body: 'globalThis.injected = true' });
+  });
+  await page.route('./', async (route) => {
+    const response = await route.fetch();
+    const markup = '<script>globalThis.injected = true</script><script src="https://elsewhere.example/script.js"></script>';
+    // Without the header, so that it is the page's own policy that does it.
+    const { 'content-security-policy': _, ...headers } = response.headers();
+    await route.fulfill({ response, headers, body: (await response.text()).replace('</body>', `${markup}</body>`) });
+  });
+  await page.goto('./');
+  await expect(page.getByRole('heading', { name: 'Ask about the picture' })).toBeVisible();
+  expect(await page.locator('script').allTextContents()).toContain('globalThis.injected = true');
+  expect(await page.evaluate(() => 'injected' in globalThis)).toBe(false);
+  expect(asked).toEqual([]);
+  expect(pageErrors).toHaveLength(2);
+  for (const text of pageErrors) expect(text).toContain("script-src 'self'");
+  pageErrors.length = 0;
+});
+
 test('a screen whose script does not arrive says so and leaves the others alone', async ({ page, pageErrors }) => {
   await page.route(/assets\/DeviceScreen-.*\.js$/, (route) => route.abort());
   await page.goto('#/device');

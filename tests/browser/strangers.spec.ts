@@ -68,6 +68,39 @@ test('loops in loops in a chat template, and (a+)+$ in a tokenizer, leave the pa
   await stillUsable(page);
 });
 
+/** The worker as the template leaves it that slips through every budget: it announces the work and is not heard of again. */
+const HANG = `{
+  const post = globalThis.postMessage.bind(globalThis);
+  globalThis.postMessage = (message, ...rest) => {
+    if (message?.deafIn?.what !== 'the model’s chat template') return post(message, ...rest);
+    post({ deafIn: { ...message.deafIn, seconds: 1 } });
+    for (;;);
+  };
+}`;
+
+test.describe('a worker that hangs', () => {
+  // Its cache would answer before the route does.
+  test.use({ serviceWorkers: 'block' });
+  test('in a chat template is ended and named, and the next one answers', async ({ page }) => {
+    let workers = 0;
+    await page.route(/assets\/engine\.worker-.*\.js$/, async (route) => {
+      const response = await route.fetch();
+      const script = await response.text();
+      await route.fulfill({ response, body: workers++ === 0 ? HANG + script : script });
+    });
+    await page.goto('./');
+    await expect(page.getByRole('heading', { name: 'Ask about the picture' })).toBeVisible();
+    await page.getByRole('button', { name: 'Read everything.' }).click();
+    const turn = page.getByRole('article').last();
+    // A second of hanging, and the model anew.
+    await expect(turn.getByRole('alert')).toContainText('It did not come to an end with the model’s chat template, so it was ended', { timeout: 8000 });
+    await expect(page.getByText('The engine stopped and was started again.')).toBeVisible();
+    await turn.getByRole('button', { name: 'Retry' }).click();
+    await expect(page.getByRole('article').last()).toContainText('PLATFORM');
+    expect(workers).toBe(2);
+  });
+});
+
 test('where the browser has Trusted Types, no text becomes markup and no script comes from elsewhere', async ({ page, pageErrors }) => {
   await page.goto('#/models');
   await expect(page.getByRole('heading', { name: 'nano-d' })).toBeVisible();
