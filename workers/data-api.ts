@@ -32,6 +32,11 @@ export type LibraryMethods = Pick<DatasetLibrary, (typeof LIBRARY_METHODS)[numbe
 
 /** The dataset library, and records as a model will see them, in a worker of their own. */
 export interface DataApi extends LibraryMethods {
+  /**
+   * Whether datasets outlive the tab. Where the browser gives the page no storage, they lie in the memory of this worker, where the
+   * engine cannot read them either.
+   */
+  lasts(): Promise<boolean>;
   describe(source: ImportSource, options?: CallOptions): Promise<ImportDescription>;
   import(
     target: ImportTarget,
@@ -52,6 +57,7 @@ export interface DataApi extends LibraryMethods {
 /** Every method of {@link DataApi}. */
 export const DATA_METHODS: Methods<DataApi> = {
   ...(Object.fromEntries(LIBRARY_METHODS.map((name) => [name, PLAIN])) as Methods<LibraryMethods>),
+  lasts: PLAIN,
   describe: PLAIN,
   import: PLAIN,
   generate: PLAIN,

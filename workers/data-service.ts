@@ -12,7 +12,12 @@ import { LIBRARY_METHODS, type DataApi, type ImportSource, type ImportTarget, ty
 
 const MOST_THUMBNAILS = 400;
 
-export function createDataService(library: DatasetLibrary, models: Pick<EnginePlatform, 'openFiles'>): DataApi {
+/** @param lasts whether what the library writes outlives the tab */
+export function createDataService(
+  library: DatasetLibrary,
+  models: Pick<EnginePlatform, 'openFiles'>,
+  lasts: () => Promise<boolean>,
+): DataApi {
   const thumbnails = new Map<string, Promise<Blob>>();
   let text: { model: string; side: Promise<TextSide> } | null = null;
 
@@ -52,6 +57,7 @@ export function createDataService(library: DatasetLibrary, models: Pick<EnginePl
 
   return {
     ...(Object.fromEntries(LIBRARY_METHODS.map((name) => [name, library[name].bind(library)])) as unknown as LibraryMethods),
+    lasts,
     describe: async (source, options = {}) => describeFiles(await open(source, options)),
     async import(target, source, choices, given = {}) {
       const options = thinned(given);

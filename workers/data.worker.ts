@@ -4,6 +4,7 @@ import type { Exclusive } from '../src/datasets/dataset-store.ts';
 import { DatasetLibrary } from '../src/datasets/library.ts';
 import { browserFiles } from '../src/engine/models/browser-files.ts';
 import type { Folder } from '../src/files/folder.ts';
+import { MemoryFolder } from '../src/files/memory-folder.ts';
 import { openPageFolder } from '../src/files/open-folder.ts';
 import { Locks } from '../src/files/web-locks.ts';
 import { DATA_METHODS } from './data-api.ts';
@@ -26,4 +27,5 @@ const folder: Folder = {
   list: async (path) => (await opened).list(path),
   remove: async (path) => (await opened).remove(path),
 };
-expose(serve(createDataService(new DatasetLibrary(folder, exclusive), browserFiles(modelsUrl)), DATA_METHODS));
+const lasts = async () => !((await opened) instanceof MemoryFolder);
+expose(serve(createDataService(new DatasetLibrary(folder, exclusive), browserFiles(modelsUrl), lasts), DATA_METHODS));

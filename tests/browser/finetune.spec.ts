@@ -213,3 +213,20 @@ test('a run on a dropped model asks for its folder after a reload; a photo becom
   await page.getByRole('button', { name: 'Pause' }).click();
   await expect(page.getByRole('button', { name: 'Resume', exact: true })).toBeEnabled();
 });
+
+test.describe('without storage', () => {
+  // Its cache would answer before the route does.
+  test.use({ serviceWorkers: 'block' });
+  test('a browser that gives the page none says so before a run, and offers none', async ({ page }) => {
+    await page.route(/assets\/data\.worker-.*\.js$/, async (route) => {
+      const response = await route.fetch();
+      const without = `Object.defineProperty(navigator.storage, 'getDirectory', { value: undefined });
+        Object.defineProperty(globalThis, 'indexedDB', { value: undefined });`;
+      await route.fulfill({ response, body: `${without}\n${await response.text()}` });
+    });
+    await drawData(page, 2);
+    await expect(page.getByRole('status').filter({ hasText: 'no storage' })).toContainText('open the page in an ordinary window');
+    await expect(page.getByRole('button', { name: 'Start the run' })).toBeDisabled();
+    await expect(page.getByText('A run needs storage')).toBeVisible();
+  });
+});

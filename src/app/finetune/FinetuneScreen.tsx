@@ -6,8 +6,9 @@ import { isTraining } from '../state/finetune-slice.ts';
 import { useApp, useAppStore } from '../state/hooks.ts';
 import { openStep, STEPS, useFinetuneAddress, type Step } from './address.ts';
 import { Button } from '../components/Button.tsx';
+import { Notice } from '../components/Notice.tsx';
 import { DataPanel } from './data/DataPanel.tsx';
-import { useDatasets } from './data/use-dataset.ts';
+import { useDatasets, useLasts } from './data/use-dataset.ts';
 import styles from './FinetuneScreen.module.css';
 import { ResultStep } from './result/ResultStep.tsx';
 import { RunStep } from './run/RunStep.tsx';
@@ -20,6 +21,7 @@ export default function FinetuneScreen() {
   const refreshRuns = useApp((state) => state.refreshRuns);
   const model = useApp((state) => state.runForm.model);
   const { datasets, refresh } = useDatasets();
+  const lasts = useLasts();
   useRunGuards(useAppStore());
   // The Data step changes them behind this list.
   useEffect(refresh, [refresh, step, dataset]);
@@ -33,6 +35,15 @@ export default function FinetuneScreen() {
           browser.
         </p>
       </header>
+      {lasts === false && (
+        <Notice tone="warn" role="status">
+          <p>
+            This browser gives the page no storage, as some private windows do. Data can be looked at and edited here until
+            the tab is closed, but it is not kept, and no run can be started with it.
+          </p>
+          <p>To train, open the page in an ordinary window and allow it to store data.</p>
+        </Notice>
+      )}
       <StepNav step={step} dataset={datasets?.find(({ id }) => id === dataset)} run={run} />
       {step === 'data' && (
         <>
@@ -46,7 +57,9 @@ export default function FinetuneScreen() {
           )}
         </>
       )}
-      {step === 'run' && <RunStep run={run} dataset={dataset} datasets={datasets} onDataChange={refresh} />}
+      {step === 'run' && (
+        <RunStep run={run} dataset={dataset} datasets={datasets} lasts={lasts !== false} onDataChange={refresh} />
+      )}
       {step === 'result' && <ResultStep run={run} />}
     </div>
   );

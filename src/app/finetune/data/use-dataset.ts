@@ -14,6 +14,16 @@ export function useDatasets(): { datasets: DatasetSummary[] | null; refresh(): v
   return { datasets, refresh, error };
 }
 
+/** Whether datasets and runs outlive the tab, see `DataApi.lasts`; null while it is being asked. */
+export function useLasts(): boolean | null {
+  const [lasts, setLasts] = useState<boolean | null>(null);
+  useEffect(() => {
+    // A worker that does not answer is reported by the calls that need it.
+    dataClient.lasts().then(setLasts, () => {});
+  }, []);
+  return lasts;
+}
+
 /** A page of a dataset; the one before stays on show until the next is there. */
 export function useRecords(id: string, query: RecordQuery) {
   const [page, setPage] = useState<RecordPage | null>(null);

@@ -14,11 +14,13 @@ interface RunStepProps {
   dataset: string | null;
   /** null while they are being asked for. */
   datasets: DatasetSummary[] | null;
+  /** Whether what is made here outlives the tab; a run needs that. */
+  lasts: boolean;
   onDataChange(): void;
 }
 
 /** The run that the address names or that goes on; without one, what a run needs. */
-export function RunStep({ run, dataset, datasets, onDataChange }: RunStepProps) {
+export function RunStep({ run, dataset, datasets, lasts, onDataChange }: RunStepProps) {
   const live = useApp((state) => state.liveRun);
   const training = useApp(isTraining);
   const view = useRunView(run ?? (training ? (live?.summary?.id ?? null) : null));
@@ -28,7 +30,7 @@ export function RunStep({ run, dataset, datasets, onDataChange }: RunStepProps) 
     if (run === null && liveId !== null) setParams({ run: liveId });
   }, [run, liveId]);
   if (run === null && !training)
-    return <SetupStep dataset={dataset} datasets={datasets} onDataChange={onDataChange} />;
+    return <SetupStep dataset={dataset} datasets={datasets} lasts={lasts} onDataChange={onDataChange} />;
   const shown = run === null ? live : view;
   if (shown) return <RunPanel view={shown} onAnother={() => openStep('run', { run: null })} />;
   return error ? <Problem error={error} /> : <p role="status">Reading the run…</p>;

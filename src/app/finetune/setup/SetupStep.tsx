@@ -53,11 +53,13 @@ interface SetupStepProps {
   dataset: string | null;
   /** null while they are being asked for. */
   datasets: DatasetSummary[] | null;
+  /** Whether what is made here outlives the tab; a run needs that. */
+  lasts: boolean;
   onDataChange(): void;
 }
 
 /** Everything to decide before a run, most of it decided already. */
-export function SetupStep({ dataset, datasets, onDataChange }: SetupStepProps) {
+export function SetupStep({ dataset, datasets, lasts, onDataChange }: SetupStepProps) {
   const form = useApp((state) => state.runForm);
   const change = useApp((state) => state.changeRunForm);
   const models = useApp((state) => state.models);
@@ -122,7 +124,7 @@ export function SetupStep({ dataset, datasets, onDataChange }: SetupStepProps) {
         aria-label="Set-up of the run"
         onSubmit={(event) => {
           event.preventDefault();
-          if (wrong === 0 && !training && !starting) void start();
+          if (wrong === 0 && lasts && !training && !starting) void start();
         }}
       >
         <div className={styles.fields}>
@@ -249,31 +251,35 @@ export function SetupStep({ dataset, datasets, onDataChange }: SetupStepProps) {
         <MoreSettings adapters={adapters ?? []} form={form} problems={problems} onChange={change} />
         <RunFileCard form={form} text={`${JSON.stringify(toRunFile(settled, dataset), null, 2)}\n`} onForm={change} />
         <div className={styles.start}>
-          <Button type="submit" variant="primary" disabled={wrong > 0 || training || starting || !model}>
+          <Button type="submit" variant="primary" disabled={wrong > 0 || !lasts || training || starting || !model}>
             {starting ? 'Starting…' : 'Start the run'}
           </Button>
           <p className={styles.hint}>
             {wrong > 0
               ? `${wrong === 1 ? 'A setting needs' : `${wrong} settings need`} another value: ${firstProblem}`
-              : 'Nothing leaves this browser. It can be paused at any step.'}
+              : lasts
+                ? 'Nothing leaves this browser. It can be paused at any step.'
+                : 'A run needs storage, which this browser does not give the page.'}
           </p>
         </div>
         {(startError ?? failure) && <Problem error={(startError ?? failure)!} />}
       </form>
       <aside className={styles.aside}>
         <DataCard data={data} onChange={onDataChange} />
-        <PlanCard
-          request={wrong > 0 || !data || !model ? null : requestFor(settled)}
-          onChanges={(changes) => {
-            const text = JSON.stringify({ ...toRunFile(settled, dataset), ...changes });
-            change(readRunFile(text, settled, (adapters ?? []).map(({ id }) => id)).form);
-          }}
-          unknown={
-            settled.blendRatio > 0 && !datasets?.some(({ id }) => id === settled.blendData)
-              ? 'The old tasks are drawn when the run starts and are not in these figures yet.'
-              : null
-          }
-        />
+        {lasts && (
+          <PlanCard
+            request={wrong > 0 || !data || !model ? null : requestFor(settled)}
+            onChanges={(changes) => {
+              const text = JSON.stringify({ ...toRunFile(settled, dataset), ...changes });
+              change(readRunFile(text, settled, (adapters ?? []).map(({ id }) => id)).form);
+            }}
+            unknown={
+              settled.blendRatio > 0 && !datasets?.some(({ id }) => id === settled.blendData)
+                ? 'The old tasks are drawn when the run starts and are not in these figures yet.'
+                : null
+            }
+          />
+        )}
       </aside>
     </div>
   );
