@@ -2,11 +2,12 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { runCli } from '../../../tests/cli/run-cli.ts';
 import { MemoryFolder } from '../../files/memory-folder.ts';
 import { nodeFolder } from '../../files/node-folder.ts';
 import { nodeEnginePlatform } from '../../headless/node-platform.ts';
+import { NvlmModel } from '../../nvlm/model.ts';
 import type { Engine } from '../api.ts';
 import { createEngine } from '../engine.ts';
 import type { RunEvent, RunRequest, RunStep } from './training-api.ts';
@@ -173,5 +174,25 @@ describe('a run', () => {
     await expect(engine.importRun([{ path: 'x.txt', bytes: new Uint8Array(1) }])).rejects.toMatchObject({
       code: 'bad-data',
     });
+  });
+
+  it('leaves its pictures’ features to the next one, as the encoder would make them; with the last run they go', async () => {
+    const encoded = vi.spyOn(NvlmModel.prototype, 'encodeImage');
+    for (const { id } of await engine.runs()) await engine.deleteRun(id);
+    expect(await files.list('features')).toEqual([]);
+    const first = await engine.startRun(request());
+    const calls = encoded.mock.calls.length;
+    expect(calls).toBeGreaterThan(2);
+    const next = await engine.startRun(request());
+    // One tile tells that the encoder is the same.
+    expect(encoded.mock.calls.length - calls).toBe(1);
+    const [one, two] = await Promise.all([engine.readRun(first.id), engine.readRun(next.id)]);
+    expect(measured(two.log)).toEqual(measured(one.log));
+    expect(two.samples).toEqual(one.samples);
+    encoded.mockRestore();
+    await engine.deleteRun(first.id);
+    expect(await files.list('features')).not.toEqual([]);
+    await engine.deleteRun(next.id);
+    expect(await files.list('features')).toEqual([]);
   });
 });

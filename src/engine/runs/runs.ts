@@ -1,10 +1,12 @@
 import type { Device } from '../../device/types.ts';
 import { NvlmError, throwIfAborted } from '../../errors.ts';
+import { subfolder } from '../../files/subfolder.ts';
 import { openModelFolder, type ModelFolder } from '../../weights/model-folder.ts';
 import { parseRun } from '../../training/run-config.ts';
 import { adapterFilesOf, readAdapter } from '../adapters/adapter.ts';
 import type { CallOptions, ModelSource } from '../api.ts';
 import type { EnginePlatform } from '../platform.ts';
+import { FEATURES, FeatureStore } from './feature-store.ts';
 import { exportRun, importRun, runFileOf } from './run-exchange.ts';
 import { openRunData } from './run-data.ts';
 import { INIT, openInit } from './run-init.ts';
@@ -149,6 +151,7 @@ export function createTraining(host: TrainingHost): TrainingApi {
           adapter: init && readAdapter(session.model, init),
           output,
           resume: hasCheckpoint,
+          features: new FeatureStore(subfolder(await platform.files(), FEATURES)),
         },
         {
           signal,
@@ -235,8 +238,11 @@ export function createTraining(host: TrainingHost): TrainingApi {
       // Not under a tab that writes into it.
       const release = await locks.acquire(id);
       try {
-        await (await openStore()).remove(id);
+        const store = await openStore();
+        await store.remove(id);
         picked.delete(id);
+        // Made from the visitor's pictures: with the last run they go too.
+        if ((await store.all()).length === 0) await (await platform.files()).remove(FEATURES);
       } finally {
         release();
       }

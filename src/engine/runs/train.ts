@@ -14,6 +14,7 @@ import { Trainer, type TrainingSample } from '../../training/trainer.ts';
 import type { ModelFolder } from '../../weights/model-folder.ts';
 import { parseSafetensors } from '../../weights/safetensors.ts';
 import { exportedFiles, replacements } from '../export/export-model.ts';
+import type { FeatureStore } from './feature-store.ts';
 import { RunObserver, SAMPLES } from './run-observer.ts';
 import { fingerprintOf, readPools, type Pools, type PoolOptions, type RunData } from './run-pools.ts';
 import { answerQuestions, planQuestions, type SampleQuestion } from './run-samples.ts';
@@ -42,6 +43,8 @@ export interface TrainRequest extends RunData {
   adapter: AdapterModule[] | null;
   output: Folder;
   resume: boolean;
+  /** What earlier runs made of the same pictures; without one nothing outlives the run. */
+  features?: FeatureStore;
 }
 
 /** One line of the log. */
@@ -93,7 +96,7 @@ export async function train(request: TrainRequest, options: TrainOptions = {}): 
     const pools = await readPools(request, options);
     const questions = await planQuestions(text, pools.asked, readImage, run.maxTiles);
     const trainer = await Trainer.create(model, run, device, adapter);
-    const images = new TrainingImages(model, trainer, request.readImage, run.maxTiles);
+    const images = new TrainingImages(model, trainer, device, request.readImage, run.maxTiles, request.features ?? null);
     try {
       return await runSteps({ ...request, ...pools, questions, trainer, images }, options);
     } finally {
