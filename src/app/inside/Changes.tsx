@@ -52,7 +52,8 @@ export function Changes({ about, changes: base, onLookInside }: Props) {
   const patch = (some: Partial<InsideChanges>) =>
     setChanges((now) => Object.fromEntries(Object.entries({ ...now, ...some }).filter(([, value]) => value !== undefined)) as InsideChanges);
   const tiles = about.layout?.tiles ?? [];
-  const regular = tiles.filter(({ thumbnail }) => !thumbnail).map(({ index }) => index);
+  // Numbered among themselves, wherever the thumbnail stands.
+  const regular = [...tiles.filter(({ thumbnail }) => !thumbnail).keys()];
   return (
     <div className={styles.changes}>
       {about.gates.length > 0 && <Gates about={about} changes={changes} onGates={(gates) => patch({ gates })} />}

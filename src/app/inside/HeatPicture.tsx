@@ -78,24 +78,25 @@ export function HeatPicture({ shown, layout, view, map, largest, labels, words, 
 
 /** The neighbour of a cell on the whole picture, from tile to tile; behind its last column the thumbnail. */
 function stepped({ tiles, grid, cellsAcross: across }: PictureLayout, focus: CellFocus | null, key: string): CellFocus | null {
+  // In the sequence they may stand in another order, the thumbnail first.
+  const at = (col: number, row: number) => tiles.findIndex((one) => !one.thumbnail && one.col === col && one.row === row);
   const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[key];
   if (!step) return null;
-  const from = focus ?? { tile: 0, cell: 0 };
-  const tile = tiles[from.tile];
-  if (!tile || !focus) return { tile: 0, cell: 0 };
+  const tile = focus && tiles[focus.tile];
+  if (!tile) return { tile: at(0, 0), cell: 0 };
   const [dx, dy] = step as [number, number];
-  const [cellX, cellY] = [from.cell % across, Math.floor(from.cell / across)];
+  const [cellX, cellY] = [focus.cell % across, Math.floor(focus.cell / across)];
   if (tile.thumbnail) {
     const x = cellX + dx;
-    if (x < 0) return { tile: grid.cols - 1, cell: across - 1 };
-    return { tile: from.tile, cell: clamp(cellY + dy, across) * across + clamp(x, across) };
+    if (x < 0) return { tile: at(grid.cols - 1, 0), cell: across - 1 };
+    return { tile: focus.tile, cell: clamp(cellY + dy, across) * across + clamp(x, across) };
   }
   const [x, y] = [tile.col * across + cellX + dx, clamp(tile.row * across + cellY + dy, grid.rows * across)];
   const thumbnail = tiles.findIndex((one) => one.thumbnail);
   if (x >= grid.cols * across && thumbnail >= 0) return { tile: thumbnail, cell: 0 };
   const inside = clamp(x, grid.cols * across);
   return {
-    tile: Math.floor(y / across) * grid.cols + Math.floor(inside / across),
+    tile: at(Math.floor(inside / across), Math.floor(y / across)),
     cell: (y % across) * across + (inside % across),
   };
 }

@@ -1,10 +1,10 @@
 import { useState } from 'react';
-import type { InsideTrace } from '../../engine/inside/inside-api.ts';
+import type { InsideChanges, InsideTrace, PictureLayout } from '../../engine/inside/inside-api.ts';
 import { Button } from '../components/Button.tsx';
 import { Problem } from '../components/Notice.tsx';
 import { Segmented } from '../components/Segmented.tsx';
 import { formatDuration } from '../format.ts';
-import { tileName } from '../tiles/tile-names.ts';
+import { tileName, tileNumber } from '../tiles/tile-names.ts';
 import type { Shown } from '../tiles/use-inspection.ts';
 import { AnswerTokens } from './AnswerTokens.tsx';
 import { columnOf, keyOfCell, largestIn, lookMap, meanRow, peakOf, rowsMean, rowsOf, type CellMap } from './cells.ts';
@@ -37,7 +37,7 @@ const SHOW_WORDS: Record<Show, { label: string; hint: string }> = {
 };
 
 /** An answer that is open in the engine, seen from all sides. */
-export function Opened({ about, shown, question, settings, onChange }: Props) {
+export function Opened({ about, shown: cut, question, settings, onChange }: Props) {
   const { layer, head, how, show, view } = settings;
   const token = settings.token === null ? null : Math.min(settings.token, about.answer.length - 1);
   const [focus, setFocus] = useState<CellFocus | null>(null);
@@ -48,6 +48,7 @@ export function Opened({ about, shown, question, settings, onChange }: Props) {
   const lensLayer = Math.min(settings.lensLayer ?? 0, about.layers.self.length - 1);
   const lens = useLens(about, lensLayer, show === 'lens');
   const layout = about.layout;
+  const shown = cut && layout && cut.pictures.length === layout.tiles.length ? { ...cut, pictures: picturesIn(layout, settings.changes.order, cut.pictures) } : null;
   const rows = rowsOf(about, token);
 
   const map: CellMap = layout ? mapOf() : [];
@@ -63,7 +64,11 @@ export function Opened({ about, shown, question, settings, onChange }: Props) {
     if (show === 'worth') return worthOf(tileWorth.worth, token).map((value) => (value === null ? null : new Float32Array(cells).fill(value)));
     if (show === 'lens') return lens.lens ? lensMap(lens.lens.cells, layout!.tiles.length, cells) : [];
     const known = worthOf(cellWorth.worth, token);
-    return layout!.tiles.map(({ thumbnail, index }) => (thumbnail || known.length === 0 ? null : Float32Array.from(known.slice(index * cells, (index + 1) * cells), (value) => value ?? 0)));
+    return layout!.tiles.map(({ thumbnail, index }) => {
+      if (thumbnail || known.length === 0) return null;
+      const from = (tileNumber(layout!.tiles, index) - 1) * cells;
+      return Float32Array.from(known.slice(from, from + cells), (value) => value ?? 0);
+    });
   }
 
   function labelOf(tile: number): string {
@@ -108,7 +113,7 @@ export function Opened({ about, shown, question, settings, onChange }: Props) {
               options={(['look', 'worth', 'cells', 'lens'] as const).map((value) => ({ value, ...SHOW_WORDS[value], disabled: value === 'lens' && !about.hasLens }))}
               onChange={(next) => onChange({ show: next })}
             />
-            {shown && shown.pictures.length === layout.tiles.length && (
+            {shown && (
               <HeatPicture shown={shown} layout={layout} view={view} map={map} largest={largest} labels={labels} words={words} focus={focus} onFocus={setFocus} description={description} />
             )}
             <p className={styles.readout} aria-live="polite" data-testid="inside-readout">
@@ -182,6 +187,16 @@ function lensMap(cells: readonly { tile: number; cell: number; p: number }[], ti
   const map: CellMap = Array.from({ length: tiles }, () => null);
   for (const { tile, cell, p } of cells) (map[tile] ??= new Float32Array(perTile))[cell] = p;
   return map;
+}
+
+/** What stands at each place of the sequence: shuffled tiles stand at others' places. */
+function picturesIn({ tiles }: PictureLayout, order: InsideChanges['order'], pictures: Shown['pictures']): Shown['pictures'] {
+  if (!order) return pictures;
+  const regular = tiles.filter(({ thumbnail }) => !thumbnail).map(({ index }) => index);
+  return pictures.map((picture, index) => {
+    const number = regular.indexOf(index);
+    return number < 0 ? picture : pictures[regular[order[number]!]!]!;
+  });
 }
 
 interface WorthControlsProps {

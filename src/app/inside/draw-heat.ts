@@ -41,8 +41,7 @@ export function drawHeat(context: CanvasRenderingContext2D, scene: HeatScene): v
     context.drawImage(original, x, y, width, height);
   }
   layout.tiles.forEach(({ x, y, width, height }, tile) => {
-    const apart = layout.tiles.length > 1 && tile === layout.tiles.length - 1;
-    if (!joined || (apart && !inside(layout, tile))) context.drawImage(pictureFor(pictures[tile]!, Math.max(width, height)), x, y, width, height);
+    if (!joined || !inside(layout, tile)) context.drawImage(pictureFor(pictures[tile]!, Math.max(width, height)), x, y, width, height);
     context.globalAlpha = VEIL;
     context.fillStyle = surface;
     context.fillRect(x, y, width, height);
@@ -71,8 +70,8 @@ export function drawHeat(context: CanvasRenderingContext2D, scene: HeatScene): v
 
 /** Whether a tile is a part of the joined picture. */
 function inside({ picture, tiles }: HeatLayout, tile: number): boolean {
-  const { x, y } = tiles[tile]!;
-  return x < picture.x + picture.width && y < picture.y + picture.height;
+  const { x, y, width, height } = tiles[tile]!;
+  return x + width / 2 < picture.x + picture.width && y + height / 2 < picture.y + picture.height;
 }
 
 /** What each cell says, where there is room for a word. */

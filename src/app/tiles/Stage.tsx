@@ -6,7 +6,7 @@ import { clearFocus, enlargeTile, focusTile, useFocus } from './focus-store.ts';
 import { VIEW_STOPS, type ViewStop } from './settings.ts';
 import { stageLayout, type Rect } from './stage-layout.ts';
 import styles from './Stage.module.css';
-import { describeTile, tileMark } from './tile-names.ts';
+import { describeTile, tileMark, tileNumber } from './tile-names.ts';
 import { pictureFor } from './tile-pictures.ts';
 import { TilePixels } from './TilePixels.tsx';
 import type { Shown } from './use-inspection.ts';
@@ -43,7 +43,7 @@ export function Stage({ shown, view, onView }: Props) {
   const { tiling } = shown.inspection;
   const { cols, rows } = tiling.grid;
   const thumbnail = tiling.tiles.length > cols * rows;
-  const regular = thumbnail ? tiling.tiles.slice(0, -1) : tiling.tiles;
+  const regular = tiling.tiles.filter((tile) => !tile.thumbnail);
   const letters = Math.max(...regular.map((tile) => tile.tag.length));
   const placed = { ...size, image: tiling.image, cols, rows, thumbnail, letters };
   const layout = stageLayout({ ...placed, pull });
@@ -97,12 +97,12 @@ export function Stage({ shown, view, onView }: Props) {
         {size.width > 0 && (
           <>
             <Original shown={shown} rect={layout.picture} opacity={pull >= 1 ? 0 : 1 - pull} />
-            {visibleTiles.map(({ index }) => (
+            {visibleTiles.map(({ index, thumbnail: isThumbnail }) => (
               <StageTile
                 key={index}
                 shown={shown}
                 index={index}
-                rect={layout.tiles[index]!}
+                rect={layout.tiles[isThumbnail ? cols * rows : tileNumber(tiling.tiles, index) - 1]!}
                 opacity={Math.min(1, pull)}
               />
             ))}

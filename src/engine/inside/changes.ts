@@ -3,7 +3,7 @@ import type { Tensor, Tensor3D } from '@tensorflow/tfjs';
 import { NvlmError } from '../../errors.ts';
 import { hasCrossAttention, type NvlmConfig } from '../../nvlm/config.ts';
 import { tileTags } from '../../tiling/tags.ts';
-import type { Tiling } from '../../tiling/types.ts';
+import type { TileLayout, Tiling } from '../../tiling/types.ts';
 import type { InsideChanges } from './inside-api.ts';
 
 /** Features with some tiles replaced by one other; the caller's to dispose. @param painted [1, tokens, C] */
@@ -15,17 +15,33 @@ export function withTiles(features: Tensor3D, tiles: readonly number[], painted:
   });
 }
 
-/** Features in another order of the regular tiles, behind them the thumbnail as it was; the caller's to dispose. */
-export function inOrder(features: Tensor3D, order: readonly number[]): Tensor3D {
-  const rest = Array.from({ length: features.shape[0] - order.length }, (_, k) => order.length + k);
-  return tf.tidy(() => tf.gather(features, tf.tensor1d([...order, ...rest], 'int32')));
+/** Places of the regular tiles in the sequence: the thumbnail may stand before or behind them. */
+export function regularPlaces(tiles: readonly Pick<TileLayout, 'thumbnail'>[]): number[] {
+  return [...tiles.keys()].filter((place) => !tiles[place]!.thumbnail);
 }
 
-/** The tiles under other names. */
-export function withTags(tiling: Tiling, format: InsideChanges['tagFormat']): Pick<Tiling, 'tiles'> {
-  if (format === undefined) return tiling;
-  const tags = tileTags(tiling.grid, tiling.tiles.length, format);
-  return { tiles: tiling.tiles.map((tile, index) => ({ ...tile, tag: tags[index]! })) };
+/** Which tile stands at each place of the sequence. @param order of the regular tiles among themselves; the thumbnail stays */
+function placesIn(order: readonly number[], tiles: readonly Pick<TileLayout, 'thumbnail'>[]): number[] {
+  const regular = regularPlaces(tiles);
+  const from = [...tiles.keys()];
+  regular.forEach((place, number) => (from[place] = regular[order[number]!]!));
+  return from;
+}
+
+/** Features with the regular tiles in another order; the caller's to dispose. */
+export function inOrder(features: Tensor3D, order: readonly number[], { tiles }: Tiling): Tensor3D {
+  return tf.tidy(() => tf.gather(features, tf.tensor1d(placesIn(order, tiles), 'int32')));
+}
+
+/** The tiles as the sequence has them: each place shows the tile that stands there, under the place's name in the format that is asked for. */
+export function changedTiling(tiling: Tiling, { order, tagFormat }: InsideChanges): Tiling {
+  const { tiles, grid } = tiling;
+  // Those of the regular tiles, row by row, the thumbnail's behind them.
+  const tags = tileTags(grid, tiles.length, tagFormat ?? tiling.tagFormat);
+  const regular = regularPlaces(tiles);
+  const from = order ? placesIn(order, tiles) : [...tiles.keys()];
+  const shown = from.map((tile, index) => ({ ...tiles[tile]!, index, tag: tiles[index]!.thumbnail ? tags.at(-1)! : tags[regular.indexOf(index)]! }));
+  return { ...tiling, tagFormat: tagFormat ?? tiling.tagFormat, tiles: shown };
 }
 
 /** Scalars by layer; the caller's to dispose. */
@@ -45,7 +61,7 @@ export function checkChanges({ gates, hide, order }: InsideChanges, config: Nvlm
   const wrong = (hide ?? []).find((tile) => !(Number.isInteger(tile) && tile >= 0 && tile < tiles));
   if (wrong !== undefined) throw refuse(`There is no tile ${wrong}`, tiles > 0 ? `Tiles are 0 to ${tiles - 1}.` : 'The question has no picture.');
   if (!order) return;
-  const regular = (tiling?.tiles ?? []).filter(({ thumbnail }) => !thumbnail).length;
+  const regular = regularPlaces(tiling?.tiles ?? []).length;
   const isPermutation = order.length === regular && new Set(order).size === regular && order.every((tile) => Number.isInteger(tile) && tile >= 0 && tile < regular);
   if (!isPermutation) throw refuse('The order is not a permutation of the regular tiles', `Name each of 0 to ${regular - 1} once.`);
 }

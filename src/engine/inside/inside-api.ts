@@ -13,7 +13,7 @@ export interface InsideChanges {
   gates?: Readonly<Record<number, number>>;
   /** Tiles painted in the mean colour before the vision encoder sees them, by their place in the sequence. */
   hide?: readonly number[];
-  /** Which regular tile stands at each place: a permutation of 0 … regular tiles − 1. The thumbnail stays. */
+  /** Which regular tile stands at each regular place: a permutation of 0 … regular tiles − 1, the thumbnail not counted. It stays. */
   order?: readonly number[];
   /** How the tiles are named. */
   tagFormat?: TagFormat;
@@ -74,7 +74,7 @@ export interface Gate {
   used: number;
 }
 
-/** Where the tiles lie on the picture. */
+/** Where the tiles lie on the picture; shuffled ones stand at other places of the sequence, under those places' tags. */
 export interface PictureLayout {
   image: { width: number; height: number };
   /** The resized picture that the tiles are cut from. */
@@ -83,6 +83,7 @@ export interface PictureLayout {
   tileSize: number;
   /** Cells of one tile, side by side; each is one visual token. */
   cellsAcross: number;
+  /** By place in the sequence: where what stands there lies on the picture. */
   tiles: TileLayout[];
 }
 

@@ -12,7 +12,7 @@ import type { SeenImage, Session } from '../chat/session.ts';
 import { planConversation } from '../chat/text-side.ts';
 import { yieldToEventLoop } from '../yield.ts';
 import { attentionRows, headAttention, layersOf } from './attention-views.ts';
-import { checkChanges, gateTensors, inOrder, withTags, withTiles } from './changes.ts';
+import { changedTiling, checkChanges, gateTensors, inOrder, withTiles } from './changes.ts';
 import type {
   AnswerToken,
   AttentionRequest,
@@ -43,6 +43,7 @@ interface Opened {
   about: InsideTrace;
   trace: Trace;
   request: InsideRequest;
+  /** As the sequence has it, changes included. */
   tiling: Tiling | null;
 }
 
@@ -87,8 +88,9 @@ export class Inside {
       const runMs = performance.now() - start;
       options.onProgress?.({ stage: 'reading', done: question.plan.inputIds.length, total: question.plan.inputIds.length });
       const gates = await this.gates(request.changes ?? {});
-      const about = { ...this.describe(trace, image?.tiling ?? null, answer, gates), ...costs(trace, image, runMs), finishReason: said.finishReason };
-      this.opened = { about, trace, request, tiling: image?.tiling ?? null };
+      const tiling = image && changedTiling(image.tiling, request.changes ?? {});
+      const about = { ...this.describe(trace, tiling, answer, gates), ...costs(trace, image, runMs), finishReason: said.finishReason };
+      this.opened = { about, trace, request, tiling };
       return about;
     } catch (error) {
       trace.dispose();
@@ -110,11 +112,8 @@ export class Inside {
   async worth({ trace, regions }: WorthRequest, { signal, onEvent }: CallOptions & { onEvent: (event: WorthEvent) => void }): Promise<void> {
     const { trace: open, tiling, about } = this.require(trace);
     if (!tiling) throw new NvlmError('usage', 'The question has no picture.', 'Ask about a picture.');
-    // Under a shuffle each place shows another tile.
-    const order = [...(this.opened!.request.changes?.order ?? [])];
-    const shown: Tiling = { ...tiling, tiles: tiling.tiles.map((tile, place) => tiling.tiles[order[place] ?? place] ?? tile) };
     const logp = about.answer.map((token) => token.logp);
-    await this.explained(() => tileWorth(open, shown, regions, logp, { signal, onEvent }));
+    await this.explained(() => tileWorth(open, tiling, regions, logp, { signal, onEvent }));
   }
 
   /** @param layers default: all. @throws NvlmError `usage` where no cells stand in the sequence */
@@ -207,14 +206,16 @@ export class Inside {
   private question({ messages }: InsideRequest, image: SeenImage | null, changes: InsideChanges): Question {
     const text = this.session.requireText();
     checkChanges(changes, this.session.config, image?.tiling ?? null);
-    const plan = planConversation(text, messages, image ? [withTags(image.tiling, changes.tagFormat)] : [], true);
+    // The sequence has a place for each tile, whichever stands there: rows end where they did.
+    const places = image ? [changedTiling(image.tiling, { tagFormat: changes.tagFormat })] : [];
+    const plan = planConversation(text, messages, places, true);
     const textOf = (id: number) => text.tokenizer.tokenText(id);
     return { plan, features: image && this.features(image, changes), gates: gateTensors(changes.gates), textOf };
   }
 
-  private features({ features }: SeenImage, { order, hide }: InsideChanges): Tensor3D {
+  private features({ features, tiling }: SeenImage, { order, hide }: InsideChanges): Tensor3D {
     return tf.tidy(() => {
-      const ordered = order ? inOrder(features, order) : features.clone();
+      const ordered = order ? inOrder(features, order, tiling) : features.clone();
       return hide && hide.length > 0 ? withTiles(ordered, hide, encodeBlank(this.session.model)) : ordered;
     });
   }
