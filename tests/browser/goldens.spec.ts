@@ -29,6 +29,21 @@ for (const backend of ['webgpu', 'wasm'] as const) {
   }
 }
 
+// A software adapter takes most of its time to compile, so the models share a device.
+for (const backend of ['webgpu', 'wasm'] as const) {
+  test(`attention, gates, odds, lens and worth of tiles are the reference's on ${backend}`, async ({ harness }) => {
+    const models = ['nvlm-d', 'nvlm-x', 'nvlm-h'];
+    // Several tiles and a thumbnail.
+    const errors = await harness.evaluate(([choice, names]) => window.harness.worker.goldenInside(choice, names, 0), [backend, models] as const);
+    expect(Object.keys(errors)).toEqual(models);
+    for (const [model, found] of Object.entries(errors)) {
+      const own = { 'nvlm-d': ['lens_ids'], 'nvlm-x': ['cross_attention', 'gates'], 'nvlm-h': ['cross_attention', 'gates', 'lens_ids'] }[model]!;
+      expect(found.map(({ output }) => output)).toEqual(expect.arrayContaining(['self_attention', 'answer_logp', 'top_logp', 'tile_worth', ...own]));
+      expect(found.filter(({ error }) => !(error < FORWARD_BOUND))).toEqual([]);
+    }
+  });
+}
+
 // One of each way in which weights arrive otherwise: quantised and packed, bf16 under InternVL's names.
 for (const [backend, model] of [
   ['webgpu', 'text/qwen2-affine-4bit-g32'],

@@ -20,7 +20,7 @@ import { storedFiles } from '../../../src/weights/stored-files.ts';
 import { streamTensors } from '../../../src/weights/stream.ts';
 import { digestOf } from '../../support/digest.ts';
 import { SMALL_LESSON, teachRing } from '../../support/teach-nano.ts';
-import { answerChats, forwardErrors, type GoldenChat, type GoldenError } from '../../goldens/check.ts';
+import { answerChats, forwardErrors, insideErrors, type GoldenChat, type GoldenError } from '../../goldens/check.ts';
 import { modelJobs } from './model-jobs.ts';
 import { trainingJobs } from './training-jobs.ts';
 
@@ -173,11 +173,18 @@ export const jobs = {
   /** The first chats of a golden model beside the reference's answers. */
   async goldenChats(choice: BackendChoice, model: string, most: number): Promise<{ got: Pick<GoldenChat, 'ids' | 'text'>; expected: GoldenChat }[]> {
     const device = await openDevice(choice, browserPlatform());
-    const folder = goldenUrl(model);
-    const readImage = async (path: string) => new Uint8Array(await (await fetch(new URL(path, folder))).arrayBuffer());
-    const answers = await answerChats(httpFiles(folder), device, readImage, most);
+    const answers = await answerChats(httpFiles(goldenUrl(model)), device, readGolden(model), most);
     await device.dispose();
     return answers;
+  },
+
+  /** Looks inside the answer to a chat of each golden model, on one device: errors against the reference. */
+  async goldenInside(choice: BackendChoice, models: string[], record: number): Promise<Record<string, GoldenError[]>> {
+    const device = await openDevice(choice, browserPlatform());
+    const errors: Record<string, GoldenError[]> = {};
+    for (const model of models) errors[model] = await insideErrors(httpFiles(goldenUrl(model)), device, readGolden(model), [record]);
+    await device.dispose();
+    return errors;
   },
 
   /** Teaches nano-d, which the spec serves under `/models/`, a new word; see there. */
@@ -237,6 +244,11 @@ export const jobs = {
 /** The goldens lie beside the harness's page; this runs there or in a worker in `assets/`. */
 function goldenUrl(model: string): URL {
   return new URL(`/${model}/`, location.origin);
+}
+
+/** Reads a file by its path as the model's chats name it. */
+function readGolden(model: string): (path: string) => Promise<Uint8Array> {
+  return async (path) => new Uint8Array(await (await fetch(new URL(path, goldenUrl(model)))).arrayBuffer());
 }
 
 export type Jobs = typeof jobs;
