@@ -61,6 +61,21 @@ describe.each(allBackends)('adapters on %s', (backend) => {
   );
 });
 
+describe('the strength of an adapter', () => {
+  it('is a factor: a quarter and three quarters of it give the logits of the whole', async () => {
+    const device = await openBackend('wasm');
+    const model = await openGolden('nvlm-d');
+    const adapter = await readAdapter(join(goldenFolder('nvlm-d'), 'lora.final'));
+    applyAdapter(model, adapter, 0);
+    applyAdapter(model, adapter, 0.25);
+    expect(await logitsError('nvlm-d', model, device)).toBeGreaterThan(0.05);
+    applyAdapter(model, adapter, 0.75);
+    expect(await logitsError('nvlm-d', model, device)).toBeLessThan(forwardBound(device));
+    model.dispose();
+    await device.dispose();
+  });
+});
+
 describe('adapter files', () => {
   let device: Device;
   beforeAll(async () => {

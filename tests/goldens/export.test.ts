@@ -98,6 +98,25 @@ describe('export', () => {
     }
   });
 
+  it('merges each adapter at its strength and scale', async () => {
+    const folder = await open('text/llama');
+    const { parameters } = planWeights(folder, parseConfig(folder.config));
+    const { spec, sources } = parameters.find((one) => one.spec.name.endsWith('layers.1.mlp.up_proj.weight'))!;
+    const [rows, columns] = spec.shape as [number, number];
+    const adapter = adapterFor(spec.name.replace(/\.weight$/, ''), columns, rows);
+    const config = { ...ADAPTER_CONFIG, lora_alpha: 6 };
+    const adapters = [
+      { ...adapter, strength: 0.5 },
+      { files: { ...adapter.files, config }, strength: -0.25 },
+      { ...adapter, strength: 0 },
+    ];
+    const next = await reopened(await written(folder, mergeAdapterFiles(folder, adapters), 'f32'));
+    const [before, after] = await Promise.all([folder, next].map((from) => valuesOf(from, sources[0]!.name)));
+    // 0.5 in column 0 of each: 0.5 · 1 · 0.5 − 0.25 · 6 · 0.5.
+    const wanted = before!.map((value, i) => (i % columns === 0 ? value - 0.5 : value));
+    expect(after!.every((value, i) => Math.abs(value - wanted[i]!) <= 1e-6)).toBe(true);
+  });
+
   it('splits what a layout stores in parts: the fused qkv of the vision encoder under -hf names', async () => {
     const folder = await open('internvl-hf');
     const { parameters } = planWeights(folder, parseConfig(folder.config));

@@ -2,7 +2,7 @@
  * One lane of the mutation gate: a process with a copy of the project and one vitest, which runs the tests of one mutant after the
  * other. The working tree is never touched. Started by ./run.ts, which ends it with its whole process group.
  */
-import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createVitest, type TestModule } from 'vitest/node';
@@ -26,14 +26,18 @@ export interface LaneResult {
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const copy = process.argv[2]!;
 
-/** Code is copied, for mutants and imports stay inside; what is only read is linked. */
-const COPIED = ['src', 'workers', 'tests', 'bench', 'build', 'package.json', 'tsconfig.json', 'vite.config.ts', 'vitest.config.ts', 'index.html'];
+/** Only read, and large. */
 const LINKED = ['node_modules', 'public', '.cache'];
+const LEFT_OUT = ['.git', 'dist', 'test-results'];
 
+/** Everything else is copied, for mutants and imports stay inside. */
 async function makeCopy(): Promise<void> {
   await mkdir(join(root, '.cache'), { recursive: true });
-  for (const name of COPIED) await cp(join(root, name), join(copy, name), { recursive: true });
-  for (const name of LINKED) await symlink(join(root, name), join(copy, name));
+  for (const name of await readdir(root)) {
+    if (LEFT_OUT.includes(name)) continue;
+    if (LINKED.includes(name)) await symlink(join(root, name), join(copy, name));
+    else await cp(join(root, name), join(copy, name), { recursive: true });
+  }
 }
 
 await makeCopy();

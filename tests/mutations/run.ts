@@ -18,7 +18,7 @@ import { parseArgs } from 'node:util';
 import type { LaneResult, LaneTask } from './lane.ts';
 import { readMutants, type Mutant } from './mutants.ts';
 
-/** A mutant whose tests need this many times what they need without it hangs, and that is noticed. */
+/** Tests that need this many times what they need without the mutant hang: they are ended, and have shown nothing. */
 const PATIENCE = 5;
 const LEAST_PATIENCE_MS = 120_000;
 
@@ -54,16 +54,18 @@ class Lane {
     const child = (this.#child ??= await this.#start());
     let limit: NodeJS.Timeout | undefined;
     const hung = new Promise<'hung'>((resolve) => (limit = setTimeout(() => resolve('hung'), mostMs)));
-    const result = await Promise.race([answerOf(child, task), hung]);
+    const ended = (error: Error): LaneResult => ({ passed: 0, failed: [], broken: [error.message] });
+    const result = await Promise.race([answerOf(child, task).catch(ended), hung]);
     clearTimeout(limit);
-    if (result === 'hung') this.end();
+    if (result === 'hung' || child.exitCode !== null || child.signalCode !== null) this.end();
     return result;
   }
 
   end(): void {
     // The whole group: a test that hangs sits in a process of vitest's.
-    if (this.#child?.pid) process.kill(-this.#child.pid, 'SIGKILL');
+    const pid = this.#child?.pid;
     this.#child = null;
+    if (pid) killGroup(pid);
     if (this.#folder) rmSync(this.#folder, { recursive: true, force: true });
     this.#folder = '';
   }
@@ -76,6 +78,14 @@ class Lane {
     });
     await new Promise((resolve) => child.once('message', resolve));
     return child;
+  }
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Ended by itself, with everything that it had started.
   }
 }
 
@@ -93,7 +103,8 @@ function answerOf(child: ChildProcess, task: LaneTask): Promise<LaneResult> {
 
 /** What one mutant came to; null when its tests saw it. */
 function verdict(result: LaneResult | 'hung'): string | null {
-  if (result === 'hung' || result.failed.length > 0) return null;
+  if (result === 'hung') return 'hung: let a test see it before it does';
+  if (result.failed.length > 0) return null;
   // Tests that could not even begin have seen nothing: a fault has to be one that only a check of values or of behaviour finds.
   if (result.broken.length > 0) return `broken: ${result.broken[0]}`;
   return 'SURVIVED';
@@ -127,7 +138,7 @@ async function runGroup(lane: Lane, group: Mutant[]): Promise<void> {
     const fault = verdict(result);
     if (fault) failures.push(`${mutant.fault} (${mutant.file}): ${fault}`);
     else dead++;
-    const seen = result === 'hung' ? 'hangs' : (result.failed[0] ?? '');
+    const seen = result === 'hung' ? null : result.failed[0];
     console.log(`${fault ? '✗' : '✓'} ${mutant.file}: ${mutant.fault}  ${seconds} s  ${fault ?? seen}`);
   }
 }

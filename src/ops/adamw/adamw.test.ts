@@ -7,7 +7,7 @@ import { adamW } from './adamw.ts';
 const SHAPE = [7, 37];
 
 /** AdamW in double precision, element by element. */
-function expected(value: Float32Array, gradients: Float32Array[], decay: number): Float64Array {
+function expected(value: Float32Array, gradients: Float32Array[], decay: number, eps: number): Float64Array {
   const [w, m, v] = [Float64Array.from(value), new Float64Array(value.length), new Float64Array(value.length)];
   gradients.forEach((gradient, index) => {
     for (let i = 0; i < w.length; i++) {
@@ -16,14 +16,18 @@ function expected(value: Float32Array, gradients: Float32Array[], decay: number)
       v[i] = 0.95 * v[i]! + 0.05 * g * g;
       const mean = m[i]! / (1 - 0.9 ** (index + 1));
       const square = v[i]! / (1 - 0.95 ** (index + 1));
-      w[i] = w[i]! - 0.01 * decay * w[i]! - (0.01 * mean) / (Math.sqrt(square) + 1e-8);
+      w[i] = w[i]! - 0.01 * decay * w[i]! - (0.01 * mean) / (Math.sqrt(square) + eps);
     }
   });
   return w;
 }
 
 forEachBackend((_, device) => {
-  test.each([0, 0.1])('three steps equal the formula, weight decay %f', async (weightDecay) => {
+  test.each([
+    [0, 1e-8],
+    // Large enough to show where it is added.
+    [0.1, 0.01],
+  ])('three steps equal the formula, weight decay %f, epsilon %f', async (weightDecay, eps) => {
     const before = tf.memory().numTensors;
     const start = floats(SHAPE, 1).values as Float32Array;
     const gradients = [2, 3, 4].map((seed) => floats(SHAPE, seed).values as Float32Array);
@@ -35,14 +39,14 @@ forEachBackend((_, device) => {
     }));
     for (const [index, values] of gradients.entries()) {
       const gradient = tf.tensor(values, SHAPE);
-      const step = { learningRate: 0.01, beta1: 0.9, beta2: 0.95, eps: 1e-8, gradientScale: 0.5 };
+      const step = { learningRate: 0.01, beta1: 0.9, beta2: 0.95, eps, gradientScale: 0.5 };
       adamW(tensors, gradient, { ...step, weightDecay, count: index + 1 });
       gradient.dispose();
       // Read between the steps, or a stale host copy would not show.
       await device().read(tensors.value);
     }
     const values = await device().read(tensors.value);
-    const want = expected(start, gradients, weightDecay);
+    const want = expected(start, gradients, weightDecay, eps);
     values.forEach((value, i) => expect(Math.abs(value - want[i]!)).toBeLessThan(2e-6));
     tf.dispose([tensors.value, tensors.first, tensors.second]);
     expect(tf.memory().numTensors).toBe(before);
