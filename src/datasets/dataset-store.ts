@@ -1,11 +1,11 @@
 import { NvlmError } from '../errors.ts';
 import type { Folder } from '../files/folder.ts';
+import { datasetPlace } from './dataset-place.ts';
 import { formatRecords, parseRecords } from './llava.ts';
 import { isDraft } from './record-query.ts';
 import type { DatasetRecord, DatasetSummary } from './types.ts';
 
-const ROOT = 'datasets';
-const INDEX = `${ROOT}/index.json`;
+const INDEX = datasetPlace('index.json');
 /** A deleted dataset lies this long, so that deleting can be undone. */
 const KEPT_DELETED_MS = 60_000;
 
@@ -49,7 +49,7 @@ export class DatasetStore {
     const entries = await this.exclusive('index', async () => {
       const all = await this.readIndex();
       const gone = all.filter(({ deletedAt }) => deletedAt !== undefined && this.now() - deletedAt > KEPT_DELETED_MS);
-      for (const { id } of gone) await this.folder.remove(placeOf(id));
+      for (const { id } of gone) await this.folder.remove(datasetPlace(id));
       const left = all.filter((entry) => !gone.includes(entry));
       if (gone.length > 0) await this.writeIndex(left);
       return left;
@@ -59,7 +59,7 @@ export class DatasetStore {
 
   async create(title: string): Promise<DatasetSummary> {
     const id = `${this.now().toString(36)}-${Math.floor(Math.random() * 36 ** 4).toString(36)}`;
-    await this.folder.write(`${placeOf(id)}/data.json`, encode(formatRecords([])));
+    await this.folder.write(`${datasetPlace(id)}/data.json`, encode(formatRecords([])));
     return this.changeIndex((entries) => {
       const empty = { records: 0, heldOut: 0, drafts: 0, pictures: 0, bytes: 0, pictureBytes: 0 };
       const entry = { id, title, ...empty, changedAt: this.now() };
@@ -88,7 +88,7 @@ export class DatasetStore {
         return await work({
           entry,
           records: held.records,
-          place: placeOf(id),
+          place: datasetPlace(id),
           save: () => this.save(entry, held),
         });
       } catch (error) {
@@ -99,9 +99,14 @@ export class DatasetStore {
     });
   }
 
-  /** @throws NvlmError `not-found` */
+  /**
+   * Of a dataset, or of the data that a run brought along, whose pictures lie where its records say.
+   *
+   * @throws NvlmError `not-found`
+   */
   async picture(id: string, path: string): Promise<Uint8Array> {
-    const bytes = /^pictures\/[^/]+$/.test(path) ? await this.folder.read(`${placeOf(id)}/${path}`) : null;
+    // What leads out of the folder is refused by it.
+    const bytes = await this.folder.read(`${datasetPlace(id)}/${path}`).catch(() => null);
     if (bytes) return bytes;
     throw new NvlmError('not-found', `The picture “${path}” is not in the dataset.`, 'Import it again.');
   }
@@ -109,7 +114,7 @@ export class DatasetStore {
   private async load(entry: DatasetEntry): Promise<Held> {
     const known = this.held.get(entry.id);
     if (known?.changedAt === entry.changedAt) return known;
-    const bytes = await this.folder.read(`${placeOf(entry.id)}/data.json`);
+    const bytes = await this.folder.read(`${datasetPlace(entry.id)}/data.json`);
     if (!bytes) throw noDataset();
     const { records } = parseRecords(new TextDecoder().decode(bytes), { drafts: true });
     const opened = { changedAt: entry.changedAt, records };
@@ -123,9 +128,9 @@ export class DatasetStore {
   private async sweep(entry: DatasetEntry, records: readonly DatasetRecord[]): Promise<void> {
     const used = new Set(records.flatMap(({ image }) => image ?? []));
     let bytes = 0;
-    for (const file of await this.folder.list(`${placeOf(entry.id)}/pictures`)) {
+    for (const file of await this.folder.list(`${datasetPlace(entry.id)}/pictures`)) {
       if (used.has(pictureName(file.path))) bytes += file.bytes;
-      else await this.folder.remove(`${placeOf(entry.id)}/${pictureName(file.path)}`);
+      else await this.folder.remove(`${datasetPlace(entry.id)}/${pictureName(file.path)}`);
     }
     entry.pictureBytes = bytes;
   }
@@ -133,7 +138,7 @@ export class DatasetStore {
   private async save(entry: DatasetEntry, held: Held): Promise<DatasetSummary> {
     const { records } = held;
     const data = encode(formatRecords(records));
-    await this.folder.write(`${placeOf(entry.id)}/data.json`, data);
+    await this.folder.write(`${datasetPlace(entry.id)}/data.json`, data);
     return this.change(entry.id, (stored) => {
       stored.records = records.length;
       stored.heldOut = records.filter(({ heldOut }) => heldOut).length;
@@ -171,10 +176,6 @@ export function summaryOf({ pictureBytes: _, deletedAt: __, ...summary }: Datase
 /** Of a listed file, its path in the dataset. */
 export function pictureName(path: string): string {
   return path.slice(path.lastIndexOf('pictures/'));
-}
-
-function placeOf(id: string): string {
-  return `${ROOT}/${id}`;
 }
 
 function encode(text: string): Uint8Array {

@@ -177,4 +177,29 @@ describe('the dataset library', () => {
     for (const task of tasks.filter((one) => one.records >= 12)) expect(task.heldOut / task.records, task.name).toBeGreaterThan(0.1);
     expect((await library.split(id, 0, 1)).heldOut).toBe(0);
   });
+
+  it('shows pictures of the data that a run brought along, and nothing outside of the data', async () => {
+    await folder.write('runs/r1/data/images/a.png', await png(9));
+    await folder.write('runs/r1/secret.png', await png(9));
+    expect(await library.picture('runs/r1/data', 'images/a.png')).toEqual(await png(9));
+    for (const path of ['../secret.png', 'images/../../secret.png', 'images/none.png'])
+      await expect(library.picture('runs/r1/data', path)).rejects.toMatchObject({ code: 'not-found' });
+  });
+
+  it('holds out every label’s share, also of few pictures', async () => {
+    const { id } = await library.create('Pets');
+    const rows = Array.from({ length: 24 }, (_, i) => row(`r${i}`, 'Which?', ['cat', 'dog', 'owl'][Math.floor(i / 8)]!));
+    await library.import(id, [bytesFile('rows.json', text(JSON.stringify(rows)))]);
+    for (const seed of [0, 1, 2, 3]) {
+      await library.split(id, 0.2, seed);
+      const { records } = await library.query(id, ALL);
+      const held = records.filter(({ heldOut }) => heldOut).map(({ messages }) => messages[1]!.content);
+      expect(['cat', 'dog', 'owl'].map((label) => held.filter((one) => one === label).length)).toEqual([2, 2, 2]);
+    }
+    // Answers that hardly come back are no labels: together they have their share.
+    const others = await library.create('Captions');
+    const captions = Array.from({ length: 20 }, (_, i) => row(`c${i}`, 'Which?', `caption ${i}`));
+    await library.import(others.id, [bytesFile('rows.json', text(JSON.stringify(captions)))]);
+    for (const ratio of [0.2, 0.5, 0.9]) expect((await library.split(others.id, ratio, 1)).heldOut).toBe(20 * ratio);
+  });
 });

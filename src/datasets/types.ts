@@ -89,12 +89,20 @@ export interface ImportDescription {
   question: string;
 }
 
+/** Where the label of a picture stands in a sentence about it. */
+export const LABEL_PLACE = '{label}';
+
 /** What a person decided. */
 export interface ImportChoices {
   /** Columns of tables; null = as their names say. */
   mapping?: ColumnMapping | null;
   /** Asked about pictures whose rows have no question, and whose folders are their labels. */
   question?: string;
+  /**
+   * The answer about pictures whose folders are their labels, with {@link LABEL_PLACE} where the label stands; the label alone if not
+   * given.
+   */
+  answer?: string;
   /** Whether folders are labels of the pictures in them; else these wait for their questions. On if not given. */
   folderLabels?: boolean;
 }
@@ -146,7 +154,7 @@ export interface RemovedRecord {
 }
 
 /** Something drawn that no nano model knows. */
-export type LessonName = 'ring' | 'due';
+export type LessonName = 'ring' | 'due' | 'labels';
 
 export interface GenerateRequest {
   pictures: number;

@@ -6,10 +6,11 @@ import { ask, blankScene, putCell, putText, type Scene } from './scene.ts';
 import { withArticle } from './shapes.ts';
 import { COLOURS, FOODS, GRIDS, SHAPE_KINDS } from './vocabulary.ts';
 
-/** What can be taught: a shape that no nano model has a word for, or a document's line with a question of its own. */
+/** What can be taught: a shape without a word in any nano model, a document's line with its own question, labels of one's own. */
 export const LESSONS = {
   ring: { title: 'A new shape: the ring', make: ringScene },
   due: { title: 'A new document field: the amount due', make: dueScene },
+  labels: { title: 'Labels of one’s own: parts by their shape', make: labelScene },
 } as const;
 export type Lesson = keyof typeof LESSONS;
 
@@ -119,6 +120,19 @@ function ringScene(rng: Random): Scene {
     about('is there', `Is there ${withArticle(colour)} ${shape}?`, 'yes');
     about('is there', `Is there ${withArticle(other)} ${shape}?`, 'no');
   });
+  return scene;
+}
+
+/** Words that no question of the world has, a shape each. */
+const PARTS: Partial<Record<(typeof SHAPE_KINDS)[number], string>> = { circle: 'WHEEL', square: 'CRATE', triangle: 'SAIL' };
+
+/** One shape anywhere, and the name that its owner has for the part: as many photographs are, one label a picture. */
+function labelScene(rng: Random): Scene {
+  const scene = blankScene('shapes', rng.choice(SMALL_GRIDS));
+  const [shape, label] = rng.choice(Object.entries(PARTS)) as [(typeof SHAPE_KINDS)[number], string];
+  const [row, col] = [rng.randint(0, scene.height - 1), rng.randint(0, scene.width - 1)];
+  putCell(scene, row, col, { kind: 'shape', shape, colour: rng.choice(COLOURS), big: rng.random() < 0.5 });
+  ask(scene, 'part', 'Which part is it?', label);
   return scene;
 }
 

@@ -29,7 +29,7 @@ export function addDataDesk(data: Command, run: Run): void {
         'pictures (required); five questions each, and three text-only ones for every two',
         wholeNumber(1, MOST_PICTURES),
       )
-      .option('--teach <lesson>', 'draw something new to the models instead, with held-out and replay.json: ring, due')
+      .option('--teach <lesson>', 'draw something new to the models instead, with held-out and replay.json: ring, due, labels')
       .option('--held-out <n>', 'with --teach: further pictures, for held-out.json', wholeNumber(0, MOST_TAUGHT), 60)
       .option('--replay <n>', 'with --teach: pictures of the old world, for replay.json', wholeNumber(0, MOST_TAUGHT), 120)
       .option('--seed <n>', 'equal seeds draw equal data', wholeNumber(0), 1)

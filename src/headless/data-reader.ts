@@ -15,6 +15,7 @@ import { localFiles, outsideFiles } from './data-files.ts';
 export interface DataOptions {
   allowOutside?: boolean;
   question?: string;
+  answer?: string;
 }
 
 export const DATA_HELP =
@@ -37,7 +38,8 @@ const MOST_PROBLEMS_PRINTED = 20;
 export function withDataOptions(command: Command): Command {
   return command
     .option('--allow-outside', "read pictures outside of the data's folder too, where its rows name them or links lead to them")
-    .option('--question <text>', 'asked about pictures that have an answer and no question, and about pictures in a folder a label');
+    .option('--question <text>', 'asked about pictures that have an answer and no question, and about pictures in a folder a label')
+    .option('--answer <text>', 'the answer about pictures in a folder a label, with {label} where that stands: "This is a {label}."');
 }
 
 /**
@@ -48,7 +50,7 @@ export function withDataOptions(command: Command): Command {
  */
 export async function readLocalData(
   path: string,
-  { allowOutside = false, question }: DataOptions,
+  { allowOutside = false, question, answer }: DataOptions,
   { signal, progress }: Pick<Context, 'signal' | 'progress'>,
   { decode = false } = {},
 ): Promise<LocalData> {
@@ -59,6 +61,7 @@ export async function readLocalData(
     limits: COMMAND_LINE_LIMITS,
     outside: outsideFiles(root, allowOutside),
     question,
+    answer,
     signal,
     onProgress: ({ what, done, total }) => progress.update(what, done, total, 'records'),
   });

@@ -1,8 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { questionsOf } from '../datasets/questions.ts';
+import { figuresOf, scoreAnswers, type QuestionFigures } from '../engine/measure/answer-scores.ts';
 import { evaluate, shuffleImages, type EvalResult } from '../engine/measure/eval.ts';
 import { NvlmError } from '../errors.ts';
+import { labelTables } from './answer-text.ts';
 import { withAdapterOption, type AdapterOptions } from './adapter-folder.ts';
 import { required, withCommonOptions, wholeNumber, type CommonOptions, type Context, type Run } from './command.ts';
 import { DATA_HELP, readLocalData, warnOfProblems, warnOfUnreadFields, withDataOptions, type DataOptions } from './data-reader.ts';
@@ -24,7 +26,8 @@ export function addEval(program: Command, run: Run): void {
     program
       .command('eval')
       .description(
-        'Exact match of whole greedy answers, by task. "chance" is what always giving the most frequent answer scores.',
+        'Exact match of whole greedy answers, by task. "chance" is what always giving the most frequent answer scores. ' +
+          'Where the answers of a question are labels: which was taken for which.',
       )
       .option('--model <model>', `required: ${MODEL_HELP}`)
       .option('--data <folder>', `required: ${DATA_HELP}`)
@@ -63,16 +66,17 @@ async function evalModel(options: EvalOptions, context: Context) {
   warnOfUnreadFields(data.report, context);
   if (answers) await writeFile(answers, result.answers.map((answer) => `${JSON.stringify(answer)}\n`).join(''));
   const { tasks, accuracy } = result;
+  const scores = scoreAnswers(result.answers).map(figuresOf);
   return {
-    document: { tasks, accuracy, backend: device.backend },
-    text: `${describe(result)}\n${model} on ${deviceName(device)}`,
+    document: { tasks, accuracy, backend: device.backend, questions: scores },
+    text: `${describe(result, scores)}\n${model} on ${deviceName(device)}`,
   };
 }
 
-function describe({ tasks, accuracy, answers }: EvalResult): string {
+function describe({ tasks, accuracy, answers }: EvalResult, scores: readonly QuestionFigures[]): string {
   const rows = Object.entries(tasks)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([task, { n, accuracy: share, chance }]) => [task, String(n), formatPercent(share), formatPercent(chance)]);
   const all = ['all', String(answers.length), formatPercent(accuracy), ''];
-  return formatTable([['task', 'n', 'accuracy', 'chance'], ...rows, all]);
+  return [formatTable([['task', 'n', 'accuracy', 'chance'], ...rows, all]), labelTables(scores)].filter(Boolean).join('\n');
 }

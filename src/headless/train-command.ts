@@ -3,14 +3,17 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { DataProblem } from '../datasets/llava.ts';
 import { nodePlatform } from '../device/node.ts';
+import { figuresOf, scoreAnswers, type QuestionFigures } from '../engine/measure/answer-scores.ts';
 import { isBundled } from '../engine/models/bundled-models.ts';
 import { withTileTags } from '../engine/runs/tile-tags.ts';
 import type { TrainRequest, TrainResult, TrainStep } from '../engine/runs/train.ts';
+import type { RunSample } from '../engine/runs/training-api.ts';
 import { NvlmError } from '../errors.ts';
 import type { Folder } from '../files/folder.ts';
 import { nodeFolder } from '../files/node-folder.ts';
 import { openModelFolder } from '../weights/model-folder.ts';
 import { readAdapterFolder } from './adapter-folder.ts';
+import { labelTables } from './answer-text.ts';
 import { required, withCommonOptions, wholeNumber, type CommonOptions, type Context, type Run } from './command.ts';
 import { warnOfProblems, withDataOptions, type DataOptions } from './data-reader.ts';
 import { formatDuration } from './format.ts';
@@ -66,7 +69,7 @@ async function trainModel(options: TrainOptions, context: Context) {
     import('../engine/runs/training-plan.ts'),
     import('../engine/adapters/adapter.ts'),
   ]);
-  const [{ openDevice }, { Session }, { train, parseRun, CHECKPOINT }, { planOnData }, { readAdapter }] = engine;
+  const [{ openDevice }, { Session }, { train, parseRun, CHECKPOINT, SAMPLES }, { planOnData }, { readAdapter }] = engine;
   const parsed = parseRun(json, file);
   const run = { ...parsed, steps: options.steps ?? parsed.steps };
   const place = options.plan ? null : await outputOf(run, options, beside, CHECKPOINT);
@@ -120,19 +123,45 @@ async function trainModel(options: TrainOptions, context: Context) {
         progress.say(`after ${step} steps, ${record}: ${JSON.stringify(answer)}, expected ${JSON.stringify(expected)}`),
     },
   );
+  const answered = await answersOf(output, SAMPLES);
   const { problems, ...summary } = result;
   const tuned = result.exported ? `, the tuned model in ${join(out, result.exported)}` : '';
   return {
     document: {
       ...summary,
       problems: problems.length,
+      ...(answered && { answers: answered }),
       out,
       backend: device.info.backend,
       adapter: device.info.adapter,
     },
-    text: `${describe(result)} on ${deviceName(device.info)}; log and checkpoint are in ${out}${tuned}`,
+    text: `${describe(result)} on ${deviceName(device.info)}; log and checkpoint are in ${out}${tuned}${answered ? answerText(answered) : ''}`,
     interrupted: result.interrupted,
   };
+}
+
+/** The last round of sample answers, and the base's to the same questions. */
+interface Answers {
+  /** Steps behind the last round. */
+  step: number;
+  base: QuestionFigures[];
+  tuned: QuestionFigures[];
+}
+
+/** From the file, for a run that goes on has answers from before; null where none were asked for. */
+async function answersOf(output: Folder, path: string): Promise<Answers | null> {
+  const lines = new TextDecoder().decode((await output.read(path)) ?? new Uint8Array(0)).split('\n');
+  const samples = lines.filter(Boolean).map((line) => JSON.parse(line) as RunSample);
+  const step = samples.at(-1)?.step ?? 0;
+  if (step === 0) return null;
+  const at = (round: number) => scoreAnswers(samples.filter((sample) => sample.step === round)).map(figuresOf);
+  return { step, base: at(0), tuned: at(step) };
+}
+
+function answerText({ step, base, tuned }: Answers): string {
+  const right = (some: QuestionFigures[]) => some.reduce((sum, one) => sum + one.right, 0);
+  const asked = tuned.reduce((sum, one) => sum + one.asked, 0);
+  return `\nright after step ${step}: base ${right(base)}, tuned ${right(tuned)} of ${asked} held-out questions\n${labelTables(tuned)}`.trimEnd();
 }
 
 /** With paths from the run's own folder, so that the folder can be gone on with as it lies, here or in the page. */

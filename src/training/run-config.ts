@@ -51,7 +51,7 @@ export interface RunConfig {
   heldOutEvery: number;
   /** Steps between two rounds of sample answers, before the first step and after the last aside; 0 = none. */
   sampleEvery: number;
-  /** How many held-out records are answered, the first ones. */
+  /** How many held-out records are answered, spread evenly over them. */
   samples: number;
   /** Null = named on the command line. */
   out: string | null;

@@ -175,7 +175,12 @@ test('pictures in a folder a label come with their labels and one question', asy
   const dialog = page.getByRole('dialog', { name: 'Folders as labels' });
   await expect(dialog).toContainText('cat (1), dog (1)');
   await dialog.getByLabel('The question asked of every picture').fill('Which animal?');
+  await dialog.getByLabel('The answer').fill('A pet.');
+  await expect(dialog.getByText('Put {label} where the label stands')).toBeVisible();
+  await expect(dialog.getByRole('button', { name: 'Use the names as answers' })).toBeDisabled();
+  await dialog.getByLabel('The answer').fill('This is a {label}.');
+  await expect(dialog.getByText('“This is a cat.”')).toBeVisible();
   await dialog.getByRole('button', { name: 'Use the names as answers' }).click();
   await expect(record(page, '2').getByLabel('Question of 2')).toHaveValue('Which animal?');
-  await expect(record(page, '2').getByLabel('Answer of 2')).toHaveValue('dog');
+  await expect(record(page, '2').getByLabel('Answer of 2')).toHaveValue('This is a dog.');
 });

@@ -3,12 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EvalAnswer, TaskScore } from '../../src/engine/measure/eval.ts';
+import type { QuestionFigures } from '../../src/engine/measure/answer-scores.ts';
 import { fixture, runCli, runJson } from './run-cli.ts';
 
 interface EvalDocument {
   tasks: Record<string, TaskScore>;
   accuracy: number;
   backend: string;
+  questions: QuestionFigures[];
 }
 
 const data = fixture('nano-eval');
@@ -37,12 +39,14 @@ describe('nvlm eval', () => {
     // A near tie may fall the other way.
     expect(answers.filter(({ id, correct }) => correct !== reference.has(id)).length).toBeLessThanOrEqual(1);
 
-    expect(Object.keys(document)).toEqual(['tasks', 'accuracy', 'backend']);
+    expect(Object.keys(document)).toEqual(['tasks', 'accuracy', 'backend', 'questions']);
     expect(document.backend).toBe('wasm');
     expect(document.accuracy).toBe(answers.filter(({ correct }) => correct).length / 40);
     const scores = Object.values(document.tasks);
     expect(scores.reduce((sum, { n }) => sum + n, 0)).toBe(40);
     for (const score of scores) expect(Object.keys(score)).toEqual(['n', 'correct', 'accuracy', 'chance']);
+    const sum = (of: (one: EvalDocument['questions'][number]) => number) => document.questions.reduce((all, one) => all + of(one), 0);
+    expect([sum(({ asked }) => asked), sum(({ right }) => right)]).toEqual([40, answers.filter(({ correct }) => correct).length]);
   });
 
   it('falls to chance when every question gets another picture', async () => {

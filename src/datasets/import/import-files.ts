@@ -1,6 +1,14 @@
 import { NvlmError, throwIfAborted } from '../../errors.ts';
 import { PAGE_LIMITS, type ImportLimits } from '../limits.ts';
-import type { DatasetRecord, ImportChoices, ImportDescription, ImportProgress, ImportReport, TableDescription } from '../types.ts';
+import {
+  LABEL_PLACE,
+  type DatasetRecord,
+  type ImportChoices,
+  type ImportDescription,
+  type ImportProgress,
+  type ImportReport,
+  type TableDescription,
+} from '../types.ts';
 import { DEFAULT_QUESTION } from './columns.ts';
 import { folderLabels, type FolderLabel } from './folder-labels.ts';
 import { PictureFinder, type OutsideFiles } from './picture-finder.ts';
@@ -86,8 +94,14 @@ export async function describeFiles(given: readonly SourceFile[]): Promise<Impor
 }
 
 async function readPictures(pictures: SourceFile[], { sink, problems, options }: Importing): Promise<DatasetRecord[]> {
-  const { room, question = DEFAULT_QUESTION, signal, onProgress } = options;
+  const { room, question = DEFAULT_QUESTION, answer = LABEL_PLACE, signal, onProgress } = options;
   const labels = options.folderLabels === false ? new Map<SourceFile, FolderLabel>() : folderLabels(pictures);
+  if (labels.size > 0 && !answer.includes(LABEL_PLACE))
+    throw new NvlmError(
+      'usage',
+      `The answer “${answer.slice(0, 80)}” would be the same for every label.`,
+      `Put ${LABEL_PLACE} where the label stands, e.g. “This is a ${LABEL_PLACE}.”`,
+    );
   const records: DatasetRecord[] = [];
   for (const [i, file] of pictures.entries()) {
     throwIfAborted(signal);
@@ -105,7 +119,7 @@ async function readPictures(pictures: SourceFile[], { sink, problems, options }:
           ? []
           : [
               { role: 'user', content: `<image>\n${question}` },
-              { role: 'assistant', content: label },
+              { role: 'assistant', content: answer.replaceAll(LABEL_PLACE, () => label) },
             ];
       records.push({ id, task: 'all', image, messages, heldOut });
     });

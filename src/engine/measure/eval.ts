@@ -2,6 +2,7 @@ import type { DataProblem } from '../../datasets/llava.ts';
 import type { DataQuestion } from '../../datasets/questions.ts';
 import { NvlmError, throwIfAborted, type ErrorCode } from '../../errors.ts';
 import type { CallOptions, Engine } from '../api.ts';
+import { isRight } from './answer-scores.ts';
 
 export type EvalProblem = DataProblem;
 
@@ -17,6 +18,8 @@ export interface TaskScore {
 export interface EvalAnswer {
   id: string;
   task: string;
+  /** The last turn asked, with the picture's placeholder where it stands there. */
+  question: string;
   expected: string;
   answer: string;
   correct: boolean;
@@ -75,7 +78,8 @@ export async function evaluate(
         const request = { messages, image, sampling: { temperature: 0 }, maxNewTokens: MAX_NEW_TOKENS };
         const { text, finishReason } = await chat(request, { signal });
         if (finishReason === 'cancelled') throwIfAborted(signal);
-        answers[index] = { id, task, expected, answer: text, correct: text.trim() === expected.trim() };
+        const question = messages.at(-1)!.content;
+        answers[index] = { id, task, question, expected, answer: text, correct: isRight(text, expected) };
       } catch (error) {
         if (!(error instanceof NvlmError) || (error !== image && !QUESTION_ERRORS.has(error.code))) throw error;
         problems.push({ id, reason: error.message });

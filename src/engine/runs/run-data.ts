@@ -1,3 +1,4 @@
+import { datasetPlace } from '../../datasets/dataset-place.ts';
 import { parseRecords } from '../../datasets/llava.ts';
 import { NvlmError } from '../../errors.ts';
 import type { Folder } from '../../files/folder.ts';
@@ -7,10 +8,7 @@ import type { ReadData, RunData } from './run-pools.ts';
 /** A dataset's LLaVA records; its pictures lie where these say. */
 const RECORDS = 'data.json';
 
-/** Where a dataset lies that a run names: among the others, or in the folder of a run that brought it along. */
-export function datasetPlace(id: string): string {
-  return id.startsWith('runs/') ? id : `datasets/${id}`;
-}
+export { datasetPlace };
 
 /**
  * The data that a run file names by ids.

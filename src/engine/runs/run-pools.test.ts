@@ -61,6 +61,15 @@ describe('what a run learns from and is measured on', () => {
     ]);
   });
 
+  it('asks about held-out records at equal distances, not about those of the first label alone', async () => {
+    const held = Array.from({ length: 10 }, (_, i) => record(`h${i}`, HELD));
+    const asked = async (samples: number) => ids((await pools({ samples }, [record('a'), ...held])).asked);
+    expect(await asked(4)).toEqual(['h0', 'h2', 'h5', 'h7']);
+    expect(await asked(1)).toEqual(['h0']);
+    expect(await asked(0)).toEqual([]);
+    for (const samples of [10, 11]) expect(await asked(samples)).toEqual(held.map(({ id }) => id));
+  });
+
   it('has a fingerprint of every word, of the order and of the pools, and of nothing else', async () => {
     const of = async (data: object[], more: Parameters<typeof pools>[2] = {}) =>
       fingerprintOf(await pools(more.blend ? { blend: { ratio: 0.5, data: 'o' } } : {}, data, more));

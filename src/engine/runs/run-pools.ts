@@ -85,7 +85,7 @@ export async function readPools(
     examples: [...first.examples, ...second.examples],
     mainCount: first.examples.length,
     measured: third.examples,
-    asked: run.sampleEvery > 0 ? heldOut.slice(0, run.samples) : [],
+    asked: run.sampleEvery > 0 ? spread(heldOut, run.samples) : [],
     problems,
   };
 }
@@ -134,6 +134,12 @@ function readTrained({ run, data, textData, blend }: RunData & { run: RunConfig 
     blend: texts.records.filter(({ image }) => image === null),
     problems: [...problems, ...texts.problems],
   };
+}
+
+/** So many of them at equal distances, in their order: data often has one label after the other. */
+function spread<T>(all: readonly T[], count: number): T[] {
+  if (count >= all.length) return [...all];
+  return Array.from({ length: count }, (_, i) => all[Math.floor((i * all.length) / count)]!);
 }
 
 function placed({ records, problems, folder }: PlacedData): { records: DatasetRecord[]; problems: readonly DataProblem[] } {

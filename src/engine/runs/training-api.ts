@@ -17,7 +17,7 @@ export interface RunRequest {
   run: RunFile;
   /** Steps between two sample answers on held-out pictures; 0 = none. */
   sampleEvery: number;
-  /** How many held-out records are answered, the first ones. */
+  /** How many held-out records are answered, spread evenly over them. */
   samples: number;
   /** Steps between two measurements of the held-out loss; 0 = none. */
   heldOutEvery: number;

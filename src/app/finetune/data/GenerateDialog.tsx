@@ -18,10 +18,11 @@ const MOST_PICTURES = 1000;
 const SUBJECTS: { value: LessonName | 'world'; label: string }[] = [
   { value: 'ring', label: 'Example: teach a new word, “ring”' },
   { value: 'due', label: 'Example: teach a new field, the amount due' },
+  { value: 'labels', label: 'Example: teach labels of one’s own, three parts by their shape' },
   { value: 'world', label: 'What the nano models know already' },
 ];
 
-const TITLES: Record<LessonName, string> = { ring: 'New word: ring', due: 'New field: amount due' };
+const TITLES: Record<LessonName, string> = { ring: 'New word: ring', due: 'New field: amount due', labels: 'Labels of one’s own' };
 
 export function GenerateDialog({
   onClose,

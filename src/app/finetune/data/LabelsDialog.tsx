@@ -3,6 +3,7 @@ import type { ImportChoices, ImportDescription } from '../../../datasets/types.t
 import { Button } from '../../components/Button.tsx';
 import { Dialog } from '../../components/Dialog.tsx';
 import { plural } from '../../format.ts';
+import { isComplete, LABEL_PLACE, SentenceFields, type Sentences } from './SentenceFields.tsx';
 import styles from './dialogs.module.css';
 
 const MOST_NAMED = 12;
@@ -17,7 +18,7 @@ export function LabelsDialog({
   onClose(): void;
   onConfirm(choices: ImportChoices): void;
 }) {
-  const [question, setQuestion] = useState(usual);
+  const [sentences, setSentences] = useState<Sentences>({ question: usual, answer: LABEL_PLACE });
   const named = labels.slice(0, MOST_NAMED).map(({ label, pictures }) => `${label} (${pictures})`);
   if (labels.length > MOST_NAMED) named.push(`${labels.length - MOST_NAMED} more`);
   return (
@@ -26,19 +27,16 @@ export function LabelsDialog({
         className={styles.form}
         onSubmit={(event) => {
           event.preventDefault();
-          onConfirm({ question: question.trim() });
+          onConfirm({ question: sentences.question.trim(), answer: sentences.answer.trim() });
         }}
       >
         <p className={styles.hint}>
           The pictures lie in {plural(labels.length, 'folder')}: {named.join(', ')}. Each folder’s name becomes the answer about the
           pictures in it.
         </p>
-        <label className={styles.field}>
-          <span>The question asked of every picture</span>
-          <input required autoFocus value={question} onChange={(event) => setQuestion(event.target.value)} />
-        </label>
+        <SentenceFields value={sentences} example={labels[0]?.label ?? ''} onChange={setSentences} />
         <div className={styles.actions}>
-          <Button type="submit" variant="primary" icon="check">
+          <Button type="submit" variant="primary" icon="check" disabled={!isComplete(sentences)}>
             Use the names as answers
           </Button>
           <Button onClick={() => onConfirm({ folderLabels: false })}>Leave the answers empty</Button>

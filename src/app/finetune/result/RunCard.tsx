@@ -18,6 +18,7 @@ import { Samples } from '../run/Samples.tsx';
 import { useRunView } from '../run/use-run-view.ts';
 import { reportHtml, reportJson } from './report.ts';
 import { isGoing, runWords } from './run-words.ts';
+import { Scores } from './Scores.tsx';
 import styles from './ResultStep.module.css';
 
 /** What one run has left, and where it can go from here. */
@@ -64,6 +65,9 @@ export function RunCard({ summary }: { summary: RunSummary }) {
           See its course
         </Button>
       </div>
+      {view && (
+        <Scores history={view.history} version={view.version} dataset={dataset} wanted={summary.request.samples} />
+      )}
       {view && <Samples history={view.history} version={view.version} dataset={dataset} />}
       <Downloads summary={summary} dataset={dataset} />
       <div className={styles.buttons}>

@@ -73,6 +73,44 @@ describe('report of a run', () => {
     expect(json.samples).toEqual(record.samples);
   });
 
+  it('counts right answers by question and label, in both forms', () => {
+    const answers = [
+      ['a', 'cat', 'cat'],
+      ['b', 'cat', 'dog'],
+      ['c', 'dog', '<i>bird</i>'],
+    ];
+    const samples = [0, 3].flatMap((step) =>
+      answers.map(([name, expected, answer]) => ({
+        step,
+        record: name!,
+        question: '<image>\nWhich <pet>?',
+        picture: null,
+        expected: expected!,
+        answer: step === 0 ? 'nothing' : answer!,
+      })),
+    );
+    const { accuracy } = JSON.parse(reportJson({ record: { ...record, samples }, device: null, pictures })) as {
+      accuracy: Record<'base' | 'tuned', unknown[]>;
+    };
+    expect(accuracy.base).toMatchObject([{ asked: 3, right: 0, confusion: { counts: [[0, 0, 2], [0, 0, 1]] } }]);
+    expect(accuracy.tuned).toMatchObject([
+      {
+        question: 'Which <pet>?',
+        asked: 3,
+        right: 1,
+        labels: [
+          { label: 'cat', asked: 2, right: 1 },
+          { label: 'dog', asked: 1, right: 0 },
+        ],
+        confusion: { labels: ['cat', 'dog'], counts: [[1, 1, 0], [0, 0, 1]] },
+      },
+    ]);
+    const table = reportHtml({ record: { ...record, samples }, device: null, pictures });
+    expect(table).toContain('<td>Which &lt;pet&gt;?</td><td>0 of 3 (0 %)</td><td>1 of 3 (33 %)</td>');
+    expect(table).toContain('<tr><th>cat</th><td>1</td><td>1</td><td>0</td><td>1 of 2 (50 %)</td></tr>');
+    expect(table).not.toContain('<i>');
+  });
+
   it('is there for a run without a single step too', () => {
     const empty = { ...record, log: [], samples: [] };
     expect(reportHtml({ record: empty, device: null, pictures })).not.toContain('undefined');

@@ -2,7 +2,8 @@ import type { DeviceInfo } from '../../../engine/api.ts';
 import type { RunRecord } from '../../../engine/runs/training-api.ts';
 import { formatCount, formatDuration } from '../../format.ts';
 import { RunHistory } from '../run/run-history.ts';
-import { pairSamples } from '../run/sample-pairs.ts';
+import { pairSamples, type SamplePair } from '../run/sample-pairs.ts';
+import { figuresOfPairs, OTHER, questionRows, shareWords, type QuestionRow, type Who } from './pair-scores.ts';
 import { escapeText, svgPlot } from './svg-plot.ts';
 
 export interface ReportParts {
@@ -17,7 +18,8 @@ export interface ReportParts {
 export function reportJson({ record, device }: ReportParts): string {
   const { summary, log, samples } = record;
   const figures = figuresOf(record);
-  const report = { format: 'nvlm-run-report', version: 1, summary, device, figures, log, samples };
+  const accuracy = figuresOfPairs(pairSamples(samples, null));
+  const report = { format: 'nvlm-run-report', version: 1, summary, device, figures, accuracy, log, samples };
   return `${JSON.stringify(report, null, 2)}\n`;
 }
 
@@ -72,6 +74,7 @@ export function reportHtml({ record, device, pictures }: ReportParts): string {
     .join('')}${deviceRow(device)}</table>
 <h2>Course</h2>
 ${plots.join('\n')}
+${accuracyHtml(pairSamples(samples, null))}
 ${samplesHtml(record, pictures)}
 <h2>Run file</h2>
 <pre>${escapeText(JSON.stringify(summary.request.run, null, 2))}</pre>
@@ -124,6 +127,33 @@ function deviceRow(device: DeviceInfo | null): string {
     ? `${device.backend}, ${[adapter.vendor, adapter.architecture, adapter.description].filter(Boolean).join(' ')}`
     : device.backend;
   return `<tr><th>Device</th><td>${escapeText(name)}</td></tr>`;
+}
+
+function accuracyHtml(pairs: readonly SamplePair[]): string {
+  if (pairs.length === 0) return '';
+  const rows = questionRows(pairs);
+  const share = (name: string, base: QuestionRow['base'], tuned: QuestionRow['tuned']) =>
+    `<tr><td>${escapeText(name)}</td><td>${shareWords(base)}</td><td>${shareWords(tuned)}</td></tr>`;
+  const questions = rows.map(({ question, base, tuned }) => share(question, base, tuned));
+  const tables = rows.flatMap((row) => (['base', 'tuned'] as const).map((who) => matrixHtml(row, who)));
+  return `<h2>Right answers by question</h2>
+<table><tr><th>Question</th><th>Base</th><th>Tuned</th></tr>${questions.join('\n')}</table>
+${tables.join('')}`;
+}
+
+/** Rows expected, columns answered, each label's share of right ones at the end. */
+function matrixHtml({ question, ...scores }: QuestionRow, who: Who): string {
+  const score = scores[who];
+  if (!score?.confusion) return '';
+  const { labels, cells } = score.confusion;
+  const head = [...labels, OTHER, 'right'].map((label) => `<th>${escapeText(label)}</th>`);
+  const rows = cells.map((row, i) => {
+    const counts = row.map(({ length }) => `<td>${length}</td>`);
+    return `<tr><th>${escapeText(labels[i]!)}</th>${counts.join('')}<td>${shareWords(score.labels[i])}</td></tr>`;
+  });
+  return `<h3>${escapeText(question)} ${who === 'base' ? 'Base' : 'Tuned'}: expected (rows) and answered (columns)</h3>
+<table><tr><td></td>${head.join('')}</tr>${rows.join('\n')}</table>
+`;
 }
 
 function samplesHtml({ samples }: RunRecord, pictures: ReadonlyMap<string, string>): string {

@@ -1,14 +1,20 @@
 import { useId, useState } from 'react';
+import { isRight } from '../../../engine/measure/answer-scores.ts';
+import { Button } from '../../components/Button.tsx';
 import { plural } from '../../format.ts';
-import { SamplePicture } from './SamplePicture.tsx';
+import { PairCard } from './PairCard.tsx';
 import type { RunHistory } from './run-history.ts';
-import { isRight, pairSamples } from './sample-pairs.ts';
+import { pairSamples } from './sample-pairs.ts';
 import styles from './Samples.module.css';
+
+/** So many are shown unless all are asked for. */
+const FEW = 6;
 
 /** Held-out questions, answered by the base model and by the tuned one, step by step. */
 export function Samples({ history, dataset }: { history: RunHistory; version: number; dataset: string | null }) {
   const id = useId();
   const [chosen, setChosen] = useState<number | null>(null);
+  const [all, setAll] = useState(false);
   const steps = history.sampleSteps().filter((step) => step > 0);
   const step = chosen !== null && steps.includes(chosen) ? chosen : (steps.at(-1) ?? null);
   const pairs = pairSamples(history.samples, step);
@@ -43,37 +49,15 @@ export function Samples({ history, dataset }: { history: RunHistory; version: nu
         </div>
       )}
       <ul className={styles.list}>
-        {pairs.map((pair) => (
-          <li key={pair.record} className={styles.pair}>
-            <SamplePicture dataset={dataset} name={pair.picture} />
-            <dl>
-              <div>
-                <dt>Question</dt>
-                <dd>{pair.question}</dd>
-              </div>
-              <div>
-                <dt>Expected</dt>
-                <dd>{pair.expected}</dd>
-              </div>
-              <Answer who="Base" text={pair.base} expected={pair.expected} />
-              <Answer who="Tuned" text={pair.tuned} expected={pair.expected} />
-            </dl>
-          </li>
+        {(all ? pairs : pairs.slice(0, FEW)).map((pair) => (
+          <PairCard key={pair.record} pair={pair} dataset={dataset} />
         ))}
       </ul>
+      {pairs.length > FEW && (
+        <Button size="small" variant="quiet" aria-expanded={all} onClick={() => setAll(!all)}>
+          {all ? 'Show fewer' : `Show all ${pairs.length}`}
+        </Button>
+      )}
     </section>
-  );
-}
-
-function Answer({ who, text, expected }: { who: string; text: string | null; expected: string }) {
-  if (text === null) return null;
-  const right = isRight(text, expected);
-  return (
-    <div data-right={right}>
-      <dt>{who}</dt>
-      <dd>
-        {text || '(nothing)'} <span className={styles.mark}>{right ? '✓ right' : '✗ not as expected'}</span>
-      </dd>
-    </div>
   );
 }

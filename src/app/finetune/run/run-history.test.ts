@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { RunSample, RunStep } from '../../../engine/runs/training-api.ts';
 import { decimate } from './decimate.ts';
 import { RunHistory } from './run-history.ts';
-import { isRight, pairSamples } from './sample-pairs.ts';
+import { pairSamples } from './sample-pairs.ts';
 
 const step = (index: number, loss: number, more: Partial<RunStep> = {}): RunStep => ({
   step: index,
@@ -85,12 +85,6 @@ describe('samples', () => {
   it('that are asked again replace what was answered before', () => {
     const history = RunHistory.of([], [sample(5, 'a', 'old'), sample(5, 'a', 'new')]);
     expect(history.samples.map(({ answer }) => answer)).toEqual(['new']);
-  });
-
-  it('are right when the whole answer is', () => {
-    expect(isRight(' a star\n', 'a star')).toBe(true);
-    expect(isRight('a star.', 'a star')).toBe(false);
-    expect(isRight(null, '')).toBe(false);
   });
 });
 

@@ -1,3 +1,4 @@
+import { spokenQuestion } from '../../../engine/measure/answer-scores.ts';
 import type { RunSample } from '../../../engine/runs/training-api.ts';
 
 /** One question with the base model's answer and the tuned model's beside each other. */
@@ -19,7 +20,7 @@ export function pairSamples(samples: readonly RunSample[], step: number | null):
     const pair = pairs.get(record) ?? {
       record,
       picture,
-      question: spoken(question),
+      question: spokenQuestion(question),
       expected,
       base: null,
       tuned: null,
@@ -29,14 +30,4 @@ export function pairSamples(samples: readonly RunSample[], step: number | null):
     pairs.set(record, pair);
   }
   return [...pairs.values()];
-}
-
-/** The placeholder says where the picture stands, which is on show beside the question. */
-function spoken(question: string): string {
-  return question.replace('<image>', '').trim();
-}
-
-/** As the evaluation counts: the whole answer, spaces at its ends aside. */
-export function isRight(answer: string | null, expected: string): boolean {
-  return answer !== null && answer.trim() === expected.trim();
 }

@@ -142,7 +142,7 @@ export function MoreSettings({ adapters, form, problems, onChange }: MoreSetting
         {number('checkpointEvery', 'Checkpoint every', 'Steps; closing the tab loses at most these.')}
         {number('heldOutEvery', 'Held-out loss every', 'Steps; 0 = never.')}
         {number('sampleEvery', 'Sample answers every', 'Steps; 0 = never.')}
-        {number('samples', 'Sample questions', 'Of the held-out records, the first ones.')}
+        {number('samples', 'Sample questions', 'Of the held-out records, spread evenly over them.')}
       </Group>
     </details>
   );

@@ -18,7 +18,7 @@ import { MoreSettings } from './MoreSettings.tsx';
 import { PlanCard } from './PlanCard.tsx';
 import { ofLength, ofMethod, PRESETS } from './presets.ts';
 import { readRunFile } from './read-run-file.ts';
-import { checkForm, modelName, toRunFile, type Method, type RunForm } from './run-form.ts';
+import { checkForm, modelName, OLD_TASKS_SHARE, toRunFile, type Method, type RunForm } from './run-form.ts';
 import { RunFileCard } from './RunFileCard.tsx';
 import styles from './SetupStep.module.css';
 
@@ -45,9 +45,6 @@ const METHODS: { method: Method; title: string; words: string; gated?: boolean }
     gated: true,
   },
 ];
-
-/** Enough that the old tasks are all in it, and soon drawn. */
-const OLD_TASKS_SHARE = 0.3;
 
 interface SetupStepProps {
   dataset: string | null;

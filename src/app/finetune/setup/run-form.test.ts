@@ -1,8 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { parseRun } from '../../../training/run-config.ts';
 import { ofLength, ofMethod, PRESETS } from './presets.ts';
 import { readRunFile } from './read-run-file.ts';
-import { BOUNDS, checkForm, DEFAULT_FORM, toRunFile, type NumberSetting, type RunForm } from './run-form.ts';
+import { BOUNDS, checkForm, DEFAULT_FORM, OLD_TASKS_SHARE, toRunFile, type NumberSetting, type RunForm } from './run-form.ts';
 
 const changed: RunForm = {
   ...DEFAULT_FORM,
@@ -51,6 +52,18 @@ describe('run form', () => {
         expect(run.lora === null).toBe(method !== 'lora');
       }
     }
+  });
+
+  it.each([
+    ['lora', 'lora', 0],
+    ['lora+old', 'lora', OLD_TASKS_SHARE],
+    ['decoder+old', 'decoder', OLD_TASKS_SHARE],
+  ] as const)('writes the run file that bench/default-method measured: %s', async (name, method, blendRatio) => {
+    const { steps } = PRESETS.find(({ id }) => id === 'teach')!;
+    const blendData = blendRatio > 0 ? 'old' : '';
+    const form = { ...DEFAULT_FORM, ...ofMethod(method, 'adamw'), ...ofLength(steps), blendRatio, blendData };
+    const file = await readFile(new URL(`../../../../bench/methods/${name}.run.json`, import.meta.url), 'utf8');
+    expect(toRunFile(form, 'lesson')).toEqual(JSON.parse(file));
   });
 
   it('comes back from its own run file', () => {

@@ -62,6 +62,9 @@ export interface RunForm {
   samples: number;
 }
 
+/** Share of every batch with which old abilities are kept: enough that the old tasks are all in it. */
+export const OLD_TASKS_SHARE = 0.3;
+
 export type NumberSetting = {
   [Name in keyof RunForm]: RunForm[Name] extends number ? Name : never;
 }[keyof RunForm];
@@ -99,7 +102,7 @@ export const BOUNDS: Record<NumberSetting, Bounds> = {
   checkpointEvery: { min: 1, max: 10_000_000, whole: true, key: 'checkpoint_every' },
   heldOutEvery: { min: 0, max: 10_000_000, whole: true, key: null },
   sampleEvery: { min: 0, max: 10_000_000, whole: true, key: null },
-  samples: { min: 0, max: 32, whole: true, key: null },
+  samples: { min: 0, max: 1000, whole: true, key: null },
 };
 
 export const DEFAULT_FORM: RunForm = {
@@ -140,7 +143,8 @@ export const DEFAULT_FORM: RunForm = {
   checkpointEvery: 50,
   heldOutEvery: 25,
   sampleEvery: 50,
-  samples: 4,
+  // Enough for a table of a few labels, and seconds beside the steps.
+  samples: 40,
 };
 
 export type FormProblems = Partial<Record<keyof RunForm, string>>;
