@@ -137,6 +137,22 @@ describe('adapter files', () => {
     model.dispose();
   });
 
+  it("internvl-hf with PEFT's adapter on the vision tower, whose q, k and v are one matrix here, gives its logits of a picture", async () => {
+    const peft = join(goldenFolder('internvl-hf'), 'peft-vision');
+    const model = await openGolden('internvl-hf');
+    const inputs = await tensorsOf(join(goldenFolder('internvl'), 'forward/0.inputs.safetensors'));
+    const expected = (await tensorsOf(join(peft, 'last-logits.safetensors'))).get('logits')!;
+    const error = async () => {
+      const outputs = await forward(model, device, inputs);
+      const logits = outputs.find((output) => output.name === 'logits')!.data as Float32Array;
+      return relativeError(logits.slice(-expected.bytes.length / 4), expected);
+    };
+    expect(await error()).toBeGreaterThan(1e-3);
+    applyAdapter(model, await readAdapter(peft));
+    expect(await error()).toBeLessThan(forwardBound(device));
+    model.dispose();
+  });
+
   it('written unchanged they are byte for byte what was read', async () => {
     const { output } = await runGolden('nvlm-h', 'lora', device, { steps: 1, optimizer: await frozenOptimizer() });
     const own = output.files.get('adapter_model.safetensors')!;
