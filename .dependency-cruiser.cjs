@@ -11,8 +11,8 @@ const everyRoom = ['^src/errors\\.ts$', '^src/numbers/'];
 /** Rooms that must run anywhere and know neither the compute library nor the page. */
 const plainRooms = ['files', 'weights', 'text', 'tiling', 'desk'];
 
-/** Lists of plain data that the page offers choices from, and nothing else. */
-const pureLists = ['^src/tiling/tags\\.ts$', '^src/nvlm/lora-targets\\.ts$'];
+/** Lists of plain data that the page offers choices from, limits and words, and nothing else. */
+const pureLists = ['^src/tiling/(tags|tile-limits)\\.ts$', '^src/text/image-placeholder\\.ts$', '^src/nvlm/lora-targets\\.ts$'];
 
 module.exports = {
   forbidden: [

@@ -1,4 +1,4 @@
-import { IMAGE_PLACEHOLDER } from '../text/conversation.ts';
+import { IMAGE_PLACEHOLDER } from '../text/image-placeholder.ts';
 import type { ChatMessage } from '../text/types.ts';
 import { jsonRows } from './json-rows.ts';
 import type { DatasetRecord } from './types.ts';

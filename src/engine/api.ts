@@ -40,6 +40,8 @@ export interface FamilySummary {
   words: string;
   /** The decoder has gated cross-attention, which can be trained alone. */
   crossAttends: boolean;
+  /** Why a conversation has one picture alone; null where several may stand in it. */
+  onePicture: string | null;
 }
 
 /** How a model is loaded. */

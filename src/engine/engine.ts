@@ -53,7 +53,7 @@ interface Loaded {
 /** Of which a handful is looked at. */
 const SEARCH_LIMIT = 20;
 /** Of a run whose base is not here any more. */
-const UNKNOWN_FAMILY: FamilySummary = { id: 'unknown', title: 'tuned', words: 'Its base model is not here any more.', crossAttends: false };
+const UNKNOWN_FAMILY: FamilySummary = { id: 'unknown', title: 'tuned', words: 'Its base model is not here any more.', crossAttends: false, onePicture: null };
 const OWN_NOTE = 'A model of your own: what it can do is for its publisher to say.';
 
 /** One device, at most one model. Calls that use the device wait for each other; `inspect` does not use it. */

@@ -5,7 +5,7 @@ import type { DeviceInfo } from '../engine/api.ts';
 import type { ModelMeasurement, StepCounts } from '../engine/measure/measure.ts';
 import { assertPrompt } from '../text/prompt-limits.ts';
 import { decodeImage } from '../tiling/decode.ts';
-import { MAX_TILES_ANYWHERE } from '../tiling/options.ts';
+import { MAX_TILES_ANYWHERE } from '../tiling/tile-limits.ts';
 import type { RgbImage } from '../tiling/types.ts';
 import { openModelFolder } from '../weights/model-folder.ts';
 import { readAdapters, withAdapterOption, type AdapterOptions } from './adapter-folder.ts';

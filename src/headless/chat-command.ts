@@ -3,7 +3,7 @@ import type { ChatEvent, ChatResult, LoadedModel, Sampling } from '../engine/api
 import { assertPrompt } from '../text/prompt-limits.ts';
 import type { ChatMessage } from '../text/types.ts';
 import { decodeImage } from '../tiling/decode.ts';
-import { MAX_TILES_ANYWHERE } from '../tiling/options.ts';
+import { MAX_TILES_ANYWHERE } from '../tiling/tile-limits.ts';
 import { withAdapterOption, type AdapterOptions } from './adapter-folder.ts';
 import {
   number,

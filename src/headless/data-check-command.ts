@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { IMAGE_PLACEHOLDER, imageMessage } from '../text/conversation.ts';
+import { imageMessage } from '../text/conversation.ts';
+import { IMAGE_PLACEHOLDER } from '../text/image-placeholder.ts';
 import type { DatasetRecord } from '../datasets/types.ts';
 import { wholeNumber, withCommonOptions, type CommonOptions, type Context, type Run } from './command.ts';
 import { DATA_HELP, type DataOptions, readLocalData, withDataOptions } from './data-reader.ts';

@@ -7,7 +7,7 @@ import type { Inside } from '../engine/inside/inside.ts';
 import { assertPrompt } from '../text/prompt-limits.ts';
 import type { ChatMessage } from '../text/types.ts';
 import { decodeImage } from '../tiling/decode.ts';
-import { MAX_TILES } from '../tiling/options.ts';
+import { MAX_TILES_ANYWHERE } from '../tiling/tile-limits.ts';
 import { openModelFolder } from '../weights/model-folder.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';
 import { readAdapters, withAdapterOption, type AdapterOptions } from './adapter-folder.ts';
@@ -41,7 +41,7 @@ export function addInside(program: Command, run: Run): void {
       .option('--image <file>', 'PNG, JPEG or WebP file')
       .option('--prompt <text>', 'the question (required)')
       .option('--max-new-tokens <n>', 'length limit of the answer', wholeNumber(1, MOST_NEW_TOKENS), 64)
-      .option('--max-tiles <n>', `most regular tiles, 1 to ${MAX_TILES} (default: the model's own)`, wholeNumber(1, MAX_TILES))
+      .option('--max-tiles <n>', `most regular tiles, 1 to ${MAX_TILES_ANYWHERE} (default: the model's own)`, wholeNumber(1, MAX_TILES_ANYWHERE))
       .option('--output <file>', 'safetensors to write: attention by layer and head, gates, odds, logit lens, worth of tiles'),
   );
   withOffloadOptions(withQuantizeOptions(withAdapterOption(command))).action((options: InsideCommandOptions) => run(options, (context) => inside(options, context)));

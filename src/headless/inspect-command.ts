@@ -6,7 +6,7 @@ import { nvlm72bGeometry, geometryOfModel, type Geometry } from '../engine/inspe
 import { COMPARED_LETTERS, inspectImage } from '../engine/inspect/inspect.ts';
 import { inspectionJson } from '../engine/inspect/inspection-json.ts';
 import { encodePng } from '../tiling/encode-png.ts';
-import { MAX_TILES_ANYWHERE } from '../tiling/options.ts';
+import { MAX_TILES_ANYWHERE } from '../tiling/tile-limits.ts';
 import { TAG_FORMAT_NAMES, type TagFormat } from '../tiling/tags.ts';
 import { readModelDescription } from '../weights/model-folder.ts';
 import { withCommonOptions, wholeNumber, type CommonOptions, type Context, type Run } from './command.ts';

@@ -37,8 +37,26 @@ describe('parseConfig', () => {
     expect(original).toMatchObject({ family: { id: 'internvl' }, tagFormat: 'none' });
     expect(original.layout.block([{ tag: '', col: 0, row: 0, thumbnail: false }])).toEqual([{ text: '<img>' }, { tile: 0 }, { text: '</img>' }]);
     expect(original.projector).toEqual({ hiddenSize: 64, bias: true });
-    // Its processor's template stands in a file of the folder.
+    // Its processor's template stands in a file of the folder, and so do the tiles that it cuts and their colours.
     expect(hf).toEqual({ ...original, imageTokenId: 300, systemMessage: null, chatTemplate: null });
+  });
+
+  it('reads how the -hf layout prepares pictures where a file says it', () => {
+    const processor = { max_patches: 7, image_mean: [0.5, 0.5, 0.5], image_std: [0.25, 0.5, 0.5] };
+    const hf = parseConfig(golden('internvl-hf'), processor);
+    expect(hf).toMatchObject({ maxTiles: 7, normalisation: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.5, 0.5] } });
+    expect(parseConfig(golden('internvl-hf'), {})).toEqual(parseConfig(golden('internvl-hf')));
+    expect(() => parseConfig(golden('internvl-hf'), { max_patches: 'many' })).toThrow(/max_patches is not a number/);
+    expect(() => parseConfig(golden('internvl-hf'), { size: { height: 224, width: 224 } })).toThrow(/size/);
+  });
+
+  it.each(['nvlm-d', 'internvl', 'internvl-hf', 'smolvlm'])('reads other names for the tiles of a tuned %s', (name) => {
+    const { tagFormat } = parseConfig(golden(name));
+    for (const tile_tags of ['2d-grid', 'none', 'row-col'] as const) {
+      expect(parseConfig({ ...golden(name), tile_tags }).tagFormat).toBe(tile_tags);
+    }
+    expect(parseConfig({ ...golden(name), tile_tags: null }).tagFormat).toBe(tagFormat);
+    expect(() => parseConfig({ ...golden(name), tile_tags: '3d' })).toThrow(/tile_tags is not one of/);
   });
 
   it('knows which projections have biases', () => {

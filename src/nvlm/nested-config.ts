@@ -2,7 +2,7 @@ import { NvlmError } from '../errors.ts';
 import { wrapped } from '../text/image-layout.ts';
 import { nearestAspect } from '../tiling/nearest-aspect.ts';
 import { IMAGENET } from '../tiling/pixel-values.ts';
-import { TAG_FORMAT_NAMES, type TagFormat } from '../tiling/tags.ts';
+import type { TagFormat } from '../tiling/tags.ts';
 import type { LlmConfig, NvlmConfig } from './config.ts';
 import type { Family } from './families/family.ts';
 import type { JsonReader } from './json-reader.ts';
@@ -54,7 +54,7 @@ export function parseNested(
     tileSize,
     maxTiles: config.integer('max_dynamic_patch', 6, 1, 64),
     useThumbnail: config.boolean('use_thumbnail', true),
-    tagFormat: config.oneOf('tile_tags', TAG_FORMAT_NAMES, defaults.tagFormat),
+    tagFormat: defaults.tagFormat,
     tiler: nearestAspect,
     normalisation: IMAGENET,
     shuffle: 2,

@@ -1,4 +1,5 @@
 import { NvlmError } from '../errors.ts';
+import { TAG_FORMAT_NAMES } from '../tiling/tags.ts';
 import type { ModelDescription, ModelFolder } from '../weights/model-folder.ts';
 import type { NvlmConfig } from './config.ts';
 import { familyOf } from './families/list.ts';
@@ -14,7 +15,9 @@ export function parseConfig(json: unknown, processor: unknown = null): NvlmConfi
   const config = JsonReader.open(json, 'config.json');
   refuseForeignQuantization(config);
   const family = familyOf(config);
-  return { family, ...family.parse(config, processor === null ? null : JsonReader.open(processor, 'the image processor')) };
+  const parsed = family.parse(config, processor === null ? null : JsonReader.open(processor, 'the image processor'));
+  // This project's own key: any model may have been tuned with other names for its tiles.
+  return { family, ...parsed, tagFormat: config.oneOf('tile_tags', TAG_FORMAT_NAMES, parsed.tagFormat) };
 }
 
 /**

@@ -1,10 +1,8 @@
 import { markAnswer, marksFor, startOfAnswer, type Marks } from './answers.ts';
 import { badTemplate, withSystemMessage } from './chat-template.ts';
 import type { ChatTemplate, ContentPart, TemplateMessage } from './chat-template.ts';
+import { IMAGE_PLACEHOLDER } from './image-placeholder.ts';
 import type { ChatMessage } from './types.ts';
-
-/** Where a picture stands in a user message (LLaVA's convention). */
-export const IMAGE_PLACEHOLDER = '<image>';
 
 /** A stretch of the rendered conversation. */
 export type Piece =

@@ -1,5 +1,5 @@
 import { NvlmError } from '../errors.ts';
-import { IMAGE_PLACEHOLDER } from './conversation.ts';
+import { IMAGE_PLACEHOLDER } from './image-placeholder.ts';
 import type { ChatMessage, TokenPlan } from './types.ts';
 
 /**

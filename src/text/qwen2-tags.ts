@@ -44,7 +44,7 @@ export function createQwen2TagTokenizer(): Tokenizer {
 function outsideAlphabet(text: string): NvlmError {
   return new NvlmError(
     'unsupported-model',
-    `${JSON.stringify(text)} is not a tile tag or wrapper; without a model there is no tokenizer for it.`,
-    'Load a model to tokenise other text.',
+    `Without a model's own tokenizer only NVLM's tile tags can be counted, and ${JSON.stringify(text)} is none of them.`,
+    'Choose a model that brings its tokenizer, or other tile tags.',
   );
 }

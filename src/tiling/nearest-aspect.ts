@@ -1,5 +1,5 @@
 import { chooseGrid } from './grid.ts';
-import { MAX_TILES, TILE_STEP } from './options.ts';
+import { MAX_TILES, TILE_STEP } from './tile-limits.ts';
 import { resizeImage } from './resize.ts';
 import type { Tiler } from './types.ts';
 

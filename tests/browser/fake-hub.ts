@@ -30,7 +30,7 @@ const CORS = {
 /** The files of a golden checkpoint that make a model. */
 export async function goldenModel(name: string): Promise<Files> {
   const folder = goldenFolder(name);
-  const names = (await readdir(folder)).filter((file) => /^(config|generation_config|tokenizer.*)\.json$|^model.*\.safetensors/.test(file));
+  const names = (await readdir(folder)).filter((file) => /^(config|generation_config|preprocessor_config|chat_template|tokenizer.*)\.json$|^model.*\.safetensors/.test(file));
   return new Map(await Promise.all(names.map(async (path) => [path, await readFile(join(folder, path))] as const)));
 }
 

@@ -8,6 +8,7 @@ import type { SharedImage } from '../state/image-slice.ts';
 import { ComposePicture } from './ComposePicture.tsx';
 import { ExampleGallery } from './ExampleGallery.tsx';
 import styles from './PicturePanel.module.css';
+import { PictureStrip } from './PictureStrip.tsx';
 import { PictureSources } from './PictureSources.tsx';
 import { useModelKind } from './use-model-kind.ts';
 import { useObjectUrl } from './use-object-url.ts';
@@ -24,6 +25,7 @@ export function PicturePanel() {
   return (
     <div className={styles.panel}>
       <Preview image={image} pending={pending} />
+      <PictureStrip />
       {!takesPictures && (
         <p id={words} className={styles.blind}>
           The model in use is a text model: it takes no pictures, and questions go to it without this one.

@@ -2,7 +2,7 @@ import { useId, type ReactNode } from 'react';
 import { Button } from '../components/Button.tsx';
 import { useApp } from '../state/hooks.ts';
 import { isBundledId } from '../state/model-slice.ts';
-import { SETTING_BOUNDS, type ChatSettings } from '../state/settings-slice.ts';
+import { LONGEST_SYSTEM, maxTilesFor, SETTING_BOUNDS, type ChatSettings } from '../state/settings-slice.ts';
 import styles from './SettingsPanel.module.css';
 
 type RangeName = 'temperature' | 'maxNewTokens' | 'topK' | 'topP' | 'repetitionPenalty';
@@ -22,6 +22,8 @@ export function SettingsPanel() {
       <legend className="unseen">Settings of the answer</legend>
       {range('temperature', 'Temperature', (value) => (value === 0 ? '0, greedy' : value.toFixed(2)))}
       {range('maxNewTokens', 'Longest answer', (value) => `${value} tokens`)}
+      <TilesField />
+      <SystemField text={settings.system} onChange={(system) => change({ system })} />
       <Check
         label="Send earlier turns along"
         hint={
@@ -72,6 +74,50 @@ function Range({ name, label, value, words, disabled, onChange }: RangeProps) {
         disabled={disabled}
         aria-valuetext={words(value)}
         onChange={(event) => onChange({ [name]: event.target.valueAsNumber })}
+      />
+    </div>
+  );
+}
+
+/** Fewer tiles are sooner seen; there is nothing to choose before a model is there. */
+function TilesField() {
+  const id = useId();
+  const settings = useApp((state) => state.chatSettings);
+  const change = useApp((state) => state.changeChatSettings);
+  const most = useApp(({ loadedModel }) => (loadedModel?.entry.takesPictures ? loadedModel.maxTiles : null));
+  if (most === null || most < 2) return null;
+  const value = maxTilesFor(settings, { maxTiles: most }) ?? most;
+  const words = value === most ? `${most}, as the model has it` : String(value);
+  return (
+    <div className={styles.field}>
+      <label htmlFor={id}>Most tiles</label>
+      <output htmlFor={id}>{words}</output>
+      <input
+        id={id}
+        type="range"
+        min={1}
+        max={most}
+        step={1}
+        value={value}
+        aria-valuetext={words}
+        onChange={({ target }) => change({ maxTiles: target.valueAsNumber < most ? target.valueAsNumber : null })}
+      />
+    </div>
+  );
+}
+
+function SystemField({ text, onChange }: { text: string; onChange(text: string): void }) {
+  const id = useId();
+  return (
+    <div className={`${styles.field} ${styles.wide}`}>
+      <label htmlFor={id}>System prompt</label>
+      <textarea
+        id={id}
+        rows={2}
+        maxLength={LONGEST_SYSTEM}
+        value={text}
+        placeholder="What the model’s own template says"
+        onChange={({ target }) => onChange(target.value)}
       />
     </div>
   );

@@ -62,7 +62,7 @@ export const TurnView = memo(function TurnView({ turn, last }: Props) {
           <TurnFacts turn={turn} />
           {!open && (
             <div className={styles.actions}>
-              {turn.result && turn.result.ids.length > 0 && <WhyLink turn={turn} />}
+              {turn.plain && turn.result && turn.result.ids.length > 0 && <WhyLink turn={turn} />}
               {turn.answer !== '' && <CopyButton text={turn.answer} />}
               {last && (
                 <Button variant="quiet" size="small" icon="retry" onClick={() => void retry(turn.id)}>

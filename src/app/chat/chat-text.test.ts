@@ -31,6 +31,8 @@ function turn(patch: Partial<Turn>): Turn {
     firstTokenAt: null,
     lastTokenAt: null,
     tokens: 0,
+    pictures: 1,
+    plain: true,
     seed: null,
     expected: null,
     result: null,

@@ -1,8 +1,15 @@
 import { isBundledId } from '../state/model-slice.ts';
 import { useApp } from '../state/hooks.ts';
 
-/** What the selected model is, as far as Chat changes with it. Unknown models are taken to see. */
-export function useModelKind(): { bundled: boolean; takesPictures: boolean } {
+export interface ModelKind {
+  bundled: boolean;
+  takesPictures: boolean;
+  /** Why a conversation has one picture alone; null where several may stand in it. */
+  onePicture: string | null;
+}
+
+/** What the selected model is, as far as Chat changes with it. Unknown models are taken to see, one picture at a time. */
+export function useModelKind(): ModelKind {
   const bundled = useApp((state) => isBundledId(state.selectedModel));
   const takesPictures = useApp((state) => {
     const { selectedModel, loadedModel, candidate, models } = state;
@@ -10,5 +17,10 @@ export function useModelKind(): { bundled: boolean; takesPictures: boolean } {
     if (candidate?.id === selectedModel && candidate.plan) return candidate.plan.about.takesPictures;
     return models?.find(({ id }) => id === selectedModel)?.takesPictures ?? true;
   });
-  return { bundled, takesPictures };
+  const onePicture = useApp(({ selectedModel, loadedModel, candidate, models }) => {
+    if (loadedModel?.entry.id === selectedModel) return loadedModel.entry.family.onePicture;
+    if (candidate?.id === selectedModel && candidate.plan) return candidate.plan.about.family.onePicture;
+    return models?.find(({ id }) => id === selectedModel)?.family.onePicture ?? null;
+  });
+  return { bundled, takesPictures, onePicture };
 }

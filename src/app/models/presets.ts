@@ -15,6 +15,7 @@ export const PRESETS: readonly Preset[] = [
   { repository: 'OpenGVLab/InternVL3-1B', words: 'Its successor, the same shape.', licence: 'Apache 2.0', download: 1.88e9, seesPhotographs: true },
   { repository: 'OpenGVLab/InternVL3-1B-hf', words: 'The same weights in transformers’ own layout.', licence: 'Apache 2.0', download: 1.88e9, seesPhotographs: true },
   { repository: 'OpenGVLab/InternVL3_5-1B', words: 'The newest of the family at this size, with a Qwen3 decoder.', licence: 'Apache 2.0', download: 2.12e9, seesPhotographs: true },
+  { repository: 'OpenGVLab/InternVL3_5-1B-HF', words: 'The same weights in transformers’ own layout.', licence: 'Apache 2.0', download: 2.12e9, seesPhotographs: true },
   { repository: 'OpenGVLab/InternVL2-1B', words: 'The first of the family at this size, Qwen2.', licence: 'MIT', download: 1.88e9, seesPhotographs: true },
   { repository: 'Qwen/Qwen2.5-0.5B-Instruct', words: 'The decoder of InternVL2.5.', licence: 'Apache 2.0', download: 988e6, seesPhotographs: false },
   { repository: 'HuggingFaceTB/SmolLM2-360M-Instruct', words: 'A Llama.', licence: 'Apache 2.0', download: 724e6, seesPhotographs: false },

@@ -224,6 +224,129 @@ describe('picture', () => {
   });
 });
 
+describe('several pictures', () => {
+  const OWN = 'url:https://host/smol/';
+  const file = (name: string, extra: number) => Object.assign(new Blob([picture(name, extra).bytes as Uint8Array<ArrayBuffer>]), { name });
+  const names = () => [state().image, ...state().moreImages].map((image) => image?.name);
+  const sizes = (chat = engine.chats.at(-1)!) => [chat.image, ...(chat.moreImages ?? [])].map((bytes) => bytes?.length);
+
+  /** A model of one's own takes several. */
+  async function begin(): Promise<void> {
+    state().agreeToModel(OWN);
+    await state().selectModel(OWN, {});
+    await state().offerImage(picture('a'));
+    await state().addFiles([file('b', 1)]);
+  }
+
+  it('are all sent, in their order, without a word about where they stand', async () => {
+    await begin();
+    await state().ask('Same?');
+    expect(sizes()).toEqual([8, 9]);
+    expect(engine.chats[0]!.messages).toEqual([{ role: 'user', content: 'Same?' }]);
+    expect(lastTurn()).toMatchObject({ pictures: 2, plain: false });
+  });
+
+  it('stand where they came in when one is added later', async () => {
+    await begin();
+    await state().ask('Same?');
+    await state().addFiles([file('c', 2), file('d', 3)]);
+    expect(names()).toEqual(['a', 'b', 'c', 'd']);
+    await state().ask('And these?');
+    expect(sizes()).toEqual([8, 9, 10, 11]);
+    expect(engine.chats[1]!.messages).toEqual([
+      { role: 'user', content: '<image>\n<image>\nSame?' },
+      { role: 'assistant', content: 'MILK' },
+      { role: 'user', content: '<image>\n<image>\nAnd these?' },
+    ]);
+    // Alone, a question has them all before it.
+    state().changeChatSettings({ remember: false });
+    await state().ask('Once more?');
+    expect(engine.chats[2]!.messages).toEqual([{ role: 'user', content: 'Once more?' }]);
+    expect(sizes()).toEqual([8, 9, 10, 11]);
+  });
+
+  it('can be taken out: quietly before anyone asked, else with their conversation, which comes back', async () => {
+    await begin();
+    await state().ask('Same?');
+    await state().addFiles([file('c', 2)]);
+    state().removeImage(state().moreImages[1]!.id);
+    expect(names()).toEqual(['a', 'b']);
+    expect(state().turns).toHaveLength(1);
+    state().removeImage(state().image!.id);
+    expect(names()).toEqual(['b']);
+    expect(state().turns).toEqual([]);
+    state().toast!.action!.run();
+    expect(names()).toEqual(['a', 'b']);
+    expect(state().turns).toHaveLength(1);
+    await state().offerImage(picture('new'));
+    expect(names()).toEqual(['new']);
+    state().removeImage(state().image!.id);
+    expect(names()).toEqual(['new']);
+  });
+
+  it('are the first alone for a model that takes one', async () => {
+    await begin();
+    await state().selectModel('nano-d');
+    await state().ask('Read everything.');
+    expect(sizes()).toEqual([8]);
+    expect(lastTurn()).toMatchObject({ pictures: 1, plain: true });
+    expect(names()).toEqual(['a', 'b']);
+  });
+
+  it('are at most eight, and those that cannot be read are said', async () => {
+    await begin();
+    await state().addFiles([Object.assign(new Blob(['text']), { name: 'c.txt' })]);
+    expect(state().imageError?.message).toContain('c.txt');
+    await state().addFiles(Array.from({ length: 9 }, (_, n) => file(String(n), n)));
+    expect(names()).toHaveLength(8);
+    expect(state().imageError?.message).toContain('at most 8 pictures');
+    expect(state().imagePending).toBeNull();
+  });
+});
+
+describe('tiles of a picture', () => {
+  it('are counted by the rule of the model that is loaded, and again when it or its most tiles change', async () => {
+    const asked: unknown[] = [];
+    const { inspect } = engine;
+    engine.inspect = async (request, options) => {
+      const { image: _, ...cut } = request;
+      asked.push(cut);
+      const inspection = await inspect(request, options);
+      return { ...inspection, tokens: { ...inspection.tokens, visual: asked.length } };
+    };
+    await state().offerImage(picture('a'));
+    await state().selectModel('nano-d');
+    await expect.poll(() => state().image?.tiles.visualTokens).toBe(2);
+    state().changeChatSettings({ maxTiles: 2 });
+    await expect.poll(() => state().image?.tiles.visualTokens).toBe(3);
+    state().changeChatSettings({ maxTiles: 50, temperature: 1 });
+    await expect.poll(() => state().image?.tiles.visualTokens).toBe(4);
+    expect(asked).toEqual([{ tileSize: 112, maxTiles: 6 }, { model: 'nano-d' }, { model: 'nano-d', maxTiles: 2 }, { model: 'nano-d' }]);
+    state().changeChatSettings({ maxTiles: 2 });
+    await state().ask('Read everything.');
+    expect(engine.chats[0]!.maxTiles).toBe(2);
+  });
+});
+
+describe('the system prompt', () => {
+  it('opens the conversation, stays for the next visit and is left out when blank', async () => {
+    state().changeChatSettings({ system: 'Be brief.' });
+    await state().ask('Read everything.');
+    expect(engine.chats[0]!.messages).toEqual([
+      { role: 'system', content: 'Be brief.' },
+      { role: 'user', content: 'Read everything.' },
+    ]);
+    store = makeStore();
+    expect(state().chatSettings.system).toBe('Be brief.');
+    state().changeChatSettings({ system: ' ' });
+    await state().ask('Read everything.');
+    expect(engine.chats[1]!.messages).toEqual([{ role: 'user', content: 'Read everything.' }]);
+    stored.set('nvlm.chat', JSON.stringify({ system: 'x'.repeat(4001) }));
+    store = makeStore();
+    expect(state().chatSettings).toEqual(DEFAULT_SETTINGS);
+  });
+});
+
 describe('models', () => {
   it('loads one at a time and only the last one wanted', async () => {
     const open = gate();

@@ -1,10 +1,12 @@
-import type { ChatEvent, ChatResult } from '../../engine/api.ts';
+import type { ChatEvent, ChatResult, ModelEntry } from '../../engine/api.ts';
 import type { AdapterUse } from '../../engine/runs/training-api.ts';
 import { toPlainError, type PlainError } from '../../errors.ts';
+import { IMAGE_PLACEHOLDER } from '../../text/image-placeholder.ts';
 import type { ChatMessage } from '../../text/types.ts';
 import { activeAdapters } from './adapter-slice.ts';
 import type { SliceTools } from './app-state.ts';
-import { sendsEarlierTurns, toSampling } from './settings-slice.ts';
+import { allImages, type SharedImage } from './image-slice.ts';
+import { maxTilesFor, sendsEarlierTurns, toSampling, type ChatSettings } from './settings-slice.ts';
 
 export type TurnStage = { stage: 'model' } | Omit<Extract<ChatEvent, { type: 'stage' }>, 'type'>;
 
@@ -29,6 +31,10 @@ export interface Turn {
   lastTokenAt: number | null;
   tokens: number;
   seed: number | null;
+  /** How many pictures the conversation had when it was asked; those beyond the question before's came with it. */
+  pictures: number;
+  /** Asked with a picture and its question alone: what Inside can repeat. */
+  plain: boolean;
   /** The true answer, when the page drew the picture and so knows it. */
   expected: string | null;
   result: ChatResult | null;
@@ -48,8 +54,8 @@ export interface ChatSlice {
   /** Takes a question back into the composer; it and what came after go, and can be brought back. */
   editTurn(turnId: number): void;
   newChat(): void;
-  /** Another picture starts another conversation; the one before can be brought back together with its picture. */
-  imageReplaced(): void;
+  /** Another picture starts another conversation; the one before can be brought back together with its pictures. */
+  imageReplaced(words?: string): void;
 }
 
 export function isOpen(turn: Turn | undefined): boolean {
@@ -93,7 +99,8 @@ export function createChatSlice({ set, get, engine, now }: SliceTools): ChatSlic
   async function answer(id: number): Promise<void> {
     const controller = new AbortController();
     answering = controller;
-    const { chatSettings, image } = get();
+    const { chatSettings } = get();
+    const images = allImages(get());
     const sampling = toSampling(chatSettings);
     change(id, { ...blankAnswer(), seed: sampling.seed ?? null, askedAt: now() });
     try {
@@ -104,9 +111,16 @@ export function createChatSlice({ set, get, engine, now }: SliceTools): ChatSlic
       const adapters = activeAdapters(get());
       const titleOf = (adapter: string) => get().adapters?.find((one) => one.id === adapter)?.title ?? adapter;
       change(id, { adapters: adapters.map((use) => ({ ...use, title: titleOf(use.id) })) });
+      const pictures = picturesFor(model.entry, images);
+      const maxTiles = maxTilesFor(chatSettings, model);
+      const system = systemTurn(chatSettings);
+      change(id, { pictures: pictures.length, plain: pictures.length < 2 && maxTiles === undefined && system.length === 0 });
+      const [image = null, ...moreImages] = pictures;
       const request = {
-        messages: messagesFor(get().turns, id, sendsEarlierTurns(chatSettings, model.entry)),
-        image: model.entry.takesPictures ? (image?.bytes ?? null) : null,
+        messages: [...system, ...messagesFor(get().turns, id, sendsEarlierTurns(chatSettings, model.entry))],
+        image,
+        ...(moreImages.length > 0 && { moreImages }),
+        ...(maxTiles !== undefined && { maxTiles }),
         sampling,
         maxNewTokens: chatSettings.maxNewTokens,
       };
@@ -145,7 +159,8 @@ export function createChatSlice({ set, get, engine, now }: SliceTools): ChatSlic
 
   /** Shows `turns` and lets the visitor bring back what was there before. */
   function replaceTurns(turns: Turn[], words: string): void {
-    const before = { turns: get().turns.map(settled), image: get().image, draft: get().draft };
+    const { image, moreImages, draft } = get();
+    const before = { turns: get().turns.map(settled), image, moreImages, draft };
     get().stopAnswer();
     set({ turns });
     if (before.turns.length <= turns.length) return;
@@ -196,7 +211,7 @@ export function createChatSlice({ set, get, engine, now }: SliceTools): ChatSlic
       set({ draft: turn.question, draftError: null });
     },
     newChat: () => replaceTurns([], 'Conversation cleared.'),
-    imageReplaced: () => replaceTurns([], 'New picture, new conversation.'),
+    imageReplaced: (words = 'New picture, new conversation.') => replaceTurns([], words),
   };
 }
 
@@ -212,6 +227,8 @@ function blankAnswer() {
     lastTokenAt: null,
     tokens: 0,
     seed: null,
+    pictures: 0,
+    plain: true,
     result: null,
     error: null,
   } satisfies Partial<Turn>;
@@ -230,15 +247,29 @@ function settled(turn: Turn): Turn {
   return isOpen(turn) ? { ...turn, status: 'stopped', stage: null } : turn;
 }
 
+/** Encoded files of the pictures that a model is shown. */
+function picturesFor({ takesPictures, family }: Pick<ModelEntry, 'takesPictures' | 'family'>, images: readonly SharedImage[]): Uint8Array[] {
+  if (!takesPictures) return [];
+  return (family.onePicture === null ? images : images.slice(0, 1)).map(({ bytes }) => bytes);
+}
+
+function systemTurn({ system }: ChatSettings): ChatMessage[] {
+  return system.trim() === '' ? [] : [{ role: 'system', content: system }];
+}
+
+/** Pictures that came later than with the first question stand where they came; else the template's own place is theirs. */
 function messagesFor(turns: Turn[], id: number, remember: boolean): ChatMessage[] {
-  const messages: ChatMessage[] = [];
-  for (const turn of turns) {
-    if (turn.id === id) return [...messages, { role: 'user', content: turn.question }];
-    if (remember && turn.answer !== '') {
-      messages.push({ role: 'user', content: turn.question }, { role: 'assistant', content: turn.answer });
-    }
-  }
-  return messages;
+  const asked = turns.slice(0, turns.findIndex((turn) => turn.id === id) + 1);
+  const told = asked.filter((turn) => turn.id === id || (remember && turn.answer !== ''));
+  const all = told.at(-1)!.pictures;
+  const placed = told[0]!.pictures < all;
+  let seen = 0;
+  return told.flatMap((turn): ChatMessage[] => {
+    const came = placed ? Math.max(0, Math.min(turn.pictures, all) - seen) : 0;
+    seen += came;
+    const question: ChatMessage = { role: 'user', content: `${IMAGE_PLACEHOLDER}\n`.repeat(came) + turn.question };
+    return turn.id === id ? [question] : [question, { role: 'assistant', content: turn.answer }];
+  });
 }
 
 /** A model that is being loaded goes on loading when the question that waits for it is taken back. */

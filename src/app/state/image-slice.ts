@@ -1,6 +1,7 @@
-import type { LoadedModel } from '../../engine/api.ts';
+import type { InspectRequest, Inspection, LoadedModel } from '../../engine/api.ts';
 import { NvlmError, toPlainError, type PlainError } from '../../errors.ts';
 import type { SliceTools } from './app-state.ts';
+import { maxTilesFor, type ChatSettings } from './settings-slice.ts';
 
 /** Largest file that is read at all; the engine bounds the pixels. */
 const MAX_FILE_BYTES = 64 * 2 ** 20;
@@ -32,10 +33,17 @@ export interface SharedImage extends Required<ImageOffer> {
   tiles: { cols: number; rows: number; count: number; visualTokens: number; tileSize: number };
 }
 
+type CutRequest = Omit<InspectRequest, 'image'>;
+
+/** Of one conversation: more would not fit into any context that runs here. */
+export const MOST_PICTURES = 8;
+
 export type ImageType = 'image/png' | 'image/jpeg' | 'image/webp';
 
 export interface ImageSlice {
   image: SharedImage | null;
+  /** Pictures of the conversation behind the first, for models that take several. */
+  moreImages: readonly SharedImage[];
   /** Name of the picture being decoded; the one before stays on show until it is known to be good. */
   imagePending: string | null;
   imageError: PlainError | null;
@@ -46,6 +54,12 @@ export interface ImageSlice {
   /** The same for a picture that has yet to be made: questions asked meanwhile wait for it. */
   offerLater(name: string, make: () => Promise<ImageOffer>): Promise<boolean>;
   offerFile(file: Blob & { name?: string }, origin: ImageOrigin): Promise<boolean>;
+  /** Puts pictures behind those of the conversation, which goes on; the first that cannot be read ends it with `imageError`. */
+  addFiles(files: readonly (Blob & { name?: string })[]): Promise<void>;
+  /** Takes one of several pictures out; a conversation that was about it ends, and can be brought back. */
+  removeImage(id: number): void;
+  /** Counts tiles again where the model or its most tiles have changed. */
+  recutImages(): Promise<void>;
   reportImageError(error: unknown): void;
   dismissImageError(): void;
 }
@@ -54,6 +68,8 @@ export function createImageSlice({ set, get, engine, convertPicture }: SliceTool
   let lastId = 0;
   let pending: AbortController | null = null;
   let lastDecode: Promise<boolean> = Promise.resolve(true);
+  /** What the tiles of a picture, by its bytes, were counted for. */
+  const cuts = new WeakMap<Uint8Array, CutRequest>();
 
   function claim(name: string): AbortController {
     pending?.abort();
@@ -62,35 +78,35 @@ export function createImageSlice({ set, get, engine, convertPicture }: SliceTool
     return pending;
   }
 
+  async function open(offer: ImageOffer, signal: AbortSignal): Promise<SharedImage> {
+    const type = sniffImageType(offer.bytes);
+    if (type === null) throw notAnImage(offer.name);
+    const cut = cutOf(get());
+    const inspection = await engine.inspect({ image: offer.bytes, ...cut }, { signal });
+    cuts.set(offer.bytes, cut);
+    const { width, height } = inspection.tiling.image;
+    const known = { description: null, suggestedQuestions: [], knownAnswers: {}, ...offer };
+    return { ...known, id: ++lastId, type, width, height, tiles: countTiles(inspection) };
+  }
+
+  /** The file's bytes, as PNG where only the browser can read them. */
+  async function readFile(file: Blob & { name?: string }, origin: ImageOrigin): Promise<ImageOffer> {
+    const name = file.name || 'picture';
+    if (file.size > MAX_FILE_BYTES) throw fileTooLarge(name, file.size);
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    if (sniffImageType(bytes) !== null || !file.type.startsWith('image/')) return { name, bytes, origin };
+    return { name, bytes: (await convertPicture(file)) ?? bytes, origin };
+  }
+
   async function decode(controller: AbortController, read: () => Promise<ImageOffer>): Promise<boolean> {
     try {
       const offer = await read();
-      const type = sniffImageType(offer.bytes);
-      if (type === null) throw notAnImage(offer.name);
-      const { tiling, tokens } = await engine.inspect(
-        { image: offer.bytes, ...tilingOf(get().loadedModel) },
-        { signal: controller.signal },
-      );
+      const image = await open(offer, controller.signal);
       if (controller !== pending) return false;
-      const image: SharedImage = {
-        description: null,
-        suggestedQuestions: [],
-        knownAnswers: {},
-        ...offer,
-        id: ++lastId,
-        type,
-        width: tiling.image.width,
-        height: tiling.image.height,
-        tiles: {
-          cols: tiling.grid.cols,
-          rows: tiling.grid.rows,
-          count: tiling.tiles.length,
-          visualTokens: tokens.visual,
-          tileSize: tiling.options.tileSize,
-        },
-      };
       get().imageReplaced();
-      set({ image, imagePending: null });
+      set({ image, moreImages: [], imagePending: null });
+      // The model may have come meanwhile.
+      void get().recutImages();
       return true;
     } catch (error) {
       if (controller === pending) set({ imagePending: null, imageError: toPlainError(error) });
@@ -100,6 +116,7 @@ export function createImageSlice({ set, get, engine, convertPicture }: SliceTool
 
   return {
     image: null,
+    moreImages: [],
     imagePending: null,
     imageError: null,
     async imageSettled() {
@@ -109,13 +126,51 @@ export function createImageSlice({ set, get, engine, convertPicture }: SliceTool
     offerImage: (offer) => get().offerLater(offer.name, async () => offer),
     offerLater: (name, make) => (lastDecode = decode(claim(name), make)),
     offerFile(file, origin) {
-      const name = file.name || 'picture';
-      return get().offerLater(name, async () => {
-        if (file.size > MAX_FILE_BYTES) throw fileTooLarge(name, file.size);
-        const bytes = new Uint8Array(await file.arrayBuffer());
-        if (sniffImageType(bytes) !== null || !file.type.startsWith('image/')) return { name, bytes, origin };
-        return { name, bytes: (await convertPicture(file)) ?? bytes, origin };
-      });
+      return get().offerLater(file.name || 'picture', () => readFile(file, origin));
+    },
+    addFiles(files) {
+      const work = async (): Promise<boolean> => {
+        const controller = claim(files[0]?.name || 'picture');
+        try {
+          for (const file of files) {
+            set({ imagePending: file.name || 'picture' });
+            if (allImages(get()).length >= MOST_PICTURES) throw tooManyPictures();
+            const image = await open(await readFile(file, { kind: 'file' }), controller.signal);
+            if (controller !== pending) return false;
+            if (get().image) set({ moreImages: [...get().moreImages, image] });
+            else set({ image });
+          }
+          set({ imagePending: null });
+          return true;
+        } catch (error) {
+          if (controller === pending) set({ imagePending: null, imageError: toPlainError(error) });
+          return false;
+        }
+      };
+      return (lastDecode = work()).then(() => undefined);
+    },
+    removeImage(id) {
+      const all = allImages(get());
+      const place = all.findIndex((image) => image.id === id);
+      if (place < 0 || all.length < 2) return;
+      // Those that nobody has asked about yet leave the conversation as it is.
+      if (get().turns.some(({ pictures }) => pictures > place)) get().imageReplaced('Picture taken out, new conversation.');
+      const [image = null, ...moreImages] = all.filter((one) => one.id !== id);
+      set({ image, moreImages });
+    },
+    async recutImages() {
+      for (const { id, bytes, tiles: before } of allImages(get())) {
+        const wanted = cutOf(get());
+        if (sameCut(wanted, cuts.get(bytes))) continue;
+        // What cannot be cut is said when it is asked about.
+        const inspection = await engine.inspect({ image: bytes, ...wanted }).catch(() => null);
+        if (!inspection || !sameCut(wanted, cutOf(get()))) continue;
+        cuts.set(bytes, wanted);
+        const tiles = countTiles(inspection);
+        if (JSON.stringify(tiles) === JSON.stringify(before)) continue;
+        const recut = (image: SharedImage) => (image.id === id ? { ...image, tiles } : image);
+        set(({ image, moreImages }) => ({ image: image && recut(image), moreImages: moreImages.map(recut) }));
+      }
     },
     reportImageError: (error) => set({ imageError: toPlainError(error) }),
     dismissImageError: () => set({ imageError: null }),
@@ -125,9 +180,24 @@ export function createImageSlice({ set, get, engine, convertPicture }: SliceTool
 /** How the bundled models cut, for pictures that come before a model is there. */
 const NANO_TILING = { tileSize: 112, maxTiles: 6 };
 
-/** Not asked for by the model's name: the engine would read files that a load may just be writing. */
-function tilingOf(model: LoadedModel | null): { tileSize: number; maxTiles: number } {
-  return model?.entry.takesPictures ? { tileSize: model.tileSize, maxTiles: model.maxTiles } : NANO_TILING;
+/** By the rule of the model that is loaded: of no other are files read for this. */
+function cutOf({ loadedModel, chatSettings }: { loadedModel: LoadedModel | null; chatSettings: ChatSettings }): CutRequest {
+  if (!loadedModel?.entry.takesPictures) return NANO_TILING;
+  const maxTiles = maxTilesFor(chatSettings, loadedModel);
+  return { model: loadedModel.entry.id, ...(maxTiles !== undefined && { maxTiles }) };
+}
+
+function sameCut(a: CutRequest, b: CutRequest | undefined): boolean {
+  return a.model === b?.model && a.tileSize === b?.tileSize && a.maxTiles === b?.maxTiles;
+}
+
+function countTiles({ tiling: { grid, tiles, options }, tokens }: Inspection): SharedImage['tiles'] {
+  return { cols: grid.cols, rows: grid.rows, count: tiles.length, visualTokens: tokens.visual, tileSize: options.tileSize };
+}
+
+/** All pictures of the conversation, in the order in which they stand. */
+export function allImages({ image, moreImages }: Pick<ImageSlice, 'image' | 'moreImages'>): SharedImage[] {
+  return image ? [image, ...moreImages] : [];
 }
 
 /** By the signature: names and declared types lie. */
@@ -145,6 +215,10 @@ function notAnImage(name: string): NvlmError {
     `“${name}” is not a picture that can be read here.`,
     'Choose a PNG, JPEG or WebP file, or paste a picture.',
   );
+}
+
+function tooManyPictures(): NvlmError {
+  return new NvlmError('usage', `A conversation has at most ${MOST_PICTURES} pictures here.`, 'Take one out, or begin a new conversation.');
 }
 
 function fileTooLarge(name: string, bytes: number): NvlmError {

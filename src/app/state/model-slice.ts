@@ -84,6 +84,7 @@ export function createModelSlice({ set, get, engine }: SliceTools): ModelSlice {
           },
         });
         set({ loadedModel: model });
+        void get().recutImages();
         if (get().candidate?.id === id) set({ candidate: null });
         return model;
       } catch (error) {

@@ -1,4 +1,5 @@
-import type { ModelEntry, Sampling } from '../../engine/api.ts';
+import type { LoadedModel, ModelEntry, Sampling } from '../../engine/api.ts';
+import { MAX_TILES_ANYWHERE } from '../../tiling/tile-limits.ts';
 import type { SliceTools } from './app-state.ts';
 
 export type Theme = 'system' | 'light' | 'dark';
@@ -10,6 +11,10 @@ export interface ChatSettings extends Required<Omit<Sampling, 'seed'>> {
   seed: number | null;
   /** Send the earlier turns along with a question; null: as the model is used to. */
   remember: boolean | null;
+  /** What the system turn says, instead of the model's own; empty: nothing. */
+  system: string;
+  /** Most regular tiles a picture is cut into; null: as the model has it. */
+  maxTiles: number | null;
 }
 
 /** Greedy, as the models are measured. */
@@ -21,7 +26,11 @@ export const DEFAULT_SETTINGS: ChatSettings = {
   seed: null,
   maxNewTokens: 96,
   remember: null,
+  system: '',
+  maxTiles: null,
 };
+
+export const LONGEST_SYSTEM = 4000;
 
 export const SETTING_BOUNDS = {
   temperature: { min: 0, max: 2, step: 0.05 },
@@ -29,6 +38,7 @@ export const SETTING_BOUNDS = {
   topK: { min: 0, max: 100, step: 1 },
   topP: { min: 0.05, max: 1, step: 0.05 },
   repetitionPenalty: { min: 1, max: 2, step: 0.05 },
+  maxTiles: { min: 1, max: MAX_TILES_ANYWHERE, step: 1 },
   seed: { min: 0, max: 2 ** 31 - 1, step: 1 },
 } as const;
 
@@ -52,10 +62,12 @@ export function createSettingsSlice({ set, get, preferences }: SliceTools): Sett
       const chatSettings = { ...get().chatSettings, ...patch };
       preferences.write('chat', chatSettings);
       set({ chatSettings });
+      if (patch.maxTiles !== undefined) void get().recutImages();
     },
     resetChatSettings() {
       preferences.write('chat', {});
       set({ chatSettings: DEFAULT_SETTINGS });
+      void get().recutImages();
     },
   };
 }
@@ -70,6 +82,11 @@ export function toSampling(settings: ChatSettings, randomSeed: () => number = dr
     ...(repetitionPenalty !== 1 && { repetitionPenalty }),
     ...(temperature > 0 && { seed: seed ?? randomSeed() }),
   };
+}
+
+/** What of the setting a model can follow: no more tiles than it has. undefined: as the model has it. */
+export function maxTilesFor({ maxTiles }: ChatSettings, model: Pick<LoadedModel, 'maxTiles'>): number | undefined {
+  return maxTiles !== null && maxTiles < model.maxTiles ? maxTiles : undefined;
 }
 
 /** nano has never been shown a second turn; other chat models expect the whole conversation. */
@@ -90,7 +107,8 @@ function isPartialSettings(value: unknown): value is Partial<ChatSettings> {
   if (typeof value !== 'object' || value === null) return false;
   return Object.entries(value).every(([name, entry]) => {
     if (name === 'remember') return typeof entry === 'boolean' || entry === null;
-    if (name === 'seed' && entry === null) return true;
+    if (name === 'system') return typeof entry === 'string' && entry.length <= LONGEST_SYSTEM;
+    if ((name === 'seed' || name === 'maxTiles') && entry === null) return true;
     const bounds = Object.hasOwn(SETTING_BOUNDS, name) ? SETTING_BOUNDS[name as keyof typeof SETTING_BOUNDS] : null;
     return bounds !== null && typeof entry === 'number' && entry >= bounds.min && entry <= bounds.max;
   });

@@ -52,6 +52,7 @@ const family = (letter: string): FamilySummary => ({
   title: `NVLM-${letter}`,
   words: 'Somehow.',
   crossAttends: letter !== 'D',
+  onePicture: 'One at a time.',
 });
 
 const PLANNED: PlannedModel = {
@@ -174,7 +175,7 @@ export function createFakeEngine(): FakeEngine {
       fake.loads.push(id);
       const isOwn = source.kind !== 'bundled';
       const like = entry(isOwn ? 'D' : (id.at(-1)!.toUpperCase() as 'D'), id);
-      const loaded: ModelEntry = isOwn ? { ...like, id, title: id, source, loaded: true, settings: {} } : like;
+      const loaded: ModelEntry = isOwn ? { ...like, family: { ...like.family, onePicture: null }, id, title: id, source, loaded: true, settings: {} } : like;
       if (isOwn) fake.own = loaded;
       return { entry: loaded, tileSize: 112, maxTiles: 6, warnings: [] as string[] } as LoadedModel;
     },

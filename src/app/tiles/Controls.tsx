@@ -1,5 +1,7 @@
 import { useEffect, useId, useState } from 'react';
+import type { Inspection } from '../../engine/api.ts';
 import type { PlainError } from '../../errors.ts';
+import { Button } from '../components/Button.tsx';
 import { Problem } from '../components/Notice.tsx';
 import { Segmented } from '../components/Segmented.tsx';
 import { useApp } from '../state/hooks.ts';
@@ -8,12 +10,11 @@ import styles from './Controls.module.css';
 import {
   GEOMETRIES,
   LARGEST_TILE_SIZE,
-  TILE_SIZE_STEP,
   tileSizeFrom,
   type GeometryId,
   type TilesSettings,
 } from './settings.ts';
-import { TAG_FORMATS, TAG_FORMAT_NAMES, type TagFormat } from '../../tiling/tags.ts';
+import { TAG_FORMATS, TAG_FORMAT_NAMES } from '../../tiling/tags.ts';
 
 const GEOMETRY_TITLES: Record<string, string> = {
   'nvlm-1.0-72b': 'NVLM-1.0 72B',
@@ -22,12 +23,14 @@ const GEOMETRY_TITLES: Record<string, string> = {
   'nano-h': 'nano-h',
 };
 
-const TILE_SIZES = [112, 224, 336, 448];
+/** Sides of published vision encoders; those that a shape's patches divide are offered. */
+const TILE_SIZES = [112, 128, 224, 256, 336, 384, 448, 512];
+const MOST_PRESETS = 4;
 
 interface Props {
   settings: TilesSettings;
-  /** What holds where nothing was chosen. */
-  effective: { maxTiles: number; tileSize: number; tagFormat: TagFormat };
+  /** What holds where nothing was chosen, and what the shape's rule can be asked for. */
+  effective: Pick<Inspection['geometry'], 'maxTiles' | 'tileSize' | 'tagFormat' | 'mostTiles' | 'tileStep'>;
   error: PlainError | null;
   onChange: (patch: Partial<TilesSettings>) => void;
 }
@@ -46,8 +49,8 @@ export function Controls({ settings, effective, error, onChange }: Props) {
         <select
           id={`${id}-geometry`}
           value={settings.geometry}
-          // Another shape brings its own tile size; one that was chosen for the last would make no sense in it.
-          onChange={(event) => onChange({ geometry: event.target.value as GeometryId, tileSize: null })}
+          // Another shape brings its own tile size and most tiles; what was chosen for the last may make no sense in it.
+          onChange={(event) => onChange({ geometry: event.target.value as GeometryId, tileSize: null, maxTiles: null })}
         >
           {[...new Set<GeometryId>([...GEOMETRIES, ...own, settings.geometry])].map((name) => (
             <option key={name} value={name}>
@@ -64,13 +67,13 @@ export function Controls({ settings, effective, error, onChange }: Props) {
           id={`${id}-max`}
           type="range"
           min={1}
-          max={12}
+          max={effective.mostTiles}
           step={1}
           value={maxTiles}
           onChange={(event) => onChange({ maxTiles: Number(event.target.value) })}
         />
       </div>
-      <TileSizeField size={settings.tileSize ?? effective.tileSize} onSize={(tileSize) => onChange({ tileSize })} />
+      <TileSizeField size={settings.tileSize ?? effective.tileSize} step={effective.tileStep} onSize={(tileSize) => onChange({ tileSize })} />
       <div className={styles.field} role="group" aria-label="Tile tags">
         <span aria-hidden="true">Tile tags</span>
         <Segmented
@@ -95,40 +98,50 @@ export function Controls({ settings, effective, error, onChange }: Props) {
       )}
       {error && (
         <div className={styles.wide}>
-          <Problem error={error} />
+          <Problem
+            error={error}
+            actions={
+              (settings.maxTiles ?? settings.tileSize ?? settings.tagFormat) !== null && (
+                <Button size="small" onClick={() => onChange({ maxTiles: null, tileSize: null, tagFormat: null })}>
+                  As the model has it
+                </Button>
+              )
+            }
+          />
         </div>
       )}
     </form>
   );
 }
 
-function TileSizeField({ size, onSize }: { size: number; onSize: (size: number) => void }) {
+function TileSizeField({ size, step, onSize }: { size: number; step: number; onSize: (size: number) => void }) {
   const id = useId();
   const [typed, setTyped] = useState(String(size));
   useEffect(() => setTyped(String(size)), [size]);
-  const wrong = tileSizeFrom(typed) === null;
+  const wrong = tileSizeFrom(typed, step) === null;
+  const presets = TILE_SIZES.filter((preset) => preset % step === 0).slice(-MOST_PRESETS);
   return (
     <div className={styles.field}>
       <label htmlFor={id}>Tile size (px)</label>
       <div className={styles.sizes}>
         <Segmented
           legend="Tile size presets"
-          value={TILE_SIZES.includes(size) ? String(size) : null}
-          options={TILE_SIZES.map((preset) => ({ value: String(preset), label: String(preset) }))}
+          value={presets.includes(size) ? String(size) : null}
+          options={presets.map((preset) => ({ value: String(preset), label: String(preset) }))}
           onChange={(value) => onSize(Number(value))}
         />
         <input
           id={id}
           type="number"
-          min={TILE_SIZE_STEP}
+          min={step}
           max={LARGEST_TILE_SIZE}
-          step={TILE_SIZE_STEP}
+          step={step}
           value={typed}
           aria-invalid={wrong}
           aria-describedby={wrong ? `${id}-wrong` : undefined}
           onChange={(event) => {
             setTyped(event.target.value);
-            const next = tileSizeFrom(event.target.value);
+            const next = tileSizeFrom(event.target.value, step);
             if (next !== null) onSize(next);
           }}
           onBlur={() => setTyped(String(size))}
@@ -136,7 +149,7 @@ function TileSizeField({ size, onSize }: { size: number; onSize: (size: number) 
       </div>
       {wrong && (
         <p id={`${id}-wrong`} className={styles.wrong} role="alert">
-          A multiple of {TILE_SIZE_STEP}, up to {LARGEST_TILE_SIZE}.
+          A multiple of {step}, up to {LARGEST_TILE_SIZE}.
         </p>
       )}
     </div>

@@ -19,6 +19,10 @@ import { DEFAULT_SETTINGS, paramsFromSettings, settingsFromParams, type TilesSet
 import { Stage } from './Stage.tsx';
 import styles from './TilesScreen.module.css';
 import { useInspection, type Shown } from './use-inspection.ts';
+import { MAX_TILES, TILE_STEP } from '../../tiling/tile-limits.ts';
+
+/** What controls offer until the first picture is cut. */
+const FIRST = { maxTiles: 6, tileSize: 448, tagFormat: '1d', mostTiles: MAX_TILES, tileStep: TILE_STEP } as const;
 
 /**
  * What a picture becomes before any model sees it: grid, tiles, tags, tokens and masks. Settings live in the address
@@ -35,7 +39,7 @@ export default function TilesScreen() {
       <div className={styles.bar}>
         <Controls
           settings={settings}
-          effective={shown?.inspection.geometry ?? { maxTiles: 6, tileSize: 448, tagFormat: '1d' }}
+          effective={shown?.inspection.geometry ?? FIRST}
           error={error}
           onChange={change}
         />
@@ -45,7 +49,7 @@ export default function TilesScreen() {
           <ForeignShape id={settings.geometry} source={foreign} onRefuse={() => change({ geometry: DEFAULT_SETTINGS.geometry })} />
         </div>
       )}
-      {shown ? <Explained shown={shown} settings={settings} onChange={change} /> : <Empty waiting={image !== null} />}
+      {shown ? <Explained shown={shown} settings={settings} onChange={change} /> : <Empty waiting={image !== null && error === null} />}
     </div>
   );
 }

@@ -15,7 +15,7 @@ import {
 
 const settings: fc.Arbitrary<TilesSettings> = fc.record({
   geometry: fc.constantFrom(...GEOMETRIES),
-  maxTiles: fc.option(fc.integer({ min: 1, max: 12 })),
+  maxTiles: fc.option(fc.integer({ min: 1, max: 64 })),
   tileSize: fc.option(fc.integer({ min: 1, max: 32 }).map((n) => n * 28)),
   tagFormat: fc.option(fc.constantFrom(...TAG_FORMAT_NAMES)),
   prompt: fc.string({ unit: 'grapheme', maxLength: 40 }),
@@ -39,16 +39,20 @@ describe('settings in the address', () => {
   });
 
   it('leaves out what no control could have made', () => {
-    const strange = { geometry: 'gpt', max: '13', size: '100', tags: '3d', view: 'upside-down' };
+    const strange = { geometry: 'gpt', max: '65', size: '897', tags: '3d', view: 'upside-down' };
     expect(settingsFromParams(strange)).toEqual(DEFAULT_SETTINGS);
-    expect(settingsFromParams({ max: '0', size: '924' })).toEqual(DEFAULT_SETTINGS);
+    expect(settingsFromParams({ max: '0', size: '0' })).toEqual(DEFAULT_SETTINGS);
     expect(settingsFromParams({ max: '1e1', size: '-28' })).toEqual(DEFAULT_SETTINGS);
   });
 });
 
 describe('tile size', () => {
+  it('is a multiple of 64 where the model wants that', () => {
+    expect(['448', '512', '28', '896', '960'].map((text) => tileSizeFrom(text, 64))).toEqual([448, 512, null, 896, null]);
+  });
+
   it('is a multiple of 28 from 28 to 896', () => {
-    expect([' 448 ', '28', '896', '0', '14', '450', '924', 'x', ''].map(tileSizeFrom)).toEqual([
+    expect([' 448 ', '28', '896', '0', '14', '450', '924', 'x', ''].map((text) => tileSizeFrom(text, 28))).toEqual([
       448,
       28,
       896,

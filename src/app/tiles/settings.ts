@@ -1,4 +1,5 @@
 import type { InspectRequest } from '../../engine/api.ts';
+import { MAX_TILES_ANYWHERE } from '../../tiling/tile-limits.ts';
 import { TAG_FORMAT_NAMES, type TagFormat } from '../../tiling/tags.ts';
 import { parseModelAddress } from '../../engine/models/model-address.ts';
 import type { RouteParams } from '../router.ts';
@@ -11,7 +12,6 @@ export const GEOMETRIES = ['nvlm-1.0-72b', 'nano-d', 'nano-x', 'nano-h'] as cons
 /** One of these, or the address of a model of the visitor's own. */
 export type GeometryId = (typeof GEOMETRIES)[number] | (string & {});
 
-export const TILE_SIZE_STEP = 28;
 /** Largest side offered here: 12 such tiles are 29 MB of pixels to move and to draw. */
 export const LARGEST_TILE_SIZE = 896;
 const LONGEST_PROMPT = 2000;
@@ -35,12 +35,12 @@ export const DEFAULT_SETTINGS: TilesSettings = {
   view: 'tiles',
 };
 
-/** Reads the address; whatever is not a setting that the controls could make is left at its default. */
+/** Reads the address; whatever is not a setting that the controls could make for any model is left at its default. */
 export function settingsFromParams(params: RouteParams): TilesSettings {
   return {
     geometry: oneOf(GEOMETRIES, params.geometry) ?? ownModel(params.geometry) ?? DEFAULT_SETTINGS.geometry,
-    maxTiles: wholeNumber(params.max, 1, 12),
-    tileSize: tileSizeFrom(params.size ?? ''),
+    maxTiles: wholeNumber(params.max, 1, MAX_TILES_ANYWHERE),
+    tileSize: tileSizeFrom(params.size ?? '', 1),
     tagFormat: oneOf(TAG_FORMAT_NAMES, params.tags),
     prompt: (params.prompt ?? '').slice(0, LONGEST_PROMPT),
     view: oneOf(VIEW_STOPS, params.view) ?? DEFAULT_SETTINGS.view,
@@ -59,10 +59,10 @@ export function paramsFromSettings(settings: TilesSettings): Record<string, stri
   };
 }
 
-/** A typed tile size, or null when it is not a multiple of 28 that can be shown. */
-export function tileSizeFrom(text: string): number | null {
-  const size = wholeNumber(text.trim(), TILE_SIZE_STEP, LARGEST_TILE_SIZE);
-  return size !== null && size % TILE_SIZE_STEP === 0 ? size : null;
+/** @param step what the model's tile sizes are multiples of @returns null when the text is no such size, or one too large to show */
+export function tileSizeFrom(text: string, step: number): number | null {
+  const size = wholeNumber(text.trim(), step, LARGEST_TILE_SIZE);
+  return size !== null && size % step === 0 ? size : null;
 }
 
 export function toInspectRequest(image: Uint8Array, settings: Omit<TilesSettings, 'view'>): InspectRequest {

@@ -1,4 +1,4 @@
-import { IMAGE_PLACEHOLDER } from '../../text/conversation.ts';
+import { IMAGE_PLACEHOLDER } from '../../text/image-placeholder.ts';
 import { misplacedPicture, readRecord } from '../llava.ts';
 import type { ColumnMapping, DatasetRecord } from '../types.ts';
 import { answerText, choicesOf, chosen, plainText, withChoices } from './answers.ts';

@@ -1,4 +1,4 @@
-import { IMAGE_PLACEHOLDER } from '../../text/conversation.ts';
+import { IMAGE_PLACEHOLDER } from '../../text/image-placeholder.ts';
 import { MOST_TURN_CHARACTERS, MOST_TURNS } from '../limits.ts';
 import { listFrom } from './cell-list.ts';
 import { type Fields, isEmpty, isFields, RowError } from './row-error.ts';

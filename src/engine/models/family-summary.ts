@@ -3,8 +3,8 @@ import { FAMILIES } from '../../nvlm/families/list.ts';
 import type { FamilySummary } from '../api.ts';
 
 /** What people are told of a family. */
-export function summaryOf({ id, title, words, crossAttends }: Family): FamilySummary {
-  return { id, title, words, crossAttends };
+export function summaryOf({ id, title, words, crossAttends, onePicture }: Family): FamilySummary {
+  return { id, title, words, crossAttends, onePicture: onePicture ?? null };
 }
 
 /** @param id as a record has kept it; null for a family that is not known (any more) */

@@ -33,6 +33,9 @@ export interface Family {
    */
   parse(config: JsonReader, processor: JsonReader | null): Omit<NvlmConfig, 'family'>;
 
+  /** Why a conversation has one picture alone: a sentence for people. Absent where its template takes several. */
+  onePicture?: string;
+
   /** Which way each tile takes to the decoder. */
   routing: TileRouting;
   /** The decoder has layers of gated cross-attention. */

@@ -1,8 +1,9 @@
 import { unrolled, wrapped } from '../../../text/image-layout.ts';
 import { nearestAspect } from '../../../tiling/nearest-aspect.ts';
+import { MAX_TILES_ANYWHERE } from '../../../tiling/tile-limits.ts';
 import { IMAGENET } from '../../../tiling/pixel-values.ts';
 import type { VisionConfig } from '../../config.ts';
-import type { JsonReader } from '../../json-reader.ts';
+import { JsonReader } from '../../json-reader.ts';
 import { parseLlm } from '../../llm-config.ts';
 import { declaredArchitecture, imageTokenId, parseNested } from '../../nested-config.ts';
 import { ParameterList } from '../../parameter-list.ts';
@@ -23,7 +24,7 @@ export const internvl: Family = {
   words: 'Decoder only, without tags: all tiles unrolled into the sequence, one after the other.',
   modelTypes: ['internvl_chat', 'internvl'],
   recognises: (config) => isOriginal(config) || isHf(config),
-  parse: (config) => (isOriginal(config) ? parseOriginal(config) : parseHf(config)),
+  parse: (config, processor) => (isOriginal(config) ? parseOriginal(config) : parseHf(config, processor)),
   routing: unrolled,
   crossAttends: false,
   imageTokens: ['<IMG_CONTEXT>', '<image>'],
@@ -63,8 +64,8 @@ function parseOriginal(config: JsonReader): ReturnType<Family['parse']> {
   };
 }
 
-/** The config of `InternVLForConditionalGeneration`: what is not a key there is fixed by that class and its processor. */
-function parseHf(config: JsonReader): ReturnType<Family['parse']> {
+/** The config of `InternVLForConditionalGeneration`: what is not a key there is fixed by that class or said by its processor's file. */
+function parseHf(config: JsonReader, processor: JsonReader | null): ReturnType<Family['parse']> {
   const llm = parseLlm(config.object('text_config'), config.boolean('tie_word_embeddings', false));
   const vision = parseVisionHf(config.object('vision_config'));
   if (vision.imageSize % (2 * vision.patchSize) !== 0) {
@@ -81,17 +82,33 @@ function parseHf(config: JsonReader): ReturnType<Family['parse']> {
     projector: { hiddenSize: llm.hiddenSize, bias: true },
     crossAttentionEvery: 1,
     tileSize: vision.imageSize,
-    maxTiles: 12,
+    ...parseProcessor(processor ?? JsonReader.open({}, 'preprocessor_config.json'), vision.imageSize),
     useThumbnail: true,
     tagFormat: 'none',
     tiler: nearestAspect,
-    normalisation: IMAGENET,
     layout,
     shuffle: 2,
     pixelShuffle: 'v2',
     imageTokenId: imageTokenId(config, llm),
     systemMessage: null,
     chatTemplate: null,
+  };
+}
+
+/** By the keys of `GotOcr2ImageProcessor`, which prepares InternVL's pictures; without a file, what all published ones say. */
+function parseProcessor(processor: JsonReader, imageSize: number) {
+  if (processor.has('size')) {
+    const size = processor.object('size');
+    for (const side of ['height', 'width']) {
+      if (size.integer(side, imageSize, 1, 1 << 16) !== imageSize) throw processor.error('size', `is not the ${imageSize} pixels that the vision encoder reads`);
+    }
+  }
+  return {
+    maxTiles: processor.integer('max_patches', 12, 1, MAX_TILES_ANYWHERE),
+    normalisation: {
+      mean: processor.triple('image_mean', IMAGENET.mean, -10, 10),
+      std: processor.triple('image_std', IMAGENET.std, 1e-6, 10),
+    },
   };
 }
 

@@ -13,6 +13,7 @@ export const nvlmD: Family = {
   title: 'NVLM-D',
   words: 'Decoder only: all tiles unrolled into the sequence, each behind its tag.',
   letter: 'D',
+  onePicture: 'NVLM-D was taught with one picture a conversation.',
   modelTypes: ['nvlm', 'NVLM_D'],
   recognises: (config) => config.has('llm_config') && declaredArchitecture(config) === 'NVLM_D',
   parse: nvlmParser(unrolled),

@@ -15,6 +15,7 @@ export const nvlmH: Family = {
   title: 'NVLM-H',
   words: 'Hybrid: the thumbnail in the sequence, regular tiles through cross-attention.',
   letter: 'H',
+  onePicture: 'NVLM-H reads tiles through cross-attention, and was taught with one picture a conversation.',
   maskWords: 'Everything after the picture has begun sees every regular tile.',
   modelTypes: ['nvlm'],
   recognises: (config) => config.has('llm_config') && declaredArchitecture(config) === 'NVLM_H',

@@ -15,6 +15,7 @@ export const nvlmX: Family = {
   title: 'NVLM-X',
   words: 'Gated cross-attention: tags stand in the text, each tag sees its own tile.',
   letter: 'X',
+  onePicture: 'NVLM-X reads tiles through cross-attention, and was taught with one picture a conversation.',
   maskWords: 'A tag sees its own tile and no other; text after the picture sees all.',
   modelTypes: ['nvlm'],
   recognises: (config) => config.has('llm_config') && declaredArchitecture(config) === 'NVLM_X',

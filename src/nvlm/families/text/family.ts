@@ -13,6 +13,7 @@ export const text: Family = {
   id: 'text',
   title: 'text',
   words: 'Text model: it takes no pictures.',
+  onePicture: 'A text model takes no pictures.',
   modelTypes: MODEL_TYPES,
   recognises: (config) => !config.has('llm_config') && MODEL_TYPES.includes(config.string('model_type', '')),
   parse(config) {
