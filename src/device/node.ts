@@ -1,5 +1,9 @@
+import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import type { DevicePlatform } from './types.ts';
 
@@ -9,15 +13,24 @@ import type { DevicePlatform } from './types.ts';
  */
 let instance: GPU | undefined;
 
-/** WebGPU through npm `webgpu` (Dawn); the wasm backend finds its own file in node_modules. */
-export function nodePlatform(): DevicePlatform {
+/** Without Mesa's software driver, which Dawn would try as well, and print what it lacks. */
+const WITHOUT_LAVAPIPE = { VK_LOADER_DRIVERS_DISABLE: '*lvp*' };
+
+/**
+ * WebGPU through npm `webgpu` (Dawn); the wasm backend finds its own file in node_modules.
+ *
+ * @param quiet looks for an adapter in a process of its own first, which takes half a second: where there is none, Dawn and the drivers
+ *   print what they miss, past anything that this process could hold back
+ */
+export function nodePlatform({ quiet = false } = {}): DevicePlatform {
   return {
     async gpu({ hardwareOnly }) {
       if (process.platform === 'linux') {
         if (hardwareOnly && !hasGraphicsDevice()) return { absent: 'This machine has no graphics device' };
         if (!hasVulkanLoader()) return { absent: 'No Vulkan driver is installed' };
-        // Else Dawn tries Mesa's software driver as well, and prints what it lacks.
-        if (hardwareOnly) process.env['VK_LOADER_DRIVERS_DISABLE'] ??= '*lvp*';
+        const drivers = quiet && !instance ? await usableDrivers(hardwareOnly) : hardwareOnly ? WITHOUT_LAVAPIPE : {};
+        if (!drivers) return { absent: 'No Vulkan driver that is installed here has an adapter that WebGPU can use' };
+        for (const [name, value] of Object.entries(drivers)) process.env[name] ??= value;
       }
       try {
         const { create, globals } = await import('webgpu');
@@ -42,6 +55,26 @@ export function nodePlatform(): DevicePlatform {
 function hasGraphicsDevice(): boolean {
   const namesIn = (folder: string) => (existsSync(folder) ? readdirSync(folder) : []);
   return namesIn('/dev/dri').some((name) => name.startsWith('renderD')) || namesIn('/dev').some((name) => /^(nvidia\d|dxg$)/.test(name));
+}
+
+/** What to add to the environment for an adapter to be found, and no more drivers to be asked than it takes; null when none is. */
+async function usableDrivers(hardwareOnly: boolean): Promise<Record<string, string> | null> {
+  for (const drivers of hardwareOnly ? [WITHOUT_LAVAPIPE] : [WITHOUT_LAVAPIPE, {}]) if (await findsAdapter(drivers)) return drivers;
+  return null;
+}
+
+async function findsAdapter(drivers: Record<string, string>): Promise<boolean> {
+  const dawn = pathToFileURL(createRequire(import.meta.url).resolve('webgpu')).href;
+  const script = `
+    const { create } = await import(${JSON.stringify(dawn)});
+    process.exit((await create([]).requestAdapter()) ? 0 : 3);`;
+  try {
+    // What it prints is dropped with it; a driver that crashes takes this process alone.
+    await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], { env: { ...drivers, ...process.env }, timeout: 60_000 });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Dawn prints a warning of its own when it looks for Vulkan in vain, so look first. */

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { nodePlatform } from '../device/node.ts';
 import { deskExamples } from '../desk/examples.ts';
 import type { DeviceInfo } from '../engine/api.ts';
 import type { ModelMeasurement, StepCounts } from '../engine/measure/measure.ts';
@@ -14,7 +13,7 @@ import { withCommonOptions, wholeNumber, type CommonOptions, type Context, type 
 import { formatTable } from './format.ts';
 import { readImageFile } from './input-files.ts';
 import { MODEL_HELP, modelSource } from './model-source.ts';
-import { openFiles } from './node-platform.ts';
+import { commandDevices, openFiles } from './node-platform.ts';
 import { offloadOf, withOffloadOptions, type OffloadFlags } from './offload-option.ts';
 import { deviceName, reportLoading, warnOfSoftwareAdapter } from './open-engine.ts';
 import { quantizationOf, withQuantizeOptions, type QuantizeOptions } from './quantize-option.ts';
@@ -74,7 +73,7 @@ async function bench(options: BenchOptions, context: Context) {
     import('../engine/measure/measure.ts'),
     import('../engine/models/memory-plan.ts'),
   ]);
-  const device = await openDevice(context.backend, nodePlatform());
+  const device = await openDevice(context.backend, commandDevices());
   warnOfSoftwareAdapter(device.info, context);
   const { takesPictures } = planMemory(folder, device.info, { quantize }).about;
   const picture = given ?? (takesPictures ? sixTiles() : null);

@@ -1,7 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
-import { nodePlatform } from '../device/node.ts';
 import { NvlmError } from '../errors.ts';
 import { openModelFolder } from '../weights/model-folder.ts';
 import { parseSafetensors, writeSafetensors, type TensorData } from '../weights/safetensors.ts';
@@ -9,7 +8,7 @@ import { readAdapters, withAdapterOption, type AdapterOptions } from './adapter-
 import { required, withCommonOptions, type CommonOptions, type Context, type Run } from './command.ts';
 import { readInput } from './input-files.ts';
 import { MODEL_HELP, modelSource } from './model-source.ts';
-import { openFiles } from './node-platform.ts';
+import { commandDevices, openFiles } from './node-platform.ts';
 import { offloadOf, withOffloadOptions, type OffloadFlags } from './offload-option.ts';
 import { deviceName, reportLoading, warnOfSoftwareAdapter } from './open-engine.ts';
 import { quantizationOf, withQuantizeOptions, type QuantizeOptions } from './quantize-option.ts';
@@ -54,7 +53,7 @@ async function forwardOnce(options: ForwardOptions, context: Context) {
     import('../engine/chat/session.ts'),
     import('../engine/measure/forward.ts'),
   ]);
-  const device = await openDevice(backend, nodePlatform());
+  const device = await openDevice(backend, commandDevices());
   warnOfSoftwareAdapter(device.info, context);
   const session = await Session.open(folder, device, {
     quantize: quantizationOf(options),

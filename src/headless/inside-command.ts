@@ -1,7 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
-import { nodePlatform } from '../device/node.ts';
 import type { InsideTrace, LensLayer } from '../engine/inside/inside-api.ts';
 import type { Inside } from '../engine/inside/inside.ts';
 import { assertPrompt } from '../text/prompt-limits.ts';
@@ -15,7 +14,7 @@ import { required, withCommonOptions, wholeNumber, type CommonOptions, type Cont
 import { formatTable } from './format.ts';
 import { readImageFile } from './input-files.ts';
 import { MODEL_HELP, modelSource } from './model-source.ts';
-import { openFiles } from './node-platform.ts';
+import { commandDevices, openFiles } from './node-platform.ts';
 import { offloadOf, withOffloadOptions, type OffloadFlags } from './offload-option.ts';
 import { deviceName, reportLoading, warnOfSoftwareAdapter } from './open-engine.ts';
 import { quantizationOf, withQuantizeOptions, type QuantizeOptions } from './quantize-option.ts';
@@ -65,7 +64,7 @@ async function inside(options: InsideCommandOptions, context: Context) {
     import('../engine/inside/regions.ts'),
     import('../engine/inside/inside-tensors.ts'),
   ]);
-  const device = await openDevice(backend, nodePlatform());
+  const device = await openDevice(backend, commandDevices());
   warnOfSoftwareAdapter(device.info, context);
   const session = await Session.open(folder, device, {
     quantize: quantizationOf(options),

@@ -3,7 +3,6 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { nodePlatform } from '../device/node.ts';
 import { openDevice } from '../device/open-device.ts';
 import { cellsOf, type LabCell, type LabChoice } from '../engine/lab/cells.ts';
 import { parseExperiment, type Experiment } from '../engine/lab/experiment.ts';
@@ -15,7 +14,7 @@ import { required, withCommonOptions, wholeNumber, type CommonOptions, type Cont
 import { formatDuration } from './format.ts';
 import { readInput } from './input-files.ts';
 import { modelSource } from './model-source.ts';
-import { nodeEnginePlatform, openFiles } from './node-platform.ts';
+import { commandDevices, nodeEnginePlatform, openFiles } from './node-platform.ts';
 
 interface LabOptions extends CommonOptions {
   scale?: string;
@@ -84,7 +83,7 @@ async function openHost(out: string | null, { backend }: Context): Promise<{ hos
     files,
     modelSource,
     async alone(_signal, work) {
-      const device = await openDevice(backend, nodePlatform());
+      const device = await openDevice(backend, commandDevices());
       try {
         return await work(device, async (model) => openModelFolder(await openFiles(await modelSource(model))));
       } finally {

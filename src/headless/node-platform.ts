@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { nodePlatform } from '../device/node.ts';
+import type { DevicePlatform } from '../device/types.ts';
 import type { CallOptions, ModelSource } from '../engine/api.ts';
 import type { EnginePlatform } from '../engine/platform.ts';
 import type { Folder } from '../files/folder.ts';
@@ -12,6 +13,11 @@ import { nodeFiles } from '../weights/node-files.ts';
 import type { ModelFiles } from '../weights/source.ts';
 import { hubOptions } from './model-source.ts';
 
+/** The devices of a command, whose terminal is not for what Dawn and the drivers have to say. */
+export function commandDevices(): DevicePlatform {
+  return nodePlatform({ quiet: true });
+}
+
 /**
  * The engine in Node: models are read where they lie, on disk or behind an address, and are not kept.
  *
@@ -19,7 +25,7 @@ import { hubOptions } from './model-source.ts';
  */
 export function nodeEnginePlatform(files: Folder = new MemoryFolder()): EnginePlatform {
   return {
-    device: nodePlatform(),
+    device: commandDevices(),
     hub: hubOptions(),
     openFiles,
     store: async () => null,

@@ -2,7 +2,6 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { DataProblem } from '../datasets/llava.ts';
-import { nodePlatform } from '../device/node.ts';
 import { figuresOf, scoreAnswers, type QuestionFigures } from '../engine/measure/answer-scores.ts';
 import { isBundled } from '../engine/models/bundled-models.ts';
 import { withTileTags } from '../engine/runs/tile-tags.ts';
@@ -19,7 +18,7 @@ import { warnOfProblems, withDataOptions, type DataOptions } from './data-reader
 import { formatDuration } from './format.ts';
 import { readInput } from './input-files.ts';
 import { modelSource } from './model-source.ts';
-import { openFiles } from './node-platform.ts';
+import { commandDevices, openFiles } from './node-platform.ts';
 import { deviceName, reportLoading, warnOfSoftwareAdapter } from './open-engine.ts';
 import { readRunData } from './run-data.ts';
 import { trainingPlanText } from './training-plan-text.ts';
@@ -84,7 +83,7 @@ async function trainModel(options: TrainOptions, context: Context) {
     onProblems: (problems: readonly DataProblem[]) => warnOfProblems(problems, context),
   };
   if (place === null) {
-    const { info } = await openDevice(backend, nodePlatform());
+    const { info } = await openDevice(backend, commandDevices());
     const plan = await planOnData({ ...learnt, folder, run, init, device: info }, reading);
     await folder.files.close();
     const document = { model: run.model, backend: info.backend, ...plan };
@@ -93,7 +92,7 @@ async function trainModel(options: TrainOptions, context: Context) {
 
   const { out, output } = place;
   await keepRunFile(json, file, out, beside);
-  const device = await openDevice(backend, nodePlatform());
+  const device = await openDevice(backend, commandDevices());
   warnOfSoftwareAdapter(device.info, context);
   const session = await Session.open(folder, device, {
     quantize: run.quantize ?? undefined,

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { nodePlatform } from '../device/node.ts';
 import { withCommonOptions, type CommonOptions, type Context, type Run } from './command.ts';
 import { formatTable } from './format.ts';
 import { deviceName, warnOfSoftwareAdapter } from './open-engine.ts';
+import { commandDevices } from './node-platform.ts';
 
 export function addVerify(program: Command, run: Run): void {
   withCommonOptions(
@@ -15,7 +15,7 @@ async function verify(context: Context) {
     import('../device/open-device.ts'),
     import('../engine/measure/verify.ts'),
   ]);
-  const device = await openDevice(context.backend, nodePlatform());
+  const device = await openDevice(context.backend, commandDevices());
   warnOfSoftwareAdapter(device.info, context);
   const ops = await verifyOps(device, {
     signal: context.signal,

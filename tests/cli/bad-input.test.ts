@@ -1,12 +1,12 @@
 /** What users get wrong: each ends with a message, what to do next, the right exit code, and clean standard output. */
-import { cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PlainError } from '../../src/errors.ts';
 import { crc32 } from '../../src/files/crc32.ts';
-import { fixture, runJson } from './run-cli.ts';
+import { fixture, runCli, runJson } from './run-cli.ts';
 
 const golden = fixture('goldens/nvlm-d');
 const picture = join(golden, '../data/0.png');
@@ -227,4 +227,18 @@ describe.concurrent('bad input', () => {
     // A stack trace is no message.
     expect(result.stderr).not.toMatch(/^\s+at /m);
   });
+});
+
+it('WebGPU by name, where the Vulkan driver is none, says so in these words alone', async () => {
+  const drivers = join(folder, 'drivers');
+  await mkdir(drivers);
+  await writeFile(join(drivers, 'libvulkan.so.1'), 'no library');
+  for (const args of [chat('--backend', 'webgpu'), ['verify', '--backend', 'webgpu']]) {
+    const { code, stdout, stderr } = await runCli(args, { cwd: folder, env: { LD_LIBRARY_PATH: drivers } });
+    expect(stderr).toBe(
+      'nvlm: No Vulkan driver that is installed here has an adapter that WebGPU can use.\n' +
+        'Use the wasm backend, or a browser or machine with a WebGPU adapter.\n',
+    );
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  }
 });
