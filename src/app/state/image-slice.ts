@@ -78,6 +78,8 @@ export function createImageSlice({ set, get, engine, convertPicture }: SliceTool
     return pending;
   }
 
+  const isOvertaken = (controller: AbortController): boolean => controller !== pending;
+
   async function open(offer: ImageOffer, signal: AbortSignal): Promise<SharedImage> {
     const type = sniffImageType(offer.bytes);
     if (type === null) throw notAnImage(offer.name);
@@ -102,14 +104,14 @@ export function createImageSlice({ set, get, engine, convertPicture }: SliceTool
     try {
       const offer = await read();
       const image = await open(offer, controller.signal);
-      if (controller !== pending) return false;
+      if (isOvertaken(controller)) return false;
       get().imageReplaced();
       set({ image, moreImages: [], imagePending: null });
       // The model may have come meanwhile.
       void get().recutImages();
       return true;
     } catch (error) {
-      if (controller === pending) set({ imagePending: null, imageError: toPlainError(error) });
+      if (!isOvertaken(controller)) set({ imagePending: null, imageError: toPlainError(error) });
       return false;
     }
   }
@@ -136,14 +138,14 @@ export function createImageSlice({ set, get, engine, convertPicture }: SliceTool
             set({ imagePending: file.name || 'picture' });
             if (allImages(get()).length >= MOST_PICTURES) throw tooManyPictures();
             const image = await open(await readFile(file, { kind: 'file' }), controller.signal);
-            if (controller !== pending) return false;
+            if (isOvertaken(controller)) return false;
             if (get().image) set({ moreImages: [...get().moreImages, image] });
             else set({ image });
           }
           set({ imagePending: null });
           return true;
         } catch (error) {
-          if (controller === pending) set({ imagePending: null, imageError: toPlainError(error) });
+          if (!isOvertaken(controller)) set({ imagePending: null, imageError: toPlainError(error) });
           return false;
         }
       };
