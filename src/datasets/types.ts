@@ -89,6 +89,9 @@ export interface ImportDescription {
   question: string;
 }
 
+/** What is asked about a picture where nothing else is. */
+export const DEFAULT_QUESTION = 'What does the picture show?';
+
 /** Where the label of a picture stands in a sentence about it. */
 export const LABEL_PLACE = '{label}';
 

@@ -96,3 +96,95 @@ test('accuracy by question and label; a cell of the confusion matrix opens its p
   const report = JSON.parse(await readFile(await download.path(), 'utf8')) as { accuracy: { tuned: unknown } };
   expect(report.accuracy.tuned).toMatchObject([{ asked: 6, right: 3, confusion: { counts: [[1, 2, 0, 0], [0, 1, 0, 1], [0, 0, 1, 0]] } }]);
 });
+
+/** A camera whose picture changes all the time. */
+async function fakeCamera(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    navigator.mediaDevices.getUserMedia = async () => {
+      const canvas = Object.assign(document.createElement('canvas'), { width: 160, height: 120 });
+      const draw = canvas.getContext('2d')!;
+      let hue = 0;
+      setInterval(() => {
+        draw.fillStyle = `hsl(${(hue += 17)} 80% 50%)`;
+        draw.fillRect(0, 0, 160, 120);
+      }, 50);
+      return canvas.captureStream();
+    };
+  });
+}
+
+test('bursts of the camera into labels: held with pointer and keys, pressed twice, undone, used', async ({ page }) => {
+  await page.setViewportSize({ width: 360, height: 740 });
+  await fakeCamera(page);
+  await page.goto('#/finetune?step=data');
+  await page.getByRole('button', { name: 'Record labels' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Record pictures of labels' });
+  await dialog.getByLabel('Name of label 1').fill('cup');
+  await dialog.getByLabel('Name of label 2').fill('cup');
+  await expect(dialog.getByText('There are two labels “cup”.')).toBeVisible();
+  await dialog.getByLabel('Name of label 2').fill('no cup');
+  const labels = dialog.getByRole('listitem');
+  const count = async (label: number) => Number(/(\d+) picture/.exec((await labels.nth(label).textContent()) ?? '')![1]);
+  /** Recording until a label has so many pictures; no more come when it has ended. */
+  const record = async (label: number, atLeast: number, start: () => Promise<void>, end: () => Promise<void>) => {
+    await start();
+    await expect.poll(() => count(label)).toBeGreaterThanOrEqual(atLeast);
+    await end();
+    const had = await count(label);
+    await page.waitForTimeout(600);
+    expect(await count(label)).toBe(had);
+    return had;
+  };
+
+  const cup = dialog.getByRole('button', { name: /: cup$/ });
+  await expect(cup).toBeEnabled();
+  await cup.hover();
+  const held = await record(0, 3, () => page.mouse.down(), async () => {
+    await expect(dialog.getByRole('button', { name: 'Recording: cup' })).toHaveAttribute('aria-pressed', 'true');
+    // Let go somewhere else.
+    await page.mouse.move(5, 5);
+    await page.mouse.up();
+  });
+  await expect(labels.nth(0).getByRole('presentation')).toHaveCount(Math.min(8, held));
+  const none = dialog.getByRole('button', { name: /: no cup$/ });
+  await none.focus();
+  await record(1, 2, () => page.keyboard.down('Space'), () => page.keyboard.up('Space'));
+  await dialog.getByLabel('One press starts, another stops, without holding').check();
+  const both = await record(1, 4, () => none.click(), () => none.click());
+  await expectNoViolations(page);
+
+  await dialog.getByRole('button', { name: 'Undo the last burst' }).click();
+  expect(await count(1)).toBeLessThan(both);
+  expect(await count(0)).toBe(held);
+  const first = await count(1);
+  await record(1, first + 2, () => none.click(), () => none.click());
+  await record(0, held + 1, () => cup.click(), () => cup.click());
+  const all = (await count(0)) + (await count(1));
+  await expect(dialog.getByLabel('Hold the last burst of every label out')).toBeChecked();
+
+  await page.keyboard.press('Escape');
+  await expect(dialog.getByText(`Throw ${all} pictures away?`)).toBeVisible();
+  await dialog.getByRole('button', { name: 'Keep recording' }).click();
+  await dialog.getByLabel('The question asked of every picture').fill('What is on the table?');
+  await dialog.getByLabel('The answer').fill('a {label}');
+  await dialog.getByRole('button', { name: `Use these ${all} pictures` }).click();
+  await expect(page.getByText(`${all} records with ${all} pictures came in`)).toBeVisible();
+  const last = page.getByRole('article', { name: '1-001', exact: true });
+  await expect(last.getByLabel('Question of 1-001')).toHaveValue('What is on the table?');
+  await expect(last.getByLabel('Answer of 1-001')).toHaveValue('a cup');
+  await expect(page.getByRole('radio', { name: `Held out ${all - held - first}` })).toBeVisible();
+});
+
+test('a camera that is not allowed says so, with what to do', async ({ page }) => {
+  await page.addInitScript(() => {
+    navigator.mediaDevices.getUserMedia = async () => {
+      throw new DOMException('no', 'NotAllowedError');
+    };
+  });
+  await page.goto('#/finetune?step=data');
+  await page.getByRole('button', { name: 'Record labels' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Record pictures of labels' });
+  await expect(dialog).toContainText(/This page may not use the camera\.\s*Allow the camera for this page/);
+  await page.keyboard.press('Escape');
+  await expect(dialog).toHaveCount(0);
+});

@@ -1,4 +1,4 @@
-import type { ColumnMapping } from '../types.ts';
+import { DEFAULT_QUESTION, type ColumnMapping } from '../types.ts';
 
 /** Names under which published datasets have a column, most telling first. */
 const NAMES: Record<Exclude<keyof ColumnMapping, 'fixedQuestion'>, readonly string[]> = {
@@ -47,10 +47,8 @@ const NAMES: Record<Exclude<keyof ColumnMapping, 'fixedQuestion'>, readonly stri
   split: ['held_out', 'heldout', 'split', 'data_split', 'subset'],
 };
 
-export const DEFAULT_QUESTION = 'What does the picture show?';
-
 /** Which column is probably what, by name. */
-export function guessMapping(columns: readonly string[], fixedQuestion = DEFAULT_QUESTION): ColumnMapping {
+export function guessMapping(columns: readonly string[], fixedQuestion: string = DEFAULT_QUESTION): ColumnMapping {
   const plain = columns.map((column) =>
     column
       .trim()

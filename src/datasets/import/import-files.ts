@@ -1,6 +1,7 @@
 import { NvlmError, throwIfAborted } from '../../errors.ts';
 import { PAGE_LIMITS, type ImportLimits } from '../limits.ts';
 import {
+  DEFAULT_QUESTION,
   LABEL_PLACE,
   type DatasetRecord,
   type ImportChoices,
@@ -9,7 +10,6 @@ import {
   type ImportReport,
   type TableDescription,
 } from '../types.ts';
-import { DEFAULT_QUESTION } from './columns.ts';
 import { folderLabels, type FolderLabel } from './folder-labels.ts';
 import { PictureFinder, type OutsideFiles } from './picture-finder.ts';
 import { Notes, Problems } from './problems.ts';

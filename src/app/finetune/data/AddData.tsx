@@ -6,6 +6,7 @@ import { Icon } from '../../components/Icon.tsx';
 import { Problem } from '../../components/Notice.tsx';
 import { formatBytes, formatCount } from '../../format.ts';
 import styles from './AddData.module.css';
+import { BurstDialog } from './BurstDialog.tsx';
 import { ColumnsDialog } from './ColumnsDialog.tsx';
 import { filesOfDrop, filesOfList } from './dropped-files.ts';
 import { GenerateDialog } from './GenerateDialog.tsx';
@@ -20,7 +21,7 @@ export function AddData({ importing, large }: { importing: Importing; large: boo
   const chooser = useRef<HTMLInputElement>(null);
   const folder = useRef<HTMLInputElement>(null);
   const photo = useRef<HTMLInputElement>(null);
-  const [dialog, setDialog] = useState<'camera' | 'web' | 'generate' | null>(null);
+  const [dialog, setDialog] = useState<'camera' | 'bursts' | 'web' | 'generate' | null>(null);
   const over = useWholePage(importing);
   const close = () => setDialog(null);
 
@@ -82,6 +83,9 @@ export function AddData({ importing, large }: { importing: Importing; large: boo
         >
           Photo
         </Button>
+        <Button icon="camera" onClick={() => setDialog('bursts')}>
+          Record labels
+        </Button>
         <Button icon="download" onClick={() => setDialog('web')}>
           From the web
         </Button>
@@ -120,6 +124,9 @@ export function AddData({ importing, large }: { importing: Importing; large: boo
       {importing.error && <Problem error={importing.error} onDismiss={importing.dismiss} />}
       {dialog === 'camera' && (
         <CameraDialog onClose={close} onPhoto={(file) => void importing.takeFiles([{ path: file.name, blob: file }])} />
+      )}
+      {dialog === 'bursts' && (
+        <BurstDialog onClose={close} onUse={(files) => (close(), void importing.takeFiles(files))} />
       )}
       {dialog === 'web' && (
         <WebDialog onClose={close} onAddress={(address) => (close(), void importing.takeAddress(address))} />

@@ -1,8 +1,9 @@
-import type { LABEL_PLACE as Place } from '../../../datasets/types.ts';
+import type { DEFAULT_QUESTION as Question, LABEL_PLACE as Place } from '../../../datasets/types.ts';
 import styles from './dialogs.module.css';
 
-/** The data's own, which lives in a worker; held to it by its type. */
+/** The data's own, which live in a worker; held to them by their types. */
 export const LABEL_PLACE: typeof Place = '{label}';
+export const DEFAULT_QUESTION: typeof Question = 'What does the picture show?';
 
 /** What is asked about every labelled picture, and the answer with the label's place in it. */
 export interface Sentences {
