@@ -53,7 +53,7 @@ module.exports = {
       from: { path: room('app'), pathNot: '\\.test\\.tsx?$' },
       to: {
         path: '^(src|workers)/',
-        pathNot: [rooms('app', 'bridge'), ...everyRoom, '^src/engine/(api|inside/key-runs|inside/regions|inspect/inspection-json|measure/answer-scores|models/model-address)\\.ts$', ...pureLists, '^src/device/computes-packed\\.ts$', '^src/files/(read|write)-zip\\.ts$', '^workers/(data|pictures)-api\\.ts$'],
+        pathNot: [rooms('app', 'bridge'), ...everyRoom, '^src/engine/(api|inside/key-runs|inside/regions|inspect/inspection-json|measure/answer-scores|models/(model-address|fit-together))\\.ts$', ...pureLists, '^src/device/computes-packed\\.ts$', '^src/files/(read|write)-zip\\.ts$', '^workers/(data|pictures)-api\\.ts$'],
         dependencyTypesNot: ['type-only'],
       },
     },

@@ -192,6 +192,11 @@ export interface Quantization {
 export interface LoadOptions extends CallOptions, LoadSettings {
   /** PEFT LoRA adapters that stand on the model for as long as it is loaded. */
   adapters?: readonly StrongAdapter[];
+  /**
+   * Loaded models, by id, that stay in memory beside this one, to be loaded again in no time; all others go. Given at all, a model that
+   * is in memory with the same settings is not read again. See `fitTogether`.
+   */
+  beside?: readonly string[];
   /** Leave the weights on disk and bring them to the device as they are wanted, for a model larger than the device. */
   offload?: { budgetBytes: number };
   onProgress?: (progress: LoadProgress) => void;

@@ -127,6 +127,40 @@ describe('engine on wasm', () => {
     await engine.load({ kind: 'bundled', id: 'nano-d' });
   });
 
+  it('keeps models in memory beside each other as long as it is told to, each with its own answers', async () => {
+    const question = ask('Read everything.', note);
+    const [d, x] = [{ kind: 'bundled', id: 'nano-d' }, { kind: 'bundled', id: 'nano-x' }] as const;
+    const alone = tf.memory().numBytes;
+    const first = await engine.chat(question);
+    await engine.load(x, { beside: ['nano-d'] });
+    const other = await engine.chat(question);
+    const both = tf.memory().numBytes;
+    expect(both).toBeGreaterThan(alone * 1.5);
+
+    // Nothing is read again, and the one that comes back knows the picture.
+    let stages: string[] = [];
+    const back = await engine.load(d, { beside: ['nano-x'], onProgress: ({ stage }) => stages.push(stage) });
+    expect(stages).toEqual(['ready']);
+    expect(back.entry).toMatchObject({ id: 'nano-d', loaded: true });
+    expect((await engine.models()).filter(({ loaded }) => loaded).map(({ id }) => id)).toEqual(['nano-d']);
+    stages = [];
+    expect((await engine.chat({ ...question, maxNewTokens: 64 })).ids).toEqual(first.ids);
+    await engine.load(x, { beside: ['nano-d'] });
+    expect((await engine.chat(question)).ids).toEqual(other.ids);
+    // Other settings are another model.
+    await engine.load(d, { beside: ['nano-x'], contextLength: 600, onProgress: ({ stage }) => stages.push(stage) });
+    expect(stages).toContain('weights');
+    expect(tf.memory().numBytes).toBeLessThan(both * 1.2);
+
+    // Whoever is not named goes; the one that answers stays.
+    await engine.load(d, { beside: [], contextLength: 600 });
+    expect(tf.memory().numBytes).toBeLessThan(alone * 1.2);
+    await engine.load(x, { beside: ['nano-d'] });
+    await engine.unload();
+    expect(tf.memory().numBytes).toBeLessThan(alone / 10);
+    await engine.load(d);
+  });
+
   it('inspects without the device, with a model’s own tokenizer', async () => {
     const inspection = await engine.inspect({ image: note, model: 'nano-d', prompt: 'Read everything.' });
     expect(inspection.geometry).toMatchObject({ model: 'nano-d', tileSize: 112 });

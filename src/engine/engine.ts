@@ -48,6 +48,9 @@ interface Loaded {
   session: Session;
   inside: Inside;
   record: ModelRecord;
+  warnings: string[];
+  /** Without adapters of its own and with its weights in memory: what a load without either would be. */
+  plain: boolean;
 }
 
 /** Of which a handful is looked at. */
@@ -56,11 +59,13 @@ const SEARCH_LIMIT = 20;
 const UNKNOWN_FAMILY: FamilySummary = { id: 'unknown', title: 'tuned', words: 'Its base model is not here any more.', crossAttends: false, onePicture: null };
 const OWN_NOTE = 'A model of your own: what it can do is for its publisher to say.';
 
-/** One device, at most one model. Calls that use the device wait for each other; `inspect` does not use it. */
+/** One device, one model that answers, and those that are kept beside it. Calls that use the device wait for each other; `inspect` does not use it. */
 export function createEngine(platform: EnginePlatform): Engine {
   let opened: Promise<Device> | null = null;
   let choice: BackendChoice = 'auto';
   let loaded: Loaded | null = null;
+  /** By id: loaded models that wait for their turn. */
+  const kept = new Map<string, Loaded>();
   /** Why the device went away, until another is opened. */
   let lost: NvlmError | null = null;
   const geometries = new Map<string, Promise<Geometry>>();
@@ -99,6 +104,7 @@ export function createEngine(platform: EnginePlatform): Engine {
         lost = error;
         // Its tensors went with it: nothing is left to free on the device.
         loaded = null;
+        kept.clear();
       });
       current = device;
       return device;
@@ -110,23 +116,59 @@ export function createEngine(platform: EnginePlatform): Engine {
   let current: Device | null = null;
 
   function unloadNow(): void {
-    loaded?.inside.close();
-    loaded?.session.dispose();
+    if (loaded) free(loaded);
     loaded = null;
+    keepOnly([]);
+  }
+
+  function free({ inside, session }: Loaded): void {
+    inside.close();
+    session.dispose();
+  }
+
+  function keepOnly(ids: readonly string[]): void {
+    for (const [id, one] of kept) {
+      if (ids.includes(id)) continue;
+      kept.delete(id);
+      free(one);
+    }
+  }
+
+  /** The model that answers from now on. The one before is kept where it is to stand beside this one. */
+  function answerWith(next: Loaded, beside: readonly string[]): void {
+    if (loaded && loaded !== next) {
+      if (loaded.id !== next.id && beside.includes(loaded.id)) {
+        loaded.inside.close();
+        kept.set(loaded.id, loaded);
+      } else {
+        free(loaded);
+      }
+    }
+    kept.delete(next.id);
+    loaded = next;
+    keepOnly(beside);
+  }
+
+  /** A model of these settings that is in memory already. */
+  function inMemory(source: ModelSource, settings: LoadSettings): Loaded | null {
+    const id = modelAddress(source);
+    const held = loaded?.id === id ? loaded : kept.get(id);
+    const same = held?.plain && JSON.stringify(held.record.settings) === JSON.stringify(settings) && sameFiles(held.record.source, source);
+    return same ? held : null;
   }
 
   async function entries(): Promise<ModelEntry[]> {
     const store = await platform.store();
     const usage = (await store?.usage()) ?? [];
-    const offered = BUNDLED_MODELS.filter(({ id, isStart }) => !isStart || loaded?.id === id);
+    const offered = BUNDLED_MODELS.filter(({ id, isStart }) => !isStart || loaded?.id === id || kept.has(id));
     const bundled = offered.map(({ isStart: _, ...model }) => {
       const source: ModelSource = { kind: 'bundled', id: model.id };
       return { ...model, family: familySummary(model.family)!, source, takesPictures: true, settings: null };
     });
     const stored = store ? await readRecords(store, usage) : [];
     const own = stored.map((record) => ({ ...record, id: modelAddress(record.source), note: OWN_NOTE }));
-    const current = loaded && ![...bundled, ...own].some(({ id }) => id === loaded?.id);
-    return [...bundled, ...own, ...(current ? [{ ...loaded!.record, id: loaded!.id, note: OWN_NOTE }] : [])].map((entry) => {
+    const held = [...(loaded ? [loaded] : []), ...kept.values()].filter((one) => ![...bundled, ...own].some(({ id }) => id === one.id));
+    return [...bundled, ...own, ...held.map(({ id, record }) => ({ ...record, id, note: OWN_NOTE }))].map((entry) => {
       const storedBytes = storedBytesOf(entry.source, usage);
       const isElsewhere = store === null || !(isKept(entry.source) || entry.source.kind === 'bundled');
       return {
@@ -165,12 +207,19 @@ export function createEngine(platform: EnginePlatform): Engine {
 
   async function load(
     source: ModelSource,
-    { quantize, contextLength, adapters, offload, signal, onProgress }: LoadOptions = {},
+    { quantize, contextLength, adapters, offload, beside, signal, onProgress }: LoadOptions = {},
   ): Promise<LoadedModel> {
     const report = (stage: LoadProgress['stage'], progress: Partial<LoadProgress> = {}) =>
       onProgress?.({ stage, loadedBytes: 0, totalBytes: 0, bytesPerSecond: 0, etaSeconds: null, fromStorage: false, ...progress });
     const id = remember(source);
     const device = await usableDevice();
+    const settings: LoadSettings = { ...(quantize && { quantize }), ...(contextLength && { contextLength }) };
+    const held = beside && !adapters && !offload ? inMemory(source, settings) : null;
+    if (held) {
+      answerWith(held, beside!);
+      report('ready');
+      return describe(held, null);
+    }
     report('config');
     let notKept: PlainError | null = null;
     const onWarning = (error: NvlmError) => {
@@ -179,11 +228,8 @@ export function createEngine(platform: EnginePlatform): Engine {
     };
     const files = await platform.openFiles(source, { signal, onWarning });
     let latest: Partial<LoadProgress> = {};
-    let warnings: string[] = [];
     try {
       const folder = await openModelFolder(files, signal);
-      warnings = folder.warnings;
-      const settings: LoadSettings = { ...(quantize && { quantize }), ...(contextLength && { contextLength }) };
       // Before the first byte of weights: what cannot be loaded is not downloaded either.
       const record = recordOf(source, folder, settings, planMemory(folder, device.info, { contextLength, quantize }).about);
       const store = isKept(source) ? await platform.store() : null;
@@ -199,8 +245,10 @@ export function createEngine(platform: EnginePlatform): Engine {
         onProgress: (progress) => report('weights', (latest = progress)),
       });
       // The old model stays usable until the new one is there.
-      unloadNow();
-      loaded = { id, session, inside: new Inside(session), record };
+      const old = kept.get(id);
+      if (old) free(old);
+      const plain = !offload && (adapters ?? []).length === 0;
+      answerWith({ id, session, inside: new Inside(session), record, warnings: folder.warnings, plain }, beside ?? []);
     } catch (error) {
       await files.close(error);
       throw device.explain(error);
@@ -208,7 +256,10 @@ export function createEngine(platform: EnginePlatform): Engine {
       await files.close();
     }
     report('ready', latest);
-    const { session } = loaded;
+    return describe(loaded!, notKept);
+  }
+
+  async function describe({ id, session, warnings }: Loaded, notKept: PlainError | null): Promise<LoadedModel> {
     const { config } = session;
     return {
       entry: (await entries()).find((entry) => entry.id === id)!,
@@ -337,6 +388,7 @@ export function createEngine(platform: EnginePlatform): Engine {
   const adapters = createAdapters({
     platform,
     loaded: () => loaded && { session: loaded.session, source: loaded.record.source },
+    sessions: () => [...(loaded ? [loaded] : []), ...kept.values()].map(({ session }) => session),
     runs: () => runs.runs(),
     inTurn,
   });
@@ -422,6 +474,13 @@ export function createEngine(platform: EnginePlatform): Engine {
       });
     },
   };
+}
+
+/** Other files may come under the name of a folder that was dropped before. */
+function sameFiles(a: ModelSource, b: ModelSource): boolean {
+  if (a.kind !== 'files' || b.kind !== 'files') return true;
+  const about = ({ files }: typeof a) => files.map(({ path, blob }) => [path, blob.size, blob instanceof File ? blob.lastModified : 0].join()).sort().join('\n');
+  return about(a) === about(b);
 }
 
 function busyTraining(): NvlmError {

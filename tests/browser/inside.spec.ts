@@ -1,13 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import AxeBuilder from '@axe-core/playwright';
-import type { Page } from '@playwright/test';
 import { expectShortTasks } from '../support/main-thread.ts';
+import { expectAccessible } from './accessible.ts';
 import { expect, test } from './fixtures.ts';
-
-async function expectAccessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([]);
-}
 
 test('an answer of the chat is seen from inside: its tokens, where they looked, what tiles are worth, and another answer beside it', async ({ page }) => {
   await page.goto('#/chat?backend=wasm&picture=platform');
@@ -53,24 +47,6 @@ test('an answer of the chat is seen from inside: its tokens, where they looked, 
   expect(file.layout.tiles).toHaveLength(3);
   const { layers, heads, keys, weights } = file.attention.self;
   expect(weights.map((of) => of.length)).toEqual(new Array(8).fill(layers.length * heads * keys));
-});
-
-test('three models answer beside each other on a phone, each with what it took', async ({ page }) => {
-  await page.setViewportSize({ width: 390, height: 844 });
-  await page.goto('#/compare?backend=wasm&picture=platform&prompt=Read%20line%201.');
-  await expect(page.getByText(/Loaded one after the other, about .* at a time/)).toBeVisible({ timeout: 60_000 });
-  await page.getByRole('button', { name: 'Ask all 3' }).click();
-  for (const model of ['nano-d', 'nano-x', 'nano-h']) {
-    const column = page.getByRole('region', { name: model });
-    await expect(column.getByRole('link', { name: 'Why?' })).toBeVisible({ timeout: 90_000 });
-    await expect(column).toContainText('Looked most at');
-    await expect(column).toContainText('tokens in the decoder');
-  }
-  await expect(page.getByRole('region', { name: 'nano-d' })).toContainText('PLATFORM');
-  await expect(page.getByRole('region', { name: 'nano-d' })).toContainText('right');
-  await expect(page.getByRole('region', { name: 'nano-d' })).toContainText('none');
-  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
-  await expectAccessible(page);
 });
 
 test('Inside opens six tiles and walks over their cells without a long task', async ({ page }) => {

@@ -22,7 +22,7 @@ const MOST_BYTES = 64 * 2 ** 20;
 const QUESTIONS_AN_EXAMPLE = 2;
 
 /** The same through many pictures: the bundled examples with their own questions, or a folder with the question above. */
-export function Batch({ contenders, titles, question }: { contenders: readonly Contender[]; titles: string[]; question: string }) {
+export function Batch({ contenders, titles, question, together }: { contenders: readonly Contender[]; titles: string[]; question: string; together: () => Promise<boolean> }) {
   const tools = useCompareTools();
   const turns = useModelsInTurn();
   const [rows, setRows] = useState<BatchRow[]>([]);
@@ -32,7 +32,7 @@ export function Batch({ contenders, titles, question }: { contenders: readonly C
   const input = useId();
 
   const start = (prepare: () => Promise<Item[]>) =>
-    turns.run(async (signal) => {
+    turns.run(contenders, together, async (signal) => {
       setRows([]);
       setProblems([]);
       setRan(titles);
@@ -94,7 +94,7 @@ export function Batch({ contenders, titles, question }: { contenders: readonly C
   };
 
   return (
-    <section className={styles.batch} aria-labelledby="compare-batch">
+    <section className={styles.card} aria-labelledby="compare-batch">
       <h2 id="compare-batch">Many at once</h2>
       <div className={styles.row}>
         <Button icon="play" disabled={turns.running} onClick={() => start(examples)}>

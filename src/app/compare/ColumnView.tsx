@@ -37,7 +37,7 @@ export function ColumnView({ contender, title, column, question, expected, origi
   const { status, text, result, strip } = column;
   const right = expected !== null && result ? text.trim() === expected.trim() : null;
   return (
-    <section className={styles.column} aria-label={title} aria-busy={status === 'loading' || status === 'answering' || status === 'looking'}>
+    <section className={styles.card} aria-label={title} aria-busy={status === 'loading' || status === 'answering' || status === 'looking'}>
       <h2>{title}</h2>
       <p className={styles.answer} data-testid="compare-answer">
         {text || (result ? '∅' : '…')}

@@ -33,7 +33,7 @@ export default function CompareScreen() {
   useEffect(() => setDraft(question), [question]);
   const { columns, running, start, stop } = useCompare(contenders);
   const [asked, setAsked] = useState<{ question: string; expected: string | null } | null>(null);
-  const plan = useLoadPlan(contenders);
+  const { plan, known } = useLoadPlan(contenders);
   const titleFor = ({ model, adapters: uses }: Contender) =>
     [models?.find(({ id }) => id === model)?.title ?? titleOf(model), ...uses.map(({ id, strength }) => `${adapters?.find((one) => one.id === id)?.title ?? id}${strength === 1 ? '' : ` × ${strength}`}`)].join(' + ');
   const titles = contenders.map(titleFor);
@@ -42,7 +42,7 @@ export default function CompareScreen() {
     if (text === '') return;
     change({ question: text });
     setAsked({ question: text, expected: image?.knownAnswers && Object.hasOwn(image.knownAnswers, text) ? image.knownAnswers[text]! : null });
-    start({ question: text, image: image?.bytes ?? null });
+    start({ question: text, image: image?.bytes ?? null }, known);
   };
 
   return (
@@ -80,7 +80,7 @@ export default function CompareScreen() {
       )}
       {imageError && <Problem error={imageError} />}
       <Contenders contenders={contenders} titleFor={titleFor} disabled={running} onChange={(next) => change({ contenders: next })} />
-      {plan && <p className={styles.note}>{plan}</p>}
+      {plan && <p className={styles.note}>{plan.words}</p>}
       {columns.length > 0 && (
         <div className={styles.columns} style={{ gridTemplateColumns: `repeat(auto-fit, minmax(min(100%, 17rem), 1fr))` }}>
           {columns.map((column, at) => (
@@ -88,7 +88,7 @@ export default function CompareScreen() {
           ))}
         </div>
       )}
-      <Batch contenders={contenders} titles={titles} question={draft} />
+      <Batch contenders={contenders} titles={titles} question={draft} together={known} />
     </div>
   );
 }

@@ -36,10 +36,15 @@ export interface Asked {
 
 const MAX_NEW_TOKENS = 128;
 
-/** The model, selected and loaded: the one before it goes first, for the engine holds one at a time. @throws why it cannot be had */
+/** The model, selected and loaded. @throws why it cannot be had */
 export async function loadContender({ store }: CompareTools, { model }: Contender): Promise<LoadedModel> {
-  const { selectModel } = store.getState();
+  const { selectModel, keepModels } = store.getState();
   await selectModel(model);
+  if (store.getState().modelError?.error.code === 'out-of-memory') {
+    // The plan was wrong about what there is room for.
+    keepModels([]);
+    await selectModel(model);
+  }
   const { loadedModel, modelError } = store.getState();
   if (loadedModel?.entry.id === model) return loadedModel;
   if (modelError) throw fromPlainError(modelError.error);

@@ -1,6 +1,7 @@
-import { useEffect, useState, type KeyboardEvent } from 'react';
+import { useEffect, useRef, useState, type KeyboardEvent } from 'react';
 import type { AnswerToken } from '../../engine/inside/inside-api.ts';
 import { Button } from '../components/Button.tsx';
+import { Meter } from '../components/Meter.tsx';
 import styles from './AnswerTokens.module.css';
 import { percent, tokenWords } from './token-words.ts';
 
@@ -13,6 +14,8 @@ interface Props {
 
 /** How long a token stands while the answer is played. */
 const PLAY_MS = 800;
+/** As many as alternatives of one token. */
+const OTHERS = 5;
 
 /** The answer token by token: how likely each was, and what might have stood in its place. */
 export function AnswerTokens({ answer, token, onToken }: Props) {
@@ -30,19 +33,27 @@ export function AnswerTokens({ answer, token, onToken }: Props) {
     if (!playing) onToken(token === null || token >= last ? 0 : token);
     setPlaying(!playing);
   };
-  const keys = (event: KeyboardEvent) => {
-    if (event.key === ' ') {
-      event.preventDefault();
-      play();
-    }
+  /** Space plays, arrows step; whether the key meant that. @returns the token that was stepped to */
+  const act = (event: Pick<globalThis.KeyboardEvent, 'key' | 'preventDefault'>): number | null => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (step === undefined || event.target instanceof HTMLInputElement) return;
+    if (event.key !== ' ' && step === undefined) return null;
     event.preventDefault();
-    const next = (token ?? (step > 0 ? -1 : last + 1)) + step;
-    choose(Math.min(last, Math.max(0, next)));
-    // The focus goes along.
-    event.currentTarget.querySelectorAll<HTMLElement>('[data-token]')[Math.min(last, Math.max(0, next))]?.focus();
+    if (step === undefined) {
+      play();
+      return null;
+    }
+    const next = Math.min(last, Math.max(0, (token ?? (step > 0 ? -1 : last + 1)) + step));
+    choose(next);
+    return next;
   };
+  const keys = (event: KeyboardEvent) => {
+    // A slider has arrow keys of its own.
+    if (event.target instanceof HTMLInputElement && event.key !== ' ') return;
+    const next = act(event);
+    // The focus goes along.
+    if (next !== null) event.currentTarget.querySelectorAll<HTMLElement>('[data-token]')[next]?.focus();
+  };
+  useKeysElsewhere(act);
   const choose = (next: number | null) => {
     setPlaying(false);
     onToken(next);
@@ -87,7 +98,52 @@ export function AnswerTokens({ answer, token, onToken }: Props) {
           onChange={(event) => choose(event.target.valueAsNumber < 0 ? null : event.target.valueAsNumber)}
         />
       </div>
-      {token !== null && answer[token] && <Alternatives token={answer[token]} />}
+      {token !== null && answer[token] ? <Alternatives token={answer[token]} /> : <LikeliestOthers answer={answer} />}
+    </div>
+  );
+}
+
+/** Keys that nothing else on the page wants: no control has the focus, no dialog is open. */
+function useKeysElsewhere(act: (event: globalThis.KeyboardEvent) => void): void {
+  const latest = useRef(act);
+  useEffect(() => {
+    latest.current = act;
+  });
+  useEffect(() => {
+    const onKey = (event: globalThis.KeyboardEvent) => {
+      const target = event.target as HTMLElement;
+      const hasKeys = target.closest('a, button, input, select, textarea, summary, [contenteditable], dialog, [role="slider"]');
+      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || hasKeys || document.querySelector('dialog[open]')) return;
+      latest.current(event);
+    };
+    window.addEventListener('keydown', onKey);
+    return () => window.removeEventListener('keydown', onKey);
+  }, []);
+}
+
+/** Of the whole answer: where the model was closest to saying another token, and which. */
+function LikeliestOthers({ answer }: { answer: readonly AnswerToken[] }) {
+  const others = answer
+    .flatMap(({ id, top }, at) => top.filter((one) => one.id !== id).map((other) => ({ at, other })))
+    .sort((a, b) => b.other.logp - a.other.logp)
+    .slice(0, OTHERS);
+  return (
+    <div>
+      <h3 className={styles.heading}>Where another token was likeliest</h3>
+      <ol className={styles.alternatives}>
+        {others.map(({ at, other: { id, text, logp } }) => (
+          <li key={`${at} ${id}`}>
+            <span className={styles.word}>
+              <small>{at + 1}.</small> {tokenWords(answer[at]!.text)} → {tokenWords(text)}
+            </span>
+            <Meter share={Math.exp(logp)} />
+            <span className={styles.number}>{percent(Math.exp(logp))}</span>
+          </li>
+        ))}
+      </ol>
+      <p className={styles.note}>
+        Of the whole answer, attention is the mean over its {answer.length === 1 ? 'one token' : `${answer.length} tokens`}, worth the sum; its probability is the product of theirs.
+      </p>
     </div>
   );
 }
@@ -100,9 +156,7 @@ function Alternatives({ token }: { token: AnswerToken }) {
         {token.top.map(({ id, text, logp }) => (
           <li key={id} data-said={id === token.id || undefined}>
             <span className={styles.word}>{tokenWords(text)}</span>
-            <span className={styles.track} aria-hidden="true">
-              <span style={{ width: `${100 * Math.exp(logp)}%` }} />
-            </span>
+            <Meter share={Math.exp(logp)} />
             <span className={styles.number}>{percent(Math.exp(logp))}</span>
           </li>
         ))}

@@ -3,6 +3,7 @@ import type { ChangedAnswer, InsideChanges, InsideTrace } from '../../engine/ins
 import { toPlainError, type PlainError } from '../../errors.ts';
 import { TAG_FORMATS, TAG_FORMAT_NAMES, type TagFormat } from '../../tiling/tags.ts';
 import { Button } from '../components/Button.tsx';
+import { Meter } from '../components/Meter.tsx';
 import { Problem } from '../components/Notice.tsx';
 import { Segmented } from '../components/Segmented.tsx';
 import { useEngine } from '../state/hooks.ts';
@@ -129,11 +130,9 @@ function Gates({ about, changes, onGates }: { about: InsideTrace; changes: Insid
           const now = gates[layer] ?? learnt;
           const choice: GateChoice = gates[layer] === undefined ? 'learnt' : now === 0 ? 'closed' : 'open';
           return (
-            <li key={layer}>
+            <li key={layer} data-negative={now < 0 || undefined}>
               <span>layer {layer + 1}</span>
-              <span className={styles.track} role="img" aria-label={`Gate of layer ${layer + 1}: ${now.toFixed(3)}`}>
-                <span style={{ width: `${100 * Math.min(1, Math.abs(now))}%` }} data-negative={now < 0 || undefined} />
-              </span>
+              <Meter share={Math.abs(now)} label={`Gate of layer ${layer + 1}: ${now.toFixed(3)}`} />
               <span className={styles.number}>{now.toFixed(3)}</span>
               <Segmented<GateChoice>
                 legend={`Gate of layer ${layer + 1}`}

@@ -74,7 +74,7 @@ function Question({ question, onAsk }: { question: string; onAsk: (question: str
       <label className="unseen" htmlFor="inside-question">
         Question
       </label>
-      <input id="inside-question" type="text" maxLength={2000} value={text} placeholder="A question about the picture" onChange={(event) => setText(event.target.value)} />
+      <input id="inside-question" className={styles.field} type="text" maxLength={2000} value={text} placeholder="A question about the picture" onChange={(event) => setText(event.target.value)} />
       <Button type="submit" size="small" disabled={text.trim() === ''}>
         Ask
       </Button>

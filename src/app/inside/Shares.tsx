@@ -1,4 +1,5 @@
 import type { AttentionShare, InsideTrace } from '../../engine/inside/inside-api.ts';
+import { Meter } from '../components/Meter.tsx';
 import { tileName } from '../tiles/tile-names.ts';
 import { KINDS, meanRow, sharesIn, type Looks } from './cells.ts';
 import styles from './Shares.module.css';
@@ -37,9 +38,7 @@ export function Shares({ about, looks, rows, how }: Props) {
               {shares.map((share) => (
                 <li key={`${share.owner} ${share.tile ?? ''}`} data-owner={share.owner}>
                   <span>{shareWords(about, share)}</span>
-                  <span className={styles.track} aria-hidden="true">
-                    <span style={{ width: `${(100 * share.share) / largest}%` }} />
-                  </span>
+                  <Meter share={share.share / largest} />
                   <span className={styles.number}>{percent(share.share)}</span>
                 </li>
               ))}

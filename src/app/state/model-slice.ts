@@ -49,6 +49,10 @@ export interface ModelSlice {
   /** The selected model, loaded. Rejects with why it cannot be had. */
   ensureModel(): Promise<LoadedModel>;
   cancelLoad(): void;
+  /** From the next load on: these stay in memory beside the one that answers, all others go. */
+  keepModels(ids: readonly string[]): void;
+  /** Frees what {@link keepModels} has kept; the model that answers stays. */
+  releaseModels(): Promise<void>;
   unloadModel(): Promise<void>;
   deleteStoredModel(id: string): Promise<void>;
   /** The worker behind the engine is new: nothing is loaded in it. */
@@ -59,6 +63,8 @@ export function createModelSlice({ set, get, engine }: SliceTools): ModelSlice {
   /** Models that the visitor has asked to load in this session, and how. */
   const wanted = new Map<string, { source: ModelSource; settings: LoadSettings }>();
   let planning: AbortController | null = null;
+  /** null before anybody compares: each load then reads its model anew. */
+  let beside: readonly string[] | null = null;
   let load: { id: string; controller: AbortController; done: Promise<LoadedModel> } | null = null;
 
   function startLoad(id: string): Promise<LoadedModel> {
@@ -78,6 +84,7 @@ export function createModelSlice({ set, get, engine }: SliceTools): ModelSlice {
         const { source, settings } = await resolve(id);
         const model = await engine.load(source, {
           ...settings,
+          ...(beside && { beside }),
           signal: controller.signal,
           onProgress: (progress) => {
             if (load === mine) set({ loading: { id, progress } });
@@ -217,6 +224,18 @@ export function createModelSlice({ set, get, engine }: SliceTools): ModelSlice {
     },
     cancelLoad() {
       load?.controller.abort();
+    },
+    keepModels(ids) {
+      beside = ids;
+    },
+    async releaseModels() {
+      const hasKept = beside !== null && beside.length > 0;
+      beside = [];
+      // One that is on its way still keeps them.
+      await load?.done.catch(() => undefined);
+      const { loadedModel } = get();
+      if (hasKept && loadedModel && !load) await startLoad(loadedModel.entry.id).catch(() => undefined);
+      beside = null;
     },
     async unloadModel() {
       const { loadedModel } = get();

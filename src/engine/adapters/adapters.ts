@@ -12,6 +12,8 @@ import type { AdapterApi, AdapterUse, ExportPart, RunSummary } from '../runs/tra
 interface AdaptersOptions {
   platform: EnginePlatform;
   loaded(): { session: Session; source: ModelSource } | null;
+  /** Of all models in memory. */
+  sessions(): Session[];
   runs(): Promise<RunSummary[]>;
   /** Waits for whoever computes on the loaded model. */
   inTurn<T>(work: () => Promise<T>): Promise<T>;
@@ -24,7 +26,7 @@ export interface Adapters {
   use(session: Session, wanted: readonly AdapterUse[]): Promise<void>;
 }
 
-export function createAdapters({ platform, loaded, runs, inTurn }: AdaptersOptions): Adapters {
+export function createAdapters({ platform, loaded, sessions, runs, inTurn }: AdaptersOptions): Adapters {
   let opened: Promise<AdapterLibrary> | null = null;
 
   function library(): Promise<AdapterLibrary> {
@@ -52,7 +54,7 @@ export function createAdapters({ platform, loaded, runs, inTurn }: AdaptersOptio
     deleteAdapter: async (id) => {
       await (await library()).remove(id);
       // Without a model there is nothing to wait for, least of all the end of a run.
-      if (loaded()) await inTurn(async () => loaded()?.session.removeAdapter(id));
+      if (loaded()) await inTurn(async () => sessions().forEach((session) => session.removeAdapter(id)));
     },
     exportAdapter: async (id) => (await library()).files(id),
     async exportMerged(wanted, { signal, onPart }) {
