@@ -35,10 +35,10 @@ export interface ImportProblem {
   reason: string;
 }
 
-/** What is not read of what came in. */
+/** What is not read of what came in, or read otherwise than it looks. */
 export interface ImportNote extends ImportProblem {
-  /** Fields of rows that no record holds, or files that were passed over. */
-  about: 'fields' | 'files';
+  /** Fields of rows that no record holds, files that were passed over, or pictures, see `pictureNotice`. */
+  about: 'fields' | 'files' | 'pictures';
 }
 
 /** Which column of a table is what; null = none. */

@@ -156,6 +156,8 @@ export type ByArchitecture<T> = Record<'D' | 'X' | 'H', T> & Record<string, T>;
 
 export interface Inspection {
   tiling: Tiling;
+  /** What of the picture a model sees otherwise than people do, a sentence without its end. */
+  notice: string | null;
   tokens: { perTile: number; visual: number; tags: number };
   /** The architectures that are compared, in the order of their rows. */
   architectures: { letter: string; title: string; words: string; maskWords: string }[];

@@ -14,7 +14,7 @@ import {
   type Context,
   type Run,
 } from './command.ts';
-import { readImageFile } from './input-files.ts';
+import { cautionOfPicture, readImageFile } from './input-files.ts';
 import { MODEL_HELP } from './model-source.ts';
 import { offloadOf, withOffloadOptions, type OffloadFlags } from './offload-option.ts';
 import { deviceName, openEngine } from './open-engine.ts';
@@ -67,7 +67,10 @@ async function chat(options: ChatOptions, context: Context) {
   const [image = null, ...moreImages] = await Promise.all((options.image ?? []).map(readImageFile));
   // Complain before a large model has been loaded, not after.
   assertPrompt(messages);
-  for (const file of image ? [image, ...moreImages] : []) await decodeImage(file);
+  for (const [i, file] of (image ? [image, ...moreImages] : []).entries()) {
+    await decodeImage(file);
+    cautionOfPicture(options.image![i]!, file, context);
+  }
 
   const { engine, loaded } = await openEngine(options.model, context, {
     quantize: quantizationOf(options),

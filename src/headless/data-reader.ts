@@ -80,7 +80,7 @@ export async function readLocalData(
     // What lies beside a file that was named did not come along for its rows to use.
     report: {
       ...report,
-      notes: isFolder ? report.notes : report.notes.filter(({ about }) => about === 'fields'),
+      notes: isFolder ? report.notes : report.notes.filter(({ about }) => about !== 'files'),
       records: records.length,
       problemCount: report.problemCount + (drafts > 0 ? 1 : 0),
     },
@@ -98,15 +98,16 @@ export function asRunData({ records, report }: LocalData, path: string): ReadDat
   return { records, problems: report.problems.map(({ where, reason }) => ({ id: where, reason })) };
 }
 
-/** Says what was left out, and which fields are not read. */
+/** Says what was left out. */
 export function warnOfProblems(problems: readonly { id: string; reason: string }[], { warn }: Pick<Context, 'warn'>): void {
   for (const { id, reason } of problems.slice(0, MOST_PROBLEMS_PRINTED)) warn(`left out ${id}: ${reason}`);
   const more = problems.length - MOST_PROBLEMS_PRINTED;
   if (more > 0) warn(`left out ${more} more`);
 }
 
-export function warnOfUnreadFields({ notes }: ImportReport, { warn }: Pick<Context, 'warn'>): void {
-  for (const { about, where, reason } of notes) if (about === 'fields') warn(`${where}: ${reason}`);
+/** Says which fields are not read, and which pictures a model sees otherwise than people do. */
+export function warnOfNotes({ notes }: ImportReport, { warn }: Pick<Context, 'warn'>): void {
+  for (const { about, where, reason } of notes) if (about !== 'files') warn(`${where}: ${reason}`);
 }
 
 /** Remembers where pictures lie, and reads them when they are needed. */

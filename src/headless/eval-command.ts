@@ -7,7 +7,7 @@ import { NvlmError } from '../errors.ts';
 import { labelTables } from './answer-text.ts';
 import { withAdapterOption, type AdapterOptions } from './adapter-folder.ts';
 import { required, withCommonOptions, wholeNumber, type CommonOptions, type Context, type Run } from './command.ts';
-import { DATA_HELP, readLocalData, warnOfProblems, warnOfUnreadFields, withDataOptions, type DataOptions } from './data-reader.ts';
+import { DATA_HELP, readLocalData, warnOfProblems, warnOfNotes, withDataOptions, type DataOptions } from './data-reader.ts';
 import { formatPercent, formatTable } from './format.ts';
 import { MODEL_HELP } from './model-source.ts';
 import { deviceName, openEngine } from './open-engine.ts';
@@ -63,7 +63,7 @@ async function evalModel(options: EvalOptions, context: Context) {
     onProgress: (done) => context.progress.update(`Asking ${model}`, done, asked.length, 'questions'),
   });
   warnOfProblems([...problems, ...result.problems], context);
-  warnOfUnreadFields(data.report, context);
+  warnOfNotes(data.report, context);
   if (answers) await writeFile(answers, result.answers.map((answer) => `${JSON.stringify(answer)}\n`).join(''));
   const { tasks, accuracy } = result;
   const scores = scoreAnswers(result.answers).map(figuresOf);

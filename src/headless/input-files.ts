@@ -1,6 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { NvlmError } from '../errors.ts';
 import { MAX_FILE_BYTES } from '../tiling/image-limits.ts';
+import { pictureNotice } from '../tiling/picture-notice.ts';
+import type { Context } from './command.ts';
 import { formatBytes } from './format.ts';
 
 /** A file named by the user. @throws NvlmError `not-found`; `usage` when it is longer than it may be */
@@ -44,4 +46,10 @@ export async function readImageFile(path: string): Promise<Uint8Array> {
     );
   }
   return readInput(path, MAX_FILE_BYTES);
+}
+
+/** Says what of a picture a model sees otherwise than people do. */
+export function cautionOfPicture(path: string, bytes: Uint8Array, { caution }: Pick<Context, 'caution'>): void {
+  const notice = pictureNotice(bytes);
+  if (notice) caution([`${path}: ${notice}.`]);
 }

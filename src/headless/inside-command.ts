@@ -12,7 +12,7 @@ import { writeSafetensors } from '../weights/safetensors.ts';
 import { readAdapters, withAdapterOption, type AdapterOptions } from './adapter-folder.ts';
 import { required, withCommonOptions, wholeNumber, type CommonOptions, type Context, type Run } from './command.ts';
 import { formatTable } from './format.ts';
-import { readImageFile } from './input-files.ts';
+import { cautionOfPicture, readImageFile } from './input-files.ts';
 import { MODEL_HELP, modelSource } from './model-source.ts';
 import { commandDevices, openFiles } from './node-platform.ts';
 import { offloadOf, withOffloadOptions, type OffloadFlags } from './offload-option.ts';
@@ -52,10 +52,14 @@ async function inside(options: InsideCommandOptions, context: Context) {
   const image = options.image === undefined ? null : await readImageFile(options.image);
   // Complain before a large model has been loaded, not after.
   assertPrompt(messages);
-  if (image) await decodeImage(image);
+  if (image) {
+    await decodeImage(image);
+    cautionOfPicture(options.image!, image, context);
+  }
   const adapters = await readAdapters(options);
   const source = await modelSource(options.model);
   const folder = await openModelFolder(await openFiles(source, { signal }), signal);
+  context.caution(folder.warnings);
 
   const [{ openDevice }, { Session }, { Inside }, { wholeTiles }, { insideTensors }] = await Promise.all([
     import('../device/open-device.ts'),

@@ -50,11 +50,12 @@ export function addInspect(program: Command, run: Run): void {
   ).action((image: string, options: InspectOptions) => run(options, (context) => inspect(image, options, context)));
 }
 
-async function inspect(path: string, options: InspectOptions, { signal }: Context) {
+async function inspect(path: string, options: InspectOptions, { signal, caution }: Context) {
   const bytes = await readImageFile(path);
   const geometry = options.model ? await modelGeometry(options.model, signal) : nvlm72bGeometry();
   const request: Partial<InspectRequest> = { ...options, tagFormat: options.tags };
   const inspection = await inspectImage(bytes, geometry, request, { signal });
+  if (inspection.notice) caution([`${path}: ${inspection.notice}.`]);
   if (options.dumpTiles) await dumpTiles(inspection, options.dumpTiles);
   return { document: inspectionJson(inspection), text: describe(inspection, options.arch) };
 }

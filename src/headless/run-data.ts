@@ -3,7 +3,7 @@ import { dirname, relative } from 'node:path';
 import type { RunData } from '../engine/runs/run-pools.ts';
 import type { TrainRequest } from '../engine/runs/train.ts';
 import type { Context } from './command.ts';
-import { asRunData, readLocalData, warnOfUnreadFields, type DataOptions, type LocalData } from './data-reader.ts';
+import { asRunData, readLocalData, warnOfNotes, type DataOptions, type LocalData } from './data-reader.ts';
 
 /**
  * All the data that a run file names, each read as {@link readLocalData} reads it.
@@ -22,7 +22,7 @@ export async function readRunData(
   const read = async (given: string) => {
     const path = beside(given);
     const data = await readLocalData(path, options, context);
-    warnOfUnreadFields(data.report, context);
+    warnOfNotes(data.report, context);
     // Stands before the paths of its pictures, and tells them from those of the others: no path in data begins with `./`.
     let folder = sources.length === 0 ? '' : `${relative(home, await folderOf(path)) || '.'}/`;
     while (sources.some((source) => source.folder === folder)) folder = `./${folder}`;

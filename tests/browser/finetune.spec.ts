@@ -187,6 +187,9 @@ test('a run on a dropped model asks for its folder after a reload; a photo becom
     };
   });
   const model = await goldenModel('nvlm-d');
+  // As a conversion leaves it behind.
+  const index = { weight_map: { 'mlp1.0.weight': 'model-00001-of-00001.safetensors' } };
+  model.set('model.safetensors.index.json', Buffer.from(JSON.stringify(index)));
   await page.goto('#/models');
   const chosen = [...model].map(([name, buffer]) => ({ name, mimeType: '', buffer }));
   await page.getByLabel('Choose files').setInputFiles(chosen);
@@ -200,6 +203,7 @@ test('a run on a dropped model asks for its folder after a reload; a photo becom
   await page.getByRole('textbox', { name: /^Answer/ }).fill('black');
   await page.getByRole('button', { name: 'Set up the run' }).click();
   await page.getByLabel('Model', { exact: true }).selectOption('your files');
+  await expect(page.getByRole('region', { name: 'Memory' })).toContainText('holds model.safetensors and an index of other files');
   await page.getByLabel('Steps', { exact: true }).fill('500');
   await page.getByRole('button', { name: 'Start the run' }).click();
   await expect.poll(() => stepsDone(page)).toBeGreaterThanOrEqual(2);

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,6 +9,7 @@ interface Checked {
   records: number;
   pictures: number;
   problems: { where: string; reason: string }[];
+  notes: { where: string; reason: string }[];
   list: { image: string | null; messages: { role: string; content: string }[] }[];
 }
 
@@ -41,6 +42,24 @@ describe('nvlm data check', () => {
     const gone = await runJson<{ error: PlainError }>(['data', 'check', join(folder, 'gone')]);
     expect([gone.code, gone.document.error.code]).toEqual([1, 'not-found']);
     expect((await runCli(['data', 'check'])).code).toBe(2);
+  });
+
+  it('says which pictures a model sees otherwise than people do, as chat and inspect do', async () => {
+    const grey = join(folder, 'grey');
+    await mkdir(grey);
+    await copyFile(fixture('tiling/files/grey-16bit.png'), join(grey, 'a.png'));
+    const conversations = [
+      { from: 'human', value: '<image>\nWhat?' },
+      { from: 'gpt', value: 'Grey.' },
+    ];
+    await writeFile(join(grey, 'rows.json'), JSON.stringify([{ image: 'a.png', conversations }]));
+    const said = expect.stringContaining('it is grey of 16 bits') as string;
+    for (const path of [grey, join(grey, 'rows.json')]) {
+      const { document } = await runJson<Checked>(['data', 'check', path]);
+      expect(document).toMatchObject({ records: 1, problems: [], notes: [{ where: 'a.png', reason: said }] });
+    }
+    const inspected = await runJson<{ warnings: string[] }>(['inspect', join(grey, 'a.png')]);
+    expect(inspected.document.warnings).toEqual([said]);
   });
 });
 

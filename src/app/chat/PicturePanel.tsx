@@ -1,5 +1,5 @@
 import { useId } from 'react';
-import { Problem } from '../components/Notice.tsx';
+import { Notice, Problem } from '../components/Notice.tsx';
 import { Segmented } from '../components/Segmented.tsx';
 import { plural } from '../format.ts';
 import { hrefWith, useRoute } from '../router.ts';
@@ -15,6 +15,7 @@ import { useObjectUrl } from './use-object-url.ts';
 
 export function PicturePanel() {
   const image = useSharedImage();
+  const more = useApp((state) => state.moreImages);
   const pending = useApp((state) => state.imagePending);
   const error = useApp((state) => state.imageError);
   const dismiss = useApp((state) => state.dismissImageError);
@@ -26,6 +27,16 @@ export function PicturePanel() {
     <div className={styles.panel}>
       <Preview image={image} pending={pending} />
       <PictureStrip />
+      {[...(image ? [image] : []), ...more].map(
+        ({ id, name, notice }) =>
+          notice && (
+            <Notice key={id} tone="warn" role="status">
+              <p>
+                {name}: {notice}.
+              </p>
+            </Notice>
+          ),
+      )}
       {!takesPictures && (
         <p id={words} className={styles.blind}>
           The model in use is a text model: it takes no pictures, and questions go to it without this one.

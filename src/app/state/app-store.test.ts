@@ -180,6 +180,16 @@ describe('picture', () => {
     expect(state()).toMatchObject({ image: { name: 'a.png' }, imageError: { message: 'Too many pixels.' } });
   });
 
+  it('keeps what is said of it', async () => {
+    const inspect = engine.inspect;
+    engine.inspect = async (request, options) => ({ ...(await inspect(request, options)), notice: 'it is grey' });
+    await state().offerImage(picture('a.png'));
+    expect(state().image).toMatchObject({ name: 'a.png', notice: 'it is grey' });
+    engine.inspect = inspect;
+    await state().offerImage(picture('b.png'));
+    expect(state().image).toMatchObject({ name: 'b.png', notice: null });
+  });
+
   it('is the one offered last, however long each takes', async () => {
     const open = gate();
     const first = state().offerImage(picture('slow.png'));

@@ -31,6 +31,8 @@ export interface SharedImage extends Required<ImageOffer> {
   height: number;
   /** As the selected model cuts it. */
   tiles: { cols: number; rows: number; count: number; visualTokens: number; tileSize: number };
+  /** What of it a model sees otherwise than people do, a sentence without its end. */
+  notice: string | null;
 }
 
 type CutRequest = Omit<InspectRequest, 'image'>;
@@ -88,7 +90,7 @@ export function createImageSlice({ set, get, engine, convertPicture }: SliceTool
     cuts.set(offer.bytes, cut);
     const { width, height } = inspection.tiling.image;
     const known = { description: null, suggestedQuestions: [], knownAnswers: {}, ...offer };
-    return { ...known, id: ++lastId, type, width, height, tiles: countTiles(inspection) };
+    return { ...known, id: ++lastId, type, width, height, tiles: countTiles(inspection), notice: inspection.notice };
   }
 
   /** The file's bytes, as PNG where only the browser can read them. */

@@ -240,6 +240,7 @@ export function createFakeEngine(): FakeEngine {
           options: { tileSize: 112 },
         } as unknown as Inspection['tiling'],
         tokens: { perTile: 16, visual: 48, tags: 6 },
+        notice: null,
       } as Inspection;
     },
     verify: async () => [],
@@ -290,6 +291,7 @@ export function createFakeEngine(): FakeEngine {
         verdict: 'fits',
         problems: [],
         notes: [],
+        warnings: [],
         changes: null,
       };
     },

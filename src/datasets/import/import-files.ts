@@ -1,4 +1,5 @@
 import { NvlmError, throwIfAborted } from '../../errors.ts';
+import { NOTICE_BYTES, pictureNotice } from '../../tiling/picture-notice.ts';
 import { PAGE_LIMITS, type ImportLimits } from '../limits.ts';
 import {
   DEFAULT_QUESTION,
@@ -93,7 +94,8 @@ export async function describeFiles(given: readonly SourceFile[]): Promise<Impor
   return { tables, labels: [...counts].map(([label, count]) => ({ label, pictures: count })), question: DEFAULT_QUESTION };
 }
 
-async function readPictures(pictures: SourceFile[], { sink, problems, options }: Importing): Promise<DatasetRecord[]> {
+async function readPictures(pictures: SourceFile[], importing: Importing): Promise<DatasetRecord[]> {
+  const { problems, options } = importing;
   const { room, question = DEFAULT_QUESTION, answer = LABEL_PLACE, signal, onProgress } = options;
   const labels = options.folderLabels === false ? new Map<SourceFile, FolderLabel>() : folderLabels(pictures);
   if (labels.size > 0 && !answer.includes(LABEL_PLACE))
@@ -111,7 +113,7 @@ async function readPictures(pictures: SourceFile[], { sink, problems, options }:
       break;
     }
     await problems.unless(file.path, async () => {
-      const image = await sink.add(file);
+      const image = await addPicture(file, importing);
       const id = baseName(file.path).replace(/\.[^.]*$/, '') || 'picture';
       const { label, heldOut } = labels.get(file) ?? { label: null, heldOut: false };
       const messages: DatasetRecord['messages'] =
@@ -165,6 +167,13 @@ async function readDataFiles(data: SourceFile[], pictures: SourceFile[], importi
   return records;
 }
 
+async function addPicture(file: SourceFile, { sink, notes }: Pick<Importing, 'sink' | 'notes'>): Promise<string> {
+  const image = await sink.add(file);
+  const notice = pictureNotice(await file.slice(0, NOTICE_BYTES));
+  if (notice) notes.picture(file.path, notice);
+  return image;
+}
+
 /** Keeps every picture once, however many rows name it. */
 class PictureKeeper {
   private readonly kept = new Map<SourceFile, Promise<string>>();
@@ -181,17 +190,17 @@ class PictureKeeper {
   }
 
   async keep(picture: NonNullable<ReadRow['picture']>, dataPath: string, where: string): Promise<string> {
-    const { sink, limits } = this.importing;
+    const { limits } = this.importing;
     if ('bytes' in picture) {
       this.rowBytes += picture.bytes.length;
       if (this.rowBytes > limits.bytes)
         throw new NvlmError('bad-data', `pictures that stand in rows have more than ${limits.bytes / 2 ** 30} GiB`, 'Give them as files.');
-      return sink.add(bytesFile(picture.path || where, picture.bytes));
+      return addPicture(bytesFile(picture.path || where, picture.bytes), this.importing);
     }
     const file = await this.finder.find(picture.path, dataPath);
     let kept = this.kept.get(file);
     if (!kept) {
-      kept = sink.add(file);
+      kept = addPicture(file, this.importing);
       this.kept.set(file, kept);
     }
     return kept;

@@ -38,10 +38,16 @@ export class Problems {
 export class Notes {
   private readonly files = new Map<string, Map<string, number>>();
   private readonly passedOver: ImportNote[] = [];
+  private readonly pictures: ImportNote[] = [];
 
   /** Files that were passed over, and why. */
   passOver(where: string, reason: string): void {
     if (this.passedOver.length < MOST_PASSED_OVER) this.passedOver.push({ about: 'files', where, reason });
+  }
+
+  /** A picture that a model sees otherwise than people do. */
+  picture(where: string, reason: string): void {
+    if (this.pictures.length < MOST_PASSED_OVER) this.pictures.push({ about: 'pictures', where, reason });
   }
 
   /** Fields of a row that no record holds. */
@@ -55,7 +61,7 @@ export class Notes {
     const unread = [...this.files].flatMap(([where, fields]): ImportNote[] =>
       fields.size > 0 ? [{ about: 'fields', where, reason: unreadText(fields) }] : [],
     );
-    return [...this.passedOver, ...unread];
+    return [...this.passedOver, ...this.pictures, ...unread];
   }
 }
 

@@ -18,6 +18,12 @@ function picture(width: number, height: number): RgbImage {
 }
 
 describe('inspect, NVLM-1.0 72B', () => {
+  it('says what of a picture a model sees otherwise than people do', async () => {
+    const file = (name: string) => new Uint8Array(readFileSync(new URL(`../../../tests/fixtures/tiling/files/${name}`, import.meta.url)));
+    expect((await inspectImage(file('grey-16bit.png'), geometry)).notice).toContain('grey of 16 bits');
+    expect((await inspectImage(file('grey.png'), geometry)).notice).toBeNull();
+  });
+
   it('counts six tiles and a thumbnail as the paper does: 7 · 256 visual tokens, five tokens a tag', () => {
     const { tokens, costs, tiling, plans } = inspectPicture(picture(300, 200), geometry);
     expect(tiling.tiles).toHaveLength(7);

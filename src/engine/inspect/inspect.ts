@@ -4,6 +4,7 @@ import { planImageBlock, planTokens } from '../../text/token-plan.ts';
 import type { TokenPlan } from '../../text/types.ts';
 import { decodeImage } from '../../tiling/decode.ts';
 import type { TileRouting } from '../../text/image-layout.ts';
+import { pictureNotice } from '../../tiling/picture-notice.ts';
 import { tileImage } from '../../tiling/tile-image.ts';
 import type { RgbImage, Tiling } from '../../tiling/types.ts';
 import type { ArchitectureCost, ByArchitecture, CallOptions, InspectRequest, Inspection } from '../api.ts';
@@ -36,11 +37,11 @@ export async function inspectImage(
 ): Promise<Inspection> {
   const picture = await decodeImage(bytes);
   throwIfAborted(signal);
-  return inspectPicture(picture, geometry, options);
+  return { ...inspectPicture(picture, geometry, options), notice: pictureNotice(bytes) };
 }
 
 /** {@link inspectImage} for a picture that is decoded already. */
-export function inspectPicture(picture: RgbImage, geometry: Geometry, options: InspectOptions = {}): Inspection {
+export function inspectPicture(picture: RgbImage, geometry: Geometry, options: InspectOptions = {}): Omit<Inspection, 'notice'> {
   const tileSize = options.tileSize ?? geometry.tileSize;
   const maxTiles = options.maxTiles ?? geometry.maxTiles;
   const tagFormat = options.tagFormat ?? geometry.tagFormat;

@@ -15,7 +15,7 @@ export interface InspectionJson {
 }
 
 /** The numbers of an inspection, without pixels. */
-export function inspectionJson({ tiling, tokens, costs }: Inspection): InspectionJson {
+export function inspectionJson({ tiling, tokens, costs }: Pick<Inspection, 'tiling' | 'tokens' | 'costs'>): InspectionJson {
   const { image, grid, canvas, tiles } = tiling;
   return {
     image: { width: image.width, height: image.height },

@@ -236,7 +236,7 @@ describe('a run whose data was changed', () => {
 });
 
 describe('a run on a folder of the visitor', () => {
-  async function dropped(change?: (weights: Uint8Array) => void): Promise<ModelSource> {
+  async function dropped(change?: (weights: Uint8Array) => void): Promise<Extract<ModelSource, { kind: 'files' }>> {
     const names = (await readdir(join(goldens, 'nvlm-d'))).filter((name) => /^(model|config|token|gener)/.test(name));
     const picked: PickedFile[] = [];
     for (const name of names) {
@@ -246,6 +246,15 @@ describe('a run on a folder of the visitor', () => {
     }
     return { kind: 'files', name: 'mine', files: picked };
   }
+
+  it('is planned with what its folder holds beside what is read', async () => {
+    const model = await dropped();
+    expect((await engine.planRun(request({}, model))).warnings).toEqual([]);
+    const index = new Blob([JSON.stringify({ weight_map: { 'mlp1.0.weight': 'gone.safetensors' } })]);
+    const files = [...model.files, { path: 'mine/model.safetensors.index.json', blob: index }];
+    const { warnings } = await engine.planRun(request({}, { ...model, files }));
+    expect(warnings).toEqual(['mine holds model.safetensors and an index of other files: model.safetensors is read, as transformers does, and not the file that model.safetensors.index.json names.']);
+  });
 
   it('goes on while it is open; after a reload with the folder, and with that one alone', async () => {
     const paused = await engine.startRun(request({}, await dropped()), pauseAfter(1));

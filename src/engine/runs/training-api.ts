@@ -95,6 +95,8 @@ export interface TrainingPlan {
   problems: string[];
   /** What else is worth knowing, a sentence each. */
   notes: string[];
+  /** What was passed over in the model's folder, a sentence each. */
+  warnings: string[];
   /** Changes to the run file with which it would fit, mildest first; for `fits-if`. */
   changes: Partial<RunFile> | null;
 }

@@ -80,7 +80,7 @@ export async function planOnData(
   const { examples, measured } = await readPools({ ...request, text: openTextSide(folder) }, options);
   const seen = run.heldOutEvery > 0 ? [...examples, ...measured] : examples;
   const begunWith = init && parseAdapter(init.config, init.tensors, linearSizes(folder));
-  return planTraining(folder, run, longestOf(seen), device, begunWith);
+  return { ...planTraining(folder, run, longestOf(seen), device, begunWith), warnings: folder.warnings };
 }
 
 export function longestOf(examples: readonly TrainingExample[]): DataExtent {
@@ -108,7 +108,7 @@ export function planTraining(
   longest: DataExtent,
   device: PlanDevice,
   begunWith: readonly AdapterModule[] | null = null,
-): TrainingPlan {
+): Omit<TrainingPlan, 'warnings'> {
   const { config } = openTextSide(folder);
   if (run.quantize) refuseQuantized(planWeights(folder, config).parameters);
   const need = (changed: RunConfig) => needOf(folder, config, changed, longest, device, begunWith);

@@ -13,7 +13,7 @@ export function ImportNotice({ report, onDismiss }: { report: ImportReport; onDi
         {problemCount > 0 && `; ${formatCount(problemCount)} left out or changed`}.
       </p>
       {problemCount > 0 && <Details summary="What was left out, and why" lines={problems} more={problemCount - problems.length} />}
-      {notes.length > 0 && <Details summary="What was not read of the rest" lines={notes} more={0} />}
+      {notes.length > 0 && <Details summary="What was not read of the rest, or is seen otherwise" lines={notes} more={0} />}
     </Notice>
   );
 }

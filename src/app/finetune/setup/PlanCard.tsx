@@ -87,6 +87,13 @@ export function PlanCard({ request, onChanges, unknown }: PlanCardProps) {
               {note}
             </p>
           ))}
+          {plan.warnings.length > 0 && (
+            <Notice tone="warn">
+              {plan.warnings.map((warning) => (
+                <p key={warning}>{warning}</p>
+              ))}
+            </Notice>
+          )}
           {plan.problems.length > 0 && (
             <Notice
               tone="warn"
