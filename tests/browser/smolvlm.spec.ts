@@ -115,3 +115,26 @@ test('Tiles shows its one rule, and asks for what it can cut', async ({ page, pa
   await expect(page.getByRole('alert')).toContainText('Choose a model that brings its tokenizer');
   expect(pageErrors).toEqual([]);
 });
+
+test('a LoRA adapter is trained on it and answers in Chat', async ({ page }) => {
+  await load(page);
+  await page.goto('#/finetune');
+  await page.getByRole('button', { name: 'Draw examples' }).click();
+  await page.getByLabel('Pictures to draw from').fill('3');
+  await page.getByRole('button', { name: 'Draw', exact: true }).click();
+  await page.getByRole('button', { name: 'Set up the run' }).click();
+  await page.getByLabel('Model', { exact: true }).selectOption('tiny-smolvlm');
+  await page.getByText('More settings').click();
+  for (const [label, value] of [['Steps', 3], ['Batch', 1], ['Warm-up', 1], ['Sample questions', 1], ['Most tiles a picture', 16]] as const) {
+    await page.getByLabel(label, { exact: true }).fill(String(value));
+  }
+  await expect(page.getByText('It fits.')).toBeVisible();
+  await page.getByRole('button', { name: 'Start the run' }).click();
+  await expect(page.getByText('Finished.', { exact: true })).toBeVisible({ timeout: 60_000 });
+  await page.getByRole('button', { name: 'To the result' }).click();
+  await page.getByRole('link', { name: 'Try it in Chat' }).click();
+  await expect(page.getByRole('radio', { name: 'tiny-smolvlm' })).toBeChecked();
+  await page.getByTestId('choose-picture').setInputFiles(join(folder, '2.png'));
+  await ask(page, 'What colour is the square?');
+  await expect(page.getByRole('article').last()).toContainText(/with /);
+});

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const types: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' };
+const types: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm', '.css': 'text/css', '.svg': 'image/svg+xml' };
 
 /** A request for a part of the model, in the machine's time (`Date.now`). */
 export interface ModelRequest {
@@ -25,11 +25,11 @@ export interface CheckpointServer {
 }
 
 /**
- * The built test harness, and a model folder of any size under `/checkpoint/`, with Range and ETag as a hub has them: one origin,
- * as the page's policy lets it fetch from no other without https.
+ * The built test harness, or another built page, and a model folder of any size under `/checkpoint/`, with Range and ETag as a hub has
+ * them: one origin, as the page's policy lets it fetch from no other without https.
  */
-export async function serveCheckpoint(folder: string): Promise<CheckpointServer> {
-  const harness = fileURLToPath(new URL('../../.cache/harness/', import.meta.url));
+export async function serveCheckpoint(folder: string, built = '.cache/harness/'): Promise<CheckpointServer> {
+  const harness = fileURLToPath(new URL(`../../${built}`, import.meta.url));
   const asked = new Map<string, number>();
   const requests: ModelRequest[] = [];
   const state = { asked, requests, delayMs: 0 };

@@ -75,6 +75,14 @@ describe('a run', () => {
     expect(isTraining(state())).toBe(false);
   });
 
+  it('costs the loaded model, which the next question loads again', async () => {
+    await state().ensureModel();
+    await state().startRun(request());
+    expect(state().loadedModel).toBeNull();
+    await state().ask('Read everything.');
+    expect(engine.loads).toEqual(['nano-d', 'nano-d']);
+  });
+
   it('is drawn a few times a second, however many steps it does', async () => {
     let drawn = 0;
     const stop = store.subscribe((now, before) => {

@@ -125,7 +125,8 @@ export function createFinetuneSlice({ set, get, engine, preferences, now }: Slic
     const { liveRun, runs } = get();
     const fresh = runs?.find(({ id }) => id === liveRun?.summary?.id);
     if (liveRun && fresh) set({ liveRun: { ...liveRun, summary: fresh } });
-    await get().refreshModels();
+    // The engine has let go of the model before it trained.
+    await get().checkLoadedModel();
   }
 
   return {

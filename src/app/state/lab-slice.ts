@@ -118,6 +118,7 @@ export function createLabSlice({ set, get, engine, now }: SliceTools): LabSlice 
       set({ labLive: null });
       await refresh({ experiment, choice }).catch((error: unknown) => set({ labError: toPlainError(error) }));
       await get().refreshRuns();
+      await get().checkLoadedModel();
     },
     pauseLab() {
       const { labLive } = get();

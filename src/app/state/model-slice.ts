@@ -55,6 +55,8 @@ export interface ModelSlice {
   releaseModels(): Promise<void>;
   unloadModel(): Promise<void>;
   deleteStoredModel(id: string): Promise<void>;
+  /** After what may have cost the loaded model, a failed load or a run: asks the engine whether it is still there. */
+  checkLoadedModel(): Promise<void>;
   /** The worker behind the engine is new: nothing is loaded in it. */
   forgetLoadedModel(): void;
 }
@@ -98,7 +100,7 @@ export function createModelSlice({ set, get, engine }: SliceTools): ModelSlice {
         const plain = toPlainError(error);
         if (load === mine && plain.code !== 'cancelled') set({ modelError: { id, error: plain } });
         get().noticeLoss(plain);
-        await forgetUnlessStillLoaded();
+        await get().checkLoadedModel();
         throw error;
       } finally {
         if (load === mine) {
@@ -108,14 +110,6 @@ export function createModelSlice({ set, get, engine }: SliceTools): ModelSlice {
         void get().refreshModels();
       }
     }
-  }
-
-  /** A failed load may or may not have cost the model before it. */
-  async function forgetUnlessStillLoaded(): Promise<void> {
-    await get().refreshModels();
-    const { loadedModel, models } = get();
-    if (loadedModel && !models?.some((entry) => entry.loaded && entry.id === loadedModel.entry.id))
-      set({ loadedModel: null });
   }
 
   async function entryOf(id: string): Promise<ModelEntry | undefined> {
@@ -259,6 +253,11 @@ export function createModelSlice({ set, get, engine }: SliceTools): ModelSlice {
         set({ modelError: { id, error: toPlainError(error) } });
       }
       await get().refreshModels();
+    },
+    async checkLoadedModel() {
+      await get().refreshModels();
+      const { loadedModel, models } = get();
+      if (loadedModel && !models?.some((entry) => entry.loaded && entry.id === loadedModel.entry.id)) set({ loadedModel: null });
     },
     forgetLoadedModel() {
       load?.controller.abort(cancelled());

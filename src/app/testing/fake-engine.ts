@@ -125,6 +125,8 @@ export function createFakeEngine(): FakeEngine {
   ): Promise<RunSummary> {
     const { summary, log } = recordOf(id);
     summary.state = 'running';
+    // As the engine does: the run has the device to itself.
+    fake.loadedId = null;
     onEvent?.({ type: 'run', summary: { ...summary } });
     try {
       for (; summary.step < summary.steps; summary.step++) {
