@@ -1,5 +1,6 @@
 import { madd, sumEach, sumLanes } from './math';
 import { softmaxRow } from './softmax';
+import { touch } from './touch';
 
 /** Σ a·b of `dim` floats. */
 // @ts-ignore: decorator
@@ -44,16 +45,83 @@ function score(q: usize, k: usize, stride: usize, keys: i32, dim: i32, scale: f3
   for (; key < keys; key++, k += stride, out += 4) store<f32>(out, dot(q, k, dim) * scale);
 }
 
-/** out [dim] = Σ over keys of weight · v, 16 columns at a time in registers. */
+/** {@link score} of two queries at once, `next` bytes apart, to `out` and `outNext`, for `dim` in whole eights. */
+// @ts-ignore: decorator
+@inline
+function scorePair(q: usize, next: usize, k: usize, stride: usize, keys: i32, dim: i32, scale: f32, out: usize, outNext: usize): void {
+  const end = q + (<usize>dim << 2);
+  const scales = f32x4.splat(scale);
+  let key = 0;
+  for (; key + 4 <= keys; key += 4, k += 4 * stride, out += 16, outNext += 16) {
+    let k0 = k;
+    let k1 = k + stride;
+    let k2 = k1 + stride;
+    let k3 = k2 + stride;
+    let a0 = f32x4.splat(0);
+    let a1 = f32x4.splat(0);
+    let a2 = f32x4.splat(0);
+    let a3 = f32x4.splat(0);
+    let b0 = f32x4.splat(0);
+    let b1 = f32x4.splat(0);
+    let b2 = f32x4.splat(0);
+    let b3 = f32x4.splat(0);
+    for (let at = q; at < end; at += 32) {
+      let x = v128.load(at);
+      let y = v128.load(at + next);
+      let values = v128.load(k0);
+      a0 = madd(x, values, a0);
+      b0 = madd(y, values, b0);
+      values = v128.load(k1);
+      a1 = madd(x, values, a1);
+      b1 = madd(y, values, b1);
+      values = v128.load(k2);
+      a2 = madd(x, values, a2);
+      b2 = madd(y, values, b2);
+      values = v128.load(k3);
+      a3 = madd(x, values, a3);
+      b3 = madd(y, values, b3);
+      x = v128.load(at, 16);
+      y = v128.load(at + next, 16);
+      values = v128.load(k0, 16);
+      a0 = madd(x, values, a0);
+      b0 = madd(y, values, b0);
+      values = v128.load(k1, 16);
+      a1 = madd(x, values, a1);
+      b1 = madd(y, values, b1);
+      values = v128.load(k2, 16);
+      a2 = madd(x, values, a2);
+      b2 = madd(y, values, b2);
+      values = v128.load(k3, 16);
+      a3 = madd(x, values, a3);
+      b3 = madd(y, values, b3);
+      k0 += 32;
+      k1 += 32;
+      k2 += 32;
+      k3 += 32;
+    }
+    v128.store(out, f32x4.mul(sumEach(a0, a1, a2, a3), scales));
+    v128.store(outNext, f32x4.mul(sumEach(b0, b1, b2, b3), scales));
+  }
+  for (; key < keys; key++, k += stride, out += 4, outNext += 4) {
+    store<f32>(out, dot(q, k, dim) * scale);
+    store<f32>(outNext, dot(q + next, k, dim) * scale);
+  }
+}
+
+/** out [dim] += Σ over keys of weight · v, 32 columns at a time in registers. */
 // @ts-ignore: decorator
 @inline
 function mix(weights: usize, v: usize, stride: usize, keys: i32, dim: i32, out: usize): void {
   let column = 0;
-  for (; column + 16 <= dim; column += 16) {
+  for (; column + 32 <= dim; column += 32) {
     let o0 = f32x4.splat(0);
     let o1 = f32x4.splat(0);
     let o2 = f32x4.splat(0);
     let o3 = f32x4.splat(0);
+    let o4 = f32x4.splat(0);
+    let o5 = f32x4.splat(0);
+    let o6 = f32x4.splat(0);
+    let o7 = f32x4.splat(0);
     let from = v + (<usize>column << 2);
     for (let key = 0; key < keys; key++, from += stride) {
       const w = v128.load32_splat(weights + (<usize>key << 2));
@@ -61,30 +129,53 @@ function mix(weights: usize, v: usize, stride: usize, keys: i32, dim: i32, out: 
       o1 = madd(w, v128.load(from, 16), o1);
       o2 = madd(w, v128.load(from, 32), o2);
       o3 = madd(w, v128.load(from, 48), o3);
+      o4 = madd(w, v128.load(from, 64), o4);
+      o5 = madd(w, v128.load(from, 80), o5);
+      o6 = madd(w, v128.load(from, 96), o6);
+      o7 = madd(w, v128.load(from, 112), o7);
     }
     const to = out + (<usize>column << 2);
-    v128.store(to, o0);
-    v128.store(to, o1, 16);
-    v128.store(to, o2, 32);
-    v128.store(to, o3, 48);
+    add(to, o0);
+    add(to + 16, o1);
+    add(to + 32, o2);
+    add(to + 48, o3);
+    add(to + 64, o4);
+    add(to + 80, o5);
+    add(to + 96, o6);
+    add(to + 112, o7);
+  }
+  for (; column + 4 <= dim; column += 4) {
+    let sum = f32x4.splat(0);
+    let from = v + (<usize>column << 2);
+    for (let key = 0; key < keys; key++, from += stride) {
+      sum = madd(v128.load32_splat(weights + (<usize>key << 2)), v128.load(from), sum);
+    }
+    add(out + (<usize>column << 2), sum);
   }
   for (; column < dim; column++) {
     let sum: f32 = 0;
     let from = v + (<usize>column << 2);
     for (let key = 0; key < keys; key++, from += stride) sum += load<f32>(weights + (<usize>key << 2)) * load<f32>(from);
-    store<f32>(out + (<usize>column << 2), sum);
+    const to = out + (<usize>column << 2);
+    store<f32>(to, load<f32>(to) + sum);
   }
 }
 
-/** Keys whose scores and values are worked on while they are in the cache, for all heads that read them. */
-const KEYS = 128;
+// @ts-ignore: decorator
+@inline
+function add(to: usize, values: v128): void {
+  v128.store(to, f32x4.add(v128.load(to), values));
+}
 
-export function attendFewRowsScratch(keys: i32, group: i32, dim: i32): usize {
-  return ((<usize>((keys + 3) & ~3) * <usize>group) << 2) + (<usize>dim << 2);
+/** So many bytes of keys, and then of values, are worked on for all heads while they are in the nearest cache. */
+const BLOCK_BYTES: usize = 16384;
+
+export function attendFewRowsScratch(keys: i32, heads: i32): usize {
+  return (<usize>((keys + 3) & ~3) * <usize>heads) << 2;
 }
 
 /**
- * `attend` (attention.ts) for few rows, as in decoding: keys and values are read where they lie, once for all query heads of a kv head.
+ * `attend` (attention.ts) for few rows, as in decoding: keys and values are read where they lie, once and from end to end.
  * @param scratch {@link attendFewRowsScratch} bytes
  */
 export function attendFewRows(
@@ -111,7 +202,7 @@ export function attendFewRows(
   const width = <usize>((keys + 3) & ~3) << 2;
   const headBytes = <usize>dim << 2;
   const scale: f32 = 1 / sqrt<f32>(<f32>dim);
-  const part = scratch + width * <usize>group;
+  const block = max(8, <i32>(BLOCK_BYTES / stride) & ~3);
   for (let row = 0; row < batch * rows; row++) {
     const b = row / rows;
     const start = starts != 0 ? load<i32>(starts + (<usize>b << 2)) : 0;
@@ -119,26 +210,33 @@ export function attendFewRows(
     const mask = keyMask != 0 ? keyMask + ((<usize>b * <usize>keys) << 2) : 0;
     const ofTiles = keyTiles != 0 ? keyTiles + ((<usize>b * <usize>keys) << 2) : 0;
     const seenBy = rowTiles + ((<usize>row * <usize>tiles) << 2);
-    for (let kvHead = 0; kvHead < kvHeads; kvHead++) {
-      const kv = <usize>b * <usize>keys * stride + <usize>kvHead * headBytes;
-      const at = (<usize>row * <usize>heads + <usize>(kvHead * group)) * headBytes;
-      memory.fill(out + at, 0, headBytes * <usize>group);
-      for (let first = 0; first < seen; first += KEYS) {
-        const count = min(KEYS, seen - first);
-        const from = k + kv + <usize>first * stride;
-        for (let head = 0; head < group; head++) {
-          score(q + at + <usize>head * headBytes, from, stride, count, dim, scale, scratch + <usize>head * width + (<usize>first << 2));
+    const held = <usize>b * <usize>keys * stride;
+    const at = <usize>row * <usize>heads * headBytes;
+    for (let first = 0; first < seen; first += block) {
+      const count = min(block, seen - first);
+      const from = k + held + <usize>first * stride;
+      touch(from, from + <usize>count * stride);
+      for (let head = 0; head < heads; head++) {
+        const to = scratch + <usize>head * width + (<usize>first << 2);
+        const query = q + at + <usize>head * headBytes;
+        const keysOf = from + <usize>(head / group) * headBytes;
+        if ((dim & 7) == 0 && head % group + 1 < group) {
+          scorePair(query, headBytes, keysOf, stride, count, dim, scale, to, to + width);
+          head++;
+        } else {
+          score(query, keysOf, stride, count, dim, scale, to);
         }
       }
-      for (let head = 0; head < group; head++) softmaxRow(scratch + <usize>head * width, seen, mask, seenBy, ofTiles);
-      for (let first = 0; first < seen; first += KEYS) {
-        const count = min(KEYS, seen - first);
-        const from = v + kv + <usize>first * stride;
-        for (let head = 0; head < group; head++) {
-          const to = out + at + <usize>head * headBytes;
-          mix(scratch + <usize>head * width + (<usize>first << 2), from, stride, count, dim, part);
-          for (let i: usize = 0; i < headBytes; i += 4) store<f32>(to + i, load<f32>(to + i) + load<f32>(part + i));
-        }
+    }
+    for (let head = 0; head < heads; head++) softmaxRow(scratch + <usize>head * width, seen, mask, seenBy, ofTiles);
+    memory.fill(out + at, 0, <usize>heads * headBytes);
+    for (let first = 0; first < seen; first += block) {
+      const count = min(block, seen - first);
+      const from = v + held + <usize>first * stride;
+      touch(from, from + <usize>count * stride);
+      for (let head = 0; head < heads; head++) {
+        const weights = scratch + <usize>head * width + (<usize>first << 2);
+        mix(weights, from + <usize>(head / group) * headBytes, stride, count, dim, out + at + <usize>head * headBytes);
       }
     }
   }

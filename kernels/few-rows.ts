@@ -1,5 +1,6 @@
 import { AFFINE8, F16, rowBytes, tinyFromHalves } from './formats';
 import { madd, sumEach } from './math';
+import { touch } from './touch';
 
 /**
  * Products of few rows, as decoding makes them: each weight is read once, packed as it is, and the rows are made ready for it first.
@@ -185,7 +186,23 @@ function dotBiases(biases: usize, stride: usize, sums: usize, groups: i32): v128
   return result;
 }
 
-/** Four results of halves for one row of floats. `k` counts whole fours; the rest is the caller's. */
+/** Of eight halves those in odd places, at 2⁻¹¹² of their values. */
+// @ts-ignore: decorator
+@inline
+function odd(w: v128): v128 {
+  return v128.and(i32x4.shr_s(w, 3), i32x4.splat(<i32>0x8fffe000));
+}
+
+// @ts-ignore: decorator
+@inline
+function even(w: v128): v128 {
+  return v128.and(i32x4.shr_s(i32x4.shl(w, 16), 3), i32x4.splat(<i32>0x8fffe000));
+}
+
+/**
+ * Four results of halves for one row of floats, of whose whole eights the values in even places stand before those in odd ones
+ * ({@link raiseRow}). `k` counts whole fours; the rest is the caller's.
+ */
 // @ts-ignore: decorator
 @inline
 function dotHalves(w: usize, stride: usize, x: usize, k: i32): v128 {
@@ -197,7 +214,21 @@ function dotHalves(w: usize, stride: usize, x: usize, k: i32): v128 {
   const w2 = w + 2 * stride;
   const w3 = w + 3 * stride;
   const end = <usize>(k & ~3) << 1;
-  for (let at: usize = 0; at < end; at += 8) {
+  const whole = <usize>(k & ~7) << 1;
+  let at: usize = 0;
+  for (; at < whole; at += 16) {
+    const evens = v128.load(x + (at << 1));
+    const odds = v128.load(x + (at << 1), 16);
+    let q = v128.load(w + at);
+    r0 = madd(odd(q), odds, madd(even(q), evens, r0));
+    q = v128.load(w1 + at);
+    r1 = madd(odd(q), odds, madd(even(q), evens, r1));
+    q = v128.load(w2 + at);
+    r2 = madd(odd(q), odds, madd(even(q), evens, r2));
+    q = v128.load(w3 + at);
+    r3 = madd(odd(q), odds, madd(even(q), evens, r3));
+  }
+  for (; at < end; at += 8) {
     const values = v128.load(x + (at << 1));
     r0 = madd(tinyFromHalves(w + at), values, r0);
     r1 = madd(tinyFromHalves(w1 + at), values, r1);
@@ -220,7 +251,11 @@ function raiseRow(x: usize, k: i32, out: usize): f32 {
     back *= 65536;
   }
   const factor: f32 = <f32>5.192296858534828e33 / back;
-  for (let i = 0; i < k; i++) store<f32>(out + (<usize>i << 2), load<f32>(x + (<usize>i << 2)) * factor);
+  const whole = k & ~7;
+  for (let i = 0; i < k; i++) {
+    const at = i < whole ? (i & ~7) | ((i & 1) << 2) | ((i & 7) >> 1) : i;
+    store<f32>(out + (<usize>at << 2), load<f32>(x + (<usize>i << 2)) * factor);
+  }
   return back;
 }
 
@@ -258,6 +293,7 @@ export function multiplyFewRows(
   const ready = readyBytes(k, groups);
   const stride = rowBytes(format, k);
   const groupStride = <usize>groups << 2;
+  const end = w + <usize>n * stride;
   for (let row = 0; row < rows; row++) {
     const to = scratch + ready * <usize>row;
     const source = x + <usize>row * (<usize>k << 2);
@@ -270,6 +306,10 @@ export function multiplyFewRows(
     const first = n >= 4 ? min(j, n - 4) : 0;
     const reach = n >= 4 ? stride : 0;
     const reachGroups = n >= 4 ? groupStride : 0;
+    const at = w + <usize>first * stride;
+    // Halves take long enough to be unpacked that the next four can be on their way meanwhile.
+    if (isHalf) touch(min(at + 4 * stride, end), min(at + 8 * stride, end));
+    else touch(at, at + 3 * reach + stride);
     for (let row = 0; row < rows; row++) {
       const fixed = scratch + ready * <usize>row;
       const sums = fixed + (<usize>k << 2);

@@ -18,10 +18,10 @@ const FEW_ROWS = 4;
 
 /** {@link attendReference} by the wasm kernels. */
 export function attendKernel(q: tf.Tensor2D, k: tf.Tensor3D, v: tf.Tensor3D, sizes: AttentionSizes, mask: KernelMask): tf.TensorInfo {
-  const { rows, keys, heads, kvHeads, dim } = sizes;
+  const { rows, keys, heads } = sizes;
   return runKernel(q.shape, (run, out, at) => {
     const few = rows <= FEW_ROWS;
-    const scratch = scratchOf(few ? run.attendFewRowsScratch(keys, heads / kvHeads, dim) : run.attendScratch(keys));
+    const scratch = scratchOf(few ? run.attendFewRowsScratch(keys, heads) : run.attendScratch(keys));
     (few ? run.attendFewRows : run.attend)(at(q), at(k), at(v), out, ...operandsOf(sizes, mask), scratch);
   });
 }
