@@ -21,12 +21,19 @@ export class OrtDecoder {
   }
 
   empty(): OrtCache {
+    return this.held(0);
+  }
+
+  /** A cache of so many tokens whose keys and values are zeros. */
+  held(tokens: number): OrtCache {
     const { layers, kvHeads, headDim } = this.shape;
     const past: OrtCache['past'] = {};
     for (let layer = 0; layer < layers; layer++) {
-      for (const side of ['key', 'value']) past[`past.${layer}.${side}`] = new this.ort.Tensor('float32', new Float32Array(), [1, kvHeads, 0, headDim]);
+      for (const side of ['key', 'value']) {
+        past[`past.${layer}.${side}`] = new this.ort.Tensor('float32', new Float32Array(kvHeads * tokens * headDim), [1, kvHeads, tokens, headDim]);
+      }
     }
-    return { held: 0, past };
+    return { held: tokens, past };
   }
 
   /** Logits [V] of the last of `ids`, and the cache with all of them. */
