@@ -19,6 +19,7 @@ const LAYOUTS = [
   'nvlm-d-72b-layout',
   'internvl',
   'internvl-hf',
+  'smolvlm',
   'text/qwen2',
   'text/qwen3',
   'text/llama',
@@ -74,7 +75,7 @@ describe('export', () => {
     }
   });
 
-  it.each(['nvlm-d', 'internvl', 'internvl-hf', 'text/llama'])('%s keeps element types, and every byte of the rest', async (name) => {
+  it.each(['nvlm-d', 'internvl', 'internvl-hf', 'smolvlm', 'text/llama'])('%s keeps element types, and every byte of the rest', async (name) => {
     const folder = await open(name);
     const { parameters } = planWeights(folder, parseConfig(folder.config));
     const { spec, sources } = parameters.find((one) => one.spec.name.endsWith('layers.1.mlp.up_proj.weight'))!;

@@ -1,7 +1,8 @@
 """What transformers and PEFT make of the toy SmolVLM of tests/fixtures/goldens/smolvlm: python smolvlm.py FOLDER.
 
 Writes two-pictures.json (greedy ids with two pictures) and, for 30 steps on the six pictures, {lora,sft}.log.jsonl (loss, learning rate,
-gradient norm) with lora.start/ (the adapter before). torch 2.13, transformers, peft, Pillow; CPU, f32.
+gradient norm) with lora.start/ (the adapter before), and peft/: an adapter on every linear, vision encoder and connector too, with the
+logits of forward/1 that it gives. torch 2.13, transformers, peft, Pillow; CPU, f32.
 """
 import json
 import math
@@ -11,6 +12,7 @@ from pathlib import Path
 import torch
 from peft import LoraConfig, get_peft_model
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, Idefics3ForConditionalGeneration, Idefics3Processor
 
 try:  # the processor on Pillow, where transformers has two
@@ -115,7 +117,19 @@ def lora():
     train(net, [p for p in net.parameters() if p.requires_grad], "lora")
 
 
+def everywhere():
+    torch.manual_seed(7)
+    net = get_peft_model(model(), LoraConfig(r=2, lora_alpha=4, target_modules="all-linear", init_lora_weights=False)).eval()
+    net.save_pretrained(folder / "peft")
+    (folder / "peft" / "README.md").unlink(missing_ok=True)
+    inputs = load_file(folder / "forward" / "1.inputs.safetensors")
+    with torch.no_grad():
+        logits = net(input_ids=inputs["input_ids"][None].long(), pixel_values=inputs["pixel_values"][None]).logits[0]
+    save_file({"logits": logits[-8:].contiguous()}, folder / "peft" / "last-logits.safetensors")
+
+
 if __name__ == "__main__":
     two_pictures()
+    everywhere()
     sft()
     lora()
