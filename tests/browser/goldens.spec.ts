@@ -44,15 +44,16 @@ for (const backend of ['webgpu', 'wasm'] as const) {
   });
 }
 
-// One of each way in which weights arrive otherwise: quantised and packed, bf16 under InternVL's names.
-for (const [backend, model] of [
-  ['webgpu', 'text/qwen2-affine-4bit-g32'],
-  ['wasm', 'internvl'],
+// One of each way in which weights arrive otherwise: quantised and packed, bf16 under InternVL's names; and SmolVLM's encoder.
+for (const [backend, model, record] of [
+  ['webgpu', 'text/qwen2-affine-4bit-g32', 0],
+  ['webgpu', 'smolvlm', 1],
+  ['wasm', 'internvl', 0],
 ] as const) {
   test(`${model} equals the reference with ${backend}`, async ({ harness }) => {
     const errors = await harness.evaluate(
-      ([choice, name]) => window.harness.worker.goldenForward(choice, name, [0]),
-      [backend, model] as const,
+      ([choice, name, one]) => window.harness.worker.goldenForward(choice, name, [one]),
+      [backend, model, record] as const,
     );
     expect(errors.length).toBeGreaterThan(0);
     expect(errors.filter(({ error }) => !(error < FORWARD_BOUND))).toEqual([]);

@@ -29,8 +29,11 @@ const CASES: Record<string, number[]> = {
   'epsilons/nvlm-d': [0],
 };
 
-/** Parts that are each computed everywhere above, put together in another way: InternVL's encoder with Qwen3. */
-const WASM_CASES: Record<string, number[]> = { internvl3_5: [0], 'internvl3_5-hf': [0] };
+/** InternVL3.5 puts parts together that are each computed everywhere above; SmolVLM on wasm has a test of its own. */
+const MORE_CASES: Record<string, Record<string, number[]>> = {
+  wasm: { internvl3_5: [0], 'internvl3_5-hf': [0] },
+  webgpu: { smolvlm: [1] },
+};
 
 /** The same weights under other names, so the same records. */
 const RECORDS_OF: Record<string, string> = { 'internvl-hf': 'internvl', 'internvl3_5-hf': 'internvl3_5' };
@@ -44,7 +47,7 @@ describe.each(allBackends)('forward on %s', (backend) => {
     await device.dispose();
   });
 
-  const cases: Record<string, number[]> = { ...CASES, ...(backend === 'wasm' && WASM_CASES) };
+  const cases: Record<string, number[]> = { ...CASES, ...MORE_CASES[backend] };
   it.each(Object.keys(cases))('%s equals the reference', async (name) => {
     const errors = await forwardErrors(
       nodeFiles(goldenFolder(name)),
