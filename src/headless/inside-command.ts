@@ -111,7 +111,7 @@ async function inside(options: InsideCommandOptions, context: Context) {
     backend: device.info.backend,
     adapter: device.info.adapter,
   };
-  return { document, text: `${describe(document)}\n${trace.architecture} on ${deviceName(device.info)}${options.output === undefined ? '' : `; wrote ${options.output}`}` };
+  return { document, text: `${describe(document, trace)}\n${trace.architecture} on ${deviceName(device.info)}${options.output === undefined ? '' : `; wrote ${options.output}`}` };
 }
 
 const STAGES = { image: 'Cutting the image', vision: 'Seeing the image', answer: 'Answering', reading: 'Looking inside', worth: 'Painting tiles', lens: 'Reading the lens' } as const;
@@ -145,14 +145,16 @@ async function findingsOf(look: Inside, trace: InsideTrace) {
 
 type Findings = Awaited<ReturnType<typeof findingsOf>> & { tileWorth: { tag: string; thumbnail: boolean; tile: number; worth: number }[] };
 
-function describe({ text, tokens, gates, tileWorth }: Findings): string {
+function describe({ text, tokens, gates, tileWorth }: Findings, { layout }: InsideTrace): string {
+  // Its number among the regular tiles: the thumbnail may stand before them.
+  const number = (tile: number) => layout!.tiles.slice(0, tile + 1).filter(({ thumbnail }) => !thumbnail).length;
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const looked = ({ looked: { self, cross } }: Findings['tokens'][number]) =>
     [...(self ?? []), ...(cross ?? []).map((share) => ({ ...share, owner: `x-${share.owner}` }))]
       .filter(({ share }) => share >= 0.05)
       .sort((a, b) => b.share - a.share)
       .slice(0, 4)
-      .map(({ owner, tile, share }) => `${owner}${owner.endsWith('tile') ? ` ${tile! + 1}` : ''} ${percent(share)}`)
+      .map(({ owner, tile, share }) => `${owner}${owner.endsWith('tile') ? ` ${number(tile!)}` : ''} ${percent(share)}`)
       .join(', ');
   const lines = [
     text,
@@ -162,7 +164,7 @@ function describe({ text, tokens, gates, tileWorth }: Findings): string {
   if (gates.length > 0) lines.push('', `gates: ${gates.map(({ layer, gate }) => `layer ${layer} ${gate.toFixed(3)}`).join(', ')}`);
   if (tileWorth.length > 0) {
     lines.push('', 'worth of each tile (log p of the answer lost when it is painted over):');
-    lines.push(formatTable(tileWorth.map(({ tile, tag, thumbnail, worth }) => [thumbnail ? 'thumbnail' : `tile ${tile + 1}`, tag, worth.toFixed(3)])));
+    lines.push(formatTable(tileWorth.map(({ tile, tag, thumbnail, worth }) => [thumbnail ? 'thumbnail' : `tile ${number(tile)}`, tag, worth.toFixed(3)])));
   }
   return lines.join('\n');
 }

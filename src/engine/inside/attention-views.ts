@@ -60,6 +60,7 @@ function chosen(trace: Trace, request: Omit<AttentionRequest, 'how'>): { layers:
   const { llm } = trace.model.config;
   const all = layersOf(trace, request.kind);
   const answer = trace.input.answer.length;
+  if (all.length === 0) throw new NvlmError('usage', 'No layer of this answer has cross-attention.', 'Ask for self-attention.');
   const layers = subset('layer', request.layers, all);
   const heads = subset('head', request.heads, Array.from({ length: llm.heads }, (_, head) => head));
   const rows = subset('row', request.rows, trace.rows.map((_, row) => row), trace.rows.map((_, row) => row).slice(-answer));
