@@ -81,13 +81,11 @@ export function Changes({ about, changes: base, onLookInside }: Props) {
           })}
         </fieldset>
       )}
-      {tiles.length > 0 && (
+      {regular.length > 1 && (
         <div className={styles.row}>
-          {regular.length > 1 && (
-            <Button size="small" icon="retry" onClick={() => patch({ order: shuffled(regular, changes.order) })}>
-              Shuffle the tiles
-            </Button>
-          )}
+          <Button size="small" icon="retry" onClick={() => patch({ order: shuffled(regular, changes.order) })}>
+            Shuffle the tiles
+          </Button>
           {changes.order && (
             <>
               <span className={styles.note}>in their places now: {changes.order.map((tile) => tile + 1).join(', ')}</span>
@@ -96,7 +94,11 @@ export function Changes({ about, changes: base, onLookInside }: Props) {
               </Button>
             </>
           )}
-          <span className={styles.label}>Tags</span>
+        </div>
+      )}
+      {tiles.length > 0 && (
+        <div>
+          <h3 className={styles.heading}>Tags, the names of the tiles</h3>
           <Segmented legend="Names of the tiles" value={changes.tagFormat ?? 'own'} options={TAGS} onChange={(format) => patch({ tagFormat: format === 'own' ? undefined : format })} />
         </div>
       )}
