@@ -16,19 +16,19 @@ describe('supportTable', () => {
     );
     const rows = table.split('\n').slice(2);
     expect(rows).toEqual([
-      '| Node, WebGPU (software adapter) | ✗ | not tested | not tested |',
+      '| Node, WebGPU (software GPU adapter) | ✗ | not tested | not tested |',
       '| Node, wasm | ✓ | ✓ | not tested |',
       '| Chromium, wasm | not tested | not tested | ✓ |',
     ]);
   });
 
   it('keeps the rows of browsers that are not on this machine, and makes those of the ones that are', () => {
-    const before = '| Firefox, WebGPU (software adapter) | ✓ | ✓ | ✓ |\n| Firefox, wasm | ✗ | ✗ | ✗ |\n| Node, cpu | ✓ | ✓ | ✓ |';
+    const before = '| Firefox, WebGPU (software GPU adapter) | ✓ | ✓ | ✓ |\n| Firefox, wasm | ✗ | ✗ | ✗ |\n| Node, cpu | ✓ | ✓ | ✓ |';
     const results = ['every op equals its reference on wasm', 'on wasm nvlm-d computes and answers as the reference does'].map((name) =>
       test('tests/other-browsers/firefox.suite.ts', `Firefox ${name}`),
     );
     expect(supportTable([], [], results, before).split('\n').slice(2)).toEqual([
-      '| Firefox, WebGPU (software adapter) | ✓ | ✓ | ✓ |',
+      '| Firefox, WebGPU (software GPU adapter) | ✓ | ✓ | ✓ |',
       '| Firefox, wasm | ✓ | ✓ | ✓ |',
     ]);
   });

@@ -11,7 +11,7 @@ import { readBrowserReport, readNodeReport, type TestResult } from './reports.ts
 const PLACES = ['Node', 'Chromium', 'Firefox', 'WebKit'] as const;
 type Place = (typeof PLACES)[number];
 
-const BACKENDS = { webgpu: 'WebGPU (software adapter)', wasm: 'wasm', cpu: 'cpu' } as const;
+const BACKENDS = { webgpu: 'WebGPU (software GPU adapter)', wasm: 'wasm', cpu: 'cpu' } as const;
 type Backend = keyof typeof BACKENDS;
 
 type Shows = (test: TestResult, backend: Backend) => boolean;

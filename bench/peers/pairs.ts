@@ -1,5 +1,5 @@
 import { makeReports, median, type Measurement } from '../../src/headless/bench-report.ts';
-import type { AdapterDescription, BackendName } from '../../src/device/types.ts';
+import type { GpuAdapterDescription, BackendName } from '../../src/device/types.ts';
 
 /** What one side takes for one sample: ms on the clock, and of this process's processor time. */
 export interface Sample {
@@ -31,7 +31,7 @@ export interface Pair {
 export async function measurePairs(
   pairs: readonly Pair[],
   runs: number,
-  where: { adapter: AdapterDescription | null; backend: BackendName; runtime?: string },
+  where: { adapter: GpuAdapterDescription | null; backend: BackendName; runtime?: string },
   extra: readonly Measurement[] = [],
 ): Promise<void> {
   const samples = pairs.map((): [Sample[], Sample[]] => [[], []]);

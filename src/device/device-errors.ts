@@ -28,7 +28,7 @@ export function shaderFailed(detail: string): NvlmError {
   return new NvlmError(
     'shader-failed',
     `A GPU program failed on this device: ${detail}`,
-    'Choose the wasm backend, and report the adapter with this message.',
+    'Choose the wasm backend, and report the GPU adapter with this message.',
   );
 }
 

@@ -1,23 +1,23 @@
 import { describe, expect, test } from 'vitest';
 import { NvlmError } from '../errors.ts';
-import { isSoftwareAdapter, ladder } from './ladder.ts';
-import type { AdapterDescription } from './types.ts';
+import { isSoftwareGpuAdapter, ladder } from './ladder.ts';
+import type { GpuAdapterDescription } from './types.ts';
 
-const adapter = (software: boolean): { adapter: AdapterDescription } => ({
+const adapter = (software: boolean): { adapter: GpuAdapterDescription } => ({
   adapter: { vendor: 'v', architecture: 'a', device: 'd', description: 't', software },
 });
 const absent = { absent: 'This browser has no WebGPU' };
 const backends = (rungs: { backend: string }[]) => rungs.map((rung) => rung.backend);
 
 describe('the ladder', () => {
-  test('starts at WebGPU on a hardware adapter and ends at cpu', () => {
+  test('starts at WebGPU on a hardware GPU adapter and ends at cpu', () => {
     expect(backends(ladder('auto', adapter(false)))).toEqual(['webgpu', 'wasm', 'cpu']);
   });
 
-  test('passes over a software adapter and says so', () => {
+  test('passes over a software GPU adapter and says so', () => {
     const rungs = ladder('auto', adapter(true));
     expect(backends(rungs)).toEqual(['wasm', 'cpu']);
-    expect(rungs[0]?.reason).toContain('only a software adapter');
+    expect(rungs[0]?.reason).toContain('only a software GPU adapter');
   });
 
   test('starts at wasm without WebGPU and says why', () => {
@@ -26,7 +26,7 @@ describe('the ladder', () => {
     expect(rungs[0]?.reason).toBe('This browser has no WebGPU, so WebAssembly computes.');
   });
 
-  test('takes a software adapter when WebGPU is asked for by name, and nothing below it', () => {
+  test('takes a software GPU adapter when WebGPU is asked for by name, and nothing below it', () => {
     const rungs = ladder('webgpu', adapter(true));
     expect(backends(rungs)).toEqual(['webgpu']);
     expect(rungs[0]?.reason).toContain('slow software');
@@ -52,5 +52,5 @@ test.each([
   [{ vendor: 'nvidia', architecture: 'hopper', description: 'NVIDIA H200' }, false],
   [{ vendor: 'apple', architecture: 'metal-3' }, false],
 ])('%o computes on the CPU: %s', (info, software) => {
-  expect(isSoftwareAdapter(info)).toBe(software);
+  expect(isSoftwareGpuAdapter(info)).toBe(software);
 });

@@ -1,8 +1,8 @@
 import { NvlmError } from '../errors.ts';
-import type { AdapterDescription, BackendChoice } from './types.ts';
+import type { GpuAdapterDescription, BackendChoice } from './types.ts';
 
 /** What was found when WebGPU was looked for. */
-export type WebGpuFinding = { adapter: AdapterDescription } | { absent: string };
+export type WebGpuFinding = { adapter: GpuAdapterDescription } | { absent: string };
 
 export interface Rung {
   backend: 'webgpu' | 'wasm' | 'cpu';
@@ -12,14 +12,14 @@ export interface Rung {
 
 const softwareRenderers = /swiftshader|lavapipe|llvmpipe|softpipe|basic render|\bwarp\b/i;
 
-/** Whether an adapter computes on the CPU; some say so themselves, others only by name. */
-export function isSoftwareAdapter(info: Partial<GPUAdapterInfo>): boolean {
+/** Whether a GPU adapter computes on the CPU; some say so themselves, others only by name. */
+export function isSoftwareGpuAdapter(info: Partial<GPUAdapterInfo>): boolean {
   if (info.isFallbackAdapter) return true;
   return softwareRenderers.test([info.vendor, info.architecture, info.device, info.description].join(' '));
 }
 
 /**
- * The rungs to try, best first. A software WebGPU adapter is 30 to 50 times slower than wasm, so it is never taken unless
+ * The rungs to try, best first. A software GPU adapter is 30 to 50 times slower than wasm, so it is never taken unless
  * WebGPU is asked for by name; a backend asked for by name has no rung below it.
  * @throws NvlmError `no-device` when WebGPU is asked for and there is none
  */
@@ -27,16 +27,16 @@ export function ladder(choice: BackendChoice, webgpu: WebGpuFinding): Rung[] {
   switch (choice) {
     case 'webgpu':
       if ('absent' in webgpu) throw noWebGpu(webgpu.absent);
-      return [{ backend: 'webgpu', reason: `WebGPU was asked for${webgpu.adapter.software ? '; this adapter is a slow software one' : ''}.` }];
+      return [{ backend: 'webgpu', reason: `WebGPU was asked for${webgpu.adapter.software ? '; this GPU adapter is a slow software one' : ''}.` }];
     case 'wasm':
       return [{ backend: 'wasm', reason: 'WebAssembly was asked for.' }];
     case 'cpu':
       return [{ backend: 'cpu', reason: 'Plain JavaScript on the CPU was asked for.' }];
     case 'auto': {
       if ('adapter' in webgpu && !webgpu.adapter.software) {
-        return [{ backend: 'webgpu', reason: 'WebGPU has a hardware adapter here.' }, ...rungsBelow('WebGPU did not start')];
+        return [{ backend: 'webgpu', reason: 'WebGPU has a hardware GPU adapter here.' }, ...rungsBelow('WebGPU did not start')];
       }
-      return rungsBelow('absent' in webgpu ? webgpu.absent : 'WebGPU here is only a software adapter, which is slower');
+      return rungsBelow('absent' in webgpu ? webgpu.absent : 'WebGPU here is only a software GPU adapter, which is slower');
     }
   }
 }
@@ -49,5 +49,5 @@ function rungsBelow(why: string): Rung[] {
 }
 
 function noWebGpu(why: string): NvlmError {
-  return new NvlmError('no-device', `${why}.`, 'Use the wasm backend, or a browser or machine with a WebGPU adapter.');
+  return new NvlmError('no-device', `${why}.`, 'Use the wasm backend, or a browser or machine with a GPU adapter.');
 }

@@ -19,7 +19,7 @@ const WITHOUT_LAVAPIPE = { VK_LOADER_DRIVERS_DISABLE: '*lvp*' };
 /**
  * WebGPU through npm `webgpu` (Dawn); the wasm backend finds its own file in node_modules.
  *
- * @param quiet looks for an adapter in a process of its own first, which takes half a second: where there is none, Dawn and the drivers
+ * @param quiet looks for a GPU adapter in a process of its own first, which takes half a second: where there is none, Dawn and the drivers
  *   print what they miss, past anything that this process could hold back
  */
 export function nodePlatform({ quiet = false } = {}): DevicePlatform {
@@ -29,7 +29,7 @@ export function nodePlatform({ quiet = false } = {}): DevicePlatform {
         if (hardwareOnly && !hasGraphicsDevice()) return { absent: 'This machine has no graphics device' };
         if (!hasVulkanLoader()) return { absent: 'No Vulkan driver is installed' };
         const drivers = quiet && !instance ? await usableDrivers(hardwareOnly) : hardwareOnly ? WITHOUT_LAVAPIPE : {};
-        if (!drivers) return { absent: 'No Vulkan driver that is installed here has an adapter that WebGPU can use' };
+        if (!drivers) return { absent: 'No Vulkan driver that is installed here has a GPU adapter that WebGPU can use' };
         for (const [name, value] of Object.entries(drivers)) process.env[name] ??= value;
       }
       try {
@@ -57,7 +57,7 @@ function hasGraphicsDevice(): boolean {
   return namesIn('/dev/dri').some((name) => name.startsWith('renderD')) || namesIn('/dev').some((name) => /^(nvidia\d|dxg$)/.test(name));
 }
 
-/** What to add to the environment for an adapter to be found, and no more drivers to be asked than it takes; null when none is. */
+/** What to add to the environment for a GPU adapter to be found, and no more drivers to be asked than it takes; null when none is. */
 async function usableDrivers(hardwareOnly: boolean): Promise<Record<string, string> | null> {
   for (const drivers of hardwareOnly ? [WITHOUT_LAVAPIPE] : [WITHOUT_LAVAPIPE, {}]) if (await findsAdapter(drivers)) return drivers;
   return null;

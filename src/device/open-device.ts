@@ -7,7 +7,7 @@ import type { BackendChoice, BackendName, Device, DeviceInfo, DevicePlatform } f
 import { startWasmKernels } from './wasm-kernels.ts';
 import { refuseFailedAllocations, wasmModule } from './wasm-memory.ts';
 import { replaceSlice } from './wasm-slice.ts';
-import { describeAdapter, limitsOf, requestDevice, WebGpuWatch } from './webgpu-device.ts';
+import { describeGpuAdapter, limitsOf, requestDevice, WebGpuWatch } from './webgpu-device.ts';
 
 /** tfjs has one global engine, so one device is open at a time. */
 let current: Device | null = null;
@@ -23,7 +23,7 @@ export async function openDevice(choice: BackendChoice, platform: DevicePlatform
   await current?.dispose();
   const needsGpu = choice === 'auto' || choice === 'webgpu';
   const found = needsGpu ? await findAdapter(choice, platform) : { absent: 'Not looked for' };
-  const finding: WebGpuFinding = 'adapter' in found ? { adapter: describeAdapter(found.adapter) } : found;
+  const finding: WebGpuFinding = 'adapter' in found ? { adapter: describeGpuAdapter(found.adapter) } : found;
   const rungs = ladder(choice, finding);
   const failed: { backend: BackendName; error: unknown }[] = [];
   for (const rung of rungs) {
@@ -52,9 +52,9 @@ async function findAdapter(
   const gpu = await platform.gpu({ hardwareOnly: choice === 'auto' });
   if ('absent' in gpu) return gpu;
   let adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
-  // Browsers hide their software adapter unless it is asked for.
+  // Browsers hide their software GPU adapter unless it is asked for.
   if (!adapter && choice === 'webgpu') adapter = await gpu.requestAdapter({ forceFallbackAdapter: true });
-  return adapter ? { adapter } : { absent: 'WebGPU has no adapter here' };
+  return adapter ? { adapter } : { absent: 'WebGPU has no GPU adapter here' };
 }
 
 async function openWebGpu(adapter: GPUAdapter, reason: string): Promise<Device> {
@@ -82,7 +82,7 @@ async function openWebGpu(adapter: GPUAdapter, reason: string): Promise<Device> 
   return makeDevice({
     info: {
       backend: 'webgpu',
-      adapter: describeAdapter(adapter),
+      adapter: describeGpuAdapter(adapter),
       features: [...gpuDevice.features].sort(),
       limits: limitsOf(gpuDevice),
       threads: 1,

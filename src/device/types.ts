@@ -4,7 +4,7 @@ import type { NvlmError } from '../errors.ts';
 export type BackendName = 'webgpu' | 'wasm' | 'cpu';
 export type BackendChoice = 'auto' | BackendName;
 
-export interface AdapterDescription {
+export interface GpuAdapterDescription {
   vendor: string;
   architecture: string;
   device: string;
@@ -15,8 +15,8 @@ export interface AdapterDescription {
 
 export interface DeviceInfo {
   backend: BackendName;
-  /** null off WebGPU */
-  adapter: AdapterDescription | null;
+  /** The GPU adapter; null off WebGPU */
+  adapter: GpuAdapterDescription | null;
   features: string[];
   limits: Record<string, number>;
   threads: number;
@@ -29,7 +29,7 @@ export interface DevicePlatform {
   /**
    * The WebGPU entry, or one sentence on why there is none.
    *
-   * @param wanted.hardwareOnly software adapters are of no use: where one can know without asking that there is no other, say so
+   * @param wanted.hardwareOnly software GPU adapters are of no use: where one can know without asking that there is no other, say so
    */
   gpu(wanted: { hardwareOnly: boolean }): Promise<GPU | { absent: string }>;
   /** Called once before the wasm backend first starts. */

@@ -1,7 +1,7 @@
 import { NvlmError } from '../errors.ts';
 import { bufferTooLarge, deviceLost, fromGpuError, outOfMemory, shaderFailed } from './device-errors.ts';
-import { isSoftwareAdapter } from './ladder.ts';
-import type { AdapterDescription } from './types.ts';
+import { isSoftwareGpuAdapter } from './ladder.ts';
+import type { GpuAdapterDescription } from './types.ts';
 
 /** The cast is for type definitions that do not know subgroups yet. */
 const wantedFeatures = ['shader-f16', 'subgroups', 'timestamp-query'] as GPUFeatureName[];
@@ -19,12 +19,12 @@ const wantedLimits = [
   'maxComputeWorkgroupsPerDimension',
 ] as const;
 
-export function describeAdapter(adapter: GPUAdapter): AdapterDescription {
+export function describeGpuAdapter(adapter: GPUAdapter): GpuAdapterDescription {
   const { vendor, architecture, device, description } = adapter.info;
-  return { vendor, architecture, device, description, software: isSoftwareAdapter(adapter.info) };
+  return { vendor, architecture, device, description, software: isSoftwareGpuAdapter(adapter.info) };
 }
 
-/** The adapter's own limits and every optional feature that the ops can use. */
+/** The GPU adapter's own limits and every optional feature that the ops can use. */
 export async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   return adapter.requestDevice({
     requiredFeatures: wantedFeatures.filter((feature) => adapter.features.has(feature)),

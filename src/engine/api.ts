@@ -4,7 +4,7 @@
  */
 import { PLAIN, type Methods } from '../bridge/methods.ts';
 import type { PlainError } from '../errors.ts';
-import type { AdapterDescription, BackendChoice, BackendName, DeviceInfo } from '../device/types.ts';
+import type { GpuAdapterDescription, BackendChoice, BackendName, DeviceInfo } from '../device/types.ts';
 import type { Sampling } from '../nvlm/sampler.ts';
 import type { OpCaseResult } from '../ops/verify.ts';
 import type { ChatMessage, TokenPlan } from '../text/types.ts';
@@ -15,7 +15,7 @@ import type { InsideApi } from './inside/inside-api.ts';
 import type { LabApi } from './lab/lab-api.ts';
 import type { AdapterApi, AdapterUse, TrainingApi } from './runs/training-api.ts';
 
-export type { AdapterDescription, BackendChoice, BackendName, DeviceInfo, PickedFile };
+export type { GpuAdapterDescription, BackendChoice, BackendName, DeviceInfo, PickedFile };
 
 /**
  * Where a model comes from. Bundled models are addressed by id (`nano-d`), those of Hugging Face by `org/name`; one line
@@ -127,7 +127,8 @@ export interface ChatResult {
   usage: { promptTokens: number; visualTokens: number; completionTokens: number };
   timings: { loadMs: number; visionMs: number; prefillMs: number; decodeMs: number; firstTokenMs: number };
   backend: BackendName;
-  adapter: AdapterDescription | null;
+  /** The GPU adapter; null off WebGPU. Those that tune a model are in `adapters`. */
+  adapter: GpuAdapterDescription | null;
 }
 
 /** The numbers of a model that the inspector needs; no weights. */

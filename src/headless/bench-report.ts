@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import os from 'node:os';
-import type { AdapterDescription, BackendName } from '../device/types.ts';
+import type { GpuAdapterDescription, BackendName } from '../device/types.ts';
 
 /** The one form in which every benchmark tells its result. */
 export interface BenchmarkReport {
   name: string;
   /** null off WebGPU */
-  adapter: AdapterDescription | null;
+  adapter: GpuAdapterDescription | null;
   backend: BackendName;
   /** In the order in which they were measured, after the warm-up. */
   samples: number[];
@@ -22,7 +22,7 @@ export interface BenchmarkReport {
 
 export interface Measurement {
   name: string;
-  adapter: AdapterDescription | null;
+  adapter: GpuAdapterDescription | null;
   backend: BackendName;
   unit: string;
   samples: number[];

@@ -39,7 +39,7 @@ export function reportLoading(
 export function warnOfSoftwareAdapter({ adapter }: DeviceInfo, { warn }: Context): void {
   if (!adapter?.software) return;
   const name = adapter.description || adapter.device || adapter.vendor || 'unnamed';
-  warn(`WebGPU runs on a software adapter here (${name}), many times slower than --backend wasm.`);
+  warn(`WebGPU runs on a software GPU adapter here (${name}), many times slower than --backend wasm.`);
 }
 
 /** How results name the device: `wasm`, or `webgpu (NVIDIA …)`. */

@@ -34,8 +34,13 @@ const BLOCK = 1 / 32;
  * Weights that stay on disk and are on the device only while there is room, so that a model larger than the device runs, at
  * the speed of the disk. What is asked for is read at that moment; what was not used for longest makes way.
  *
- * The forward pass asks for the layers one after the other, over and over, and there a plain least-recently-used order would drop
- * every layer just before it is wanted. So what comes first stays, up to half of the budget, and the rest takes turns.
+ * The forward pass asks for layers 0 1 2 3 4 5, then 0 1 2 … again for the next token. With room for four and the longest unused making
+ * way, layer 0 is dropped for 4 just before it is wanted, and so on: every layer is read anew for every token. So what comes first stays,
+ * up to half of the budget, and the rest takes turns:
+ *
+ *     asked for    0 1 2 3 4 5   0 1 2 3 4 5
+ *     read         0 1 2 3 4 5       2 3 4 5      0 and 1 stay
+ *
  * Tables are read by the rows asked for, and matrices too large for the room in blocks of rows.
  */
 export class OffloadedWeights extends Weights {

@@ -135,7 +135,7 @@ export function forgetHostCopy(tensor: tf.TensorInfo): void {
 
 /**
  * WGSL `reduce<Name>(value: f32) -> f32` over a workgroup of side² threads, the result in every thread. Two barriers a
- * reduction: on software adapters barriers cost more than arithmetic.
+ * reduction: on software GPU adapters barriers cost more than arithmetic.
  */
 export function workgroupReduction(name: 'Sum' | 'Max', side: 8 | 16): string {
   const combine = name === 'Sum' ? 'total + part' : 'max(total, part)';

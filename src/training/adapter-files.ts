@@ -10,7 +10,7 @@ import type { TrainedTensor } from './trained-tensors.ts';
 
 type Module = Pick<AdapterModule, 'module' | 'rank' | 'scale'>;
 
-export interface AdapterDescription {
+export interface GpuAdapterDescription {
   lora: Pick<LoraConfig, 'targets' | 'dropout'>;
   /** What is trained, at least one; one that the run began with may have another rank and scale for each. */
   modules: readonly Module[];
@@ -26,7 +26,7 @@ export interface AdapterDescription {
  */
 export async function adapterFiles(
   trained: readonly TrainedTensor[],
-  description: AdapterDescription,
+  description: GpuAdapterDescription,
   device: Device,
 ): Promise<Map<string, Uint8Array>> {
   const named = trained.map((tensor) => {
@@ -41,7 +41,7 @@ export async function adapterFiles(
 }
 
 /** `adapter_config.json` as PEFT 0.21 writes it, keys in its order. */
-function adapterConfig({ lora, modules, base, naming, isTextModel }: AdapterDescription) {
+function adapterConfig({ lora, modules, base, naming, isTextModel }: GpuAdapterDescription) {
   const hub = parseHubId(base);
   const ownNames = modules.map(({ module }) => module);
   const targets = lora.targets.flatMap((target) => theirTargets(target, ownNames, naming));

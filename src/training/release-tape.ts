@@ -10,11 +10,15 @@ interface TapeNode {
 }
 
 /**
- * Has the backward pass of `f` give back what it has used: tfjs keeps every op's saved tensors and every gradient on
- * the way until the whole pass ends, and so the model's activations twice over.
+ * Has the backward pass of `f` free what it has used. tfjs notes the ops of the forward pass on a tape and walks it backwards; it frees
+ * the tensors that the ops saved, and every gradient on the way, when the whole walk is done. Activations would so be there twice, once
+ * as values and once as gradients.
  *
- * An op's saved tensors and the gradient of its result are used once, when the walk back comes to the op, and the share
- * of a gradient that is added to an earlier share is used up by the addition.
+ *     forward    x ─ linear ─► a ─ gelu ─► b ─ linear ─► loss
+ *     backward     3 ◄──────── 2 ◄──────── 1
+ *
+ * At 2, `a` (saved by gelu) and the gradient of `b` are read for the last time: they are freed there, before the gradient of `x` is made.
+ * Where two ops read one tensor, as in x + f(x), its gradient comes in two shares, and the second is freed once it is added to the first.
  *
  * @returns what to give to `tf.engine().gradients` in the place of `f`
  */

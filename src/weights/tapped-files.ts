@@ -29,9 +29,15 @@ interface Tapped {
 const GAP_READ_BYTES = 4 * 1024 * 1024;
 
 /**
- * Passes reads through and shows each file, byte after byte, to a tap: what the reader skips is fetched for it, what it
- * reads twice is shown once, and reads side by side reach the tap in file order. A failed read aborts the tap; the next
- * read begins the file anew. After {@link ModelFiles.finish} has closed the tap, reads pass through.
+ * Passes reads through, and lets a tap (storage, a checksum) see each file once, from its first byte to its last, whatever the order in
+ * which the reader asks. A file of 100 bytes:
+ *
+ *     reader asks for   [0, 10)   [40, 60)                 [50, 70)   finish
+ *     fetched           [0, 10)   [10, 40)  [40, 60)       [50, 70)   [70, 100)
+ *     tap is shown      [0, 10)   [10, 40)  [40, 60)       [60, 70)   [70, 100), then closed
+ *
+ * A failed read aborts the tap; the next read begins the file anew. After {@link ModelFiles.finish} has closed the tap, reads pass
+ * through.
  */
 export function tapFiles(inner: ModelFiles, tapping: Tapping): ModelFiles {
   const open = new Map<string, Tapped>();

@@ -4,14 +4,14 @@ const places = ['page', 'worker'] as const;
 
 for (const place of places) {
   test.describe(`in a ${place}`, () => {
-    test('auto passes over the software adapter and computes on wasm', async ({ harness }) => {
+    test('auto passes over the software GPU adapter and computes on wasm', async ({ harness }) => {
       const { info, values } = await harness.evaluate((where) => window.harness[where].multiply('auto'), place);
       expect(values).toEqual([50]);
       expect(info).toMatchObject({ backend: 'wasm', adapter: null, features: expect.arrayContaining(['simd']) as string[] });
       expect(info.reason).toContain('so WebAssembly computes.');
     });
 
-    test('WebGPU by name computes on the software adapter and says what it is', async ({ harness }) => {
+    test('WebGPU by name computes on the software GPU adapter and says what it is', async ({ harness }) => {
       const { info, values } = await harness.evaluate((where) => window.harness[where].multiply('webgpu'), place);
       expect(values).toEqual([50]);
       expect(info).toMatchObject({ backend: 'webgpu', adapter: { software: true } });

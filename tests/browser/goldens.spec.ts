@@ -1,6 +1,6 @@
 import { expect, test } from './fixtures.ts';
 
-/** The tests' browser has a software adapter; measured are 2e-6. */
+/** The tests' browser has a software GPU adapter; measured are 2e-6. */
 const FORWARD_BOUND = 2e-5;
 
 // The reference implementations' numbers and answers once more, where they count: in a browser's worker.
@@ -17,7 +17,7 @@ for (const backend of ['webgpu', 'wasm'] as const) {
     });
 
     test(`${model} answers as the reference does on ${backend}`, async ({ harness }) => {
-      // A software adapter takes its time: two answers there, all of them on wasm.
+      // A software GPU adapter takes its time: two answers there, all of them on wasm.
       const most = backend === 'webgpu' ? 2 : 100;
       const answers = await harness.evaluate(
         ([choice, name, count]) => window.harness.worker.goldenChats(choice, name, count),
@@ -29,7 +29,7 @@ for (const backend of ['webgpu', 'wasm'] as const) {
   }
 }
 
-// A software adapter takes most of its time to compile, so the models share a device.
+// A software GPU adapter takes most of its time to compile, so the models share a device.
 for (const backend of ['webgpu', 'wasm'] as const) {
   test(`attention, gates, odds, lens and worth of tiles are the reference's on ${backend}`, async ({ harness }) => {
     const models = ['nvlm-d', 'nvlm-x', 'nvlm-h'];

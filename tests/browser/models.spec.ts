@@ -85,10 +85,10 @@ test('the device screen holds every op to its reference', async ({ page }) => {
   expect(violations).toEqual([]);
 });
 
-test('a software adapter that is asked for is named, with a plain warning', async ({ page }) => {
+test('a software GPU adapter that is asked for is named, with a plain warning', async ({ page }) => {
   await page.goto('#/chat?backend=webgpu');
-  await expect(page.getByText('WebGPU runs on a software adapter here')).toBeVisible();
+  await expect(page.getByText('WebGPU runs on a software GPU adapter here')).toBeVisible();
   await page.getByRole('button', { name: 'Switch to wasm' }).click();
-  await expect(page.getByText('WebGPU runs on a software adapter here')).toHaveCount(0);
+  await expect(page.getByText('WebGPU runs on a software GPU adapter here')).toHaveCount(0);
   await expect(page).toHaveURL(/backend=wasm/);
 });

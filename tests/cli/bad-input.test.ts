@@ -236,8 +236,8 @@ it('WebGPU by name, where the Vulkan driver is none, says so in these words alon
   for (const args of [chat('--backend', 'webgpu'), ['verify', '--backend', 'webgpu']]) {
     const { code, stdout, stderr } = await runCli(args, { cwd: folder, env: { LD_LIBRARY_PATH: drivers } });
     expect(stderr).toBe(
-      'nvlm: No Vulkan driver that is installed here has an adapter that WebGPU can use.\n' +
-        'Use the wasm backend, or a browser or machine with a WebGPU adapter.\n',
+      'nvlm: No Vulkan driver that is installed here has a GPU adapter that WebGPU can use.\n' +
+        'Use the wasm backend, or a browser or machine with a GPU adapter.\n',
     );
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
   }

@@ -29,7 +29,7 @@ describe('nvlm chat', () => {
   it.each(['wasm', 'webgpu'])('gives the reference answer on %s as the document of the contract', async (backend) => {
     const golden = await goldenChat(0);
     const { code, document, stderr } = await runJson<ChatResult>([...golden.args, '--backend', backend]);
-    expect(stderr.includes('software adapter')).toBe(document.adapter?.software ?? false);
+    expect(stderr.includes('software GPU adapter')).toBe(document.adapter?.software ?? false);
     expect(code).toBe(0);
     expect(document.ids).toEqual(golden.ids);
     expect(document.text).toBe(golden.text);

@@ -48,7 +48,7 @@ describe.each(allBackends)('adapters on %s', (backend) => {
   });
   afterAll(() => device.dispose());
 
-  // One architecture is enough for the slow software adapter; nvlm-h has every kind of module.
+  // One architecture is enough for the slow software GPU adapter; nvlm-h has every kind of module.
   it.each(backend === 'webgpu' ? ['nvlm-h'] : MODELS)(
     "%s with the reference's adapter gives its logits",
     async (name) => {

@@ -29,7 +29,7 @@ export interface GoldenError {
 
 /**
  * Most that logits and features may be off, see {@link relativeError}. Measured are at most 2e-6, on cpu, wasm and software WebGPU
- * adapters alike. A hardware adapter's exp and square root are coarser: WGSL leaves them a few units in the last place.
+ * adapters alike. A hardware GPU adapter's exp and square root are coarser: WGSL leaves them a few units in the last place.
  */
 export function forwardBound({ info }: Pick<Device, 'info'>): number {
   return info.adapter && !info.adapter.software ? 2e-4 : 2e-5;

@@ -13,7 +13,7 @@ export interface ChromiumLaunch {
 }
 
 /**
- * WebGPU is hidden in a headless browser without the first; the second gives every machine the same software adapter; the rest
+ * WebGPU is hidden in a headless browser without the first; the second gives every machine the same software GPU adapter; the rest
  * keeps the browser from talking to the outside.
  */
 const flags = [

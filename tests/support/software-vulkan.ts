@@ -25,7 +25,7 @@ export async function vulkanEnvironment(): Promise<Record<string, string>> {
   const inherited = process.env['LD_LIBRARY_PATH'];
   const environment = { LD_LIBRARY_PATH: inherited ? `${folder}:${inherited}` : folder };
   if (!(await findsAdapter(environment))) {
-    throw new Error('No WebGPU adapter in Node, not even with the software driver from npm: the WebGPU tests cannot run.');
+    throw new Error('No GPU adapter in Node, not even with the software driver from npm: the WebGPU tests cannot run.');
   }
   return environment;
 }

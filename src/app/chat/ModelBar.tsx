@@ -1,4 +1,4 @@
-import { adapterName } from '../adapter-name.ts';
+import { gpuAdapterName } from '../gpu-adapter-name.ts';
 import { Button } from '../components/Button.tsx';
 import { LoadMeter } from '../components/LoadMeter.tsx';
 import { Notice, Problem } from '../components/Notice.tsx';
@@ -125,7 +125,7 @@ function SoftwareAdapterWarning() {
       }
     >
       <p>
-        <strong>WebGPU runs on a software adapter here</strong> ({adapterName(device.adapter)}): the processor imitates
+        <strong>WebGPU runs on a software GPU adapter here</strong> ({gpuAdapterName(device.adapter)}): the processor imitates
         a graphics card, some thirty times slower than wasm.
       </p>
     </Notice>

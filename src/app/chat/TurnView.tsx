@@ -1,5 +1,5 @@
 import { memo, useEffect, useState } from 'react';
-import { backendName } from '../adapter-name.ts';
+import { backendName } from '../gpu-adapter-name.ts';
 import { Button } from '../components/Button.tsx';
 import { Icon } from '../components/Icon.tsx';
 import { Problem } from '../components/Notice.tsx';

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 import type { BackendChoice, DeviceInfo } from '../../engine/api.ts';
-import { adapterName } from '../adapter-name.ts';
+import { gpuAdapterName } from '../gpu-adapter-name.ts';
 import { Button } from '../components/Button.tsx';
 import { Notice, Problem } from '../components/Notice.tsx';
 import { formatBytes, formatCount } from '../format.ts';
@@ -13,12 +13,12 @@ const CHOICES: { value: BackendChoice; title: string; words: string }[] = [
   {
     value: 'auto',
     title: 'Best there is',
-    words: 'WebGPU on a real graphics card, else wasm, else cpu. Never a software adapter.',
+    words: 'WebGPU on a real graphics card, else wasm, else cpu. Never a software GPU adapter.',
   },
   {
     value: 'webgpu',
     title: 'WebGPU',
-    words: 'Custom compute shaders on the graphics card; on a software adapter too when there is no other.',
+    words: 'Custom compute shaders on the graphics card; on a software GPU adapter too when there is no other.',
   },
   { value: 'wasm', title: 'wasm', words: 'WebAssembly with SIMD, on one core of the processor.' },
   { value: 'cpu', title: 'cpu', words: 'Plain JavaScript: works everywhere, some fifty times slower than wasm.' },
@@ -63,7 +63,7 @@ export default function DeviceScreen() {
 function Now({ device }: { device: DeviceInfo }) {
   const rows: [string, ReactNode][] = [['Backend', device.backend === 'webgpu' ? 'WebGPU' : device.backend]];
   if (device.adapter) {
-    rows.push(['Adapter', adapterName(device.adapter)]);
+    rows.push(['GPU adapter', gpuAdapterName(device.adapter)]);
     rows.push(['Kind', device.adapter.software ? 'software: rendered on the processor' : 'hardware']);
   } else {
     rows.push(['Threads', device.threads]);
@@ -75,7 +75,7 @@ function Now({ device }: { device: DeviceInfo }) {
       {device.adapter?.software && (
         <Notice tone="warn">
           <p>
-            A software adapter imitates a graphics card on the processor: expect some thirty times less speed than with
+            A software GPU adapter imitates a graphics card on the processor: expect some thirty times less speed than with
             wasm.
           </p>
         </Notice>

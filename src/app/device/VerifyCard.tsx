@@ -7,7 +7,7 @@ import { useApp, useEngine } from '../state/hooks.ts';
 import screen from './DeviceScreen.module.css';
 import styles from './VerifyCard.module.css';
 
-/** Lets visitors hold their own device to the references: the tests have only seen software adapters. */
+/** Lets visitors hold their own device to the references: the tests have only seen software GPU adapters. */
 export function VerifyCard() {
   const engine = useEngine();
   const device = useApp((state) => state.device);
@@ -49,7 +49,7 @@ export function VerifyCard() {
       <h2 id="device-verify">Does it compute right?</h2>
       <p className={screen.muted}>
         Every op of the models, forward and gradient, on this device against a plain reference. Seconds on wasm or a
-        graphics card, a minute or more on a software adapter.
+        graphics card, a minute or more on a software GPU adapter.
       </p>
       {progress ? (
         <div className={styles.running}>

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { backendName } from '../adapter-name.ts';
+import { backendName } from '../gpu-adapter-name.ts';
 import { IconButton } from '../components/Button.tsx';
 import { Icon, type IconName } from '../components/Icon.tsx';
 import { hrefFor, SCREENS, useRoute, type Screen } from '../router.ts';

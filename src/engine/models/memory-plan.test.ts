@@ -56,7 +56,7 @@ function largestPicture({ config }: Session): RgbImage {
   return { width: side * 3, height: side * 2, data: new Uint8Array(side * 3 * side * 2 * 3) };
 }
 
-/** WebGPU allocates as ever and computes nothing, which a software adapter would take minutes for. */
+/** WebGPU allocates as ever and computes nothing, which a software GPU adapter would take minutes for. */
 function allocateOnly(): void {
   if (tf.getBackend() === 'webgpu') (tf.backend() as unknown as { queue: GPUQueue }).queue.submit = () => undefined;
 }

@@ -108,7 +108,7 @@ function problemsOf({ bytes, largestBuffer }: Need, { backend, limits }: PlanDev
   const most = Math.min(limits['maxBufferSize'] ?? Infinity, limits['maxStorageBufferBindingSize'] ?? Infinity);
   if (backend === 'webgpu' && largestBuffer.bytes > most) {
     const { name, bytes: needed } = largestBuffer;
-    return [`${name} needs a buffer of ${gigabytes(needed)} and this adapter allows ${gigabytes(most)}.`];
+    return [`${name} needs a buffer of ${gigabytes(needed)} and this GPU adapter allows ${gigabytes(most)}.`];
   }
   return [];
 }

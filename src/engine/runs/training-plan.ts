@@ -235,7 +235,7 @@ function problemsOf({ total, largestBuffer }: Need, { backend, limits }: PlanDev
     return [`It needs ${gigabytes(total)} and wasm can address ${gigabytes(WASM_BYTES)}.`];
   const most = Math.min(limits['maxBufferSize'] ?? Infinity, limits['maxStorageBufferBindingSize'] ?? Infinity);
   if (backend === 'webgpu' && largestBuffer > most)
-    return [`One of its buffers needs ${gigabytes(largestBuffer)} and this adapter allows ${gigabytes(most)}.`];
+    return [`One of its buffers needs ${gigabytes(largestBuffer)} and this GPU adapter allows ${gigabytes(most)}.`];
   return [];
 }
 

@@ -6,6 +6,11 @@ import { common, componentsOf, inputList, UNIFORMS } from './wgsl.ts';
 /**
  * What a tile program computes. A workgroup owns 16 rows (or, for `dk` and `dv`, 16 keys) of one head and walks over
  * the other side in chunks of 32; nothing of size rows × keys is stored (FlashAttention, Dao et al. 2022).
+ *
+ *                keys 0…31    32…63    64…95
+ *     rows 0…15  [ chunk ] ►  [    ] ► [    ]    one workgroup: scores of 16 × 32 pairs in workgroup memory,
+ *     rows 16…31 [       ] ►  [    ] ► [    ]    then softmax's maximum and sum so far, and the output so far, are brought up to date
+ *
  * - `forward`: softmax(q · kᵀ) · v with a running maximum
  * - `stats`: log-sum-exp of each row's scores and dy · output, [B·T, H, 2], for the gradients
  * - `dq`, `dk`, `dv`: the gradients, from weights computed again as exp(score − log-sum-exp)
@@ -200,7 +205,7 @@ function rowTile(kind: 'forward' | 'stats' | 'dq', dim: number): string {
         }`,
   }[kind];
   return /* wgsl */ `
-      // Small on purpose: software adapters take long to compile programs with much workgroup memory.
+      // Small on purpose: software GPU adapters take long to compile programs with much workgroup memory.
       var<workgroup> weights : array<f32, ${OWNED * CHUNK}>;
       var<workgroup> factors : array<f32, ${OWNED}>;
       var<workgroup> peaks : array<f32, ${OWNED}>;

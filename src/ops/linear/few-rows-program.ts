@@ -40,7 +40,7 @@ export function columnProgram(block: RowBlock, vectorised: boolean, withBias: bo
     uniforms: UNIFORMS,
     threads: 16 * SLICES,
     code: /* wgsl */ `
-      // Small on purpose: software adapters take long to compile programs with much workgroup memory.
+      // Small on purpose: software GPU adapters take long to compile programs with much workgroup memory.
       var<workgroup> parts : array<${type}, THREADS>;
       fn main() {
         let lane = localIndex % 16u;

@@ -1,7 +1,7 @@
 import type { DeviceInfo } from '../engine/api.ts';
 
-/** What browsers tell of an adapter varies from a full name to nothing. */
-export function adapterName(adapter: NonNullable<DeviceInfo['adapter']>): string {
+/** What browsers tell of a GPU adapter varies from a full name to nothing. */
+export function gpuAdapterName(adapter: NonNullable<DeviceInfo['adapter']>): string {
   const { description, device, vendor, architecture } = adapter;
   return description || device || [vendor, architecture].filter(Boolean).join(' ') || 'not named by the browser';
 }
@@ -9,5 +9,5 @@ export function adapterName(adapter: NonNullable<DeviceInfo['adapter']>): string
 /** `wasm`, `WebGPU · apple metal-3`: what computes, for people. */
 export function backendName({ backend, adapter }: Pick<DeviceInfo, 'backend' | 'adapter'>): string {
   if (backend !== 'webgpu') return backend;
-  return adapter ? `WebGPU · ${adapterName(adapter)}` : 'WebGPU';
+  return adapter ? `WebGPU · ${gpuAdapterName(adapter)}` : 'WebGPU';
 }
