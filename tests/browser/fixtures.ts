@@ -10,22 +10,32 @@ interface Fixtures {
 export const test = base.extend<Fixtures>({
   pageErrors: [
     async ({ page }, use) => {
-      const errors: string[] = [];
-      page.on('console', (message) => {
-        // Chromium reports a violated content security policy as a console error as well.
-        if (message.type() === 'error') errors.push(message.text());
-      });
-      page.on('pageerror', (error) => errors.push(String(error)));
+      const errors = errorsOf(page);
       await use(errors);
       expect(errors, 'errors on the console').toEqual([]);
     },
     { auto: true },
   ],
   harness: async ({ page }, use) => {
-    await page.goto(`http://localhost:${process.env['NVLM_HARNESS_PORT']}/`);
-    await page.waitForFunction(() => 'harness' in window);
+    await openHarness(page);
     await use(page);
   },
 });
+
+/** Fills with what the page logs as an error or throws. */
+export function errorsOf(page: Page): string[] {
+  const errors: string[] = [];
+  page.on('console', (message) => {
+    // Chromium reports a violated content security policy as a console error as well.
+    if (message.type() === 'error') errors.push(message.text());
+  });
+  page.on('pageerror', (error) => errors.push(String(error)));
+  return errors;
+}
+
+export async function openHarness(page: Page): Promise<void> {
+  await page.goto(`http://localhost:${process.env['NVLM_HARNESS_PORT']}/`);
+  await page.waitForFunction(() => 'harness' in window);
+}
 
 export { expect };

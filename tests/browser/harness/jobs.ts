@@ -2,7 +2,7 @@ import { computesPacked } from '../../../src/device/computes-packed.ts';
 import * as tf from '@tensorflow/tfjs';
 import { browserPlatform } from '../../../src/device/browser.ts';
 import { openDevice } from '../../../src/device/open-device.ts';
-import type { BackendChoice, DeviceInfo } from '../../../src/device/types.ts';
+import type { BackendChoice, Device, DeviceInfo } from '../../../src/device/types.ts';
 import { deskExamples } from '../../../src/desk/examples.ts';
 import { toPlainError, type PlainError } from '../../../src/errors.ts';
 import { parseConfig } from '../../../src/nvlm/parse-config.ts';
@@ -45,6 +45,18 @@ export interface CheckpointLoad {
   plannedBytes: number;
   /** Of the embedding table, one after the other. */
   rows: number[];
+}
+
+/** See `holdDevice`. */
+let held: { choice: BackendChoice; device: Device } | null = null;
+
+/** On the device that is held, or on one of its own. */
+async function onDevice<T>(choice: BackendChoice, work: (device: Device) => Promise<T>): Promise<T> {
+  if (held?.choice === choice) return work(held.device);
+  const device = await openDevice(choice, browserPlatform());
+  const result = await work(device);
+  await device.dispose();
+  return result;
 }
 
 /** What a spec can have done in the page or in a worker; arguments and answers are plain data. */
@@ -162,30 +174,29 @@ export const jobs = {
     return performance.now() - start;
   },
 
-  /** `forward` on records of a golden model: errors against the reference. */
-  async goldenForward(choice: BackendChoice, model: string, records: number[]): Promise<GoldenError[]> {
-    const device = await openDevice(choice, browserPlatform());
-    const errors = await forwardErrors(httpFiles(goldenUrl(model)), device, records);
-    await device.dispose();
-    return errors;
+  /**
+   * Keeps a device open for the golden jobs to come, where the first of them compiles for all: most of a software GPU adapter's time.
+   * It goes with the page; other jobs are not for a page that holds one.
+   */
+  async holdDevice(choice: BackendChoice): Promise<void> {
+    held = { choice, device: await openDevice(choice, browserPlatform()) };
   },
+
+  /** `forward` on records of a golden model: errors against the reference. */
+  goldenForward: (choice: BackendChoice, model: string, records: number[]): Promise<GoldenError[]> =>
+    onDevice(choice, (device) => forwardErrors(httpFiles(goldenUrl(model)), device, records)),
 
   /** The first chats of a golden model beside the reference's answers. */
-  async goldenChats(choice: BackendChoice, model: string, most: number): Promise<{ got: Pick<GoldenChat, 'ids' | 'text'>; expected: GoldenChat }[]> {
-    const device = await openDevice(choice, browserPlatform());
-    const answers = await answerChats(httpFiles(goldenUrl(model)), device, readGolden(model), most);
-    await device.dispose();
-    return answers;
-  },
+  goldenChats: (choice: BackendChoice, model: string, most: number): Promise<{ got: Pick<GoldenChat, 'ids' | 'text'>; expected: GoldenChat }[]> =>
+    onDevice(choice, (device) => answerChats(httpFiles(goldenUrl(model)), device, readGolden(model), most)),
 
-  /** Looks inside the answer to a chat of each golden model, on one device: errors against the reference. */
-  async goldenInside(choice: BackendChoice, models: string[], record: number): Promise<Record<string, GoldenError[]>> {
-    const device = await openDevice(choice, browserPlatform());
-    const errors: Record<string, GoldenError[]> = {};
-    for (const model of models) errors[model] = await insideErrors(httpFiles(goldenUrl(model)), device, readGolden(model), [record]);
-    await device.dispose();
-    return errors;
-  },
+  /** Looks inside the answer to a chat of each golden model: errors against the reference. */
+  goldenInside: (choice: BackendChoice, models: string[], record: number): Promise<Record<string, GoldenError[]>> =>
+    onDevice(choice, async (device) => {
+      const errors: Record<string, GoldenError[]> = {};
+      for (const model of models) errors[model] = await insideErrors(httpFiles(goldenUrl(model)), device, readGolden(model), [record]);
+      return errors;
+    }),
 
   /** Teaches nano-d, which the spec serves under `/models/`, a new word; see there. */
   async teachRing(choice: BackendChoice): Promise<Awaited<ReturnType<typeof teachRing>>> {
