@@ -1,7 +1,8 @@
 /**
  * A training step of D, X and H, with and without activation checkpointing, beside the same model composed of stock
  * tfjs ops and trained by tfjs's own gradients and optimiser: time, CPU time, speed and peak memory of tfjs's tensors.
- * Pictures of 6 tiles and a thumbnail with one question each; SFT, two to a batch.
+ * Pictures of 6 tiles and a thumbnail with one question each; SFT, two to a batch. Then eight questions about one picture, apart and
+ * packed.
  *
  * `npx tsx bench/train.ts [BACKEND] [STEPS] [MODEL …]`, e.g. `wasm 5 nano-d nano-x nano-h`
  */
@@ -43,11 +44,30 @@ const data = JSON.stringify(
   })),
 );
 
-const KINDS = {
-  'activation checkpointing off': { stock: false, checkpointing: false },
-  'activation checkpointing on': { stock: false, checkpointing: true },
-  'stock tfjs ops': { stock: true, checkpointing: false },
+/** As many as the examples of the drawn world have, of a few words each. */
+const QUESTIONS = ['What shape is red?', 'What colour is the star?', 'How many shapes are there?', 'Is there a blue circle?'];
+const oneImage = JSON.stringify(
+  [...QUESTIONS, ...QUESTIONS].map((question, i) => ({
+    id: `q${i}`,
+    image: 'first.png',
+    conversations: [
+      { from: 'human', value: `<image>\n${question}` },
+      { from: 'gpt', value: ['circle', 'red', '6', 'yes, one'][i % 4]! },
+    ],
+  })),
+);
+
+interface Kind {
+  stock?: boolean;
+  checkpointing?: boolean;
+  pack?: boolean;
+}
+const KINDS: Record<string, Kind> = {
+  'activation checkpointing off': {},
+  'activation checkpointing on': { checkpointing: true },
+  'stock tfjs ops': { stock: true },
 };
+const PACKING: Record<string, Kind> = { apart: {}, packed: { pack: true } };
 
 const device = await openDevice(backend as BackendChoice, nodePlatform());
 
@@ -60,7 +80,7 @@ interface Measured {
   tokens: number;
 }
 
-async function measure(model: string, { stock, checkpointing }: (typeof KINDS)[keyof typeof KINDS]): Promise<Measured> {
+async function measure(model: string, data: string, { stock, checkpointing = false, pack = false }: Kind): Promise<Measured> {
   const folder = await openModelFolder(await openFiles({ kind: 'bundled', id: model }));
   const session = await Session.open(folder, device);
   const run = parseRun(
@@ -72,6 +92,7 @@ async function measure(model: string, { stock, checkpointing }: (typeof KINDS)[k
       steps: WARM_UP + Number(steps),
       optimizer: { lr: 1e-5, schedule: 'constant' },
       activation_checkpointing: checkpointing,
+      pack,
     },
     'bench',
   );
@@ -111,15 +132,17 @@ async function measure(model: string, { stock, checkpointing }: (typeof KINDS)[k
 }
 
 const measurements: Measurement[] = [];
-for (const model of models) {
+
+async function compare(model: string, words: string, data: string, kinds: Record<string, Kind>): Promise<void> {
+  const { length: samples } = JSON.parse(data) as object[];
   const losses: number[] = [];
-  for (const [kind, settings] of Object.entries(KINDS)) {
-    const { ms, cpuMs, peakBytes, loss, tokens } = await measure(model, settings);
+  for (const [kind, settings] of Object.entries(kinds)) {
+    const { ms, cpuMs, peakBytes, loss, tokens } = await measure(model, data, settings);
     losses.push(loss);
-    const of = (name: string, unit: string, samples: number[]): Measurement => ({
-      name: `${model}: ${name}, SFT, batch ${BATCH}, 6 + 1 tiles, ${kind}`,
+    const of = (name: string, unit: string, values: number[]): Measurement => ({
+      name: `${model}: ${name}, SFT, ${words}, 6 + 1 tiles, ${kind}`,
       unit,
-      samples,
+      samples: values,
       adapter: device.info.adapter,
       backend: device.info.backend,
     });
@@ -127,7 +150,7 @@ for (const model of models) {
     measurements.push(
       of('step', 'ms', ms),
       of("step, this process's CPU time", 'ms', cpuMs),
-      of('speed', 'samples/s', rate(BATCH)),
+      of('speed', 'samples/s', rate(samples)),
       of('speed', 'tokens/s', rate(tokens)),
       of('peak memory beyond the model', 'bytes', [peakBytes]),
     );
@@ -136,6 +159,11 @@ for (const model of models) {
   const [first = NaN] = losses;
   if (!losses.every((loss) => Math.abs(loss - first) < 1e-3 * first))
     throw new Error(`${model} has the losses ${losses.join(', ')}: these are not the same model.`);
+}
+
+for (const model of models) {
+  await compare(model, `batch ${BATCH}`, data, KINDS);
+  await compare(model, 'eight questions about one picture', oneImage, PACKING);
 }
 printReport(...measurements);
 await device.dispose();

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import { attention } from '../ops/attention/attention.ts';
-import { crossAttention } from '../ops/cross-attention/cross-attention.ts';
+import { crossAttention, type CrossAttentionOptions } from '../ops/cross-attention/cross-attention.ts';
+import { embed } from '../ops/embed/embed.ts';
 import { rmsNorm } from '../ops/rms-norm/rms-norm.ts';
 import { rope } from '../ops/rope/rope.ts';
 import { swiglu } from '../ops/swiglu/swiglu.ts';
@@ -28,10 +29,35 @@ export interface DecoderContext {
   cross: CrossKeysAndValues | null;
   /** [R, N] i32, 1 = this row sees that cross-attended tile; null without cross-attention. */
   rowTiles: Tensor2D | null;
+  /** Rows in two parts, the second of which goes on from the first; then no cache, and `batch` and `length` count for nothing. */
+  shared?: SharedRows;
   /** Runs a layer in another way, as activation checkpointing does. */
   runLayer?: LayerRunner;
   /** Looks at what is computed; see there. */
   probe?: DecoderProbe;
+}
+
+/**
+ * Rows of P prefixes of one length, and behind them rows of Q blocks of another: each block sees its prefix and, in order, itself.
+ * See `shared-prefix.ts`.
+ */
+export interface SharedRows {
+  prefixes: number;
+  prefixLength: number;
+  blocks: number;
+  blockLength: number;
+}
+
+/** Integers that say of {@link SharedRows} where keys are found. */
+export interface SharedPlaces {
+  /** [Q · (prefixLength + blockLength)] i32: row whose key stands at each position of a block's sequence. */
+  keyRows: Tensor1D;
+  /** [P] i32, zeros. */
+  prefixStarts: Tensor1D;
+  /** [Q] i32: length of each block's prefix. */
+  blockStarts: Tensor1D;
+  /** [Q] i32: which prefix each block goes on from. */
+  prefixOf: Tensor1D;
 }
 
 /**
@@ -44,10 +70,10 @@ export interface LayerInputs {
   x: Tensor2D;
   cross: KeysAndValues | null;
   /** Integers that say where rows and keys stand. */
-  places: Pick<DecoderContext, 'positions' | 'starts' | 'rowTiles'> & { keyTiles: Tensor2D | null };
+  places: Pick<DecoderContext, 'positions' | 'starts' | 'rowTiles'> & { keyTiles: Tensor2D | null; sharedPlaces: SharedPlaces | null };
 }
 
-function selfAttention(x: Tensor2D, layer: number, config: NvlmConfig, weights: Weights, context: DecoderContext): Tensor2D {
+function selfAttention(x: Tensor2D, layer: number, config: NvlmConfig, weights: Weights, context: DecoderContext, places: SharedPlaces | null): Tensor2D {
   const { heads, kvHeads, headDim, qkNorm, rmsNormEps } = config.llm;
   const { batch, length, positions, starts, inverseFrequencies } = context;
   const name = `${names.decoderLayer(config, layer)}.self_attn`;
@@ -61,6 +87,10 @@ function selfAttention(x: Tensor2D, layer: number, config: NvlmConfig, weights: 
   }
   q = rope(q, positions, inverseFrequencies, heads);
   k = rope(k, positions, inverseFrequencies, kvHeads);
+  if (context.shared && places) {
+    const attended = sharedAttention(q, k, project(x, `${name}.v_proj`, weights), { heads, kvHeads }, context.shared, places);
+    return project(attended, `${name}.o_proj`, weights);
+  }
   const fresh = {
     k: k.reshape<Tensor3D>([batch, length, kvHeads * headDim]),
     v: project(x, `${name}.v_proj`, weights).reshape<Tensor3D>([batch, length, kvHeads * headDim]),
@@ -71,6 +101,31 @@ function selfAttention(x: Tensor2D, layer: number, config: NvlmConfig, weights: 
   const allPast = batch === 1 && length === 1 && held.k.shape[1] === (context.cache?.lengths[0] ?? 0) + 1;
   const attended = attention(q, held.k, held.v, { heads, kvHeads, causal: !allPast, starts, keyMask: null });
   return project(attended, `${name}.o_proj`, weights);
+}
+
+/** Prefixes among themselves, blocks over their prefix's keys and their own: rows of keys are copied to where they are seen. */
+function sharedAttention(
+  q: Tensor2D,
+  k: Tensor2D,
+  v: Tensor2D,
+  heads: { heads: number; kvHeads: number },
+  { prefixes, prefixLength, blocks, blockLength }: SharedRows,
+  { keyRows, prefixStarts, blockStarts }: SharedPlaces,
+): Tensor2D {
+  const [rows, width] = k.shape;
+  const first = prefixes * prefixLength;
+  const ofPrefixes = (x: Tensor2D) => x.slice([0, 0], [first, width]).reshape<Tensor3D>([prefixes, prefixLength, width]);
+  const ofBlocks = (x: Tensor2D) => rowsAt(x, keyRows, rows, width).reshape<Tensor3D>([blocks, prefixLength + blockLength, width]);
+  const options = { ...heads, causal: true, keyMask: null };
+  return tf.concat([
+    attention(q.slice([0, 0], [first, q.shape[1]]), ofPrefixes(k), ofPrefixes(v), { ...options, starts: prefixStarts }),
+    attention(q.slice([first, 0], [-1, q.shape[1]]), ofBlocks(k), ofBlocks(v), { ...options, starts: blockStarts }),
+  ]);
+}
+
+/** A gather whose gradient every backend has. */
+function rowsAt(x: Tensor2D, ids: Tensor1D, vocab: number, width: number): Tensor2D {
+  return embed(ids, { kind: 'f32', vocab, width, data: x }, null, null);
 }
 
 /**
@@ -86,20 +141,39 @@ function gatedCrossAttention(
   keyTiles: Tensor2D,
   rowTiles: Tensor2D,
   context: DecoderContext,
+  places: SharedPlaces | null,
 ): Tensor2D {
   const { heads, kvHeads, rmsNormEps } = config.llm;
   const name = names.decoderLayer(config, layer);
   const normed = rmsNorm(x, weights.vector(`${name}.cross_attn_layernorm.weight`), rmsNormEps);
   const q = project(normed, `${name}.cross_attn.q_proj`, weights);
   context.probe?.queries?.('cross', layer, q, context.cache?.lengths[0] ?? 0);
-  const attended = crossAttention(q, k, v, {
-    heads,
-    kvHeads,
-    rowTiles,
-    keyTiles,
-  });
+  const attended =
+    context.shared && places
+      ? sharedCrossAttention(q, { k, v }, { heads, kvHeads, rowTiles, keyTiles }, context.shared, places)
+      : crossAttention(q, k, v, { heads, kvHeads, rowTiles, keyTiles });
   const gate = context.probe?.gates?.get(layer) ?? weights.vector(`${name}.cross_attn_gate`).tanh();
   return project(attended, `${name}.cross_attn.o_proj`, weights).mul(gate);
+}
+
+/** Prefixes over their pictures, blocks over their prefix's. */
+function sharedCrossAttention(
+  q: Tensor2D,
+  { k, v }: KeysAndValues,
+  { rowTiles, keyTiles, ...heads }: CrossAttentionOptions,
+  { prefixes, prefixLength, blocks }: SharedRows,
+  { prefixOf }: SharedPlaces,
+): Tensor2D {
+  const [, keys, width] = k.shape;
+  const first = prefixes * prefixLength;
+  const part = (x: Tensor2D, from: number, count: number) => x.slice<Tensor2D>([from, 0], [count, x.shape[1]]);
+  const ofBlocks = (x: Tensor3D) =>
+    rowsAt(x.reshape([prefixes, keys * width]), prefixOf, prefixes, keys * width).reshape<Tensor3D>([blocks, keys, width]);
+  const tilesOfBlocks = tf.gather(keyTiles, prefixOf);
+  return tf.concat([
+    crossAttention(part(q, 0, first), k, v, { ...heads, rowTiles: part(rowTiles, 0, first), keyTiles }),
+    crossAttention(part(q, first, -1), ofBlocks(k), ofBlocks(v), { ...heads, rowTiles: part(rowTiles, first, -1), keyTiles: tilesOfBlocks }),
+  ]);
 }
 
 /** One decoder layer: self-attention → gated cross-attention where the layer has one → SwiGLU, all on the residual stream [R, C]. */
@@ -107,10 +181,10 @@ function decoderLayer({ x, cross, places }: LayerInputs, layer: number, config: 
   const name = names.decoderLayer(config, layer);
   const { rmsNormEps } = config.llm;
   const normed = rmsNorm(x, weights.vector(`${name}.input_layernorm.weight`), rmsNormEps);
-  let h = plus(x, selfAttention(normed, layer, config, weights, context));
+  let h = plus(x, selfAttention(normed, layer, config, weights, context, places.sharedPlaces));
   const { keyTiles, rowTiles } = places;
   if (cross && keyTiles && rowTiles) {
-    h = plus(h, gatedCrossAttention(h, layer, config, weights, cross, keyTiles, rowTiles, context));
+    h = plus(h, gatedCrossAttention(h, layer, config, weights, cross, keyTiles, rowTiles, context, places.sharedPlaces));
   }
   const inner = rmsNorm(h, weights.vector(`${name}.post_attention_layernorm.weight`), rmsNormEps);
   const gated = swiglu(project(inner, `${name}.mlp.gate_proj`, weights), project(inner, `${name}.mlp.up_proj`, weights));
@@ -118,10 +192,16 @@ function decoderLayer({ x, cross, places }: LayerInputs, layer: number, config: 
 }
 
 /** Embedded rows [R, C] → final-norm hidden states [R, C]. */
-export function decode(embedded: Tensor2D, config: NvlmConfig, weights: Weights, context: DecoderContext): Tensor2D {
+export function decode(
+  embedded: Tensor2D,
+  config: NvlmConfig,
+  weights: Weights,
+  context: DecoderContext,
+  sharedPlaces: SharedPlaces | null = null,
+): Tensor2D {
   return tf.tidy(() => {
     const { positions, starts, rowTiles, cross } = context;
-    const places = { positions, starts, rowTiles, keyTiles: cross?.keyTiles ?? null };
+    const places = { positions, starts, rowTiles, keyTiles: cross?.keyTiles ?? null, sharedPlaces };
     let x = embedded;
     for (let layer = 0; layer < config.llm.layers; layer++) {
       const run = (inputs: LayerInputs) => tf.tidy(() => decoderLayer(inputs, layer, config, weights, { ...context, ...inputs.places }));

@@ -128,6 +128,8 @@ export interface TrainingNeed extends ActivationsNeed {
   /** Of those tokens, how many go through the head. */
   labels: number;
   batch: number;
+  /** Of packed questions, a sample's: keys copied to the blocks that see them, and blocks that cross-attend a picture of their own. */
+  copied?: { keys: number; pictures: number };
   checkpointing: boolean;
   /** Features that low-rank updates are added to, of all linears of a layer, by the layer's index; 0 without any. */
   updatedFeatures: (layer: number) => number;
@@ -142,10 +144,15 @@ export function trainingActivationBytes(config: NvlmConfig, need: TrainingNeed):
   const { layers, hiddenSize, heads, kvHeads, headDim, intermediateSize, vocabSize } = config.llm;
   const rows = need.batch * need.tokens;
   // Norm and its input, queries and output, keys and values; of the gated block norm and input, gate, up and their product.
-  const attention = rows * (2 * hiddenSize + 2 * (heads + kvHeads) * headDim);
+  const keyWidth = 2 * kvHeads * headDim;
+  const { keys: copiedKeys, pictures: copiedPictures } = need.copied ?? { keys: 0, pictures: 0 };
+  // Queries and outputs of both parts are there apart and together.
+  const parts = copiedKeys > 0 ? 2 * rows * heads * headDim : 0;
+  const attention = rows * (2 * hiddenSize + 2 * (heads + kvHeads) * headDim) + need.batch * copiedKeys * keyWidth + parts;
+  const crossed = need.batch * copiedPictures * need.tiles * tokensPerTile(config) * keyWidth + parts;
   const block = rows * (2 * hiddenSize + 3 * intermediateSize);
   const ofLayer = (layer: number) =>
-    attention + block + (need.tiles > 0 && hasCrossAttention(config, layer) ? rows * (3 * hiddenSize + 3 * heads * headDim) : 0);
+    attention + block + (need.tiles > 0 && hasCrossAttention(config, layer) ? rows * (3 * hiddenSize + 3 * heads * headDim) + crossed : 0);
   // The reference ops' backward pass holds one group's scores of one sequence at a time, in several forms.
   const keys = Math.max(need.tokens, need.tiles * tokensPerTile(config));
   const scores = need.scores ? (2 + (11 * heads) / kvHeads) * need.tokens * keys : 0;

@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
+import type { Rank, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import { NvlmError } from '../errors.ts';
 import { writesInPlace } from '../ops/cache-write/cache-write.ts';
 import { embed } from '../ops/embed/embed.ts';
 import type { TokenPlan } from '../text/types.ts';
 import { tokensPerTile, type NvlmConfig } from './config.ts';
-import { crossKeysAndValues, decode, finalNorm, logitsOf, type LayerRunner } from './decoder.ts';
+import { crossKeysAndValues, decode, finalNorm, logitsOf, type LayerRunner, type SharedPlaces } from './decoder.ts';
 import type { VisionNetwork } from './families/family.ts';
 import { KvCache } from './kv-cache.ts';
 import { names } from './names.ts';
@@ -13,6 +13,7 @@ import type { DecoderProbe } from './probe.ts';
 import { RecordedDecoder } from './recorded-decoder.ts';
 import { inverseFrequencies } from './rope.ts';
 import type { Sampler } from './sampler.ts';
+import { sharedRow, sharePrefixes, type Piece, type SharedPrefixes } from './shared-prefix.ts';
 import type { Weights } from './weights.ts';
 
 /** One sequence and the image it talks about. */
@@ -110,6 +111,20 @@ export class NvlmModel {
     return tf.tidy(() => this.decodeSamples(samples, null, 0, length, { runLayer }));
   }
 
+  /**
+   * The same, but that what samples about one picture (one `features` tensor) begin with in common is computed once.
+   *
+   * @returns `hidden` [R, C], and in which of its rows a sample's position stands
+   */
+  sharedHiddenStates(
+    samples: readonly Sample[],
+    runLayer?: LayerRunner,
+  ): { hidden: Tensor2D; rowOf(sample: number, position: number): number } {
+    const shared = sharePrefixes(samples);
+    const hidden = shared.blocks.length > 0 ? tf.tidy(() => this.decodeShared(samples, shared, runLayer)) : this.hiddenStates(samples, runLayer);
+    return { hidden, rowOf: (sample, position) => sharedRow(shared, sample, position) };
+  }
+
   /** Hidden states [R, C] → logits [R, V]. */
   logits(hidden: Tensor2D): Tensor2D {
     return logitsOf(hidden, this.config, this.weights);
@@ -169,7 +184,8 @@ export class NvlmModel {
     const { table, offsets } = this.visualTable(samples);
     const cross = cache?.cross ?? this.crossInput(samples, table, offsets);
     if (cache && cross && !cache.cross) cache.setCross(kept(cross));
-    const embedded = this.embedRows(this.sequenceRows(samples, offsets, held, length), table);
+    const pieces = samples.map(({ plan }, sample) => ({ sample, from: held, to: plan.inputIds.length }));
+    const embedded = this.embedRows(this.pieceRows(samples, pieces, offsets, length), table);
     return decode(embedded, this.config, this.weights, {
       batch,
       length,
@@ -178,9 +194,39 @@ export class NvlmModel {
       inverseFrequencies: this.inverseFrequencies,
       cache,
       cross,
-      rowTiles: cross ? tf.tensor2d(crossRows(samples, held, length, cross.tiles), [batch * length, cross.tiles], 'int32') : null,
+      rowTiles: cross ? tf.tensor2d(crossRows(samples, pieces, length, cross.tiles), [batch * length, cross.tiles], 'int32') : null,
       ...how,
     });
+  }
+
+  private decodeShared(samples: readonly Sample[], shared: SharedPrefixes, runLayer: LayerRunner | undefined): Tensor2D {
+    const { prefixes, blocks, prefixLength, blockLength } = shared;
+    const heads = prefixes.map(({ sample }) => samples[sample]!);
+    const { table, offsets } = this.visualTable(heads);
+    const cross = this.crossInput(heads, table, offsets);
+    const offsetOf = samples.map((_, i) => offsets[shared.places[i]!.prefix]!);
+    const layout = [
+      { pieces: prefixes, length: prefixLength },
+      { pieces: blocks, length: blockLength },
+    ];
+    const rows = layout.map(({ pieces, length }) => this.pieceRows(samples, pieces, offsetOf, length));
+    const sources = { ids: joined(rows.map(({ ids }) => ids)), slots: joined(rows.map(({ slots }) => slots)) };
+    const positions = layout.flatMap(({ pieces, length }) => pieces.map(({ from }) => positionsOf(1, length, from)));
+    const rowTiles =
+      cross && joined(layout.map(({ pieces, length }) => crossRows(samples, pieces, length, cross.tiles)));
+    const context = {
+      batch: 0,
+      length: 0,
+      positions: tf.tensor1d(joined(positions), 'int32'),
+      starts: tf.zeros<Rank.R1>([prefixes.length], 'int32'),
+      inverseFrequencies: this.inverseFrequencies,
+      cache: null,
+      cross,
+      rowTiles: rowTiles && cross && tf.tensor2d(rowTiles, [sources.ids.length, cross.tiles], 'int32'),
+      shared: { prefixes: prefixes.length, prefixLength, blocks: blocks.length, blockLength },
+      runLayer,
+    };
+    return decode(this.embedRows(sources, table), this.config, this.weights, context, placesOf(shared));
   }
 
   /** All samples' features below each other, [rows, C], and where each sample's begin. */
@@ -204,23 +250,24 @@ export class NvlmModel {
     return visual ? embed(ids, table, visual, tf.tensor1d(sources.slots, 'int32')) : embed(ids, table, null, null);
   }
 
-  /** Token rows [B · length] from position `held` on; placeholders take their tiles' visual rows in order. */
-  private sequenceRows(samples: readonly Sample[], offsets: readonly number[], held: number, length: number): RowSources {
+  /** Token rows [pieces · length]; placeholders take their tiles' visual rows in order, which begin at the sample's offset. */
+  private pieceRows(samples: readonly Sample[], pieces: readonly Piece[], offsets: readonly number[], length: number): RowSources {
     const perTile = tokensPerTile(this.config);
-    const ids = new Int32Array(samples.length * length);
-    const slots = new Int32Array(samples.length * length).fill(-1);
-    samples.forEach(({ plan, features, imageTokenId = this.imageTokenId }, row) => {
+    const ids = new Int32Array(pieces.length * length);
+    const slots = new Int32Array(pieces.length * length).fill(-1);
+    pieces.forEach(({ sample, from, to }, row) => {
+      const { plan, features, imageTokenId = this.imageTokenId } = samples[sample]!;
       let visual = 0;
       plan.inputIds.forEach((id, position) => {
         const isVisual = features !== null && id === imageTokenId;
         const index = visual;
         if (isVisual) visual++;
-        if (position < held) return;
-        const at = row * length + position - held;
+        if (position < from || position >= to) return;
+        const at = row * length + position - from;
         ids[at] = id;
         if (!isVisual) return;
         const tile = plan.sequenceTiles[Math.floor(index / perTile)];
-        if (tile !== undefined) slots[at] = offsets[row]! + tile * perTile + (index % perTile);
+        if (tile !== undefined) slots[at] = offsets[sample]! + tile * perTile + (index % perTile);
       });
       if (features && visual !== plan.sequenceTiles.length * perTile) {
         throw new NvlmError(
@@ -278,16 +325,45 @@ function positionsOf(batch: number, length: number, start: number): Int32Array {
   return Int32Array.from({ length: batch * length }, (_, i) => start + (i % length));
 }
 
-/** [B · length, tiles] i32 from the plans' own masks; padding rows see nothing. */
-function crossRows(samples: readonly Sample[], held: number, length: number, tiles: number): Int32Array {
-  const out = new Int32Array(samples.length * length * tiles);
-  samples.forEach(({ plan }, row) => {
+/** [pieces · length, tiles] i32 from the plans' own masks; padding rows see nothing. */
+function crossRows(samples: readonly Sample[], pieces: readonly Piece[], length: number, tiles: number): Int32Array {
+  const out = new Int32Array(pieces.length * length * tiles);
+  pieces.forEach(({ sample, from, to }, row) => {
+    const { plan } = samples[sample]!;
     const own = plan.crossTiles.length;
-    for (let position = held; position < plan.inputIds.length; position++) {
+    for (let position = from; position < to; position++) {
       for (let tile = 0; tile < own; tile++) {
-        out[(row * length + position - held) * tiles + tile] = plan.crossMask[position * own + tile]!;
+        out[(row * length + position - from) * tiles + tile] = plan.crossMask[position * own + tile]!;
       }
     }
   });
+  return out;
+}
+
+/** Keys of a block: its prefix's rows, then its own; what is behind them is later than every row of the block, so not seen. */
+function placesOf({ prefixes, blocks, prefixLength, blockLength }: SharedPrefixes): SharedPlaces {
+  const keys = prefixLength + blockLength;
+  const keyRows = new Int32Array(blocks.length * keys);
+  blocks.forEach(({ prefix, from, to }, block) => {
+    for (let position = 0; position < to; position++) {
+      const own = prefixes.length * prefixLength + block * blockLength + position - from;
+      keyRows[block * keys + position] = position < from ? prefix * prefixLength + position : own;
+    }
+  });
+  return {
+    keyRows: tf.tensor1d(keyRows, 'int32'),
+    prefixStarts: tf.zeros<Rank.R1>([prefixes.length], 'int32'),
+    blockStarts: tf.tensor1d(blocks.map(({ from }) => from), 'int32'),
+    prefixOf: tf.tensor1d(blocks.map(({ prefix }) => prefix), 'int32'),
+  };
+}
+
+function joined(parts: readonly Int32Array[]): Int32Array {
+  const out = new Int32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
   return out;
 }

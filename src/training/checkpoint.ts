@@ -129,6 +129,7 @@ export function runIdentity(run: RunConfig, data: string): RunIdentity {
     ...blend,
     ...(run.quantize && { quantize: run.quantize }),
     ...(tileTags && { tileTags }),
+    ...(run.pack && { pack: true }),
     ...(run.optimizer.name !== 'adamw' && { optimizer: run.optimizer.name }),
   });
   return { settings, data };

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
+import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import type { LayerInputs, LayerRunner } from '../nvlm/decoder.ts';
 import { releasing } from './release-tape.ts';
 
@@ -17,19 +17,16 @@ export function checkpointedLayers(trainedOf: (index: number, crossAttends: bool
     const run = tf.customGrad((...inputsAndSave) => {
       const save = inputsAndSave.at(-1) as unknown as (tensors: Tensor[]) => void;
       const inputs = inputsAndSave.slice(0, activations.length) as Tensor[];
-      const { keyTiles, rowTiles } = places;
       // Integers have no gradient, but they must be there when the layer runs again.
-      const integers = [places.positions, places.starts, ...(keyTiles && rowTiles ? [keyTiles, rowTiles] : [])];
-      save([...inputs, ...integers]);
+      const { sharedPlaces, ...plain } = places;
+      const all: Record<string, Tensor | null> = { ...plain, ...sharedPlaces };
+      const integers = Object.entries(all).flatMap(([name, tensor]) => (tensor ? [[name, tensor] as const] : []));
+      save([...inputs, ...integers.map(([, tensor]) => tensor)]);
       const gradFunc = (dy: Tensor, saved: Tensor[]) => {
         const again = saved.slice(0, inputs.length);
-        const [positions, starts, keys, rows] = saved.slice(inputs.length);
-        const placesAgain = {
-          positions: positions as Tensor1D,
-          starts: starts as Tensor1D,
-          keyTiles: (keys as Tensor2D | undefined) ?? null,
-          rowTiles: (rows as Tensor2D | undefined) ?? null,
-        };
+        const byName = Object.fromEntries(integers.map(([name], i) => [name, saved[inputs.length + i]!]));
+        const of = (names: object) => Object.fromEntries(Object.keys(names).map((name) => [name, byName[name] ?? null]));
+        const placesAgain = { ...of(plain), sharedPlaces: sharedPlaces && of(sharedPlaces) } as unknown as LayerInputs['places'];
         return recompute(() => layer(asInputs(again, placesAgain)), [...again, ...trained], dy);
       };
       return { value: layer(asInputs(inputs, places)), gradFunc };

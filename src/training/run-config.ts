@@ -40,6 +40,8 @@ export interface RunConfig {
   /** Blend of other records, with pictures or without: what the model can do already and shall not forget. */
   blend: { data: string; ratio: number } | null;
   activationCheckpointing: boolean;
+  /** All records of a picture are one sample: what they begin with in common, the picture, is computed once. */
+  pack: boolean;
   /** Most regular tiles a picture; null = the model's. */
   maxTiles: number | null;
   /** How tiles are named in the text, in place of the model's own `tile_tags`; null = those. The tuned model keeps it. */
@@ -100,6 +102,7 @@ export function parseRun(json: unknown, path: string): RunConfig {
     text: text.given ? { data: text.optionalText('data'), ratio: text.number('ratio', null, 0, 0.99) } : null,
     blend: blend.given ? { data: blend.text('data'), ratio: blend.number('ratio', null, 0, 0.99) } : null,
     activationCheckpointing: run.boolean('activation_checkpointing', false),
+    pack: run.boolean('pack', false),
     maxTiles: run.optionalInteger('max_tiles', 1, 64),
     tileTags: run.optionalOneOf('tile_tags', TAG_FORMAT_NAMES),
     checkpointEvery: run.integer('checkpoint_every', 100, 1, 10_000_000),

@@ -5,6 +5,7 @@ import { NvlmError } from '../errors.ts';
 import { hasCrossAttention } from '../nvlm/config.ts';
 import { names, partOf } from '../nvlm/names.ts';
 import type { NvlmModel } from '../nvlm/model.ts';
+import { sharedPositions, sharePrefixes } from '../nvlm/shared-prefix.ts';
 import { checkpointedLayers } from './checkpointed-layers.ts';
 import { addAdapter, type AdapterModule } from '../nvlm/adapters/adapter-modules.ts';
 import { freshAdapter, makeAdapterTrainable } from './lora.ts';
@@ -52,7 +53,7 @@ export interface OptimizedTensor extends TrainedTensor {
 
 export type TrainerConfig = Pick<
   RunConfig,
-  'stage' | 'trainable' | 'lora' | 'steps' | 'optimizer' | 'seed' | 'activationCheckpointing'
+  'stage' | 'trainable' | 'lora' | 'steps' | 'optimizer' | 'seed' | 'activationCheckpointing' | 'pack'
 >;
 
 /** Losses above this many times a uniform guess (or the run's first loss) count as divergence. */
@@ -160,7 +161,7 @@ export class Trainer {
       this.refuseBadNumbers(step, loss, gradNorm);
       const lr = learningRate(step, this.config.optimizer, this.config.steps);
       this.update(gradients, lr, gradNorm);
-      const tokens = samples.reduce((sum, { plan }) => sum + plan.inputIds.length, 0);
+      const tokens = batches.reduce((sum, batch) => sum + this.positionsOf(batch), 0);
       return { step, loss, lr, gradNorm, tokens, ...(gates.length > 0 && { gates }) };
     } finally {
       this.inStep = false;
@@ -175,8 +176,7 @@ export class Trainer {
    */
   async evaluate(batch: readonly TrainingSample[]): Promise<number> {
     const sum = tf.tidy(() => {
-      const samples = batch.map(({ plan, image }) => ({ plan, features: image && this.featuresOf(image) }));
-      return summedLoss(this.model, samples);
+      return summedLoss(this.model, this.withFeatures(batch), { pack: this.config.pack });
     });
     try {
       return (await this.device.read(sum))[0]!;
@@ -188,6 +188,19 @@ export class Trainer {
   /** What the model reads of a prepared image: it, or what a trained connector makes of it. */
   featuresOf(image: Tensor3D): Tensor3D {
     return this.trainsConnector ? this.model.connectImage(image) : image;
+  }
+
+  private positionsOf(batch: readonly TrainingSample[]): number {
+    if (this.config.pack) return sharedPositions(sharePrefixes(batch.map(({ plan, image }) => ({ plan, features: image }))));
+    return batch.reduce((sum, { plan }) => sum + plan.inputIds.length, 0);
+  }
+
+  /** When samples are packed, every picture's features once, however many are about it. */
+  private withFeatures(batch: readonly TrainingSample[]) {
+    if (!this.config.pack) return batch.map(({ plan, image }) => ({ plan, features: image && this.featuresOf(image) }));
+    const features = new Map<Tensor3D, Tensor3D>();
+    for (const { image } of batch) if (image && !features.has(image)) features.set(image, this.featuresOf(image));
+    return batch.map(({ plan, image }) => ({ plan, features: image && features.get(image)! }));
   }
 
   /** Brings what is derived from trained tensors up to date, so that the model can answer: a tied head. */
@@ -232,8 +245,7 @@ export class Trainer {
           data: tf.transpose(table.data),
         });
       }
-      const samples = batch.map(({ plan, image }) => ({ plan, features: image && this.featuresOf(image) }));
-      return summedLoss(this.model, samples, runLayer).div<Scalar>(labelled);
+      return summedLoss(this.model, this.withFeatures(batch), { runLayer, pack: this.config.pack }).div<Scalar>(labelled);
     };
     const xs = this.tensors.map(({ variable }) => variable as Tensor);
     let result;

@@ -2,6 +2,7 @@ import { NvlmError, throwIfAborted, type ErrorCode } from '../../errors.ts';
 import type { DatasetRecord } from '../../datasets/types.ts';
 import type { DataProblem } from '../../datasets/llava.ts';
 import type { NvlmConfig } from '../../nvlm/config.ts';
+import { sharePrefixes, type SharedPrefixes } from '../../nvlm/shared-prefix.ts';
 import type { ChatMessage, TokenPlan } from '../../text/types.ts';
 import { decodeImage } from '../../tiling/decode.ts';
 import type { Tiling } from '../../tiling/types.ts';
@@ -19,6 +20,19 @@ export interface TrainingExample {
   plan: TokenPlan;
   /** Of its words and its picture: 64 hex digits. */
   digest: string;
+}
+
+/** How records that are one sample share the picture that they begin with. */
+export function sharedOf(examples: readonly TrainingExample[]): SharedPrefixes {
+  const pictures = new Map<string, object>();
+  return sharePrefixes(
+    examples.map(({ image, plan }) => {
+      if (image === null) return { plan, features: null };
+      const features = pictures.get(image) ?? {};
+      pictures.set(image, features);
+      return { plan, features };
+    }),
+  );
 }
 
 /** Bytes of a picture by its path in the data. */

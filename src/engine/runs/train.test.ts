@@ -16,7 +16,7 @@ import { nodeFiles } from '../../weights/node-files.ts';
 import { planExamples } from './plan-examples.ts';
 import { openTextSide } from '../chat/text-side.ts';
 import { CHECKPOINT, LOG } from './train.ts';
-import { longestOf, planTraining } from './training-plan.ts';
+import { longestOf, longestPack, planTraining } from './training-plan.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -237,6 +237,49 @@ describe('the memory plan', () => {
     const ratio = plan.total / (watch.peak - before);
     expect(ratio).toBeGreaterThan(0.85);
     expect(ratio).toBeLessThan(1.15);
+  });
+});
+
+describe('packed questions', () => {
+  const QUESTIONS = ['What is it?', 'Which colour has it?', 'How many are there, and where?', 'Is there a cat?'];
+  const extraRecords = [0, 1, 2, 3, 4, 5].flatMap((picture) =>
+    QUESTIONS.map((question, i) => ({
+      id: `${picture}-${i}`,
+      image: `${picture}.png`,
+      conversations: [
+        { from: 'human', value: `<image>\n${question}` },
+        { from: 'gpt', value: 'a red one'.slice(0, 2 + 2 * i) },
+      ],
+    })),
+  );
+
+  it.each([
+    ['nvlm-d', 'sft', {}],
+    ['nvlm-h', 'sft', { activationCheckpointing: true }],
+    ['nvlm-x', 'lora', {}],
+  ] as const)('%s %s: planned within 15 %, every question of a picture in one step, resumed to the last bit', async (name, stage, more) => {
+    const folder = goldenFolder(name);
+    const changes = { ...more, batch: 2, pack: true, shuffle: true, seed: 3, steps: 3 };
+    const file = join(folder, `${stage}.run.json`);
+    const run = { ...parseRun(JSON.parse(await readFile(file, 'utf8')), file), ...changes };
+    const modelFolder = await openModelFolder(nodeFiles(folder));
+    const data = resolve(folder, run.data);
+    const { records } = parseRecords(JSON.stringify([...(JSON.parse(await readFile(data, 'utf8')) as object[]), ...extraRecords]));
+    const readImage = (path: string) => readImageFile(resolve(data, '..', path));
+    const { examples } = await planExamples(openTextSide(modelFolder), records, readImage, { maxTiles: null });
+    const plan = planTraining(modelFolder, run, longestPack(examples), { backend: 'wasm', features: ['simd'], limits: {} });
+    const before = deviceBytes();
+    const watch = watchPeakBytes();
+    const whole = await runGolden(name, stage, device, changes, { extraRecords }).finally(() => watch.stop());
+    const ratio = plan.total / (watch.peak - before);
+    expect(ratio).toBeGreaterThan(0.85);
+    expect(ratio).toBeLessThan(1.15);
+
+    const output = new RunOutput();
+    await runGolden(name, stage, device, changes, { output, extraRecords, ...stopAfter(1) });
+    const rest = await runGolden(name, stage, device, changes, { output, extraRecords, resume: true });
+    expect(lossesOf(rest.steps)).toEqual(lossesOf(whole.steps.slice(1)));
+    await expect(runGolden(name, stage, device, { ...changes, pack: false }, { output, extraRecords, resume: true })).rejects.toMatchObject({ code: 'usage' });
   });
 });
 

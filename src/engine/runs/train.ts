@@ -4,12 +4,14 @@ import type { DataProblem } from '../../datasets/llava.ts';
 import { NvlmError, throwIfAborted } from '../../errors.ts';
 import type { Folder } from '../../files/folder.ts';
 import { namingOf } from '../../nvlm/naming.ts';
+import { sharedPositions } from '../../nvlm/shared-prefix.ts';
 import type { NvlmModel } from '../../nvlm/model.ts';
 import { adapterFiles } from '../../training/adapter-files.ts';
 import { Batches } from '../../training/batches.ts';
 import { restoreCheckpoint, runIdentity, writeCheckpoint, writeTrained, type RunIdentity } from '../../training/checkpoint.ts';
 import { targetsOf, type AdapterModule } from '../../nvlm/adapters/adapter-modules.ts';
 import type { RunConfig } from '../../training/run-config.ts';
+import { packsOf } from '../../training/packs.ts';
 import { Trainer, type TrainingSample } from '../../training/trainer.ts';
 import type { ModelFolder } from '../../weights/model-folder.ts';
 import { parseSafetensors } from '../../weights/safetensors.ts';
@@ -22,6 +24,7 @@ import { stopIdsOf } from '../chat/special-tokens.ts';
 import type { TextSide } from '../chat/text-side.ts';
 import { TrainingImages } from './train-data.ts';
 import type { RunSample, RunStep } from './training-api.ts';
+import { sharedOf, type TrainingExample } from './plan-examples.ts';
 import { yieldToEventLoop } from '../yield.ts';
 
 export { parseRun } from '../../training/run-config.ts';
@@ -122,8 +125,9 @@ async function runSteps(
   const first = resume ? await resumeFrom(output, trainer, identity) : 0;
   if (!resume) await output.write(LOG, new Uint8Array(0));
   const isAsked = await observer.cutBack(first);
-  const lengths = examples.map(({ plan }) => plan.inputIds.length);
-  const batches = new Batches(lengths.slice(0, mainCount), lengths.slice(mainCount), {
+  const [main, blended] = [unitsOf(examples.slice(0, mainCount), run), unitsOf(examples.slice(mainCount), run)];
+  const units = [...main, ...blended];
+  const batches = new Batches(main.map(lengthOf), blended.map(lengthOf), {
     ...run,
     blendRatio: (run.text ?? run.blend)?.ratio ?? 0,
   });
@@ -160,7 +164,7 @@ async function runSteps(
       const start = performance.now();
       const samples: TrainingSample[][] = [];
       for (let part = 0; part < run.accumulate; part++) {
-        const picked = batches.at(state.step * run.accumulate + part).map((index) => examples[index]!);
+        const picked = batches.at(state.step * run.accumulate + part).flatMap((unit) => units[unit]!);
         const batch: TrainingSample[] = [];
         for (const { plan, image } of picked) batch.push({ plan, image: await imageOf(image, images, signal) });
         samples.push(batch);
@@ -198,6 +202,16 @@ async function runSteps(
   }
   if (state.step > state.saved) await save();
   return result(false, run.lora ? null : await exportModel(folder, trainer, output, device));
+}
+
+/** What a batch counts: records, or when they are packed, pictures with all their questions. */
+function unitsOf(examples: readonly TrainingExample[], { pack }: Pick<RunConfig, 'pack'>): TrainingExample[][] {
+  if (!pack) return examples.map((example) => [example]);
+  return packsOf(examples.map(({ image }) => image)).map((indices) => indices.map((index) => examples[index]!));
+}
+
+function lengthOf(unit: readonly TrainingExample[]): number {
+  return sharedPositions(sharedOf(unit));
 }
 
 function observe(

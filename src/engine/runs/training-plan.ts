@@ -10,12 +10,13 @@ import { fitsTarget, type AdapterModule } from '../../nvlm/adapters/adapter-modu
 import { parseAdapter } from '../../nvlm/adapters/peft.ts';
 import { optimizerRules } from '../../training/optimizers/optimizers.ts';
 import { parseRun, type LoraConfig, type RunConfig } from '../../training/run-config.ts';
+import { packsOf } from '../../training/packs.ts';
 import { moduleOf, selectTrained } from '../../training/trained-tensors.ts';
 import { openModelFolder, type ModelFolder } from '../../weights/model-folder.ts';
 import type { AdapterFiles } from '../adapters/adapter.ts';
 import type { CallOptions } from '../api.ts';
 import { linearSizes } from '../export/export-model.ts';
-import type { TrainingExample } from './plan-examples.ts';
+import { sharedOf, type TrainingExample } from './plan-examples.ts';
 import type { EnginePlatform } from '../platform.ts';
 import { openRunData } from './run-data.ts';
 import { runFileOf } from './run-exchange.ts';
@@ -44,6 +45,10 @@ export interface DataExtent {
   labels: number;
   /** Different ones. */
   pictures: number;
+  /** Of packed records, keys and values that are copied to where blocks see them; 0 = none. */
+  copiedKeys?: number;
+  /** Of packed records, blocks that read a picture by cross-attention besides its prefix. */
+  blocks?: number;
 }
 
 interface PlanHost {
@@ -80,7 +85,8 @@ export async function planOnData(
   const { examples, measured } = await readPools({ ...request, text: openTextSide(folder) }, options);
   const seen = run.heldOutEvery > 0 ? [...examples, ...measured] : examples;
   const begunWith = init && parseAdapter(init.config, init.tensors, linearSizes(folder));
-  return { ...planTraining(folder, run, longestOf(seen), device, begunWith), warnings: folder.warnings };
+  const extent = run.pack ? longestPack(seen) : longestOf(seen);
+  return { ...planTraining(folder, run, extent, device, begunWith), warnings: folder.warnings };
 }
 
 export function longestOf(examples: readonly TrainingExample[]): DataExtent {
@@ -92,6 +98,27 @@ export function longestOf(examples: readonly TrainingExample[]): DataExtent {
     longest.labels = Math.max(longest.labels, plan.labels.filter((label) => label >= 0).length);
   }
   return longest;
+}
+
+/** The same of packed records: a batch pads every prefix and every block to the longest. */
+export function longestPack(examples: readonly TrainingExample[]): DataExtent {
+  const longest = longestOf(examples);
+  const most = { prefix: 0, block: 0, blocks: 0, labels: 0 };
+  for (const indices of packsOf(examples.map(({ image }) => image))) {
+    const pack = indices.map((index) => examples[index]!);
+    const { prefixLength, blockLength, blocks } = sharedOf(pack);
+    most.prefix = Math.max(most.prefix, prefixLength);
+    most.block = Math.max(most.block, blockLength);
+    most.blocks = Math.max(most.blocks, blocks.length);
+    most.labels = Math.max(most.labels, pack.reduce((sum, { plan }) => sum + plan.labels.filter((label) => label >= 0).length, 0));
+  }
+  return {
+    ...longest,
+    tokens: most.prefix + most.blocks * most.block,
+    labels: most.labels,
+    copiedKeys: most.blocks * (most.prefix + most.block),
+    blocks: most.blocks,
+  };
 }
 
 /**
@@ -148,7 +175,7 @@ function needOf(
   folder: Pick<ModelFolder, 'tensors'>,
   config: NvlmConfig,
   run: RunConfig,
-  { tokens, tiles, labels, pictures }: DataExtent,
+  { tokens, tiles, labels, pictures, copiedKeys = 0, blocks = 0 }: DataExtent,
   device: PlanDevice,
   begunWith: readonly AdapterModule[] | null,
 ): Need {
@@ -176,6 +203,7 @@ function needOf(
     tiles: seen,
     labels,
     batch: run.batch,
+    copied: { keys: copiedKeys, pictures: blocks },
     checkpointing: run.activationCheckpointing,
     updatedFeatures: (layer) =>
       updates

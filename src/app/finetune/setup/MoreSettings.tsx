@@ -132,6 +132,12 @@ export function MoreSettings({ adapters, form, problems, onChange }: MoreSetting
           onChange={(bucket) => onChange({ bucket })}
         />
         <CheckField
+          label="Questions of a picture together"
+          hint="A batch then counts pictures, each with up to 8 of its questions, and computes each picture once: faster where pictures have several."
+          checked={form.pack}
+          onChange={(pack) => onChange({ pack })}
+        />
+        <CheckField
           label="Activation checkpointing"
           hint="About a quarter less memory, or more with larger batches, for about a quarter more time."
           checked={form.activationCheckpointing}

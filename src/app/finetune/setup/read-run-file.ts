@@ -34,6 +34,7 @@ export function readRunFile(
     ['shuffle', 'shuffle'],
     ['bucket', 'bucket'],
     ['activationCheckpointing', 'activation_checkpointing'],
+    ['pack', 'pack'],
   ] as const) {
     const value = file[key];
     if (typeof value === 'boolean') next[name] = value;

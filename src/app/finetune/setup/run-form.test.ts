@@ -35,6 +35,7 @@ const changed: RunForm = {
   textRatio: 0.25,
   maxTiles: 3,
   activationCheckpointing: true,
+  pack: true,
   checkpointEvery: 11,
 };
 

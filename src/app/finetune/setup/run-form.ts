@@ -56,6 +56,8 @@ export interface RunForm {
   /** Most regular tiles a picture; 0 = the model's. */
   maxTiles: number;
   activationCheckpointing: boolean;
+  /** All questions about a picture in one sample. */
+  pack: boolean;
   checkpointEvery: number;
   heldOutEvery: number;
   sampleEvery: number;
@@ -140,6 +142,7 @@ export const DEFAULT_FORM: RunForm = {
   blendData: '',
   maxTiles: 0,
   activationCheckpointing: false,
+  pack: false,
   checkpointEvery: 50,
   heldOutEvery: 25,
   sampleEvery: 50,
@@ -229,6 +232,7 @@ export function toRunFile(form: RunForm, dataset: string): RunFile {
     ...(form.textRatio > 0 && { text: { ratio: form.textRatio } }),
     ...(form.blendRatio > 0 && form.blendData !== '' && { blend: { data: form.blendData, ratio: form.blendRatio } }),
     activation_checkpointing: form.activationCheckpointing,
+    ...(form.pack && { pack: true }),
     ...(form.maxTiles > 0 && { max_tiles: form.maxTiles }),
     checkpoint_every: form.checkpointEvery,
   };
