@@ -2,7 +2,7 @@ import { openDevice } from '../device/open-device.ts';
 import type { Device } from '../device/types.ts';
 import { NvlmError, throwIfAborted, toPlainError, type PlainError } from '../errors.ts';
 import { tokensPerTile } from '../nvlm/config.ts';
-import { freeQuota } from '../weights/storage/quota.ts';
+import { freeQuota } from '../files/quota.ts';
 import { searchRepositories } from '../weights/hub-search.ts';
 import { openModelFolder, readModelDescription, type ModelFolder } from '../weights/model-folder.ts';
 import type {

@@ -3,7 +3,7 @@ import type { NvlmError } from '../errors.ts';
 import type { Folder } from '../files/folder.ts';
 import type { HubOptions } from '../weights/hub.ts';
 import type { ModelFiles } from '../weights/source.ts';
-import type { BlobStore } from '../weights/storage/store.ts';
+import type { BlobStore } from '../files/blobs/store.ts';
 import type { CallOptions, ModelSource } from './api.ts';
 
 /** Name of a source in messages and lists. */

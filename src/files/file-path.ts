@@ -25,12 +25,3 @@ export function isBelow(path: string, folder: string | undefined): boolean {
 export function byPath(a: { path: string }, b: { path: string }): number {
   return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
 }
-
-export function noRoom(what: string, cause?: unknown): NvlmError {
-  return new NvlmError(
-    'storage-full',
-    what,
-    'Delete a run, a dataset or a stored model that is no longer needed, or free disk space.',
-    { cause },
-  );
-}

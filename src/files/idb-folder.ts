@@ -1,6 +1,7 @@
-import { byPath, noRoom, pathParts } from './file-path.ts';
+import { byPath, pathParts } from './file-path.ts';
 import type { Folder } from './folder.ts';
 import { joined } from './joined.ts';
+import { isFull, noRoom } from './quota.ts';
 
 /** Bytes and, so that a list reads none of them, their number; both by path. */
 const FILES = 'files';
@@ -92,8 +93,7 @@ function endOf(transaction: IDBTransaction, path: string): Promise<void> {
     transaction.oncomplete = () => resolve();
     transaction.onabort = () => {
       const { error } = transaction;
-      const isFull = error?.name === 'QuotaExceededError';
-      reject(isFull ? noRoom(`The browser has no room left for ${path}.`, error) : (error ?? new DOMException('aborted', 'AbortError')));
+      reject(isFull(error) ? noRoom(`The browser has no room left for ${path}.`, error) : (error ?? new DOMException('aborted', 'AbortError')));
     };
   });
 }

@@ -1,5 +1,6 @@
-import { byPath, isBelow, noRoom, pathParts } from './file-path.ts';
+import { byPath, isBelow, pathParts } from './file-path.ts';
 import type { Folder } from './folder.ts';
+import { noRoom } from './quota.ts';
 import { joined } from './joined.ts';
 
 /** What lies here is heap. */

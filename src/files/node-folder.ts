@@ -1,8 +1,9 @@
 import { appendFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { NvlmError } from '../errors.ts';
-import { byPath, isBelow, noRoom, pathParts } from './file-path.ts';
+import { byPath, isBelow, pathParts } from './file-path.ts';
 import type { Folder } from './folder.ts';
+import { noRoom } from './quota.ts';
 
 /** A folder on disk. Files are written beside their place and renamed into it. */
 export function nodeFolder(folder: string): Folder {

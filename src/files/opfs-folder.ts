@@ -1,6 +1,7 @@
-import { byPath, noRoom } from './file-path.ts';
+import { byPath } from './file-path.ts';
 import type { Folder } from './folder.ts';
-import { fileAt, filesBelow, isFull, placeOf, removeEntry, type OpenPrivateFolder } from './private-storage.ts';
+import { fileAt, filesBelow, placeOf, removeEntry, type OpenPrivateFolder } from './private-storage.ts';
+import { isFull, noRoom } from './quota.ts';
 
 /** Chromium's name for what a writer has not closed. */
 const UNFINISHED = '.crswap';

@@ -2,7 +2,7 @@ import { pathParts } from './file-path.ts';
 
 /**
  * The origin private file system (OPFS), the one place where this browser's files are opened: downloaded models in one
- * folder, datasets, runs and adapters in the other. Rules for all of them:
+ * folder (`blobs/`, large files that are resumed), datasets, runs and adapters in the other (`opfs-folder.ts`). Rules for all of them:
  *
  * - A folder is opened anew for every use: a handle is of no use any more once somebody has cleared the site's data.
  * - What is missing is null, not an error: another tab may have removed it a moment ago.
@@ -80,8 +80,4 @@ export async function* filesBelow(folder: FileSystemDirectoryHandle, prefix = ''
 
 export function isMissing(error: unknown): boolean {
   return error instanceof DOMException && (error.name === 'NotFoundError' || error.name === 'TypeMismatchError');
-}
-
-export function isFull(error: unknown): boolean {
-  return error instanceof DOMException && error.name === 'QuotaExceededError';
 }

@@ -11,8 +11,8 @@ import { hubId, parseHubAddress, parseHubId } from './hub-address.ts';
 import { hubFetch, openHub } from './hub.ts';
 import { openModelFolder } from './model-folder.ts';
 import type { ModelFiles } from './source.ts';
-import { createLock } from './storage/locks.ts';
-import { opfsStore } from './storage/opfs-store.ts';
+import { createLock } from '../files/blobs/locks.ts';
+import { opfsStore } from '../files/blobs/opfs-store.ts';
 import { listedFiles } from './listed-files.ts';
 import { streamTensors } from './stream.ts';
 

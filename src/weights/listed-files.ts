@@ -3,9 +3,9 @@ import { askBriefly } from './ask-briefly.ts';
 import type { Manifest } from './manifest.ts';
 import { MANIFEST_FILE, MAX_MANIFEST_BYTES, formatManifest, parseManifest, readManifest } from './manifest.ts';
 import type { ModelFiles } from './source.ts';
-import { getSmall, putSmall } from './storage/small-files.ts';
-import type { BlobStore } from './storage/store.ts';
-import { storageError } from './storage/store.ts';
+import { getSmall, putSmall } from '../files/blobs/small-files.ts';
+import type { BlobStore } from '../files/blobs/store.ts';
+import { storageError } from '../files/blobs/store.ts';
 import type { StoredFilesOptions } from './stored-files.ts';
 import { storedFiles } from './stored-files.ts';
 

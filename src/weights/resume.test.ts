@@ -11,11 +11,11 @@ import { httpFiles } from './http-files.ts';
 import { bundledFiles } from './listed-files.ts';
 import { openModelFolder } from './model-folder.ts';
 import type { ModelFiles } from './source.ts';
-import { cacheStore } from './storage/cache-store.ts';
-import { createLock } from './storage/locks.ts';
-import { memoryStore } from './storage/memory-store.ts';
-import { opfsStore } from './storage/opfs-store.ts';
-import type { BlobStore } from './storage/store.ts';
+import { cacheStore } from '../files/blobs/cache-store.ts';
+import { createLock } from '../files/blobs/locks.ts';
+import { memoryStore } from '../files/blobs/memory-store.ts';
+import { opfsStore } from '../files/blobs/opfs-store.ts';
+import type { BlobStore } from '../files/blobs/store.ts';
 import { storedFiles } from './stored-files.ts';
 import { streamTensors } from './stream.ts';
 

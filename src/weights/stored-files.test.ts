@@ -12,11 +12,11 @@ import { parseManifest } from './manifest.ts';
 import { openModelFolder } from './model-folder.ts';
 import type { ModelFiles } from './source.ts';
 import { parseSafetensors, writeSafetensors } from './safetensors.ts';
-import { checkedBlob } from './storage/block-sums.ts';
-import { createLock } from './storage/locks.ts';
-import { memoryStore } from './storage/memory-store.ts';
-import { opfsStore } from './storage/opfs-store.ts';
-import type { BlobStore } from './storage/store.ts';
+import { checkedBlob } from '../files/blobs/block-sums.ts';
+import { createLock } from '../files/blobs/locks.ts';
+import { memoryStore } from '../files/blobs/memory-store.ts';
+import { opfsStore } from '../files/blobs/opfs-store.ts';
+import type { BlobStore } from '../files/blobs/store.ts';
 import { storedFiles } from './stored-files.ts';
 import { streamTensors } from './stream.ts';
 

@@ -5,11 +5,11 @@ import { checkFilePath } from './file-path.ts';
 import type { Manifest } from './manifest.ts';
 import type { ModelFiles } from './source.ts';
 import { checkSpan, fileTooLarge, missingFile } from './source.ts';
-import { blockSums, checkedBlob } from './storage/block-sums.ts';
-import { askPersistence } from './storage/quota.ts';
-import { putSmall } from './storage/small-files.ts';
-import type { BlobStore, BlobWriter, StoredBlob } from './storage/store.ts';
-import { storageError } from './storage/store.ts';
+import { blockSums, checkedBlob } from '../files/blobs/block-sums.ts';
+import { askPersistence } from '../files/quota.ts';
+import { putSmall } from '../files/blobs/small-files.ts';
+import type { BlobStore, BlobWriter, StoredBlob } from '../files/blobs/store.ts';
+import { storageError } from '../files/blobs/store.ts';
 import { isSpoiled, storingTap } from './storing-tap.ts';
 import { tapFiles } from './tapped-files.ts';
 

@@ -1,6 +1,6 @@
 import { NvlmError } from '../errors.ts';
-import type { BlockSums } from './storage/block-sums.ts';
-import type { BlobWriter } from './storage/store.ts';
+import type { BlockSums } from '../files/blobs/block-sums.ts';
+import type { BlobWriter } from '../files/blobs/store.ts';
 import type { FileTap } from './tapped-files.ts';
 
 /** The bytes themselves are no good: none of them may be gone on with. */

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { httpFiles } from './http-files.ts';
 import { openModelFolder } from './model-folder.ts';
-import { memoryStore } from './storage/memory-store.ts';
+import { memoryStore } from '../files/blobs/memory-store.ts';
 import { listedFiles } from './listed-files.ts';
 import { streamTensors } from './stream.ts';
 

@@ -1,6 +1,6 @@
 import { createHasher } from '../../weights/hasher.ts';
-import { getSmall, putSmall } from '../../weights/storage/small-files.ts';
-import type { BlobStore, StoredUsage } from '../../weights/storage/store.ts';
+import { getSmall, putSmall } from '../../files/blobs/small-files.ts';
+import type { BlobStore, StoredUsage } from '../../files/blobs/store.ts';
 import type { ModelEntry, ModelSource } from '../api.ts';
 import { familySummary } from './family-summary.ts';
 import { modelAddress, modelTitle } from './model-address.ts';

@@ -1,4 +1,4 @@
-import { Locks } from '../../files/web-locks.ts';
+import { Locks } from '../web-locks.ts';
 import { storeBusy } from './store.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { Lock } from './locks.ts';
-import { checkQuota } from './quota.ts';
+import { checkQuota } from '../quota.ts';
 import type { BlobStore, StoredUsage } from './store.ts';
 import { isUnder, storageError, wrongLength } from './store.ts';
 

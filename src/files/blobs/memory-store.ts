@@ -1,6 +1,7 @@
 import { createLock } from './locks.ts';
 import type { BlobStore } from './store.ts';
-import { isUnder, notEnoughRoom, wrongLength } from './store.ts';
+import { notEnoughRoom } from '../quota.ts';
+import { isUnder, wrongLength } from './store.ts';
 
 /** Room for the bundled models and little more: what lies here is heap. */
 const DEFAULT_LIMIT_BYTES = 64 * 1024 * 1024;

@@ -1,9 +1,29 @@
-import { notEnoughRoom } from './store.ts';
+import { NvlmError } from '../errors.ts';
 
-/** Left free beside the model for the browser's own bookkeeping. */
+/** Left free beside what is stored for the browser's own bookkeeping. */
 const MARGIN_BYTES = 4 * 1024 * 1024;
 
-/** Bytes of models that may still be stored, as the browser estimates them; null where it does not say. */
+/** Whether a browser's storage, whichever it is, refused a write because the site has no more room. */
+export function isFull(error: unknown): boolean {
+  return error instanceof Error && error.name === 'QuotaExceededError';
+}
+
+/** @param what a sentence about what could not be stored */
+export function noRoom(what: string, cause?: unknown): NvlmError {
+  return new NvlmError(
+    'storage-full',
+    what,
+    'Delete a run, a dataset or a stored model that is no longer needed, or free disk space; a model works without being stored.',
+    { cause },
+  );
+}
+
+export function notEnoughRoom(needed: number, free: number): NvlmError {
+  const mb = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
+  return noRoom(`Storing needs ${mb(needed)} and the browser allows ${mb(Math.max(0, free))} more.`);
+}
+
+/** Bytes that may still be stored, as the browser estimates them; null where it does not say. */
 export async function freeQuota(
   storage: StorageManager | undefined = globalThis.navigator?.storage,
 ): Promise<number | null> {

@@ -1,6 +1,6 @@
-import { fileAt, filesBelow, isMissing, placeOf, removeEntry, type OpenPrivateFolder } from '../../files/private-storage.ts';
+import { fileAt, filesBelow, isMissing, placeOf, removeEntry, type OpenPrivateFolder } from '../private-storage.ts';
 import type { Lock } from './locks.ts';
-import { checkQuota } from './quota.ts';
+import { checkQuota } from '../quota.ts';
 import type { BlobStore, StoredUsage } from './store.ts';
 import { isUnder, storageError, wrongLength } from './store.ts';
 

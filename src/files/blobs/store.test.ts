@@ -6,7 +6,7 @@ import { createLock } from './locks.ts';
 import { memoryStore } from './memory-store.ts';
 import { openStore } from './open-store.ts';
 import { opfsStore } from './opfs-store.ts';
-import { askPersistence, checkQuota, freeQuota } from './quota.ts';
+import { askPersistence, checkQuota, freeQuota } from '../quota.ts';
 import { checkStoreContract } from './store-contract.ts';
 import type { BlobStore } from './store.ts';
 

@@ -1,4 +1,5 @@
 import { NvlmError } from '../../errors.ts';
+import { isFull, noRoom } from '../quota.ts';
 
 /** What the model files are kept in between visits, best first. */
 export type StoreKind = 'opfs' | 'cache' | 'memory';
@@ -70,16 +71,11 @@ export interface BlobStore {
   usage(): Promise<StoredUsage[]>;
 }
 
-const FREE_SPACE =
-  'Delete a stored model on the Models screen or free disk space; the model works without being stored.';
-
 /** What a browser throws while writing, as an error a user can act on. */
 export function storageError(cause: unknown): NvlmError {
   if (cause instanceof NvlmError) return cause;
+  if (isFull(cause)) return noRoom('The browser has no room left to store the model.', cause);
   const { name, message } = cause instanceof Error ? cause : { name: '', message: String(cause) };
-  if (name === 'QuotaExceededError') {
-    return new NvlmError('storage-full', 'The browser has no room left to store the model.', FREE_SPACE, { cause });
-  }
   if (name === 'NoModificationAllowedError') return storeBusy(cause);
   if (name === 'NotFoundError' || name === 'InvalidStateError') {
     return new NvlmError(
@@ -89,22 +85,13 @@ export function storageError(cause: unknown): NvlmError {
       { cause },
     );
   }
-  return new NvlmError('storage-full', `The browser could not store the model: ${message}.`, FREE_SPACE, { cause });
+  return noRoom(`The browser could not store the model: ${message}.`, cause);
 }
 
 export function storeBusy(cause?: unknown): NvlmError {
   return new NvlmError('busy', 'Another tab is writing this model.', 'Wait until the other tab has loaded it.', {
     cause,
   });
-}
-
-export function notEnoughRoom(needed: number, free: number): NvlmError {
-  const mb = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
-  return new NvlmError(
-    'storage-full',
-    `Storing needs ${mb(needed)} and the browser allows ${mb(Math.max(0, free))} more.`,
-    FREE_SPACE,
-  );
 }
 
 export function wrongLength(path: string, size: number, got: number): NvlmError {

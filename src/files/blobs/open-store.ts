@@ -1,4 +1,4 @@
-import { PRIVATE_FOLDERS, privateFolder } from '../../files/private-storage.ts';
+import { PRIVATE_FOLDERS, privateFolder } from '../private-storage.ts';
 import { cacheStore } from './cache-store.ts';
 import { createLock } from './locks.ts';
 import { memoryStore } from './memory-store.ts';
