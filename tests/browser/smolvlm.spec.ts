@@ -52,6 +52,8 @@ test('several pictures: added, asked about as the reference answers, taken out b
   await page.goto(`#/chat?model=${MODEL}`);
   await page.getByTestId('choose-picture').setInputFiles(join(folder, images[0]!));
   await expect(page.getByRole('figure')).toContainText('8 tiles + thumbnail · 36 visual tokens');
+  // The example's name leaves the address a moment after its picture.
+  await expect(page).not.toHaveURL(/picture=/);
   const address = page.url();
   await page.getByTestId('add-pictures').setInputFiles(images.slice(1).map((name) => join(folder, name)));
   const pictures = page.getByRole('list', { name: 'Pictures of this conversation' });
@@ -76,6 +78,17 @@ test('several pictures: added, asked about as the reference answers, taken out b
   await expect(page.getByRole('figure')).toContainText('2 tiles + thumbnail · 12 visual tokens');
   await page.getByLabel('System prompt').fill('Be brief.');
   await expectSound(page);
+
+  // Inside repeats both.
+  await ask(page, prompt);
+  await page.getByRole('article').last().getByText('Why?').click();
+  await expect(page.getByText('After the system turn “Be brief.”.')).toBeVisible();
+  const shares = page.getByRole('region', { name: 'In the sequence' });
+  await expect(shares).toContainText('sum 100 %', { timeout: 60_000 });
+  for (const name of ['tile 1', 'tile 2', 'the thumbnail']) await expect(shares).toContainText(name);
+  await expect(shares).not.toContainText('tile 3');
+  await expectSound(page);
+  await page.goBack();
 
   await page.getByTestId('add-pictures').setInputFiles(join(folder, images[1]!));
   await expect(pictures.getByRole('listitem')).toHaveCount(2);

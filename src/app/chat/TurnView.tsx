@@ -62,7 +62,7 @@ export const TurnView = memo(function TurnView({ turn, last }: Props) {
           <TurnFacts turn={turn} />
           {!open && (
             <div className={styles.actions}>
-              {turn.plain && turn.result && turn.result.ids.length > 0 && <WhyLink turn={turn} />}
+              {turn.pictures < 2 && turn.result && turn.result.ids.length > 0 && <WhyLink turn={turn} />}
               {turn.answer !== '' && <CopyButton text={turn.answer} />}
               {last && (
                 <Button variant="quiet" size="small" icon="retry" onClick={() => void retry(turn.id)}>
@@ -161,7 +161,7 @@ function Verdict({ right, expected }: { right: boolean; expected: string }) {
   return <li className={styles.wrong}>wrong: it is “{expected.replaceAll('\n', ' / ')}”</li>;
 }
 
-/** Opens this very answer, as it was said, on the screen that looks inside. */
+/** Opens this very answer, as it was said, on the screen that looks inside, which shows one picture. */
 function WhyLink({ turn }: { turn: Turn }) {
   const turns = useApp((state) => state.turns);
   const settings = useApp((state) => state.chatSettings);
@@ -178,6 +178,8 @@ function WhyLink({ turn }: { turn: Turn }) {
         {
           prompt: turn.question,
           said: turn.result!.ids.join(','),
+          system: turn.system || null,
+          max: turn.maxTiles === null ? null : String(turn.maxTiles),
           turns: earlier.length > 0 ? JSON.stringify(earlier.map(({ question, answer }) => [question, answer])) : null,
           with: formatAdapters(turn.adapters.map(({ id, strength }) => ({ id, strength, on: true }))) || null,
         },

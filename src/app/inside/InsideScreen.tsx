@@ -24,22 +24,23 @@ export default function InsideScreen() {
   const trace = useTrace(image, { ...settings, question });
   const model = useApp((state) => state.selectedModel);
   const tagFormat = settings.changes.tagFormat ?? null;
-  const { shown, error } = useInspection(image, { geometry: model, maxTiles: null, tileSize: null, tagFormat, prompt: '', view: 'tiles' });
-  const stored = useStored(model, image, question, trace.about === null && settings.turns.length === 0 && settings.adapters.length === 0 && !isChanged(settings.changes));
+  const { shown, error } = useInspection(image, { geometry: model, maxTiles: settings.maxTiles, tileSize: null, tagFormat, prompt: '', view: 'tiles' });
+  const stored = useStored(model, image, question, trace.about === null && settings.turns.length === 0 && settings.system === '' && settings.maxTiles === null && settings.adapters.length === 0 && !isChanged(settings.changes));
   const route = useRoute();
   // Another question or another model gives another answer, to which nothing of the old choice belongs.
-  const ask = (patch: Partial<InsideSettings>) => change({ said: null, turns: [], changes: {}, token: null, layer: null, head: null, lensLayer: null, ...patch });
+  const ask = (patch: Partial<InsideSettings>) => change({ said: null, system: '', turns: [], changes: {}, token: null, layer: null, head: null, lensLayer: null, ...patch });
   return (
     <div className={styles.screen}>
       <h1 className="unseen">Inside</h1>
       <div className={styles.bar}>
-        <ModelPick onPick={() => ask({ adapters: [] })} />
+        <ModelPick onPick={() => ask({ adapters: [], maxTiles: null })} />
         <Question key={question} question={question} onAsk={(text) => ask({ question: text })} />
         <OtherPicture />
         <a className={styles.link} href={hrefWith('chat', {}, route)}>
           Back to Chat
         </a>
       </div>
+      {settings.system !== '' && <p className={styles.note}>After the system turn “{settings.system}”.</p>}
       {settings.turns.length > 0 && <p className={styles.note}>Asked after {settings.turns.length === 1 ? 'an earlier turn' : `${settings.turns.length} earlier turns`} of the conversation.</p>}
       {(trace.error ?? error) && (
         <Problem

@@ -10,6 +10,15 @@ interface Props {
   title: string;
 }
 
+/** Strongest tints on which every ink of either theme is still read easily. */
+const STRONGEST = { light: 66, dark: 42 } as const;
+
+/** Bent, so that small numbers can be seen beside a large one. @param share of the largest */
+function tintOf(share: number): CSSProperties {
+  const percent = (most: number) => `${Math.round(most * Math.sqrt(share))}%`;
+  return { '--tint': percent(STRONGEST.light), '--tint-dark': percent(STRONGEST.dark) } as CSSProperties;
+}
+
 /** Prompt and answer, token by token, each tinted by its number; where the picture's cells stand there is a gap. */
 export function TintedText({ about, tint, title }: Props) {
   const answerStart = about.promptTokens;
@@ -32,7 +41,7 @@ export function TintedText({ about, tint, title }: Props) {
                 className={styles.token}
                 data-kind={kind}
                 title={value === undefined ? undefined : percent(value)}
-                style={value === undefined ? undefined : ({ '--tint': `${Math.round(75 * Math.sqrt(value / largest))}%` } as CSSProperties)}
+                style={value === undefined ? undefined : tintOf(value / largest)}
               >
                 {tokenWords(text)}
               </span>

@@ -4,6 +4,8 @@ import { paramsFromSettings, settingsFromParams, type InsideSettings } from './s
 
 const SETTINGS: InsideSettings = {
   question: 'Read the code; at 100 %, please & thanks.',
+  system: 'Answer briefly.',
+  maxTiles: 4,
   turns: [['What is it?', 'A note, "quoted".']],
   said: [4, 17, 99],
   adapters: [{ id: 'ring', strength: 0.8 }],
@@ -23,9 +25,11 @@ it('comes back from the address as it went in', () => {
 });
 
 it('leaves what makes no sense at its default', () => {
-  const params = { said: '1,x', turns: '{"a":1}', gates: '1:7', hide: '-1', order: '', tags: 'emoji', token: '1e9', layer: 'x', how: 'sum', show: 'all', view: '', lens: '99999' };
+  const params = { said: '1,x', max: '0', turns: '{"a":1}', gates: '1:7', hide: '-1', order: '', tags: 'emoji', token: '1e9', layer: 'x', how: 'sum', show: 'all', view: '', lens: '99999' };
   expect(settingsFromParams(params)).toEqual({
     question: '',
+    system: '',
+    maxTiles: null,
     turns: [],
     said: null,
     adapters: [],

@@ -1,7 +1,9 @@
 import type { InsideChanges } from '../../engine/inside/inside-api.ts';
 import type { AdapterUse } from '../../engine/runs/training-api.ts';
+import { MAX_TILES_ANYWHERE } from '../../tiling/tile-limits.ts';
 import { TAG_FORMAT_NAMES } from '../../tiling/tags.ts';
 import { formatAdapters, parseAdapters } from '../state/adapter-slice.ts';
+import { LONGEST_SYSTEM } from '../state/settings-slice.ts';
 import type { RouteParams } from '../router.ts';
 
 /** What is drawn on the picture. */
@@ -13,6 +15,10 @@ export type View = (typeof VIEWS)[number];
 /** Everything that makes the view what it is, but for model and picture, which all screens share. */
 export interface InsideSettings {
   question: string;
+  /** The system turn before the conversation; empty: none of one's own. */
+  system: string;
+  /** Most regular tiles; null: as the model has it. */
+  maxTiles: number | null;
   /** Earlier turns of the conversation: question and answer. */
   turns: [string, string][];
   /** The answer's tokens as they were said in Chat; null: the model answers, greedily. */
@@ -38,6 +44,8 @@ const MOST_TURNS = 16;
 export function settingsFromParams(params: RouteParams): InsideSettings {
   return {
     question: (params.prompt ?? '').slice(0, LONGEST_QUESTION),
+    system: (params.system ?? '').slice(0, LONGEST_SYSTEM),
+    maxTiles: tilesFrom(params.max),
     turns: turnsFrom(params.turns),
     said: numbersFrom(params.said, MOST_TOKENS),
     adapters: parseAdapters(params.with ?? ''),
@@ -57,6 +65,8 @@ export function paramsFromSettings(settings: InsideSettings): Record<string, str
   const { gates, hide, order, tagFormat } = settings.changes;
   return {
     prompt: settings.question || null,
+    system: settings.system || null,
+    max: settings.maxTiles,
     turns: settings.turns.length > 0 ? JSON.stringify(settings.turns) : null,
     said: settings.said?.join(',') ?? null,
     with: formatAdapters(settings.adapters.map((use) => ({ ...use, on: true }))) || null,
@@ -108,6 +118,11 @@ function numbersFrom(text: string | undefined, most: number): number[] | null {
   if (!text || !/^\d{1,7}(,\d{1,7})*$/.test(text)) return null;
   const numbers = text.split(',').map(Number);
   return numbers.length <= most ? numbers : null;
+}
+
+function tilesFrom(text: string | undefined): number | null {
+  const most = wholeNumber(text);
+  return most !== null && most >= 1 && most <= MAX_TILES_ANYWHERE ? most : null;
 }
 
 function wholeNumber(text: string | undefined): number | null {

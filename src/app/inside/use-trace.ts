@@ -16,19 +16,20 @@ export interface TraceState {
 /** Longest answer that is looked at token by token when it is not given. */
 export const MOST_NEW_TOKENS = 64;
 
-type Asked = Pick<InsideSettings, 'question' | 'turns' | 'said' | 'adapters' | 'changes'>;
+type Asked = Pick<InsideSettings, 'question' | 'system' | 'maxTiles' | 'turns' | 'said' | 'adapters' | 'changes'>;
 
 /** What the engine is asked; null while there is nothing to ask. */
-export function requestOf(image: SharedImage | null, { question, turns, said, adapters, changes }: Asked): InsideRequest | null {
+export function requestOf(image: SharedImage | null, { question, system, maxTiles, turns, said, adapters, changes }: Asked): InsideRequest | null {
   if (question.trim() === '') return null;
   const earlier = turns.flatMap(([user, assistant]): InsideRequest['messages'] => [
     { role: 'user', content: user },
     { role: 'assistant', content: assistant },
   ]);
   return {
-    messages: [...earlier, { role: 'user', content: question.trim() }],
+    messages: [...(system.trim() === '' ? [] : [{ role: 'system' as const, content: system }]), ...earlier, { role: 'user', content: question.trim() }],
     image: image?.bytes ?? null,
     maxNewTokens: MOST_NEW_TOKENS,
+    ...(maxTiles !== null && { maxTiles }),
     ...(said && { answer: said }),
     ...(adapters.length > 0 && { adapters }),
     changes,
@@ -44,7 +45,7 @@ export function useTrace(image: SharedImage | null, asked: Asked): TraceState & 
   const pending = useApp((state) => state.imagePending !== null);
   const [state, setState] = useState<TraceState>({ about: null, progress: null, error: null });
   const [attempt, setAttempt] = useState(0);
-  const key = JSON.stringify([asked.question, asked.turns, asked.said, asked.adapters, asked.changes]);
+  const key = JSON.stringify([asked.question, asked.system, asked.maxTiles, asked.turns, asked.said, asked.adapters, asked.changes]);
 
   useEffect(() => {
     const request = requestOf(image, asked);

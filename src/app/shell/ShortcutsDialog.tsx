@@ -9,6 +9,8 @@ const SHORTCUTS: [keys: string[], action: string][] = [
   [['↑'], 'In an empty question: bring back the last one'],
   [['/'], 'Go to the question'],
   [['Ctrl or ⌘', 'V'], 'Use the picture on the clipboard'],
+  [['Space'], 'On Inside: play the answer token by token, or pause'],
+  [['←', '→'], 'On Inside: the token before or behind'],
   [['?'], 'This list'],
 ];
 

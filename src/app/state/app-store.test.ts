@@ -253,7 +253,7 @@ describe('several pictures', () => {
     await state().ask('Same?');
     expect(sizes()).toEqual([8, 9]);
     expect(engine.chats[0]!.messages).toEqual([{ role: 'user', content: 'Same?' }]);
-    expect(lastTurn()).toMatchObject({ pictures: 2, plain: false });
+    expect(lastTurn()).toMatchObject({ pictures: 2, system: '', maxTiles: null });
   });
 
   it('stand where they came in when one is added later', async () => {
@@ -299,7 +299,7 @@ describe('several pictures', () => {
     await state().selectModel('nano-d');
     await state().ask('Read everything.');
     expect(sizes()).toEqual([8]);
-    expect(lastTurn()).toMatchObject({ pictures: 1, plain: true });
+    expect(lastTurn()).toMatchObject({ pictures: 1 });
     expect(names()).toEqual(['a', 'b']);
   });
 

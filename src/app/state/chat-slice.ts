@@ -33,8 +33,10 @@ export interface Turn {
   seed: number | null;
   /** How many pictures the conversation had when it was asked; those beyond the question before's came with it. */
   pictures: number;
-  /** Asked with a picture and its question alone: what Inside can repeat. */
-  plain: boolean;
+  /** What stood before the conversation; empty: nothing. */
+  system: string;
+  /** Most regular tiles of its pictures; null: as the model has it. */
+  maxTiles: number | null;
   /** The true answer, when the page drew the picture and so knows it. */
   expected: string | null;
   result: ChatResult | null;
@@ -114,7 +116,7 @@ export function createChatSlice({ set, get, engine, now }: SliceTools): ChatSlic
       const pictures = picturesFor(model.entry, images);
       const maxTiles = maxTilesFor(chatSettings, model);
       const system = systemTurn(chatSettings);
-      change(id, { pictures: pictures.length, plain: pictures.length < 2 && maxTiles === undefined && system.length === 0 });
+      change(id, { pictures: pictures.length, system: system[0]?.content ?? '', maxTiles: maxTiles ?? null });
       const [image = null, ...moreImages] = pictures;
       const request = {
         messages: [...system, ...messagesFor(get().turns, id, sendsEarlierTurns(chatSettings, model.entry))],
@@ -228,7 +230,8 @@ function blankAnswer() {
     tokens: 0,
     seed: null,
     pictures: 0,
-    plain: true,
+    system: '',
+    maxTiles: null,
     result: null,
     error: null,
   } satisfies Partial<Turn>;
