@@ -137,6 +137,36 @@ describe('importing', () => {
     expect((await take([file('a.json', json)])).records.map(({ messages }) => messages[1]!.content)).toEqual(answers);
   });
 
+  it('reads every split that an object lists, keeps those named so out of training, and names lists that it does not read', async () => {
+    const row = (answer: string) => ({ question: 'Q?', answer });
+    const read = async (json: object) => {
+      const { records, report } = await take([file('a.json', json)]);
+      return { rows: records.map(({ messages, heldOut }) => [messages[1]!.content, heldOut]), notes: report.notes.map(({ reason }) => reason) };
+    };
+    expect(await read({ train: [row('A'), row('B')], validation: [row('C')], test: [row('D')], info: [{ year: 2024 }] })).toEqual({
+      rows: [
+        ['A', false],
+        ['B', false],
+        ['C', true],
+        ['D', true],
+      ],
+      notes: ['not read: info (1 row)'],
+    });
+    expect(await read({ test: [row('A')], dev: [row('B')] })).toEqual({ rows: [['A', false], ['B', false]], notes: [] });
+    expect(await read({ test: [row('A')] })).toEqual({ rows: [['A', false]], notes: [] });
+    expect(await read({ data: [row('A')], test: [row('B')] })).toEqual({ rows: [['A', false]], notes: ['not read: test (1 row)'] });
+    const broken = await take([file('a.json', { train: [row('A')], test: [{ question: 'Q?' }] })]);
+    expect(broken.report.problems).toEqual([{ where: 'a.json, test, record 1', reason: 'it has no answer' }]);
+  });
+
+  it('says of a picture once that a model sees it otherwise than people do', async () => {
+    const header = [137, 80, 78, 71, 13, 10, 26, 10, 0, 0, 0, 13, 73, 72, 68, 82, 0, 0, 0, 9, 0, 0, 0, 9];
+    const grey = (depth: number) => bytesFile(`${depth}.png`, Uint8Array.from([...header, depth, 0]));
+    const rows = ['16.png', '16.png', '8.png'].map((image) => ({ image, conversations: turns }));
+    const { report } = await take([file('a.json', rows), grey(16), grey(8)]);
+    expect(report.notes).toEqual([{ about: 'pictures', where: '16.png', reason: expect.stringContaining('grey of 16 bits') as string }]);
+  });
+
   it('stops at the room that is left and says so', async () => {
     const rows = Array.from({ length: 5 }, (_, i) => ({ id: `${i}`, conversations: turns }));
     const { records, report } = await take([file('a.json', rows)], null, 3);

@@ -42,12 +42,17 @@ export async function describeTable(file: SourceFile, limits: ImportLimits): Pro
   return { path: file.path, columns, rows: null, mapping: guessMapping(columns) };
 }
 
-async function* listedRows(file: SourceFile, { limits, problems, fixedQuestion }: RowsOptions): AsyncGenerator<NamedRow> {
+async function* listedRows(file: SourceFile, { limits, problems, notes, fixedQuestion }: RowsOptions): AsyncGenerator<NamedRow> {
   const read = jsonRows(await readText(file, limits.textBytes));
   for (const { row, reason } of read.problems) problems.add(`${file.path}, ${row}`, reason);
-  const rows = rowsIn(read.rows);
+  const { rows, unread } = rowsIn(read.rows);
+  notes.unread(file.path, unread);
   // Columns that a person assigned are those of tables; a JSON row says by itself what it is.
-  for (const { row, value } of rows) yield { name: row, total: rows.length, read: readRow(value, row, { mapping: null, fixedQuestion }) };
+  for (const { row, value, heldOut } of rows) {
+    const one = readRow(value, row, { mapping: null, fixedQuestion });
+    if (heldOut && 'record' in one) one.record.heldOut = true;
+    yield { name: row, total: rows.length, read: one };
+  }
 }
 
 async function* parquetRows(file: SourceFile, options: RowsOptions): AsyncGenerator<NamedRow> {
