@@ -32,7 +32,8 @@ export async function measurePairs(
   pairs: readonly Pair[],
   runs: number,
   where: { adapter: GpuAdapterDescription | null; backend: BackendName; runtime?: string },
-  extra: readonly Measurement[] = [],
+  /** Measured when all runs are over. */
+  after: () => Measurement[] = () => [],
 ): Promise<void> {
   const samples = pairs.map((): [Sample[], Sample[]] => [[], []]);
   for (let run = -1; run < runs; run++) {
@@ -56,5 +57,5 @@ export async function measurePairs(
       of(`times as fast as ${sides[1]}, processor time`, '×', [ratio('cpuMs')]),
     ];
   });
-  process.stdout.write(`${JSON.stringify(makeReports([...rows, ...extra]), null, 2)}\n`);
+  process.stdout.write(`${JSON.stringify(makeReports([...rows, ...after()]), null, 2)}\n`);
 }

@@ -31,6 +31,8 @@ export function checkSampling(sampling: Sampling): void {
  */
 export class Sampler {
   private readonly random: () => number;
+  /** Kept from token to token: fresh memory costs as much as filling it. */
+  private room: Room = { weights: new Float64Array(), bucketOf: new Uint16Array() };
 
   constructor(
     private readonly sampling: Sampling,
@@ -68,9 +70,12 @@ export class Sampler {
 
   private draw(logits: Float32Array, top: number, temperature: number): number {
     const { topK = 0, topP = 1 } = this.sampling;
+    if (this.room.weights.length !== logits.length) {
+      this.room = { weights: new Float64Array(logits.length), bucketOf: new Uint16Array(logits.length) };
+    }
     if (topK === 0 && topP === 1) return this.drawFromAll(logits, top, temperature);
-    const ranked = new RankedWeights(logits, top, temperature);
     const most = topK > 0 ? Math.min(topK, logits.length) : logits.length;
+    const ranked = new RankedWeights(logits, top, temperature, most, this.room);
     let kept = ranked.first((count) => count >= most);
     if (topP < 1) {
       const wanted = kept.weight * topP;
@@ -81,9 +86,9 @@ export class Sampler {
   }
 
   private drawFromAll(logits: Float32Array, top: number, temperature: number): number {
-    const weights = weightsOf(logits, top, temperature);
+    const { weights } = this.room;
     let left = 0;
-    for (const weight of weights) left += weight;
+    for (let id = 0; id < logits.length; id++) left += weights[id] = Math.exp((logits[id]! - top) / temperature);
     left *= this.random();
     let last = 0;
     for (let id = 0; id < weights.length; id++) {
@@ -95,11 +100,11 @@ export class Sampler {
   }
 }
 
-/** exp((logit − top) / temperature): probabilities but for a common factor. */
-function weightsOf(logits: Float32Array, top: number, temperature: number): Float64Array {
-  const weights = new Float64Array(logits.length);
-  for (let id = 0; id < logits.length; id++) weights[id] = Math.exp((logits[id]! - top) / temperature);
-  return weights;
+/** Places for a number a token. */
+interface Room {
+  /** exp((logit − top) / temperature): probabilities but for a common factor. */
+  weights: Float64Array;
+  bucketOf: Uint16Array;
 }
 
 const MOST_BUCKETS = 4096;
@@ -123,30 +128,48 @@ class RankedWeights {
   private readonly bucketOf: Uint16Array;
   private readonly counts: Int32Array;
   private readonly sums: Float64Array;
+  /** The last bucket that is looked into. */
+  private readonly last: number;
+  private readonly sortedBuckets = new Map<number, number[]>();
 
-  constructor(logits: Float32Array, top: number, temperature: number) {
-    this.weights = weightsOf(logits, top, temperature);
-    this.bucketOf = new Uint16Array(logits.length);
-    const buckets = Math.min(MOST_BUCKETS, Math.ceil(logits.length / TOKENS_PER_BUCKET));
-    this.counts = new Int32Array(buckets);
-    this.sums = new Float64Array(buckets);
+  /** @param most how many tokens are asked for at most: the weights of the rest are not computed */
+  constructor(logits: Float32Array, top: number, temperature: number, most: number, { weights, bucketOf }: Room) {
+    this.weights = weights;
+    this.bucketOf = bucketOf;
+    const tokens = logits.length;
+    const buckets = Math.min(MOST_BUCKETS, Math.ceil(tokens / TOKENS_PER_BUCKET));
+    const counts = (this.counts = new Int32Array(buckets));
     let least = top;
-    for (const logit of logits) if (logit < least && logit > -Infinity) least = logit;
+    for (let id = 0; id < tokens; id++) {
+      const logit = logits[id]!;
+      if (logit < least && logit > -Infinity) least = logit;
+    }
     const range = Math.min(top - least, DEEPEST * temperature);
     const perLogit = range > 0 ? (buckets - 1) / range : 0;
-    for (let id = 0; id < logits.length; id++) {
+    for (let id = 0; id < tokens; id++) {
       const depth = top - logits[id]!;
-      const bucket = depth > range ? buckets - 1 : Math.floor(depth * perLogit);
-      this.bucketOf[id] = bucket;
-      this.counts[bucket]!++;
-      this.sums[bucket]! += this.weights[id]!;
+      const bucket = depth > range ? buckets - 1 : (depth * perLogit) | 0;
+      bucketOf[id] = bucket;
+      counts[bucket]!++;
+    }
+    let last = 0;
+    for (let count = counts[0]!; count < most && last < buckets - 1; count += counts[last]!) last++;
+    while (counts[last] === 0) last--;
+    this.last = last;
+    const sums = (this.sums = new Float64Array(buckets));
+    for (let id = 0; id < tokens; id++) {
+      const bucket = bucketOf[id]!;
+      if (bucket > last) continue;
+      const weight = Math.exp((logits[id]! - top) / temperature);
+      weights[id] = weight;
+      sums[bucket]! += weight;
     }
   }
 
   /** The first token at which `reached`, of the count and the weight so far, which only grow, is true; the last where it never is. */
   first(reached: (count: number, weight: number) => boolean): Ranked {
     const at: Ranked = { id: 0, count: 0, weight: 0 };
-    const last = this.counts.findLastIndex((count) => count > 0);
+    const { last } = this;
     for (let bucket = 0; bucket <= last; bucket++) {
       const [count, weight] = [at.count + this.counts[bucket]!, at.weight + this.sums[bucket]!];
       if (bucket < last && !reached(count, weight)) {
@@ -165,10 +188,14 @@ class RankedWeights {
   }
 
   private sorted(bucket: number): number[] {
+    const found = this.sortedBuckets.get(bucket);
+    if (found) return found;
     const { weights, bucketOf } = this;
     const ids: number[] = [];
     for (let id = 0; id < bucketOf.length; id++) if (bucketOf[id] === bucket) ids.push(id);
-    return ids.sort((a, b) => weights[b]! - weights[a]! || a - b);
+    ids.sort((a, b) => weights[b]! - weights[a]! || a - b);
+    this.sortedBuckets.set(bucket, ids);
+    return ids;
   }
 }
 

@@ -27,8 +27,15 @@ export interface CheckpointServer {
 /**
  * The built test harness, or another built page, and a model folder of any size under `/checkpoint/`, with Range and ETag as a hub has
  * them: one origin, as the page's policy lets it fetch from no other without https.
+ *
+ * @param others more folders, by the first part of their paths
  */
-export async function serveCheckpoint(folder: string, built = '.cache/harness/'): Promise<CheckpointServer> {
+export async function serveCheckpoint(
+  folder: string,
+  built = '.cache/harness/',
+  others: Record<string, string> = {},
+): Promise<CheckpointServer> {
+  const folders: Record<string, string> = { ...others, checkpoint: folder };
   const harness = fileURLToPath(new URL(`../../${built}`, import.meta.url));
   const asked = new Map<string, number>();
   const requests: ModelRequest[] = [];
@@ -36,7 +43,8 @@ export async function serveCheckpoint(folder: string, built = '.cache/harness/')
   const server = createServer((request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://host').pathname)).replace(/^\/+/, '');
     const isModel = path.startsWith('checkpoint/');
-    const file = isModel ? join(folder, path.slice('checkpoint/'.length)) : join(harness, path || 'index.html');
+    const [first = '', ...rest] = path.split('/');
+    const file = folders[first] ? join(folders[first], ...rest) : join(harness, path || 'index.html');
     const found = path.startsWith('..') ? undefined : statSync(file, { throwIfNoEntry: false });
     if (!found?.isFile()) {
       response.writeHead(404).end();
