@@ -3,7 +3,8 @@
  * slows with the tokens that the cache holds. The kinds take turns, so that a machine that is busy for a while is so for all of them; the
  * last rows are ratios of medians.
  *
- * `npx tsx bench/wasm-decode.ts [RUNS] [BACKEND] [SHAPE] [LAYERS]`, e.g. `5 wasm smollm2-135m 30` or `5 wasm llama-1b 4`
+ * `npx tsx bench/wasm-decode.ts [RUNS] [BACKEND] [SHAPE] [LAYERS] [ROWS]`, e.g. `5 wasm smollm2-135m 30` or `5 wasm llama-1b 4 decode`:
+ * ROWS of those measured, by a part of their names.
  */
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -22,7 +23,7 @@ import { openModelFolder } from '../src/weights/model-folder.ts';
 import { nodeFiles } from '../src/weights/node-files.ts';
 import { printReport, type Measurement } from './report.ts';
 
-const [runs = '5', backend = 'wasm', shape = 'smollm2-135m', layers = '30'] = process.argv.slice(2);
+const [runs = '5', backend = 'wasm', shape = 'smollm2-135m', layers = '30', wanted = ''] = process.argv.slice(2);
 /** Tokens decoded for one sample, and those that the cache holds before. */
 const NEW_TOKENS = 8;
 const CACHE_LENGTHS = [128, 2048];
@@ -84,36 +85,49 @@ async function prefill(model: NvlmModel, tokens: number, cache: KvCache): Promis
   return performance.now() - start;
 }
 
-/** Milliseconds a token; the cache is as it was afterwards. */
-async function decode(model: NvlmModel, cache: KvCache): Promise<number> {
+/** A cache of zeros, for what stands in it changes no time. */
+function held(model: NvlmModel, tokens: number): KvCache {
+  const { kvHeads, headDim } = model.config.llm;
+  const cache = model.newCache(1);
+  cache.reserve(tokens + NEW_TOKENS, kvHeads * headDim);
+  cache.advance([tokens]);
+  return cache;
+}
+
+/** Milliseconds a token, of the clock and of this process's processor time; the cache is as it was afterwards. */
+async function decode(model: NvlmModel, cache: KvCache): Promise<{ ms: number; cpuMs: number }> {
   const held = cache.lengths[0]!;
-  const start = performance.now();
+  const [start, cpu] = [performance.now(), process.cpuUsage()];
   for (let i = 0; i < NEW_TOKENS; i++) {
     const logits = model.step([(11 * i) % json.vocab_size], cache);
     await device.read(logits);
     logits.dispose();
   }
   cache.truncate(held);
-  return (performance.now() - start) / NEW_TOKENS;
+  const { user, system } = process.cpuUsage(cpu);
+  return { ms: (performance.now() - start) / NEW_TOKENS, cpuMs: (user + system) / 1000 / NEW_TOKENS };
 }
 
 const samples = new Map<string, number[]>();
 const note = (name: string, sample: number) => samples.set(name, [...(samples.get(name) ?? []), sample]);
 
-const caches = new Map<NvlmModel, KvCache[]>();
-for (const [, model] of models) {
-  const own = CACHE_LENGTHS.map(() => model.newCache(1));
-  for (const [i, cache] of own.entries()) await prefill(model, CACHE_LENGTHS[i]!, cache);
-  caches.set(model, own);
-}
+const caches = new Map(models.map(([, model]) => [model, CACHE_LENGTHS.map((tokens) => held(model, tokens))]));
 for (let run = 0; run < Number(runs); run++) {
   for (const [kind, model] of models) {
     for (const tokens of PREFILLS) {
+      const row = `prefill, ${tokens} tokens, ${kind}`;
+      if (!row.includes(wanted)) continue;
       const cache = model.newCache(1);
-      note(`prefill, ${tokens} tokens, ${kind}`, (1000 * tokens) / (await prefill(model, tokens, cache)));
+      note(row, (1000 * tokens) / (await prefill(model, tokens, cache)));
       cache.dispose();
     }
-    for (const cache of caches.get(model)!) note(`decode, ${cache.lengths[0]} tokens held, ${kind}`, await decode(model, cache));
+    for (const cache of caches.get(model)!) {
+      const row = `decode, ${cache.lengths[0]} tokens held, ${kind}`;
+      if (!row.includes(wanted)) continue;
+      const { ms, cpuMs } = await decode(model, cache);
+      note(row, ms);
+      note(`${row}, processor time`, cpuMs);
+    }
   }
 }
 
@@ -128,10 +142,14 @@ const middle = (name: string) => median(samples.get(name)!);
 printReport(
   ...[...samples].map(([name, values]) => of(name, name.startsWith('prefill') ? 'tokens/s' : 'ms a token', values)),
   ...models.map(([kind, model]) => of(`weights, ${kind}`, 'MB', [model.weights.bytes / 1e6])),
-  ...models.map(([kind]) => {
-    const [short, long] = CACHE_LENGTHS.map((length) => middle(`decode, ${length} tokens held, ${kind}`)) as [number, number];
-    return of(`decode, ${CACHE_LENGTHS.join(' → ')} tokens held, ${kind}, ratio`, '', [long / short]);
-  }),
+  ...models.flatMap(([kind]) =>
+    ['', ', processor time'].flatMap((clock) => {
+      const names = CACHE_LENGTHS.map((length) => `decode, ${length} tokens held, ${kind}${clock}`);
+      if (!names.every((name) => samples.has(name))) return [];
+      const [short, long] = names.map(middle) as [number, number];
+      return of(`decode, ${CACHE_LENGTHS.join(' → ')} tokens held, ${kind}${clock}, ratio`, '', [long / short]);
+    }),
+  ),
 );
 await device.dispose();
 process.exit(0);
