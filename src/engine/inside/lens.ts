@@ -7,7 +7,7 @@ import { readOutBlocks } from './read-out.ts';
 import type { Trace } from './trace.ts';
 
 /** Residual rows of how many numbers are kept at once, over all layers. */
-const MOST_ROWS = 16 * 1024 * 1024;
+const MOST_ROWS = 8 * 1024 * 1024;
 
 export interface LensRows {
   layer: number;
