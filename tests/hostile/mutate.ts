@@ -1,16 +1,5 @@
 /** Damage for property tests: everything is drawn from a seed, so a failure names the input that made it. */
-
-/** mulberry32: numbers in [0, 1) */
-export function numbersFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let z = state;
-    z = Math.imul(z ^ (z >>> 15), z | 1);
-    z ^= z + Math.imul(z ^ (z >>> 7), z | 61);
-    return ((z ^ (z >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { seededNumbers } from '../../src/numbers/random.ts';
 
 /** Names that every object has without anybody having written them. */
 export const INHERITED = ['constructor', '__proto__', 'prototype', 'toString', 'valueOf', 'hasOwnProperty', '__defineGetter__'];
@@ -39,7 +28,7 @@ const VALUES: (() => unknown)[] = [
 
 /** A copy of some JSON with one to four places changed, removed, added or renamed. */
 export function damagedJson(json: unknown, seed: number): unknown {
-  const next = numbersFrom(seed);
+  const next = seededNumbers(seed);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)]!;
   const copy = structuredClone(json);
   for (let n = 1 + Math.floor(next() * 4); n > 0; n--) {
@@ -65,7 +54,7 @@ export function damagedJson(json: unknown, seed: number): unknown {
 
 /** A copy of some bytes with a few of them changed, cut out or put in; or bytes of its own. */
 export function damagedBytes(bytes: Uint8Array, seed: number): Uint8Array {
-  const next = numbersFrom(seed);
+  const next = seededNumbers(seed);
   const at = (length: number) => Math.floor(next() * length);
   if (next() < 0.1) return Uint8Array.from({ length: at(300) }, () => at(256));
   let copy = bytes.slice();
@@ -82,7 +71,7 @@ export function damagedBytes(bytes: Uint8Array, seed: number): Uint8Array {
 
 /** A copy of a text with pieces of itself and of `words` cut out and put in. */
 export function damagedText(text: string, words: readonly string[], seed: number): string {
-  const next = numbersFrom(seed);
+  const next = seededNumbers(seed);
   const at = (length: number) => Math.floor(next() * length);
   let copy = text;
   for (let n = 1 + at(4); n > 0; n--) {

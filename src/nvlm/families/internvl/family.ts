@@ -6,10 +6,8 @@ import type { VisionConfig } from '../../config.ts';
 import { JsonReader } from '../../json-reader.ts';
 import { parseLlm } from '../../llm-config.ts';
 import { declaredArchitecture, imageTokenId, parseNested } from '../../nested-config.ts';
-import { ParameterList } from '../../parameter-list.ts';
 import { internVitSizes } from '../../vision/intern-vit-config.ts';
-import { addInternVit } from '../../vision/intern-vit-parameters.ts';
-import { addMlpConnector } from '../../vision/mlp-connector-parameters.ts';
+import { internVitMlp } from '../../vision/intern-vit-mlp.ts';
 import type { Family } from '../family.ts';
 import { internVLConversation } from './conversations.ts';
 import { internvlNamings } from './names.ts';
@@ -28,13 +26,7 @@ export const internvl: Family = {
   routing: unrolled,
   crossAttends: false,
   imageTokens: ['<IMG_CONTEXT>', '<image>'],
-  visionParameters(config, dummyHeads) {
-    const list = new ParameterList();
-    addInternVit(list, config.vision!, dummyHeads);
-    addMlpConnector(list, config);
-    return list.specs;
-  },
-  network: async () => (await import('../../vision/mlp-network.ts')).mlpNetwork,
+  ...internVitMlp,
   namings: internvlNamings,
   synthetic: internvlShapes,
 };

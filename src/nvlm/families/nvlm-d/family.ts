@@ -1,10 +1,8 @@
 import { unrolled } from '../../../text/image-layout.ts';
 import { ownNaming } from '../../naming.ts';
 import { declaredArchitecture, NVLM_IMAGE_TOKENS, nvlmParser } from '../../nested-config.ts';
-import { ParameterList } from '../../parameter-list.ts';
 import { nvlm05b, nvlm72b } from '../../synthetic-shape.ts';
-import { addInternVit } from '../../vision/intern-vit-parameters.ts';
-import { addMlpConnector } from '../../vision/mlp-connector-parameters.ts';
+import { internVitMlp } from '../../vision/intern-vit-mlp.ts';
 import type { Family } from '../family.ts';
 
 /** NVLM-D: decoder-only (NVLM paper §4.2). */
@@ -20,13 +18,7 @@ export const nvlmD: Family = {
   routing: unrolled,
   crossAttends: false,
   imageTokens: NVLM_IMAGE_TOKENS,
-  visionParameters(config, dummyHeads) {
-    const list = new ParameterList();
-    addInternVit(list, config.vision!, dummyHeads);
-    addMlpConnector(list, config);
-    return list.specs;
-  },
-  network: async () => (await import('../../vision/mlp-network.ts')).mlpNetwork,
+  ...internVitMlp,
   namings: [ownNaming],
   synthetic: {
     'nvlm-d-72b': nvlm72b({ architectures: ['NVLM_D'], model_type: 'NVLM_D' }, { dummyHeads: 7 }),

@@ -1,10 +1,8 @@
 import { hybrid } from '../../../text/image-layout.ts';
 import { ownNaming } from '../../naming.ts';
 import { declaredArchitecture, NVLM_IMAGE_TOKENS, nvlmParser } from '../../nested-config.ts';
-import { ParameterList } from '../../parameter-list.ts';
 import { CROSS_ATTENTION_EVERY, nvlm05b, nvlm72b } from '../../synthetic-shape.ts';
-import { addInternVit } from '../../vision/intern-vit-parameters.ts';
-import { addMlpConnector } from '../../vision/mlp-connector-parameters.ts';
+import { internVitMlp } from '../../vision/intern-vit-mlp.ts';
 import type { Family } from '../family.ts';
 
 const CONFIG = { architectures: ['NVLM_H'], architecture: 'NVLM_H', model_type: 'nvlm' };
@@ -23,13 +21,7 @@ export const nvlmH: Family = {
   routing: hybrid,
   crossAttends: true,
   imageTokens: NVLM_IMAGE_TOKENS,
-  visionParameters(config, dummyHeads) {
-    const list = new ParameterList();
-    addInternVit(list, config.vision!, dummyHeads);
-    addMlpConnector(list, config);
-    return list.specs;
-  },
-  network: async () => (await import('../../vision/mlp-network.ts')).mlpNetwork,
+  ...internVitMlp,
   namings: [ownNaming],
   synthetic: {
     'nvlm-h-72b': nvlm72b(CONFIG, { crossAttentionEvery: CROSS_ATTENTION_EVERY }),
