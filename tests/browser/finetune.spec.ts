@@ -17,6 +17,8 @@ async function drawData(page: Page, pictures: number): Promise<void> {
 
 /** Short steps that are measured often. */
 async function setUp(page: Page, steps: number): Promise<void> {
+  await page.getByRole('radio', { name: /LoRA adapter/ }).check();
+  await page.getByLabel('Keep the old abilities').uncheck();
   await page.getByText('More settings').click();
   for (const [label, value] of [
     ['Steps', steps],
@@ -142,6 +144,9 @@ test('from nothing to a trained adapter: watch, pause, reload, resume, take the 
 test('settings: wrong values are said beside their controls, and the run file goes out and in', async ({ page }) => {
   await drawData(page, 2);
   const start = page.getByRole('button', { name: 'Start the run' });
+  await expect(page.getByRole('radio', { name: /Decoder and connector/ })).toBeChecked();
+  await expect(page.getByLabel('Keep the old abilities')).toBeChecked();
+  await page.getByRole('radio', { name: /LoRA adapter/ }).check();
   await page.getByLabel('Batch', { exact: true }).fill('0');
   await expect(page.getByText('At least 1.').first()).toBeVisible();
   await expect(start).toBeDisabled();
@@ -203,6 +208,8 @@ test('a run on a dropped model asks for its folder after a reload; a photo becom
   await page.getByRole('textbox', { name: /^Answer/ }).fill('black');
   await page.getByRole('button', { name: 'Set up the run' }).click();
   await page.getByLabel('Model', { exact: true }).selectOption('your files');
+  await expect(page.getByRole('radio', { name: /LoRA adapter/ })).toBeChecked();
+  await expect(page.getByLabel('Keep the old abilities')).not.toBeChecked();
   await expect(page.getByRole('region', { name: 'Memory' })).toContainText('holds model.safetensors and an index of other files');
   await page.getByLabel('Steps', { exact: true }).fill('500');
   await page.getByRole('button', { name: 'Start the run' }).click();

@@ -16,7 +16,7 @@ import { CheckField, NumberField, SelectField, TextField } from './fields.tsx';
 import { MethodPicture } from './MethodPicture.tsx';
 import { MoreSettings } from './MoreSettings.tsx';
 import { PlanCard } from './PlanCard.tsx';
-import { ofLength, ofMethod, PRESETS } from './presets.ts';
+import { ofLength, ofMethod, ofModel, PRESETS } from './presets.ts';
 import { readRunFile } from './read-run-file.ts';
 import { checkForm, modelName, OLD_TASKS_SHARE, toRunFile, type Method, type RunForm } from './run-form.ts';
 import { RunFileCard } from './RunFileCard.tsx';
@@ -26,12 +26,12 @@ const METHODS: { method: Method; title: string; words: string; gated?: boolean }
   {
     method: 'lora',
     title: 'LoRA adapter',
-    words: 'A small addition beside the frozen model. Best for most; keep it, share it, switch it off.',
+    words: 'A small addition beside the frozen model. Takes the least memory; keep it, share it, switch it off.',
   },
   {
     method: 'decoder',
     title: 'Decoder and connector',
-    words: 'Everything but the vision encoder. Learns most, forgets most; the result is a model of its own.',
+    words: 'Everything but the vision encoder. Learns most when old abilities are kept, and forgets most without; the result is a model of its own.',
   },
   {
     method: 'connector',
@@ -131,7 +131,7 @@ export function SetupStep({ dataset, datasets, lasts, onDataChange }: SetupStepP
             options={(models ?? []).map(({ id, title }) => ({ value: id, label: title }))}
             onChange={(id) => {
               const chosen = models?.find((entry) => entry.id === id);
-              if (chosen) change({ model: chosen.source });
+              if (chosen) change(ofModel(settled, chosen.source));
             }}
           />
           <TextField
@@ -268,7 +268,9 @@ export function SetupStep({ dataset, datasets, lasts, onDataChange }: SetupStepP
             request={wrong > 0 || !data || !model ? null : requestFor(settled)}
             onChanges={(changes) => {
               const text = JSON.stringify({ ...toRunFile(settled, dataset), ...changes });
-              change(readRunFile(text, settled, (adapters ?? []).map(({ id }) => id)).form);
+              const { form: fitting } = readRunFile(text, settled, (adapters ?? []).map(({ id }) => id));
+            // Generated old tasks are in no run file before the start.
+            change({ ...fitting, blendRatio: settled.blendRatio, blendData: settled.blendData });
             }}
             unknown={
               settled.blendRatio > 0 && !datasets?.some(({ id }) => id === settled.blendData)

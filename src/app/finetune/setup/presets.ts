@@ -1,4 +1,5 @@
-import type { Method, OptimizerName, RunForm } from './run-form.ts';
+import type { ModelSource } from '../../../engine/api.ts';
+import { OLD_TASKS_SHARE, type Method, type OptimizerName, type RunForm } from './run-form.ts';
 
 export interface Preset {
   id: string;
@@ -32,6 +33,21 @@ export function ofLength(steps: number): Partial<RunForm> {
     sampleEvery: Math.max(1, Math.round(steps / 4)),
     checkpointEvery: Math.max(5, Math.min(100, Math.round(steps / 4))),
   };
+}
+
+/** How a run begins that nobody has chosen anything for. */
+function startOf(model: ModelSource): Partial<RunForm> {
+  if (model.kind === 'bundled') return { ...ofMethod('decoder', 'adamw'), blendRatio: OLD_TASKS_SHARE };
+  // A stranger's model may be large, and the generated old tasks are of the bundled models' world.
+  return { ...ofMethod('lora', 'adamw'), blendRatio: 0 };
+}
+
+/** Another model, with its own start where the other's was left as it was. */
+export function ofModel(form: RunForm, model: ModelSource): Partial<RunForm> {
+  const isStart = Object.entries(startOf(form.model)).every(
+    ([name, value]) => JSON.stringify(form[name as keyof RunForm]) === JSON.stringify(value),
+  );
+  return { model, ...(isStart && startOf(model)) };
 }
 
 export function ofMethod(method: Method, optimizer: OptimizerName): Partial<RunForm> {

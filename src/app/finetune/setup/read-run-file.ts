@@ -22,7 +22,8 @@ export function readRunFile(
 ): { form: RunForm; notes: string[] } {
   const file = parse(text);
   const notes: string[] = [];
-  const next: RunForm = { ...form, ...method(file) };
+  // What a file does not say of blends it does not do.
+  const next: RunForm = { ...form, ...method(file), textRatio: 0, blendRatio: 0 };
   for (const [name, { key }] of Object.entries(BOUNDS) as [NumberSetting, { key: string | null }][]) {
     if (key === null) continue;
     const value = at(file, key);

@@ -1,12 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { parseRun } from '../../../training/run-config.ts';
-import { ofLength, ofMethod, PRESETS } from './presets.ts';
+import { ofLength, ofMethod, ofModel, PRESETS } from './presets.ts';
 import { readRunFile } from './read-run-file.ts';
 import { BOUNDS, checkForm, DEFAULT_FORM, OLD_TASKS_SHARE, toRunFile, type NumberSetting, type RunForm } from './run-form.ts';
 
 const changed: RunForm = {
   ...DEFAULT_FORM,
+  method: 'lora',
+  blendRatio: 0,
   steps: 321,
   batch: 3,
   accumulate: 2,
@@ -67,11 +69,21 @@ describe('run form', () => {
     expect(toRunFile(form, 'lesson')).toEqual(JSON.parse(file));
   });
 
+  it('starts with what was measured best for bundled models, with an adapter for others, and leaves a choice alone', () => {
+    const [bundled, other] = [DEFAULT_FORM.model, { kind: 'url', url: 'https://host/model/' } as const];
+    expect({ ...DEFAULT_FORM, ...ofModel(DEFAULT_FORM, bundled) }).toEqual(DEFAULT_FORM);
+    const stranger = { ...DEFAULT_FORM, ...ofModel(DEFAULT_FORM, other) };
+    expect(stranger).toMatchObject({ model: other, method: 'lora', learningRate: 0.001, blendRatio: 0 });
+    expect(ofModel(stranger, bundled)).toMatchObject({ method: 'decoder', learningRate: 0.0003, blendRatio: OLD_TASKS_SHARE });
+    expect(ofModel({ ...DEFAULT_FORM, method: 'connector' }, other)).toEqual({ model: other });
+    expect(ofModel({ ...stranger, learningRate: 0.002 }, bundled)).toEqual({ model: bundled });
+  });
+
   it('comes back from its own run file', () => {
     const { form, notes } = readRunFile(JSON.stringify(toRunFile(changed, 'cards')), DEFAULT_FORM, ['a1']);
     expect(notes).toEqual([]);
     expect(form).toEqual(changed);
-    const full = { ...DEFAULT_FORM, ...ofMethod('connector', 'muon') };
+    const full = { ...DEFAULT_FORM, ...ofMethod('connector', 'muon'), blendRatio: 0 };
     expect(readRunFile(JSON.stringify(toRunFile(full, 'cards')), DEFAULT_FORM, []).form).toEqual(full);
   });
 
