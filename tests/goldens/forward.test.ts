@@ -21,7 +21,6 @@ const CASES: Record<string, number[]> = {
   'text/llama3-rope': [0],
   'text/llama-biased': [0],
   internvl: [0],
-  'internvl-hf': [0],
   'text/qwen2-affine-4bit-g32': [0],
   'text/qwen2-affine-4bit-g64': [0],
   'text/qwen2-affine-8bit-g64': [0],
@@ -29,9 +28,12 @@ const CASES: Record<string, number[]> = {
   'epsilons/nvlm-d': [0],
 };
 
-/** InternVL3.5 puts parts together that are each computed everywhere above; SmolVLM on wasm has a test of its own. */
+/**
+ * InternVL3.5 puts parts together that are each computed everywhere above, and layouts of transformers are other names for what is;
+ * SmolVLM on wasm has a test of its own.
+ */
 const MORE_CASES: Record<string, Record<string, number[]>> = {
-  wasm: { internvl3_5: [0], 'internvl3_5-hf': [0] },
+  wasm: { 'internvl-hf': [0], internvl3_5: [0], 'internvl3_5-hf': [0] },
   webgpu: { smolvlm: [1] },
 };
 
