@@ -19,6 +19,15 @@ export class DescendantMemory {
   }
 }
 
+/** Processor time that this process's living descendants have used, seconds (Linux counts it in hundredths). */
+export function descendantSeconds(): number {
+  const ticks = descendants().map((pid) => {
+    const [user = 0, system = 0] = (/.*\) \S (.*)/s.exec(read(`/proc/${pid}/stat`))?.[1] ?? '').split(' ').slice(10, 12).map(Number);
+    return user + system;
+  });
+  return ticks.reduce((sum, value) => sum + value, 0) / 100;
+}
+
 function descendants(): string[] {
   const parents = new Map<string, string>();
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
