@@ -43,13 +43,18 @@ while (counts.asked < Number(questions)) {
     process.stderr.write(`\r${JSON.stringify(counts)}`);
   }
 }
-process.stdout.write(`${JSON.stringify({ model, backend: device.info.backend, adapter: device.info.adapter, seed: Number(seed), ...counts, share: counts.worth / counts.characters, singleShare: counts.singleWorth / counts.single })}\n`);
+process.stdout.write(
+  `${JSON.stringify({ model, backend: device.info.backend, adapter: device.info.adapter, seed: Number(seed), ...counts, share: counts.worth / counts.characters, singleShare: counts.singleWorth / counts.single })}\n`,
+);
 process.exit(0);
 
 async function judge(about: InsideTrace, scene: Scene): Promise<void> {
   const cells = about.layout!.cellsAcross;
   const worth: number[][] = [];
-  await inside.worth({ trace: about.trace, regions: everyCell(about.layout!) }, { onEvent: (event) => (worth[event.region] = event.worth) });
+  await inside.worth(
+    { trace: about.trace, regions: everyCell(about.layout!) },
+    { onEvent: (event) => (worth[event.region] = event.worth) },
+  );
   const look = await inside.attention({ trace: about.trace, kind: about.layers.cross.length > 0 ? 'cross' : 'self', how: 'mean' });
   about.answer.forEach(({ text }, token) => {
     const holders = scene.cells.flatMap((cell, at) => (cell?.kind === 'character' && cell.character === text ? [at] : []));

@@ -28,8 +28,7 @@ const METHODS = ['lora', 'lora+old', 'decoder+old'];
 /** As the page draws: pictures to learn from and to measure on, and of the old world. */
 const PICTURES = { count: 40, heldOut: 40, replay: 60 };
 
-const [lessons = Object.keys(LESSONS).join(), methods = METHODS.join(), seeds = '1,2,3', backend = 'wasm'] =
-  process.argv.slice(2);
+const [lessons = Object.keys(LESSONS).join(), methods = METHODS.join(), seeds = '1,2,3', backend = 'wasm'] = process.argv.slice(2);
 const kept = new URL('../.cache/default-method/', import.meta.url);
 const stored = new URL('../tests/fixtures/nano-eval/', import.meta.url);
 const device = await openDevice(backend as BackendChoice, nodePlatform());
@@ -79,7 +78,10 @@ async function run(lesson: Lesson, name: string, seed: number): Promise<{ before
         output: new MemoryFolder(),
         resume: false,
       },
-      { onStep: ({ step, loss }) => step % 50 === 49 && process.stderr.write(`${lesson} ${name} ${seed}: step ${step + 1}, loss ${loss.toPrecision(3)}\n`) },
+      {
+        onStep: ({ step, loss }) =>
+          step % 50 === 49 && process.stderr.write(`${lesson} ${name} ${seed}: step ${step + 1}, loss ${loss.toPrecision(3)}\n`),
+      },
     );
     const after = { learnt: await scoreOf(session, learnt), old: await scoreOf(session, old) };
     process.stderr.write(`${lesson} ${name} ${seed}: ${JSON.stringify({ before, after })}\n`);

@@ -27,7 +27,13 @@ const [model = 'nano-d', backend = 'wasm', runs = '5', bits, most] = process.arg
 const quantize = bits ? ({ bits: Number(bits) as 4 | 8, groupSize: 64 } as const) : undefined;
 
 const source = await modelSource(model);
-const image = await encodePng(source.kind === 'bundled' ? deskExamples().find(({ id }) => id === 'six-tile-bars')!.draw() : gradient(640, 480));
+const image = await encodePng(
+  source.kind === 'bundled'
+    ? deskExamples()
+        .find(({ id }) => id === 'six-tile-bars')!
+        .draw()
+    : gradient(640, 480),
+);
 const messages = [{ role: 'user' as const, content: 'Describe the image.' }];
 const device = await openDevice(backend as BackendChoice, nodePlatform());
 const session = await Session.open(await openModelFolder(await openFiles(source, {})), device, { quantize });
@@ -60,7 +66,9 @@ const heap = () => (tf.getBackend() === 'wasm' ? wasmModule().HEAPU8.length : 0)
 const resident = () => process.resourceUsage().maxRSS * 1024;
 
 const weights = deviceBytes();
-const chat = await measured('chat', () => session.chat({ messages, image, sampling: { temperature: 0 }, maxNewTokens: source.kind === 'bundled' ? 64 : 4 }));
+const chat = await measured('chat', () =>
+  session.chat({ messages, image, sampling: { temperature: 0 }, maxNewTokens: source.kind === 'bundled' ? 64 : 4 }),
+);
 const before = { heap: heap(), resident: resident() };
 const looks: Measured<unknown>[] = [];
 const opened = await measured('open', () => inside.open({ messages, image, answer: chat.value.ids, maxNewTokens: 1 }));
@@ -72,15 +80,30 @@ for (const kind of ['self', 'cross'] as const) {
 if (hasLens) looks.push(await measured('lens', () => inside.lens(trace, layers.self.slice(-1))));
 const regions = wholeTiles(layout!.tiles.length).slice(0, most ? Number(most) : undefined);
 const worth: Measured<unknown>[] = [];
-for (let run = 0; run < Number(runs); run++) worth.push(await measured('worth', () => inside.worth({ trace, regions }, { onEvent: () => undefined })));
+for (let run = 0; run < Number(runs); run++)
+  worth.push(await measured('worth', () => inside.worth({ trace, regions }, { onEvent: () => undefined })));
 looks.push(...worth);
 
 const about = `${model}, ${layout!.tiles.length} tiles, prompt of ${opened.value.promptTokens} tokens, answer of ${opened.value.answer.length}`;
-const report = (name: string, unit: string, samples: number[]): Measurement => ({ name: `${about}: ${name}`, adapter: device.info.adapter, backend: device.info.backend, unit, samples });
+const report = (name: string, unit: string, samples: number[]): Measurement => ({
+  name: `${about}: ${name}`,
+  adapter: device.info.adapter,
+  backend: device.info.backend,
+  unit,
+  samples,
+});
 const bytes = Math.max(...looks.map((look) => look.bytes));
 printReport(
-  report(`worth of ${regions.length} of them`, 'ms', worth.map(({ ms }) => ms)),
-  report(`worth of ${regions.length} of them, processor time`, 'ms', worth.map(({ cpuMs }) => cpuMs)),
+  report(
+    `worth of ${regions.length} of them`,
+    'ms',
+    worth.map(({ ms }) => ms),
+  ),
+  report(
+    `worth of ${regions.length} of them, processor time`,
+    'ms',
+    worth.map(({ cpuMs }) => cpuMs),
+  ),
   report('tensors of the model', 'bytes', [weights]),
   report('most tensors, chat', 'bytes', [chat.bytes]),
   report('most tensors, inside', 'bytes', [bytes]),

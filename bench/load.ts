@@ -31,10 +31,10 @@ try {
   await page.goto(server.url);
   await page.waitForFunction(() => 'harness' in window);
   const load = (stored: boolean) =>
-    page.evaluate(
-      ([choice, through]) => window.harness.worker.loadCheckpoint(choice, through, []),
-      [backend as BackendName, stored] as const,
-    );
+    page.evaluate(([choice, through]) => window.harness.worker.loadCheckpoint(choice, through, []), [
+      backend as BackendName,
+      stored,
+    ] as const);
   await page.evaluate((choice) => window.harness.worker.multiply(choice), backend as BackendName);
   const heap = await WorkerHeap.of(page);
 

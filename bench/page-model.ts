@@ -64,7 +64,11 @@ try {
   const firstTokenMs = (await page.evaluate(() => performance.getEntriesByName('first token')[0]!.startTime)) - asked;
   const tokensPerSecond = Number.parseFloat((await facts.textContent()) ?? '');
   memory.stop();
-  const where = { adapter: null, backend: 'wasm' as const, runtime: `Chromium ${await page.evaluate(() => navigator.userAgent.match(/Chrome\/([\d.]+)/)?.[1] ?? '')}` };
+  const where = {
+    adapter: null,
+    backend: 'wasm' as const,
+    runtime: `Chromium ${await page.evaluate(() => navigator.userAgent.match(/Chrome\/([\d.]+)/)?.[1] ?? '')}`,
+  };
   printReport(
     { name: `page: from the server to loaded, ${what}`, unit: 's', samples: [loadMs / 1000], ...where },
     { name: `page: question to first token, ${what}`, unit: 's', samples: [firstTokenMs / 1000], ...where },

@@ -39,7 +39,13 @@ printReport(
         const { user, system } = process.cpuUsage(start);
         if (run >= 0) samples.push((user + system) / 1000);
       }
-      return { name: `sampling from ${VOCABULARY} ${spread} logits, ${name}: processor time`, unit: 'ms a token', samples, adapter: null, backend: 'cpu' as const };
+      return {
+        name: `sampling from ${VOCABULARY} ${spread} logits, ${name}: processor time`,
+        unit: 'ms a token',
+        samples,
+        adapter: null,
+        backend: 'cpu' as const,
+      };
     });
   }),
 );

@@ -84,8 +84,7 @@ async function measure(when: string): Promise<void> {
     add(`${name}, ${questions.length} questions, ${when}`, '% right', [100 * accuracy]);
     process.stderr.write(`${name} ${when}: ${(100 * accuracy).toFixed(1)} %\n`);
     if (readImage !== drawn) continue;
-    for (const [task, { n, accuracy: share }] of Object.entries(tasks))
-      add(`${task}, ${n} questions, ${when}`, '% right', [100 * share]);
+    for (const [task, { n, accuracy: share }] of Object.entries(tasks)) add(`${task}, ${n} questions, ${when}`, '% right', [100 * share]);
   }
 }
 

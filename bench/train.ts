@@ -98,9 +98,7 @@ async function measure(model: string, data: string, { stock, checkpointing = fal
   );
   const before = deviceBytes();
   const watch = watchPeakBytes();
-  const trainer = stock
-    ? await StockTrainer.create(session.model, run, device)
-    : await Trainer.create(session.model, run, device);
+  const trainer = stock ? await StockTrainer.create(session.model, run, device) : await Trainer.create(session.model, run, device);
   const { tiles } = await tileForModel(session.model, image, null);
   const pixels = toPixelValues(tiles.map((tile) => tile.pixels));
   // The frozen part of the model is computed once, beforehand, for both.

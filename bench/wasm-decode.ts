@@ -55,7 +55,13 @@ async function loadModels(): Promise<[string, NvlmModel][]> {
   const folder = await mkdtemp(join(tmpdir(), 'nvlm-bench-'));
   try {
     const config = parseConfig(json);
-    const checkpoint = { files: { 'config.json': json }, config, tensors: parameterSpecs(config), dummyHeads: 0, fileName: (name: string) => name.replace('language_model.', '') };
+    const checkpoint = {
+      files: { 'config.json': json },
+      config,
+      tensors: parameterSpecs(config),
+      dummyHeads: 0,
+      fileName: (name: string) => name.replace('language_model.', ''),
+    };
     for (const { name, pieces } of syntheticFiles(checkpoint, 1)) {
       const file = await open(join(folder, name), 'w');
       for (const piece of pieces()) await file.writeFile(piece);

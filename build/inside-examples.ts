@@ -23,18 +23,32 @@ const STEP = 1e-4;
 /** One example through one model, seen from inside: its first suggested question. */
 export async function lookAt(inside: Inside, id: string): Promise<StoredLook> {
   const question = exampleCards().find((card) => card.id === id)!.suggestedQuestions[0]!;
-  const { trace, rows, ...about } = await inside.open({ messages: [{ role: 'user', content: question }], image: await exampleFile(id), maxNewTokens: LONGEST });
+  const { trace, rows, ...about } = await inside.open({
+    messages: [{ role: 'user', content: question }],
+    image: await exampleFile(id),
+    maxNewTokens: LONGEST,
+  });
   const worth: number[][] = [];
-  await inside.worth({ trace, regions: wholeTiles(about.layout!.tiles.length) }, { onEvent: (event) => (worth[event.region] = event.worth) });
+  await inside.worth(
+    { trace, regions: wholeTiles(about.layout!.tiles.length) },
+    { onEvent: (event) => (worth[event.region] = event.worth) },
+  );
   const looks: StoredLook['looks'] = {};
   for (const kind of ['self', 'cross'] as const) {
     if (about.layers[kind].length === 0) continue;
     const { values, keys } = await inside.attention({ trace, kind, how: 'mean' });
     looks[kind] = { keys, step: STEP, values: Array.from(values, (value) => Math.round(value / STEP)) };
   }
-  const rounded = JSON.parse(JSON.stringify({ about, worth }, (_, value: unknown) => (typeof value === 'number' ? Number(value.toPrecision(4)) : value))) as { about: StoredLook['about']; worth: number[][] };
+  const rounded = JSON.parse(
+    JSON.stringify({ about, worth }, (_, value: unknown) => (typeof value === 'number' ? Number(value.toPrecision(4)) : value)),
+  ) as { about: StoredLook['about']; worth: number[][] };
   // What a machine took says nothing of another one.
-  return { question, ...rounded, about: { ...rounded.about, rows: rows.slice(-about.answer.length), worthMs: 0, cellWorthMs: 0, lensMs: 0 }, looks };
+  return {
+    question,
+    ...rounded,
+    about: { ...rounded.about, rows: rows.slice(-about.answer.length), worthMs: 0, cellWorthMs: 0, lensMs: 0 },
+    looks,
+  };
 }
 
 /** The bundled model's session, on wasm. */

@@ -3,9 +3,7 @@ import { build, preview } from 'vite';
 
 /** Vite would print a stack trace where there is no desktop. */
 const hasDesktop =
-  process.platform === 'darwin' ||
-  process.platform === 'win32' ||
-  Boolean(process.env['DISPLAY'] ?? process.env['WAYLAND_DISPLAY']);
+  process.platform === 'darwin' || process.platform === 'win32' || Boolean(process.env['DISPLAY'] ?? process.env['WAYLAND_DISPLAY']);
 
 await build({ logLevel: 'warn' });
 const server = await preview({ preview: { open: hasDesktop } });

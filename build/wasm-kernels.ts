@@ -21,7 +21,11 @@ async function compile(features: string): Promise<Uint8Array> {
 
 /** The file's text. */
 export async function compileKernels(): Promise<string> {
-  const lines = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64').replace(/.{1,136}/g, "  '$&' +\n").slice(0, -3);
+  const lines = (bytes: Uint8Array) =>
+    Buffer.from(bytes)
+      .toString('base64')
+      .replace(/.{1,136}/g, "  '$&' +\n")
+      .slice(0, -3);
   return `// Made by build/wasm-kernels.ts from kernels/*.ts; not to be edited.
 
 /** For machines with wasm's 128-bit SIMD, base64. */

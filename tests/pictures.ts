@@ -32,7 +32,11 @@ try {
   await page.getByRole('button', { name: 'Draw', exact: true }).click();
   await page.getByRole('button', { name: 'Set up the run' }).click();
   await page.getByText('More settings').click();
-  for (const [label, value] of [['Steps', 80], ['Held-out loss every', 20], ['Sample answers every', 40]] as const) {
+  for (const [label, value] of [
+    ['Steps', 80],
+    ['Held-out loss every', 20],
+    ['Sample answers every', 40],
+  ] as const) {
     await page.getByLabel(label, { exact: true }).fill(String(value));
   }
   await page.getByRole('button', { name: 'Start the run' }).click();

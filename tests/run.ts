@@ -1,5 +1,5 @@
 /**
- * The test command: types, the linter, the import rule, the tests in Node, the build, the tests in a browser, a
+ * The test command: types, the linter, the formatter, the import rule, the tests in Node, the build, the tests in a browser, a
  * suite in Firefox and WebKit where they are installed, the README's support table.
  * Ends with one line, `N passed, N failed`. A test that was skipped, is left to do or did not run counts as failed: not run is
  * not passed.
@@ -119,6 +119,7 @@ function testFiles(pattern: RegExp): string[] {
 const stages: [name: string, run: () => Promise<Outcome>][] = [
   ['Types', () => check('types', bin.tsc, ['--noEmit'])],
   ['Linter', () => check('linter', bin.biome, ['lint', '--error-on-warnings', '.'])],
+  ['Formatter', () => check('formatter', bin.biome, ['format', '.'])],
   ['Import rule', () => check('import rule', bin.depcruise, ['src', 'workers', 'tests', 'bench', 'build'])],
   ['Tests in Node', testInNode],
   ['Build', build],

@@ -70,10 +70,7 @@ function cell(tests: TestResult[]): string {
  * @param before the README as it is, for the rows of browsers that were not tested here
  */
 export function supportTable(node: TestResult[], browser: TestResult[], others: TestResult[] = [], before = ''): string {
-  const lines = [
-    `| | ${CLAIMS.map(({ claim }) => claim).join(' | ')} |`,
-    `|---|${CLAIMS.map(() => '---').join('|')}|`,
-  ];
+  const lines = [`| | ${CLAIMS.map(({ claim }) => claim).join(' | ')} |`, `|---|${CLAIMS.map(() => '---').join('|')}|`];
   for (const place of PLACES) {
     for (const backend of Object.keys(BACKENDS) as Backend[]) {
       const tests = { Node: node, Chromium: browser, Firefox: others, WebKit: others }[place];

@@ -44,11 +44,7 @@ export interface DataApi extends LibraryMethods {
     choices: ImportChoices,
     options?: WorkOptions,
   ): Promise<{ id: string; report: ImportReport }>;
-  generate(
-    target: ImportTarget,
-    request: GenerateRequest,
-    options?: WorkOptions,
-  ): Promise<{ id: string; report: ImportReport }>;
+  generate(target: ImportTarget, request: GenerateRequest, options?: WorkOptions): Promise<{ id: string; report: ImportReport }>;
   thumbnail(id: string, path: string): Promise<Blob>;
   preview(id: string, record: string, model: ModelSource, maxTiles: number | null): Promise<ExamplePreview>;
   export(id: string): Promise<Blob>;

@@ -21,10 +21,7 @@ export function createDataService(
   const thumbnails = new Map<string, Promise<Blob>>();
   let text: { model: string; side: Promise<TextSide> } | null = null;
 
-  async function adding(
-    target: ImportTarget,
-    work: (id: string) => Promise<ImportReport>,
-  ): Promise<{ id: string; report: ImportReport }> {
+  async function adding(target: ImportTarget, work: (id: string) => Promise<ImportReport>): Promise<{ id: string; report: ImportReport }> {
     if ('id' in target) return { id: target.id, report: await work(target.id) };
     const { id } = await library.create(target.title);
     try {
@@ -37,8 +34,7 @@ export function createDataService(
 
   async function open(source: ImportSource, options: WorkOptions): Promise<SourceFile[]> {
     if ('files' in source) return source.files.map(({ path, blob }) => blobFile(path, blob));
-    const onBytes = (done: number, total: number) =>
-      options.onProgress?.({ what: 'Reading from the web', done, total, unit: 'bytes' });
+    const onBytes = (done: number, total: number) => options.onProgress?.({ what: 'Reading from the web', done, total, unit: 'bytes' });
     return [await remoteFile(source.address, { signal: options.signal, onBytes })];
   }
 
@@ -64,8 +60,7 @@ export function createDataService(
       const files = await open(source, options);
       return adding(target, (id) => library.import(id, files, choices, options));
     },
-    generate: (target, request, options = {}) =>
-      adding(target, (id) => library.generate(id, request, thinned(options))),
+    generate: (target, request, options = {}) => adding(target, (id) => library.generate(id, request, thinned(options))),
     thumbnail(id, path) {
       const key = `${id}/${path}`;
       let made = thumbnails.get(key);
@@ -78,12 +73,7 @@ export function createDataService(
       return made;
     },
     preview: async (id, record, model, maxTiles) =>
-      previewExample(
-        await textSide(model),
-        await library.record(id, record),
-        (path) => library.picture(id, path),
-        maxTiles,
-      ),
+      previewExample(await textSide(model), await library.record(id, record), (path) => library.picture(id, path), maxTiles),
     async export(id) {
       // Pieces become blobs at once, which the browser may keep on the disk.
       const parts: Blob[] = [];

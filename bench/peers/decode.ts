@@ -34,7 +34,13 @@ const peer = await OrtDecoder.open(onnx, shape);
 const idsOf = (tokens: number) => Array.from({ length: tokens }, (_, i) => (7 * i) % shape.vocabulary);
 
 async function prefill(tokens: number, cache: KvCache): Promise<Float32Array> {
-  const plan = { inputIds: Int32Array.from(idsOf(tokens)), crossMask: new Uint8Array(), crossTiles: [], crossTagIds: [], sequenceTiles: [] };
+  const plan = {
+    inputIds: Int32Array.from(idsOf(tokens)),
+    crossMask: new Uint8Array(),
+    crossTiles: [],
+    crossTagIds: [],
+    sequenceTiles: [],
+  };
   const logits = model.prefill([{ plan, features: null }], cache, 'last');
   const values = await device.read(logits);
   logits.dispose();
@@ -73,7 +79,12 @@ for (const tokens of CACHES) {
   ours.reserve(tokens + NEW_TOKENS, shape.kvHeads * shape.headDim);
   ours.advance([tokens]);
   const theirs = peer.held(tokens);
-  pairs.push({ row, unit: 'ms a token', sides, work: [() => timed(() => decode(ours), NEW_TOKENS), () => timed(() => decodePeer(theirs), NEW_TOKENS)] });
+  pairs.push({
+    row,
+    unit: 'ms a token',
+    sides,
+    work: [() => timed(() => decode(ours), NEW_TOKENS), () => timed(() => decodePeer(theirs), NEW_TOKENS)],
+  });
 }
 for (const tokens of PREFILLS) {
   const row = `prefill, ${tokens} tokens`;

@@ -72,7 +72,10 @@ export async function openJaxTrainer(
     const turned = isMatrix ? values.map((_, i) => values[(i % rows) * columns + Math.floor(i / rows)]!) : values;
     trained[name] = matrix(turned, isMatrix ? [columns, rows] : shape);
   }
-  const angles = Array.from({ length: length * (dim / 2) }, (_, i) => Math.floor(i / (dim / 2)) * number('rope_theta') ** ((-2 * (i % (dim / 2))) / dim));
+  const angles = Array.from(
+    { length: length * (dim / 2) },
+    (_, i) => Math.floor(i / (dim / 2)) * number('rope_theta') ** ((-2 * (i % (dim / 2))) / dim),
+  );
   const wave = (of: (x: number) => number) => matrix(Float32Array.from(angles, of), [1, length, 1, dim / 2]);
   const [cos, sin] = [wave(Math.cos), wave(Math.sin)];
   const oneHot = (rows: number[]) => {
@@ -101,7 +104,8 @@ export async function openJaxTrainer(
     let x = np.matmul(rows, table.ref);
     for (let layer = 0; layer < layers; layer++) {
       const normed = norm(x.ref, take(layer, 'input_layernorm'));
-      const side = (part: string, input: JaxArray) => np.matmul(input, take(layer, `self_attn.${part}`)).reshape([batch, length, heads, dim]);
+      const side = (part: string, input: JaxArray) =>
+        np.matmul(input, take(layer, `self_attn.${part}`)).reshape([batch, length, heads, dim]);
       const q = rotate(side('q_proj', normed.ref), cosines.ref, sines.ref);
       const k = rotate(side('k_proj', normed.ref), cosines.ref, sines.ref);
       const attended = nn.dotProductAttention(q, k, side('v_proj', normed), { isCausal: true });
@@ -116,14 +120,32 @@ export async function openJaxTrainer(
 
   const names = Object.keys(trained);
   const map = (work: (name: string) => JaxArray): Tree => Object.fromEntries(names.map((name) => [name, work(name)]));
-  const update = jax.jit((weights: Tree, first: Tree, second: Tree, ofFirst: JaxArray, ofSecond: JaxArray, rows: JaxArray, targets: JaxArray, cosines: JaxArray, sines: JaxArray) => {
-    const kept = map((name) => weights[name]!.ref);
-    const [value, gradients] = jax.valueAndGrad(loss)(kept, rows, targets, cosines, sines);
-    const m = map((name) => first[name]!.mul(beta1).add(gradients[name]!.ref.mul(1 - beta1)));
-    const v = map((name) => second[name]!.mul(beta2).add(np.square(gradients[name]!).mul(1 - beta2)));
-    const next = map((name) => weights[name]!.sub(m[name]!.ref.mul(lr).mul(ofFirst.ref).div(np.sqrt(v[name]!.ref.mul(ofSecond.ref)).add(eps))));
-    return [value, next, m, v] as [JaxArray, Tree, Tree, Tree];
-  });
+  const update = jax.jit(
+    (
+      weights: Tree,
+      first: Tree,
+      second: Tree,
+      ofFirst: JaxArray,
+      ofSecond: JaxArray,
+      rows: JaxArray,
+      targets: JaxArray,
+      cosines: JaxArray,
+      sines: JaxArray,
+    ) => {
+      const kept = map((name) => weights[name]!.ref);
+      const [value, gradients] = jax.valueAndGrad(loss)(kept, rows, targets, cosines, sines);
+      const m = map((name) => first[name]!.mul(beta1).add(gradients[name]!.ref.mul(1 - beta1)));
+      const v = map((name) => second[name]!.mul(beta2).add(np.square(gradients[name]!).mul(1 - beta2)));
+      const next = map((name) =>
+        weights[name]!.sub(
+          m[name]!.ref.mul(lr)
+            .mul(ofFirst.ref)
+            .div(np.sqrt(v[name]!.ref.mul(ofSecond.ref)).add(eps)),
+        ),
+      );
+      return [value, next, m, v] as [JaxArray, Tree, Tree, Tree];
+    },
+  );
 
   const zeros = () => map((name) => trained[name]!.ref.mul(0));
   let [weights, first, second] = [trained, zeros(), zeros()];
@@ -144,7 +166,8 @@ export async function openJaxTrainer(
 /** jax-js reads its einsum expressions with helpers that Node 20 does not have yet; no step comes near them. */
 function addIteratorHelpers(): void {
   const iterators = Object.getPrototypeOf(Object.getPrototypeOf([].values())) as Record<string, unknown>;
-  const define = (name: string, value: unknown) => void (name in iterators || Object.defineProperty(iterators, name, { value, writable: true, configurable: true }));
+  const define = (name: string, value: unknown) =>
+    void (name in iterators || Object.defineProperty(iterators, name, { value, writable: true, configurable: true }));
   define('map', function* <T, U>(this: Iterable<T>, work: (value: T) => U) {
     for (const value of this) yield work(value);
   });

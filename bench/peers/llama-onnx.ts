@@ -59,19 +59,34 @@ export async function llamaOnnx(folder: string, kind: OnnxKind, positions = 4096
   const table = matrix('model.embed_tokens.weight');
   const { embedded, head } = embedding(graph, table, ids, kind);
   let stream = embedded;
-  let normed = graph.one('SimplifiedLayerNormalization', [stream, vector('model.layers.0.input_layernorm.weight')], { ...epsilon, axis: -1 });
+  let normed = graph.one('SimplifiedLayerNormalization', [stream, vector('model.layers.0.input_layernorm.weight')], {
+    ...epsilon,
+    axis: -1,
+  });
   for (let layer = 0; layer < layers; layer++) {
     const name = (part: string) => `model.layers.${layer}.${part}.weight`;
     const qkv = product(graph, normed, matrix(name('self_attn.q_proj'), name('self_attn.k_proj'), name('self_attn.v_proj')), kind);
     const past = ['key', 'value'].map((side) => graph.input(`past.${layer}.${side}`, FLOAT, [1, kvHeads, 'held', headDim]));
     const present = ['key', 'value'].map((side) => `present.${layer}.${side}`);
     for (const side of present) graph.output(side, FLOAT, [1, kvHeads, 'total', headDim]);
-    const attributes = { num_heads: heads, kv_num_heads: kvHeads, do_rotary: 1, rotary_interleaved: 0, scale: { float: 1 / Math.sqrt(headDim) } };
+    const attributes = {
+      num_heads: heads,
+      kv_num_heads: kvHeads,
+      do_rotary: 1,
+      rotary_interleaved: 0,
+      scale: { float: 1 / Math.sqrt(headDim) },
+    };
     const attended = `attended.${layer}`;
     graph.node('GroupQueryAttention', [qkv, '', '', ...past, held, total, cos, sin], attributes, [attended, ...present], MICROSOFT);
     const added = product(graph, attended, matrix(name('self_attn.o_proj')), kind);
     const skip = (from: string, norm: string) => {
-      const [out, , , sum] = graph.node('SkipSimplifiedLayerNormalization', [stream, from, vector(norm)], epsilon, [`s${from}`, '', '', `t${from}`], MICROSOFT);
+      const [out, , , sum] = graph.node(
+        'SkipSimplifiedLayerNormalization',
+        [stream, from, vector(norm)],
+        epsilon,
+        [`s${from}`, '', '', `t${from}`],
+        MICROSOFT,
+      );
       stream = sum!;
       return out!;
     };

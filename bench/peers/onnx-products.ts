@@ -25,14 +25,24 @@ export function product(graph: OnnxGraph, x: string, { rows, columns, values }: 
   if (kind === 'int8') {
     const { bytes, scales } = wholeRows({ rows, columns, values });
     const weights = graph.weight(tensorOf(INT8, turned(bytes, rows, columns), [columns, rows]));
-    return graph.one('DynamicQuantizeMatMul', [x, weights, graph.weight(floats(scales)), '', bias ? graph.weight(floats(bias)) : ''], {}, MICROSOFT);
+    return graph.one(
+      'DynamicQuantizeMatMul',
+      [x, weights, graph.weight(floats(scales)), '', bias ? graph.weight(floats(bias)) : ''],
+      {},
+      MICROSOFT,
+    );
   }
   const bits = kind === 'nbits8' ? 8 : 4;
   const { packed, scales, zeros } = groups({ rows, columns, values }, bits);
   const blocks = columns / GROUP;
   const weights = graph.weight(tensorOf(UINT8, packed, [rows, blocks, (GROUP * bits) / 8]));
   const attributes = { K: columns, N: rows, bits, block_size: GROUP, accuracy_level: 4 };
-  const y = graph.one('MatMulNBits', [x, weights, graph.weight(floats(scales)), graph.weight(tensorOf(UINT8, zeros, [zeros.length]))], attributes, MICROSOFT);
+  const y = graph.one(
+    'MatMulNBits',
+    [x, weights, graph.weight(floats(scales)), graph.weight(tensorOf(UINT8, zeros, [zeros.length]))],
+    attributes,
+    MICROSOFT,
+  );
   return bias ? graph.one('Add', [y, graph.weight(floats(bias))]) : y;
 }
 
@@ -81,6 +91,7 @@ function groups({ rows, columns, values }: Matrix, bits: number): { packed: Uint
 /** [rows, columns] → [columns, rows] */
 function turned<T extends Float32Array | Int8Array>(values: T, rows: number, columns: number): T {
   const out = new (values.constructor as new (length: number) => T)(values.length);
-  for (let row = 0; row < rows; row++) for (let column = 0; column < columns; column++) out[column * rows + row] = values[row * columns + column]!;
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++) out[column * rows + row] = values[row * columns + column]!;
   return out;
 }

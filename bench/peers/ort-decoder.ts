@@ -30,7 +30,12 @@ export class OrtDecoder {
     const past: OrtCache['past'] = {};
     for (let layer = 0; layer < layers; layer++) {
       for (const side of ['key', 'value']) {
-        past[`past.${layer}.${side}`] = new this.ort.Tensor('float32', new Float32Array(kvHeads * tokens * headDim), [1, kvHeads, tokens, headDim]);
+        past[`past.${layer}.${side}`] = new this.ort.Tensor('float32', new Float32Array(kvHeads * tokens * headDim), [
+          1,
+          kvHeads,
+          tokens,
+          headDim,
+        ]);
       }
     }
     return { held: tokens, past };

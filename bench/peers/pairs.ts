@@ -46,12 +46,26 @@ export async function measurePairs(
     }
   }
   const rows = pairs.flatMap(({ row, unit, sides }, i): Measurement[] => {
-    const of = (name: string, inUnit: string, values: number[]): Measurement => ({ name: `${row}: ${name}`, unit: inUnit, samples: values, ...where });
-    const ratio = (key: keyof Sample) => median(samples[i]![1].map((sample) => sample[key])) / median(samples[i]![0].map((sample) => sample[key]));
+    const of = (name: string, inUnit: string, values: number[]): Measurement => ({
+      name: `${row}: ${name}`,
+      unit: inUnit,
+      samples: values,
+      ...where,
+    });
+    const ratio = (key: keyof Sample) =>
+      median(samples[i]![1].map((sample) => sample[key])) / median(samples[i]![0].map((sample) => sample[key]));
     return [
       ...sides.flatMap((side, n) => [
-        of(side, unit, samples[i]![n]!.map(({ ms }) => ms)),
-        of(`${side}, processor time`, unit, samples[i]![n]!.map(({ cpuMs }) => cpuMs)),
+        of(
+          side,
+          unit,
+          samples[i]![n]!.map(({ ms }) => ms),
+        ),
+        of(
+          `${side}, processor time`,
+          unit,
+          samples[i]![n]!.map(({ cpuMs }) => cpuMs),
+        ),
       ]),
       of(`times as fast as ${sides[1]}`, '×', [ratio('ms')]),
       of(`times as fast as ${sides[1]}, processor time`, '×', [ratio('cpuMs')]),

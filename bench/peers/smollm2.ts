@@ -48,7 +48,11 @@ async function convert(gguf: Gguf, folder: string): Promise<void> {
   const kvHeads = gguf.number('llama.attention.head_count_kv');
   const tensors = gguf.names.map((name) => {
     const { shape, values } = gguf.tensor(name);
-    const rows = name.endsWith('attn_q.weight') ? unturned(values, shape, heads) : name.endsWith('attn_k.weight') ? unturned(values, shape, kvHeads) : values;
+    const rows = name.endsWith('attn_q.weight')
+      ? unturned(values, shape, heads)
+      : name.endsWith('attn_k.weight')
+        ? unturned(values, shape, kvHeads)
+        : values;
     return { name: publishedName(name), shape, dtype: 'F16' as const, data: new Uint8Array(Uint16Array.from(rows, floatToHalf).buffer) };
   });
   await writeWhole(`${folder}model.safetensors`, writeSafetensors(tensors, { format: 'pt' }));

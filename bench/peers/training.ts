@@ -21,24 +21,46 @@ import { openJaxTrainer } from './jax-trainer.ts';
 import { measurePairs, timed } from './pairs.ts';
 
 const [runs = '7', batch = '4', length = '64'] = process.argv.slice(2);
-const SHAPE = { hidden_size: 192, intermediate_size: 512, num_hidden_layers: 4, num_attention_heads: 6, num_key_value_heads: 6, vocab_size: 659 };
+const SHAPE = {
+  hidden_size: 192,
+  intermediate_size: 512,
+  num_hidden_layers: 4,
+  num_attention_heads: 6,
+  num_key_value_heads: 6,
+  vocab_size: 659,
+};
 const ADAMW = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8 } as const;
 /** Of the losses of the steps that are compared. */
 const MOST_DIFFERENCE = 1e-3;
 const COMPARED = 3;
 
-const config = { ...SHAPE, model_type: 'llama', rms_norm_eps: 1e-6, rope_theta: 10_000, max_position_embeddings: 512, tie_word_embeddings: true };
+const config = {
+  ...SHAPE,
+  model_type: 'llama',
+  rms_norm_eps: 1e-6,
+  rope_theta: 10_000,
+  max_position_embeddings: 512,
+  tie_word_embeddings: true,
+};
 const device = await openDevice('wasm', nodePlatform());
 const folder = await mkdtemp(join(tmpdir(), 'nvlm-bench-'));
 const parsed = parseConfig(config);
-const checkpoint = { files: { 'config.json': config }, config: parsed, tensors: parameterSpecs(parsed), dummyHeads: 0, fileName: (name: string) => name.replace('language_model.', '') };
+const checkpoint = {
+  files: { 'config.json': config },
+  config: parsed,
+  tensors: parameterSpecs(parsed),
+  dummyHeads: 0,
+  fileName: (name: string) => name.replace('language_model.', ''),
+};
 for (const { name, pieces } of syntheticFiles(checkpoint, 1)) {
   const file = await open(join(folder, name), 'w');
   for (const piece of pieces()) await file.writeFile(piece);
   await file.close();
 }
 const model = await loadModel(await openModelFolder(nodeFiles(folder)), { keepHalves: false });
-const ids = Array.from({ length: Number(batch) }, (_, b) => Int32Array.from({ length: Number(length) }, (_, t) => (37 * b + 11 * t * t + t) % SHAPE.vocab_size));
+const ids = Array.from({ length: Number(batch) }, (_, b) =>
+  Int32Array.from({ length: Number(length) }, (_, t) => (37 * b + 11 * t * t + t) % SHAPE.vocab_size),
+);
 const peer = await openJaxTrainer(join(folder, 'model.safetensors'), config, ADAMW, ids);
 await rm(folder, { recursive: true });
 
@@ -64,7 +86,8 @@ const ours = async () => (await trainer.step(steps++, [samples])).loss;
 for (let step = 0; step < COMPARED; step++) {
   const [a, b] = [await ours(), await peer.step()];
   process.stderr.write(`losses ${a.toFixed(5)} and ${b.toFixed(5)}\n`);
-  if (!(Math.abs(a - b) < MOST_DIFFERENCE * a)) throw new Error(`The losses of step ${step} are ${a} and ${b}: this is not the same training.`);
+  if (!(Math.abs(a - b) < MOST_DIFFERENCE * a))
+    throw new Error(`The losses of step ${step} are ${a} and ${b}: this is not the same training.`);
 }
 await measurePairs(
   [

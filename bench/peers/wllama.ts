@@ -31,30 +31,36 @@ await build({
   worker: moduleWorkers,
   build: { outDir: fileURLToPath(new URL(`../../${site}`, import.meta.url)), emptyOutDir: true, target: 'es2022', assetsInlineLimit: 0 },
 });
-const server = await serveCheckpoint(folder, site, { wllama: fileURLToPath(new URL('./node_modules/@wllama/wllama/esm/', import.meta.url)), gguf: cacheFolder });
+const server = await serveCheckpoint(folder, site, {
+  wllama: fileURLToPath(new URL('./node_modules/@wllama/wllama/esm/', import.meta.url)),
+  gguf: cacheFolder,
+});
 const { executablePath, args, env } = await findChromium();
 const browser = await chromium.launch({ executablePath, args, env });
 try {
   const ours = await openSide(browser, server.url);
   const theirs = await openSide(browser, server.url);
   const info = await ours.page.evaluate((of) => window.nvlm.open(of as 8), Number(bits));
-  await theirs.page.evaluate(
-    async (room) => {
-      const { Wllama } = (await import(new URL('/wllama/index.js', location.origin).href)) as { Wllama: new (paths: object, options: object) => Window['wllama'] };
-      const silent = { debug() {}, log() {}, warn() {}, error() {} };
-      window.wllama = new Wllama({ default: new URL('/wllama/wasm/wllama.wasm', location.origin).href }, { suppressNativeLog: true, logger: silent });
-      const file = await (await fetch('/gguf/SmolLM2-135M-Instruct.Q4_1.gguf')).blob();
-      await window.wllama.loadModel([file], { n_ctx: room, n_threads: 1, n_gpu_layers: 0 });
-    },
-    Number(tokens) + 256,
-  );
+  await theirs.page.evaluate(async (room) => {
+    const { Wllama } = (await import(new URL('/wllama/index.js', location.origin).href)) as {
+      Wllama: new (paths: object, options: object) => Window['wllama'];
+    };
+    const silent = { debug() {}, log() {}, warn() {}, error() {} };
+    window.wllama = new Wllama(
+      { default: new URL('/wllama/wasm/wllama.wasm', location.origin).href },
+      { suppressNativeLog: true, logger: silent },
+    );
+    const file = await (await fetch('/gguf/SmolLM2-135M-Instruct.Q4_1.gguf')).blob();
+    await window.wllama.loadModel([file], { n_ctx: room, n_threads: 1, n_gpu_layers: 0 });
+  }, Number(tokens) + 256);
 
   /** The first word of a prompt makes it another one, so that nothing of it is kept from the last. */
   const complete = (first: number, count: number) =>
     theirs.page.evaluate(
       async ([start, words, most]) => {
         const prompt = `${start} ${'and then '.repeat(words / 2 - 2)}`;
-        return (await window.wllama.createCompletion({ prompt, max_tokens: most, temperature: 0, ignore_eos: true, cache_prompt: true })).timings;
+        return (await window.wllama.createCompletion({ prompt, max_tokens: most, temperature: 0, ignore_eos: true, cache_prompt: true }))
+          .timings;
       },
       [first, Number(tokens), count] as const,
     );
@@ -79,21 +85,29 @@ try {
       row: `prefill, ${tokens} tokens`,
       unit: 'ms',
       sides,
-      work: [() => of(ours.pid, 1, () => ours.page.evaluate((count) => window.nvlm.prefill(count), Number(tokens))), () => of(theirs.pid, 1, asPrompt)],
+      work: [
+        () => of(ours.pid, 1, () => ours.page.evaluate((count) => window.nvlm.prefill(count), Number(tokens))),
+        () => of(theirs.pid, 1, asPrompt),
+      ],
     },
     {
       row: `decode, ${tokens} tokens held`,
       unit: 'ms a token',
       sides,
-      work: [() => of(ours.pid, NEW_TOKENS, () => ours.page.evaluate((count) => window.nvlm.decode(count), NEW_TOKENS)), () => of(theirs.pid, NEW_TOKENS, asSteps)],
+      work: [
+        () => of(ours.pid, NEW_TOKENS, () => ours.page.evaluate((count) => window.nvlm.decode(count), NEW_TOKENS)),
+        () => of(theirs.pid, NEW_TOKENS, asSteps),
+      ],
     },
   ];
   const where = { adapter: info.adapter, backend: info.backend, runtime: `Chromium ${browser.version()}` };
   await measurePairs(pairs, Number(runs), where, () =>
-    [
-      [sides[0], ours.pid] as const,
-      [sides[1], theirs.pid] as const,
-    ].map(([side, pid]) => ({ name: `memory of the page's process, ${tokens} tokens: ${side}`, unit: 'MB', samples: [residentMegabytes(pid)], ...where })),
+    [[sides[0], ours.pid] as const, [sides[1], theirs.pid] as const].map(([side, pid]) => ({
+      name: `memory of the page's process, ${tokens} tokens: ${side}`,
+      unit: 'MB',
+      samples: [residentMegabytes(pid)],
+      ...where,
+    })),
   );
 } finally {
   await browser.close();

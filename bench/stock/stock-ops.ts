@@ -22,8 +22,8 @@ const STOCK: Record<string, Composition> = {
   NvlmRmsNorm: composed<{ x: tf.Tensor2D; weight: tf.Tensor1D }, { eps: number }>(({ x, weight }, { eps }) =>
     rmsNormReference(x, weight, eps),
   ),
-  NvlmLayerNorm: composed<{ x: tf.Tensor2D; weight: tf.Tensor1D; bias: tf.Tensor1D }, { eps: number }>(
-    ({ x, weight, bias }, { eps }) => layerNormReference(x, weight, bias, eps),
+  NvlmLayerNorm: composed<{ x: tf.Tensor2D; weight: tf.Tensor1D; bias: tf.Tensor1D }, { eps: number }>(({ x, weight, bias }, { eps }) =>
+    layerNormReference(x, weight, bias, eps),
   ),
   NvlmRope: composed<{ x: tf.Tensor2D; positions: tf.Tensor1D; inverseFrequencies: tf.Tensor1D }, Heads>(
     ({ x, positions, inverseFrequencies }, { heads }) => ropeReference(x, positions, inverseFrequencies, heads, 1),
@@ -33,8 +33,8 @@ const STOCK: Record<string, Composition> = {
   NvlmAttention: composed<Qkv, Heads & { causal: boolean }>(({ q, k, v }, attrs) =>
     attend({ q, k, v }, attrs, attrs.causal ? causal(q, k) : null),
   ),
-  NvlmCrossAttention: composed<Qkv & { rowTiles: tf.Tensor2D; keyTiles: tf.Tensor2D }, Heads>(
-    ({ rowTiles, keyTiles, ...qkv }, attrs) => attend(qkv, attrs, tileMask(rowTiles, keyTiles)),
+  NvlmCrossAttention: composed<Qkv & { rowTiles: tf.Tensor2D; keyTiles: tf.Tensor2D }, Heads>(({ rowTiles, keyTiles, ...qkv }, attrs) =>
+    attend(qkv, attrs, tileMask(rowTiles, keyTiles)),
   ),
   NvlmCrossEntropy: composed<{ logits: tf.Tensor2D; labels: tf.Tensor1D }>(({ logits, labels }) => {
     const chosen = tf.cast(tf.oneHot(labels, logits.shape[1]), 'float32');

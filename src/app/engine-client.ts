@@ -52,15 +52,9 @@ export function createEngineClient(spawn: () => WorkerHost = spawnEngineWorker):
 }
 
 function engineLost(why: string): NvlmError {
-  return new NvlmError(
-    'engine-lost',
-    `The engine's worker stopped. ${why}`.trim(),
-    'It has been started again: ask once more.',
-  );
+  return new NvlmError('engine-lost', `The engine's worker stopped. ${why}`.trim(), 'It has been started again: ask once more.');
 }
 
 function spawnEngineWorker(): WorkerHost {
-  return hostOf(
-    new Worker(new URL('../../workers/engine.worker.ts', import.meta.url), { type: 'module', name: 'engine' }),
-  );
+  return hostOf(new Worker(new URL('../../workers/engine.worker.ts', import.meta.url), { type: 'module', name: 'engine' }));
 }

@@ -13,11 +13,7 @@ export async function convertToPng(file: Blob): Promise<Uint8Array | null> {
   if (!bitmap) return null;
   try {
     if (bitmap.width * bitmap.height > MAX_PIXELS) {
-      throw new NvlmError(
-        'image-too-large',
-        `The picture has ${bitmap.width} × ${bitmap.height} pixels.`,
-        'Make it smaller first.',
-      );
+      throw new NvlmError('image-too-large', `The picture has ${bitmap.width} × ${bitmap.height} pixels.`, 'Make it smaller first.');
     }
     const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
     canvas.getContext('2d')!.drawImage(bitmap, 0, 0);

@@ -32,7 +32,5 @@ function notDrawn(why: string): NvlmError {
 }
 
 function spawnPicturesWorker(): WorkerHost {
-  return hostOf(
-    new Worker(new URL('../../workers/pictures.worker.ts', import.meta.url), { type: 'module', name: 'pictures' }),
-  );
+  return hostOf(new Worker(new URL('../../workers/pictures.worker.ts', import.meta.url), { type: 'module', name: 'pictures' }));
 }

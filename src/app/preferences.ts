@@ -4,9 +4,7 @@ export interface Preferences {
   write(name: string, value: unknown): void;
 }
 
-export function createPreferences(
-  storage: Pick<Storage, 'getItem' | 'setItem'> | null = browserStorage(),
-): Preferences {
+export function createPreferences(storage: Pick<Storage, 'getItem' | 'setItem'> | null = browserStorage()): Preferences {
   return {
     read(name, valid) {
       try {

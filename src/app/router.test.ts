@@ -3,8 +3,7 @@ import { formatRoute, hrefFor, hrefWith, parseRoute, patchParams } from './route
 
 describe('route', () => {
   it('opens Chat for an empty, broken or unknown address', () => {
-    for (const hash of ['', '#', '#/', '#/nowhere', '#/%E0%A4%A', '#?x=1'])
-      expect(parseRoute(hash).screen).toBe('chat');
+    for (const hash of ['', '#', '#/', '#/nowhere', '#/%E0%A4%A', '#?x=1']) expect(parseRoute(hash).screen).toBe('chat');
   });
 
   it('survives the way to the address bar and back', () => {
@@ -16,9 +15,7 @@ describe('route', () => {
   });
 
   it('writes readable links', () => {
-    expect(formatRoute({ screen: 'chat', params: { model: 'nano-d', picture: 'note/1' } })).toBe(
-      '#/chat?model=nano-d&picture=note/1',
-    );
+    expect(formatRoute({ screen: 'chat', params: { model: 'nano-d', picture: 'note/1' } })).toBe('#/chat?model=nano-d&picture=note/1');
     expect(formatRoute({ screen: 'models', params: {} })).toBe('#/models');
   });
 
@@ -29,9 +26,7 @@ describe('route', () => {
 
   it('carries model, backend and picture to another screen, and nothing else', () => {
     const route = parseRoute('#/chat?model=nano-h&picture=sign&own=1');
-    expect(hrefWith('tiles', { geometry: 'nano-h', prompt: null }, route)).toBe(
-      '#/tiles?model=nano-h&picture=sign&geometry=nano-h',
-    );
+    expect(hrefWith('tiles', { geometry: 'nano-h', prompt: null }, route)).toBe('#/tiles?model=nano-h&picture=sign&geometry=nano-h');
     expect(hrefFor('models', route)).toBe('#/models?model=nano-h&picture=sign');
     expect(hrefFor('chat', route)).toBe('#/chat?model=nano-h&picture=sign&own=1');
   });

@@ -26,19 +26,12 @@ export function parseRoute(hash: string): Route {
 export function formatRoute({ screen, params }: Route): string {
   const ordered = { ...sharedOf({ screen, params }), ...params };
   // Slashes, colons and commas are legal in a fragment's query; leaving them bare keeps shared links readable.
-  const query = new URLSearchParams(ordered)
-    .toString()
-    .replaceAll('%2F', '/')
-    .replaceAll('%3A', ':')
-    .replaceAll('%2C', ',');
+  const query = new URLSearchParams(ordered).toString().replaceAll('%2F', '/').replaceAll('%3A', ':').replaceAll('%2C', ',');
   return `#/${screen}${query ? `?${query}` : ''}`;
 }
 
 /** `patch` over `params`; null, undefined and '' remove a parameter. */
-export function patchParams(
-  params: RouteParams,
-  patch: Record<string, string | number | null | undefined>,
-): RouteParams {
+export function patchParams(params: RouteParams, patch: Record<string, string | number | null | undefined>): RouteParams {
   const next = { ...params };
   for (const [name, value] of Object.entries(patch)) {
     if (value === null || value === undefined || value === '') delete next[name];
@@ -86,10 +79,7 @@ export function subscribeRoute(listener: RouteListener): () => void {
 }
 
 /** Changes parameters of the current screen; `push` makes a history entry (default: none, for sliders and switches). */
-export function setParams(
-  patch: Record<string, string | number | null | undefined>,
-  options: { push?: boolean } = {},
-): void {
+export function setParams(patch: Record<string, string | number | null | undefined>, options: { push?: boolean } = {}): void {
   const { screen, params } = currentRoute();
   const hash = formatRoute({ screen, params: patchParams(params, patch) });
   if (hash === window.location.hash) return;

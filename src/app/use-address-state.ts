@@ -12,7 +12,10 @@ type Patch = Record<string, string | number | null>;
  *
  * @param read must be the inverse of `write`
  */
-export function useAddressState<T extends object>(read: (params: RouteParams) => T, write: (settings: T) => Patch): [T, (patch: Partial<T>) => void] {
+export function useAddressState<T extends object>(
+  read: (params: RouteParams) => T,
+  write: (settings: T) => Patch,
+): [T, (patch: Partial<T>) => void] {
   const { params } = useRoute();
   const [settings, setSettings] = useState(() => read(params));
   const keyOf = (some: T) => JSON.stringify(write(some));

@@ -6,10 +6,7 @@ import { writeZip } from '../files/write-zip.ts';
 const MOST_FILES = 60_000;
 
 /** A ZIP to save. The members' bytes are not copied. @throws NvlmError `bad-data` beyond 4 GB, `cancelled` */
-export async function zipped(
-  files: readonly { path: string; bytes: Uint8Array | Blob }[],
-  signal?: AbortSignal,
-): Promise<Blob> {
+export async function zipped(files: readonly { path: string; bytes: Uint8Array | Blob }[], signal?: AbortSignal): Promise<Blob> {
   const parts: BlobPart[] = [];
   for await (const part of writeZip(files, signal)) parts.push(part as Uint8Array<ArrayBuffer> | Blob);
   return new Blob(parts, { type: 'application/zip' });
@@ -21,11 +18,7 @@ export async function zipped(
  * @param mostBytes of all members together
  * @throws NvlmError `bad-data`
  */
-export async function unzipped(
-  zip: File,
-  mostBytes: number,
-  wanted: (path: string) => boolean = () => true,
-): Promise<ExportedFile[]> {
+export async function unzipped(zip: File, mostBytes: number, wanted: (path: string) => boolean = () => true): Promise<ExportedFile[]> {
   const source = {
     path: zip.name,
     size: zip.size,

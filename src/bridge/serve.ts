@@ -14,9 +14,7 @@ export function serve<Api extends object>(api: Api, methods: Methods<Api>): Call
   return {
     async call({ id, method, args, callbacks, cancellable }, ...proxies) {
       const listeners = proxies.map((proxy) => listen(proxy, moves(method, 'events')));
-      const carried: Record<string, unknown> = Object.fromEntries(
-        callbacks.map((name, i) => [name, listeners[i]!.emit]),
-      );
+      const carried: Record<string, unknown> = Object.fromEntries(callbacks.map((name, i) => [name, listeners[i]!.emit]));
       if (cancellable) {
         const controller = new AbortController();
         running.set(id, controller);

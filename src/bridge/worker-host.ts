@@ -21,8 +21,7 @@ export function hostOf(worker: Worker): WorkerHost {
     // Who gets the lock that the worker holds knows that it is gone.
     const watch = watchDeafness(resolve);
     worker.addEventListener('message', ({ data }: MessageEvent<Partial<AliveMessage & DeafMessage> | null>) => {
-      if (typeof data?.aliveWhileLocked === 'string')
-        void navigator.locks.request(data.aliveWhileLocked, () => resolve(''));
+      if (typeof data?.aliveWhileLocked === 'string') void navigator.locks.request(data.aliveWhileLocked, () => resolve(''));
       if (data?.deafIn !== undefined) watch(data.deafIn);
     });
   });

@@ -113,8 +113,7 @@ function readShapes(scene: Scene, question: string): string | undefined {
   const counted = /^How many (\w+)( shapes)? are there\?$/.exec(question);
   if (question === 'How many shapes are there?') return String(shapes.length);
   if (counted?.[2]) return String(shapes.filter(({ colour }) => colour === counted[1]).length);
-  if (counted)
-    return String(shapes.filter(({ shape }) => counted[1] === (shape === 'cross' ? 'crosses' : `${shape}s`)).length);
+  if (counted) return String(shapes.filter(({ shape }) => counted[1] === (shape === 'cross' ? 'crosses' : `${shape}s`)).length);
   const about = /^(What colour|How big|Where) is the (\w+)\?$/.exec(question);
   if (about) {
     const kind = about[2]!;
@@ -142,9 +141,7 @@ function readShapes(scene: Scene, question: string): string | undefined {
     return holds[relation[3] as keyof typeof holds] ? 'yes' : 'no';
   }
   if (question === 'Describe the image.' || question === 'What can you see?') {
-    return (
-      shapes.map(({ big, colour, shape }) => `a ${big ? 'big' : 'small'} ${colour} ${shape}`).join(', ') || 'nothing'
-    );
+    return shapes.map(({ big, colour, shape }) => `a ${big ? 'big' : 'small'} ${colour} ${shape}`).join(', ') || 'nothing';
   }
   return undefined;
 }
@@ -173,11 +170,7 @@ function readChart(scene: Scene, question: string): string | undefined {
   const higher = /^Is bar (\w) higher than bar (\w)\?$/.exec(question);
   if (higher) {
     const height = (name: string) => bars.find(({ label }) => label === name)!.height;
-    return height(higher[1]!) === height(higher[2]!)
-      ? undefined
-      : height(higher[1]!) > height(higher[2]!)
-        ? 'yes'
-        : 'no';
+    return height(higher[1]!) === height(higher[2]!) ? undefined : height(higher[1]!) > height(higher[2]!) ? 'yes' : 'no';
   }
   const which = /^Which bar is (\S+?)( highest| lowest)?\?$/.exec(question);
   if (which) {
@@ -207,8 +200,7 @@ describe('answers', () => {
     for (let seed = 0; seed < 3000; seed++) {
       const scene = makeScene(new Random(seed));
       for (const { task, question, answer } of scene.questions) {
-        const found =
-          question === 'What kind of picture is this?' ? KIND[scene.kind] : READERS[scene.kind](scene, question);
+        const found = question === 'What kind of picture is this?' ? KIND[scene.kind] : READERS[scene.kind](scene, question);
         if (found !== answer) wrong.push(`seed ${seed}: ${question} ${answer}, found ${found}`);
         tasks.add(task);
       }

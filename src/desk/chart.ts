@@ -26,8 +26,7 @@ export function chartOfBars(grid: Grid, bars: readonly Bar[], col: number, step:
   const base = scene.height - 1;
   for (const [i, bar] of bars.entries()) {
     putText(scene, base, col + i * step, bar.label);
-    for (let up = 1; up <= bar.height; up++)
-      putCell(scene, base - up, col + i * step, { kind: 'bar', colour: bar.colour });
+    for (let up = 1; up <= bar.height; up++) putCell(scene, base - up, col + i * step, { kind: 'bar', colour: bar.colour });
   }
   ask(scene, 'count', 'How many bars are there?', String(bars.length));
   ask(scene, 'all', 'Read the labels.', bars.map((bar) => bar.label).join(' '));
@@ -54,12 +53,7 @@ export function chartOfBars(grid: Grid, bars: readonly Bar[], col: number, step:
     if (a.height === b.height) continue;
     ask(scene, 'relation', `Is bar ${a.label} higher than bar ${b.label}?`, a.height > b.height ? 'yes' : 'no');
   }
-  ask(
-    scene,
-    'all',
-    'Describe the image.',
-    bars.map((bar) => `${bar.colour} bar ${bar.label} ${bar.height}`).join(', '),
-  );
+  ask(scene, 'all', 'Describe the image.', bars.map((bar) => `${bar.colour} bar ${bar.label} ${bar.height}`).join(', '));
   const labels = bars.map((bar) => bar.label);
   const other = rng.choice([...CODE_LETTERS].filter((letter) => !labels.includes(letter)));
   ask(scene, 'absent', `How high is bar ${other}?`, `There is no bar ${other}.`);

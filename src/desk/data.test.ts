@@ -22,8 +22,7 @@ describe('deskDataset', () => {
   it('has picture k, its questions and its text whatever the count', () => {
     const few = deskDataset({ count: 4, seed: 3 });
     const many = deskDataset({ count: 9, seed: 3 });
-    const ofPicture = (k: number, set: typeof few) =>
-      set.records.filter(({ image }) => image === set.pictures[k]?.path);
+    const ofPicture = (k: number, set: typeof few) => set.records.filter(({ image }) => image === set.pictures[k]?.path);
     expect(ofPicture(3, many)).toEqual(ofPicture(3, few));
     expect(Buffer.compare(many.pictures[3]!.draw().data, few.pictures[3]!.draw().data)).toBe(0);
     expect(many.records.find(({ id }) => id === 'text-005')).toEqual(few.records.find(({ id }) => id === 'text-005'));
@@ -34,11 +33,9 @@ describe('deskDataset', () => {
     expect(pictures).toHaveLength(100);
     const withImage = records.filter(({ image }) => image !== undefined);
     expect(withImage).toHaveLength(500);
-    expect(
-      records
-        .slice(500)
-        .every(({ image, tiles, id }) => image === undefined && tiles === undefined && /^text-\d{3}$/.test(id)),
-    ).toBe(true);
+    expect(records.slice(500).every(({ image, tiles, id }) => image === undefined && tiles === undefined && /^text-\d{3}$/.test(id))).toBe(
+      true,
+    );
     expect(records).toHaveLength(650);
     expect(new Set(records.map(({ id }) => id)).size).toBe(650);
     for (const { image, tiles, task, conversations } of withImage) {
@@ -73,8 +70,7 @@ describe('deskDataset', () => {
       ['shapes: size', 0.28],
       ['shapes: absent', 0.08],
     ];
-    for (const [task, theirs] of expected)
-      expect(Math.abs(share(task) - theirs), `${task} ${share(task)}`).toBeLessThan(0.15);
+    for (const [task, theirs] of expected) expect(Math.abs(share(task) - theirs), `${task} ${share(task)}`).toBeLessThan(0.15);
   });
 
   it('refuses what it cannot make', () => {

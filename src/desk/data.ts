@@ -38,11 +38,7 @@ export function deskPicture(name: string, scene: Scene, seed: number, stream: nu
 }
 
 /** One record a question; ids are `name-0`, `name-1` … */
-export function pictureRecords(
-  name: string,
-  { path, scene }: DeskPicture,
-  questions: readonly Question[],
-): DeskRecord[] {
+export function pictureRecords(name: string, { path, scene }: DeskPicture, questions: readonly Question[]): DeskRecord[] {
   return questions.map(({ task, question, answer }, k) => ({
     id: `${name}-${k}`,
     image: path,

@@ -81,11 +81,7 @@ describe('drawScene', () => {
     putCell(scene, 1, 3, { kind: 'character', character: 'W' });
     let cut = 0;
     for (const font of FONT_OUTLINES.keys()) {
-      const { data, width } = drawScene(
-        scene,
-        { ...PLAIN_STYLE, font, size: 27, shift: { x: 3, y: 0 } },
-        new Random(0),
-      );
+      const { data, width } = drawScene(scene, { ...PLAIN_STYLE, font, size: 27, shift: { x: 3, y: 0 } }, new Random(0));
       const changed = [...data.keys()].filter((at) => data[at] !== empty[at]).map((at) => Math.floor(at / 3) % width);
       expect(Math.min(...changed)).toBeGreaterThan(width / 2);
       if (changed.includes(width - 1)) cut++;

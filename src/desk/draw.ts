@@ -34,11 +34,7 @@ export interface Style {
 /** The training pictures' looks: 12 % light on dark, 40 % with several fonts, three of four grainy. */
 export function randomStyle(rng: Random): Style {
   const dark = rng.random() < 0.12;
-  const colour = (low: number, high: number): Rgb => [
-    rng.randint(low, high),
-    rng.randint(low, high),
-    rng.randint(low, high),
-  ];
+  const colour = (low: number, high: number): Rgb => [rng.randint(low, high), rng.randint(low, high), rng.randint(low, high)];
   return {
     background: dark ? colour(0, 50) : colour(228, 255),
     ink: dark ? colour(190, 255) : colour(0, 90),

@@ -183,9 +183,7 @@ const RECIPES: readonly Recipe[] = [
 export function deskExamples(): DeskExample[] {
   return RECIPES.map(({ id, title, seed, make }) => {
     const scene = make(new Random(seed, 0));
-    const all = scene.questions.find(
-      (question) => question.task === `${scene.kind}: all` && !question.question.includes('labels'),
-    );
+    const all = scene.questions.find((question) => question.task === `${scene.kind}: all` && !question.question.includes('labels'));
     return {
       id,
       title,

@@ -17,9 +17,7 @@ interface PillowMask {
 }
 
 /** Drawn by Pillow (FreeType, hinted; shapes drawn four times as large and made smaller). */
-const fixture = JSON.parse(
-  readFileSync(new URL('../../tests/fixtures/desk/pillow-masks.json', import.meta.url), 'utf8'),
-) as PillowMask[];
+const fixture = JSON.parse(readFileSync(new URL('../../tests/fixtures/desk/pillow-masks.json', import.meta.url), 'utf8')) as PillowMask[];
 
 /** Sum of absolute differences over the sum of what Pillow covers. */
 function difference(mask: Mask, pillow: PillowMask): number {
@@ -54,8 +52,7 @@ describe('masks', () => {
   it('draws shapes as Pillow does', () => {
     const shapes = fixture.filter((entry) => entry.shape);
     expect(shapes.length).toBe(12);
-    for (const entry of shapes)
-      expect(difference(draw(entry), entry), `${entry.shape} ${entry.size}`).toBeLessThan(0.1);
+    for (const entry of shapes) expect(difference(draw(entry), entry), `${entry.shape} ${entry.size}`).toBeLessThan(0.1);
   });
 
   it('has every character in every font, big enough to read and inside the mask', () => {
@@ -64,9 +61,7 @@ describe('masks', () => {
       for (const character of CHARACTERS) {
         const mask = glyphMask(font, 27, character);
         const ink = mask.reduce((sum, c) => sum + c, 0) / 255;
-        const edge = mask.filter(
-          (_, i) => i % MASK === 0 || i % MASK === MASK - 1 || i < MASK || i >= MASK * (MASK - 1),
-        );
+        const edge = mask.filter((_, i) => i % MASK === 0 || i % MASK === MASK - 1 || i < MASK || i >= MASK * (MASK - 1));
         expect(ink, `${id} ${character}`).toBeGreaterThan(character === '.' ? 4 : 40);
         expect(
           edge.every((c) => c === 0),

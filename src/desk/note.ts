@@ -26,8 +26,7 @@ export function noteOfLines(grid: Grid, lines: readonly NoteLine[], indent = 0):
   for (const [i, text] of texts.entries()) {
     ask(scene, 'line', `Read line ${i + 1}.`, text);
     ask(scene, 'line', `What does line ${i + 1} say?`, text);
-    if (lines.length > 1 && countOf(texts, text) === 1)
-      ask(scene, 'which line', `Which line says ${text}?`, String(i + 1));
+    if (lines.length > 1 && countOf(texts, text) === 1) ask(scene, 'which line', `Which line says ${text}?`, String(i + 1));
   }
   const [first, last] = [texts[0], texts.at(-1)];
   if (texts.length > 1 && first !== undefined && last !== undefined) {

@@ -43,8 +43,7 @@ describe('rasterise', () => {
     for (let row = 0; row < 10; row++) {
       for (let col = 0; col < 10; col++) {
         let hits = 0;
-        for (let k = 0; k < 400; k++)
-          hits += Number(inside(col + ((k % 20) + 0.5) / 20, row + (Math.floor(k / 20) + 0.5) / 20));
+        for (let k = 0; k < 400; k++) hits += Number(inside(col + ((k % 20) + 0.5) / 20, row + (Math.floor(k / 20) + 0.5) / 20));
         expect(Math.abs(coverage[row * 10 + col]! - hits / 400), `${row}, ${col}`).toBeLessThan(0.03);
       }
     }

@@ -23,9 +23,7 @@ export function readOutline(path: string, to: Placement): Contour[] {
   let current: number[] = [];
   let [x, y] = [0, 0];
   for (const [, command, text] of path.matchAll(/([MLQCZ])([^MLQCZ]*)/g)) {
-    const p = (text ?? '')
-      .split(' ')
-      .map((n, i) => (i % 2 === 0 ? to.x + Number(n) * to.scaleX : to.y - Number(n) * to.scaleY));
+    const p = (text ?? '').split(' ').map((n, i) => (i % 2 === 0 ? to.x + Number(n) * to.scaleX : to.y - Number(n) * to.scaleY));
     const [x1 = 0, y1 = 0, x2 = 0, y2 = 0, x3 = 0, y3 = 0] = p;
     if (command === 'M') {
       current = [x1, y1];
@@ -89,16 +87,7 @@ export function rasterise(contours: readonly Contour[], width: number, height: n
   for (const contour of contours) {
     for (let i = 0; i < contour.length; i += 2) {
       const j = (i + 2) % contour.length;
-      addEdge(
-        deltas,
-        stride,
-        width,
-        height,
-        contour[i] ?? 0,
-        contour[i + 1] ?? 0,
-        contour[j] ?? 0,
-        contour[j + 1] ?? 0,
-      );
+      addEdge(deltas, stride, width, height, contour[i] ?? 0, contour[i + 1] ?? 0, contour[j] ?? 0, contour[j + 1] ?? 0);
     }
   }
   const coverage = new Float64Array(width * height);
@@ -148,7 +137,7 @@ function addSpan(deltas: Float64Array, start: number, width: number, x0: number,
     if (outsideLeft === 0 && outsideRight === 0) addUpright(deltas, start, left, cover);
     return;
   }
-  for (let x = left; x < right;) {
+  for (let x = left; x < right; ) {
     const end = Math.min(Math.floor(x) + 1, right);
     addUpright(deltas, start, (x + end) / 2, (cover * (end - x)) / whole);
     x = end;

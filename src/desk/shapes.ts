@@ -16,8 +16,7 @@ export interface PlacedShape {
 export function shapesAt(grid: Grid, placed: readonly PlacedShape[], rng: Random): Scene {
   const scene = blankScene('shapes', grid);
   const shapes = [...placed].sort((a, b) => a.row - b.row || a.col - b.col);
-  for (const { row, col, shape, colour, big } of shapes)
-    putCell(scene, row, col, { kind: 'shape', shape, colour, big });
+  for (const { row, col, shape, colour, big } of shapes) putCell(scene, row, col, { kind: 'shape', shape, colour, big });
   const count = (is: (s: PlacedShape) => boolean) => shapes.filter(is).length;
 
   ask(scene, 'count', 'How many shapes are there?', String(shapes.length));

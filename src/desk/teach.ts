@@ -66,11 +66,7 @@ export function teachDataset(lesson: Lesson, { count, heldOut, replay, seed }: T
       id: `replay-${record.id}`,
       ...(record.image !== undefined && { image: renamed(record.image) }),
     })),
-    pictures: [
-      ...learnt.pictures,
-      ...measured.pictures,
-      ...old.pictures.map((picture) => ({ ...picture, path: renamed(picture.path) })),
-    ],
+    pictures: [...learnt.pictures, ...measured.pictures, ...old.pictures.map((picture) => ({ ...picture, path: renamed(picture.path) }))],
   };
 }
 
@@ -111,8 +107,7 @@ function ringScene(rng: Random): Scene {
     const big = shape === 'ring' || rng.random() < 0.5;
     putCell(scene, Math.floor(cell / scene.width), cell % scene.width, { kind: 'shape', shape, colour, big });
     const subject = shape === 'ring' ? 'ring' : 'beside a ring';
-    const about = (task: string, question: string, answer: string) =>
-      ask(scene, `${subject}, ${task}`, question, answer);
+    const about = (task: string, question: string, answer: string) => ask(scene, `${subject}, ${task}`, question, answer);
     about('kind', `What shape is ${colour}?`, shape);
     about('colour', `What colour is the ${shape}?`, colour);
     // Another shape's colour where there is one: to see the colour alone is not enough then.

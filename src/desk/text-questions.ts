@@ -94,20 +94,7 @@ const fact: Maker = (rng) => {
 };
 
 /** Drawn evenly: addition and facts weigh twice. */
-const MAKERS: readonly Maker[] = [
-  repeat,
-  reverse,
-  sort,
-  add,
-  add,
-  subtract,
-  next,
-  length,
-  lookup,
-  countCharacter,
-  fact,
-  fact,
-];
+const MAKERS: readonly Maker[] = [repeat, reverse, sort, add, add, subtract, next, length, lookup, countCharacter, fact, fact];
 
 /** A question that needs no picture; its task begins with `text: `. */
 export function makeTextQuestion(rng: Random): Question {

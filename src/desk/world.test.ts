@@ -14,9 +14,10 @@ interface Statistics {
   metrics: Record<string, [mean: number, deviation: number]>;
 }
 
-const world = JSON.parse(
-  readFileSync(new URL('../../tests/fixtures/desk/world-statistics.json', import.meta.url), 'utf8'),
-) as Record<'scenes' | 'texts' | 'looks', Statistics>;
+const world = JSON.parse(readFileSync(new URL('../../tests/fixtures/desk/world-statistics.json', import.meta.url), 'utf8')) as Record<
+  'scenes' | 'texts' | 'looks',
+  Statistics
+>;
 
 type Metrics = Record<string, number>;
 
@@ -74,8 +75,7 @@ function measureLook({ width, height, data }: Picture): Metrics {
   const grain = median(steps);
   return {
     dark: Number(dark),
-    [dark ? 'dark background' : 'light background']:
-      (median(channels[0]) + median(channels[1]) + median(channels[2])) / 3,
+    [dark ? 'dark background' : 'light background']: (median(channels[0]) + median(channels[1]) + median(channels[2])) / 3,
     grain,
     smooth: Number(grain < 0.5),
     coarse: Number(grain > 6),
@@ -152,8 +152,7 @@ describe('the world has the proportions of the one that the models learnt from',
             [0, 90],
           ];
       const fits = within(style.background, background[0]!, background[1]!) && within(style.ink, ink[0]!, ink[1]!);
-      if (!fits || !within([style.shift.x, style.shift.y], -2, 2))
-        throw new Error(`out of range: ${JSON.stringify(style)}`);
+      if (!fits || !within([style.shift.x, style.shift.y], -2, 2)) throw new Error(`out of range: ${JSON.stringify(style)}`);
     }
   });
 

@@ -27,7 +27,9 @@ export function ladder(choice: BackendChoice, webgpu: WebGpuFinding): Rung[] {
   switch (choice) {
     case 'webgpu':
       if ('absent' in webgpu) throw noWebGpu(webgpu.absent);
-      return [{ backend: 'webgpu', reason: `WebGPU was asked for${webgpu.adapter.software ? '; this GPU adapter is a slow software one' : ''}.` }];
+      return [
+        { backend: 'webgpu', reason: `WebGPU was asked for${webgpu.adapter.software ? '; this GPU adapter is a slow software one' : ''}.` },
+      ];
     case 'wasm':
       return [{ backend: 'wasm', reason: 'WebAssembly was asked for.' }];
     case 'cpu':

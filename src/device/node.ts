@@ -70,7 +70,10 @@ async function findsAdapter(drivers: Record<string, string>): Promise<boolean> {
     process.exit((await create([]).requestAdapter()) ? 0 : 3);`;
   try {
     // What it prints is dropped with it; a driver that crashes takes this process alone.
-    await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], { env: { ...drivers, ...process.env }, timeout: 60_000 });
+    await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], {
+      env: { ...drivers, ...process.env },
+      timeout: 60_000,
+    });
     return true;
   } catch {
     return false;

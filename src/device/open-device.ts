@@ -45,10 +45,7 @@ export async function openDevice(choice: BackendChoice, platform: DevicePlatform
   throw backendFailed(choice, failed.at(-1)?.error);
 }
 
-async function findAdapter(
-  choice: BackendChoice,
-  platform: DevicePlatform,
-): Promise<{ adapter: GPUAdapter } | { absent: string }> {
+async function findAdapter(choice: BackendChoice, platform: DevicePlatform): Promise<{ adapter: GPUAdapter } | { absent: string }> {
   const gpu = await platform.gpu({ hardwareOnly: choice === 'auto' });
   if ('absent' in gpu) return gpu;
   let adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
@@ -116,7 +113,14 @@ async function openWasm(reason: string, platform: DevicePlatform): Promise<Devic
   replaceSlice();
   const simd = await startWasmKernels(wasm);
   return makeDevice({
-    info: { backend: 'wasm', adapter: null, features: simd === 'relaxed-simd' ? ['simd', simd] : simd ? [simd] : [], limits: {}, threads: 1, reason },
+    info: {
+      backend: 'wasm',
+      adapter: null,
+      features: simd === 'relaxed-simd' ? ['simd', simd] : simd ? [simd] : [],
+      limits: {},
+      threads: 1,
+      reason,
+    },
     lost: never,
     check: async () => {},
     settle: (work) => work,

@@ -44,7 +44,11 @@ describe('engine on wasm', () => {
       expect(model.bytes).toBe(manifest.reduce((sum, { size }) => sum + size, 0));
     }
     const entries = await engine.models();
-    expect(entries.map(({ id, loaded }) => [id, loaded])).toEqual([['nano-d', true], ['nano-x', false], ['nano-h', false]]);
+    expect(entries.map(({ id, loaded }) => [id, loaded])).toEqual([
+      ['nano-d', true],
+      ['nano-x', false],
+      ['nano-h', false],
+    ]);
     // A start for studies is not offered to talk to.
     expect(BUNDLED_MODELS.map(({ id }) => id)).toContain('nano-base');
   });
@@ -129,7 +133,10 @@ describe('engine on wasm', () => {
 
   it('keeps models in memory beside each other as long as it is told to, each with its own answers', async () => {
     const question = ask('Read everything.', note);
-    const [d, x] = [{ kind: 'bundled', id: 'nano-d' }, { kind: 'bundled', id: 'nano-x' }] as const;
+    const [d, x] = [
+      { kind: 'bundled', id: 'nano-d' },
+      { kind: 'bundled', id: 'nano-x' },
+    ] as const;
     const alone = tf.memory().numBytes;
     const first = await engine.chat(question);
     await engine.load(x, { beside: ['nano-d'] });
@@ -192,7 +199,8 @@ describe('every backend', () => {
       await engine.openDevice(backend);
       await engine.load({ kind: 'bundled', id });
       const texts: string[] = [];
-      for (const question of ['Read everything.', 'What kind of picture is this?']) texts.push((await engine.chat(ask(question, image))).text);
+      for (const question of ['Read everything.', 'What kind of picture is this?'])
+        texts.push((await engine.chat(ask(question, image))).text);
       answers.push(texts);
     }
     await engine.dispose();

@@ -56,7 +56,13 @@ interface Loaded {
 /** Of which a handful is looked at. */
 const SEARCH_LIMIT = 20;
 /** Of a run whose base is not here any more. */
-const UNKNOWN_FAMILY: FamilySummary = { id: 'unknown', title: 'tuned', words: 'Its base model is not here any more.', crossAttends: false, onePicture: null };
+const UNKNOWN_FAMILY: FamilySummary = {
+  id: 'unknown',
+  title: 'tuned',
+  words: 'Its base model is not here any more.',
+  crossAttends: false,
+  onePicture: null,
+};
 const OWN_NOTE = 'A model of your own: what it can do is for its publisher to say.';
 
 /** One device, one model that answers, and those that are kept beside it. Calls that use the device wait for each other; `inspect` does not use it. */
@@ -439,7 +445,11 @@ export function createEngine(platform: EnginePlatform): Engine {
       unlessTraining(async () => {
         const store = await platform.store();
         if (!store) {
-          throw new NvlmError('usage', 'Nothing is stored here: models are read where they lie.', 'Delete the folder itself, if you want it gone.');
+          throw new NvlmError(
+            'usage',
+            'Nothing is stored here: models are read where they lie.',
+            'Delete the folder itself, if you want it gone.',
+          );
         }
         await store.delete(storageFolder(sourceOf(id)));
       }),
@@ -479,7 +489,11 @@ export function createEngine(platform: EnginePlatform): Engine {
 /** Other files may come under the name of a folder that was dropped before. */
 function sameFiles(a: ModelSource, b: ModelSource): boolean {
   if (a.kind !== 'files' || b.kind !== 'files') return true;
-  const about = ({ files }: typeof a) => files.map(({ path, blob }) => [path, blob.size, blob instanceof File ? blob.lastModified : 0].join()).sort().join('\n');
+  const about = ({ files }: typeof a) =>
+    files
+      .map(({ path, blob }) => [path, blob.size, blob instanceof File ? blob.lastModified : 0].join())
+      .sort()
+      .join('\n');
   return about(a) === about(b);
 }
 

@@ -7,8 +7,7 @@ import { NvlmError } from '../errors.ts';
  */
 export function pathParts(path: string): string[] {
   const parts = path.split('/');
-  if (path.length <= 1024 && parts.every((part) => part !== '' && part !== '.' && part !== '..' && !/[\\\0]/.test(part)))
-    return parts;
+  if (path.length <= 1024 && parts.every((part) => part !== '' && part !== '.' && part !== '..' && !/[\\\0]/.test(part))) return parts;
   throw new NvlmError(
     'usage',
     `${JSON.stringify(path.slice(0, 80))} is not the name of a file inside a folder.`,

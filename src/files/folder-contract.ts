@@ -8,8 +8,7 @@ export async function checkFolderContract(folder: Folder): Promise<void> {
   };
   const bytes = (content: string) => new TextEncoder().encode(content);
   const equal = (got: unknown, wanted: unknown) => {
-    if (JSON.stringify(got) !== JSON.stringify(wanted))
-      throw new Error(`got ${JSON.stringify(got)} in place of ${JSON.stringify(wanted)}`);
+    if (JSON.stringify(got) !== JSON.stringify(wanted)) throw new Error(`got ${JSON.stringify(got)} in place of ${JSON.stringify(wanted)}`);
   };
 
   equal(await folder.read('a/b.txt'), null);

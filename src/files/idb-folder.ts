@@ -93,7 +93,9 @@ function endOf(transaction: IDBTransaction, path: string): Promise<void> {
     transaction.oncomplete = () => resolve();
     transaction.onabort = () => {
       const { error } = transaction;
-      reject(isFull(error) ? noRoom(`The browser has no room left for ${path}.`, error) : (error ?? new DOMException('aborted', 'AbortError')));
+      reject(
+        isFull(error) ? noRoom(`The browser has no room left for ${path}.`, error) : (error ?? new DOMException('aborted', 'AbortError')),
+      );
     };
   });
 }

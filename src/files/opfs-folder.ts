@@ -13,11 +13,7 @@ const MOST_TRIES = 5;
  * in its place when it is closed, so a tab that dies leaves the file as it was.
  */
 export function opfsFolder(open: OpenPrivateFolder): Folder {
-  async function write(
-    path: string,
-    parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-    keepExistingData = false,
-  ): Promise<void> {
+  async function write(path: string, parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, keepExistingData = false): Promise<void> {
     let stream: FileSystemWritableFileStream | null = null;
     try {
       const [folder, name] = (await placeOf(open, path, true))!;

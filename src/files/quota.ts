@@ -24,9 +24,7 @@ export function notEnoughRoom(needed: number, free: number): NvlmError {
 }
 
 /** Bytes that may still be stored, as the browser estimates them; null where it does not say. */
-export async function freeQuota(
-  storage: StorageManager | undefined = globalThis.navigator?.storage,
-): Promise<number | null> {
+export async function freeQuota(storage: StorageManager | undefined = globalThis.navigator?.storage): Promise<number | null> {
   const { quota, usage } = (await storage?.estimate?.().catch(() => null)) ?? {};
   return quota === undefined || usage === undefined ? null : Math.max(0, quota - usage - MARGIN_BYTES);
 }
@@ -41,9 +39,7 @@ export async function checkQuota(bytes: number, storage?: StorageManager): Promi
  * Asks that stored models survive when the disk runs low. Only pages may ask (not workers); browsers decide by
  * themselves or ask the user. False where it was refused or cannot be asked.
  */
-export async function askPersistence(
-  storage: StorageManager | undefined = globalThis.navigator?.storage,
-): Promise<boolean> {
+export async function askPersistence(storage: StorageManager | undefined = globalThis.navigator?.storage): Promise<boolean> {
   try {
     return (await storage?.persisted?.()) || ((await storage?.persist?.()) ?? false);
   } catch {

@@ -47,8 +47,7 @@ export async function readZip(zip: ZipSource, limits: ZipLimits): Promise<ZipMem
   const count = view.getUint16(end + 10, true);
   const bytes = view.getUint32(end + 12, true);
   const offset = view.getUint32(end + 16, true);
-  if (count === NO_COUNT || offset === NO_OFFSET)
-    throw damaged(zip.path, 'zip64 files are not supported; make smaller ones');
+  if (count === NO_COUNT || offset === NO_OFFSET) throw damaged(zip.path, 'zip64 files are not supported; make smaller ones');
   if (count > limits.files) throw tooLarge(`“${zip.path}” holds ${count} files`, `${limits.files} files`);
   if (bytes > MOST_DIRECTORY_BYTES || offset + bytes > zip.size) throw damaged(zip.path, 'its directory is damaged');
   return readDirectory(zip, await zip.slice(offset, offset + bytes), count, limits);
@@ -107,14 +106,9 @@ interface Packing {
   start: number;
 }
 
-async function unpack(
-  zip: ZipSource,
-  where: string,
-  { isPacked, crc, packed, size, start }: Packing,
-): Promise<Uint8Array> {
+async function unpack(zip: ZipSource, where: string, { isPacked, crc, packed, size, start }: Packing): Promise<Uint8Array> {
   const local = await zip.slice(start, start + LOCAL.bytes);
-  if (local.length < LOCAL.bytes || viewOf(local).getUint32(0, true) !== LOCAL.signature)
-    throw damaged(where, 'it is damaged');
+  if (local.length < LOCAL.bytes || viewOf(local).getUint32(0, true) !== LOCAL.signature) throw damaged(where, 'it is damaged');
   const from = start + LOCAL.bytes + viewOf(local).getUint16(26, true) + viewOf(local).getUint16(28, true);
   const data = await zip.slice(from, from + packed);
   if (data.length !== packed) throw damaged(where, 'the archive ends before it does');

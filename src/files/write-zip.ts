@@ -52,17 +52,12 @@ export async function* writeZip<T extends Uint8Array | Blob>(
   yield concat(...directory, end);
 }
 
-async function checksum(
-  bytes: Uint8Array | Blob,
-  breath: { since: number },
-  signal: AbortSignal | undefined,
-): Promise<number> {
+async function checksum(bytes: Uint8Array | Blob, breath: { since: number }, signal: AbortSignal | undefined): Promise<number> {
   let crc = 0;
   const size = bytes instanceof Blob ? bytes.size : bytes.length;
   for (let start = 0; start < size; start += CHECKED_BYTES) {
     const end = start + CHECKED_BYTES;
-    const part =
-      bytes instanceof Blob ? new Uint8Array(await bytes.slice(start, end).arrayBuffer()) : bytes.subarray(start, end);
+    const part = bytes instanceof Blob ? new Uint8Array(await bytes.slice(start, end).arrayBuffer()) : bytes.subarray(start, end);
     crc = crc32(part, crc);
     if (performance.now() - breath.since < BREATH_MS) continue;
     await new Promise((resolve) => setTimeout(resolve));

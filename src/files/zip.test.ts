@@ -54,7 +54,10 @@ describe('zip', () => {
     const named = async (name: Uint8Array, { utf8 = false, extra = new Uint8Array(0) } = {}) => {
       const out = [...(await zipOf([{ path: 'x'.repeat(name.length), bytes: text('1') }]))];
       const central = out.length - 22 - 46 - name.length;
-      for (const [at, from] of [[6, 30], [central + 8, central + 46]] as const) {
+      for (const [at, from] of [
+        [6, 30],
+        [central + 8, central + 46],
+      ] as const) {
         out[at + 1] = utf8 ? 8 : 0;
         out.splice(from, name.length, ...name);
       }

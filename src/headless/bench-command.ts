@@ -41,11 +41,7 @@ export function addBench(program: Command, run: Run): void {
       .option('--image <file>', 'PNG, JPEG or WebP file (default: a drawn picture of 6 tiles; none for text models)')
       .option('--prompt <text>', 'what is asked', 'Describe the image.')
       .option('--new-tokens <n>', 'tokens to decode in each run', wholeNumber(1, MOST_NEW_TOKENS), 64)
-      .option(
-        '--max-tiles <n>',
-        "most regular tiles (default: the model's own)",
-        wholeNumber(1, MAX_TILES_ANYWHERE),
-      )
+      .option('--max-tiles <n>', "most regular tiles (default: the model's own)", wholeNumber(1, MAX_TILES_ANYWHERE))
       .option('--runs <n>', 'how many samples are taken', wholeNumber(1, MOST_RUNS), 5)
       .option('--warm-ups <n>', 'runs before those that count', wholeNumber(0, MOST_RUNS), 1)
       .option('--counts', 'count as well what a decoded token costs: dispatches, submits, bytes to and from the device, JavaScript', false),
@@ -77,14 +73,19 @@ async function bench(options: BenchOptions, context: Context) {
   warnOfSoftwareAdapter(device.info, context);
   const { takesPictures } = planMemory(folder, device.info, { quantize }).about;
   const picture = given ?? (takesPictures ? sixTiles() : null);
-  const measured = await measureModel(folder, device, { picture, prompt, newTokens, maxTiles, runs, warmUps, counts }, {
-    quantize,
-    offload,
-    adapters,
-    signal,
-    onProgress: (progress) => reportLoading(model, progress, context),
-    onRun: (done, total) => context.progress.update(`Measuring ${model}`, done, total, 'runs'),
-  }).catch((error: unknown) => {
+  const measured = await measureModel(
+    folder,
+    device,
+    { picture, prompt, newTokens, maxTiles, runs, warmUps, counts },
+    {
+      quantize,
+      offload,
+      adapters,
+      signal,
+      onProgress: (progress) => reportLoading(model, progress, context),
+      onRun: (done, total) => context.progress.update(`Measuring ${model}`, done, total, 'runs'),
+    },
+  ).catch((error: unknown) => {
     throw device.explain(error);
   });
   const reports = makeReports(measurementsOf(model, newTokens, measured, device.info));
@@ -97,12 +98,7 @@ function sixTiles(): RgbImage {
   return example.draw();
 }
 
-function measurementsOf(
-  model: string,
-  newTokens: number,
-  measured: ModelMeasurement,
-  { adapter, backend }: DeviceInfo,
-): Measurement[] {
+function measurementsOf(model: string, newTokens: number, measured: ModelMeasurement, { adapter, backend }: DeviceInfo): Measurement[] {
   const { loadMs, tensorBytes, tiles, promptTokens, visionMs, prefillMs, decodeMs, counts, peakBytes, plannedBytes } = measured;
   const of = (name: string, unit: string, samples: number[]): Measurement => ({
     name: `${model}: ${name}`,
@@ -130,11 +126,31 @@ function measurementsOf(
 /** What a token costs in decoding alone. */
 function countRows(of: (name: string, unit: string, samples: number[]) => Measurement, counts: readonly StepCounts[]): Measurement[] {
   return [
-    of('decode, dispatches a token', '', counts.map(({ dispatches }) => dispatches)),
-    of('decode, submits a token', '', counts.map(({ submits }) => submits)),
-    of('decode, bytes written a token', 'bytes', counts.map(({ bytesWritten }) => bytesWritten)),
-    of('decode, bytes read a token', 'bytes', counts.map(({ bytesRead }) => bytesRead)),
-    of('decode, JavaScript a token', 'ms', counts.map(({ busyMs }) => busyMs)),
+    of(
+      'decode, dispatches a token',
+      '',
+      counts.map(({ dispatches }) => dispatches),
+    ),
+    of(
+      'decode, submits a token',
+      '',
+      counts.map(({ submits }) => submits),
+    ),
+    of(
+      'decode, bytes written a token',
+      'bytes',
+      counts.map(({ bytesWritten }) => bytesWritten),
+    ),
+    of(
+      'decode, bytes read a token',
+      'bytes',
+      counts.map(({ bytesRead }) => bytesRead),
+    ),
+    of(
+      'decode, JavaScript a token',
+      'ms',
+      counts.map(({ busyMs }) => busyMs),
+    ),
   ];
 }
 

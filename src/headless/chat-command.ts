@@ -5,15 +5,7 @@ import type { ChatMessage } from '../text/types.ts';
 import { decodeImage } from '../tiling/decode.ts';
 import { MAX_TILES_ANYWHERE } from '../tiling/tile-limits.ts';
 import { withAdapterOption, type AdapterOptions } from './adapter-folder.ts';
-import {
-  number,
-  required,
-  withCommonOptions,
-  wholeNumber,
-  type CommonOptions,
-  type Context,
-  type Run,
-} from './command.ts';
+import { number, required, withCommonOptions, wholeNumber, type CommonOptions, type Context, type Run } from './command.ts';
 import { cautionOfPicture, readImageFile } from './input-files.ts';
 import { MODEL_HELP } from './model-source.ts';
 import { offloadOf, withOffloadOptions, type OffloadFlags } from './offload-option.ts';
@@ -38,25 +30,19 @@ export function addChat(program: Command, run: Run): void {
       .description('Ask a question, about an image or without one.')
       .option('--model <model>', MODEL_HELP, 'nano-d')
       .option('--image <file>', 'PNG, JPEG or WebP file; several may be given, in the order in which they stand', collect)
-      .option('--system <text>', 'what the system turn says, instead of the model\'s own')
+      .option('--system <text>', "what the system turn says, instead of the model's own")
       .option('--prompt <text>', 'the question (required); - reads it from standard input')
       .option('--max-new-tokens <n>', 'length limit of the answer', wholeNumber(1, MOST_NEW_TOKENS), 256)
-      .option(
-        '--max-tiles <n>',
-        "most regular tiles (default: the model's own)",
-        wholeNumber(1, MAX_TILES_ANYWHERE),
-      )
+      .option('--max-tiles <n>', "most regular tiles (default: the model's own)", wholeNumber(1, MAX_TILES_ANYWHERE))
       .option('--temperature <t>', '0 is greedy: always the likeliest token', number(0, 10), 0)
       .option('--top-k <k>', 'draw from the k likeliest tokens only; 0 keeps all', wholeNumber(0))
-      .option(
-        '--top-p <p>',
-        'draw from the likeliest tokens that make up this probability',
-        number(0, 1, { above: true }),
-      )
+      .option('--top-p <p>', 'draw from the likeliest tokens that make up this probability', number(0, 1, { above: true }))
       .option('--repetition-penalty <r>', 'above 1: repeat less', number(0, 10, { above: true }))
       .option('--seed <n>', 'equal seeds give equal answers', wholeNumber(0, 2 ** 32 - 1)),
   );
-  withOffloadOptions(withQuantizeOptions(withAdapterOption(command))).action((options: ChatOptions) => run(options, (context) => chat(options, context)));
+  withOffloadOptions(withQuantizeOptions(withAdapterOption(command))).action((options: ChatOptions) =>
+    run(options, (context) => chat(options, context)),
+  );
 }
 
 async function chat(options: ChatOptions, context: Context) {

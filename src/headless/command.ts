@@ -40,11 +40,7 @@ const BACKENDS: readonly BackendChoice[] = ['auto', 'webgpu', 'wasm', 'cpu'];
 
 export function withCommonOptions(command: Command): Command {
   return command
-    .addOption(
-      new Option('--backend <name>', 'what computes; auto never takes a software GPU adapter')
-        .choices(BACKENDS)
-        .default('auto'),
-    )
+    .addOption(new Option('--backend <name>', 'what computes; auto never takes a software GPU adapter').choices(BACKENDS).default('auto'))
     .addOption(jsonOption());
 }
 

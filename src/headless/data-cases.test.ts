@@ -147,7 +147,10 @@ describe('the command line', () => {
     ]);
     const inWords = await onCommandLine(pets, { answer: 'It is a {label}.' });
     expect(inWords.records.map((record) => said(record)[1])).toEqual(['dog', 'cat', 'dog'].map((pet) => `assistant: It is a ${pet}.`));
-    await expect(onCommandLine(pets, { answer: 'A pet.' })).rejects.toMatchObject({ code: 'usage', fix: expect.stringContaining('{label}') as string });
+    await expect(onCommandLine(pets, { answer: 'A pet.' })).rejects.toMatchObject({
+      code: 'usage',
+      fix: expect.stringContaining('{label}') as string,
+    });
   });
 
   it('says when there is nothing, and what is wrong when nothing can be used', async () => {

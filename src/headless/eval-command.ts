@@ -32,13 +32,12 @@ export function addEval(program: Command, run: Run): void {
       .option('--model <model>', `required: ${MODEL_HELP}`)
       .option('--data <folder>', `required: ${DATA_HELP}`)
       .option('--limit <n>', 'ask the first n questions only', wholeNumber(1))
-      .option(
-        '--shuffle-images',
-        'ask the picture questions alone, each about another picture: what a model scores without seeing',
-      )
+      .option('--shuffle-images', 'ask the picture questions alone, each about another picture: what a model scores without seeing')
       .option('--answers <file>', 'write every answer to this file as JSONL'),
   );
-  withDataOptions(withQuantizeOptions(withAdapterOption(command))).action((options: EvalOptions) => run(options, (context) => evalModel(options, context)));
+  withDataOptions(withQuantizeOptions(withAdapterOption(command))).action((options: EvalOptions) =>
+    run(options, (context) => evalModel(options, context)),
+  );
 }
 
 async function evalModel(options: EvalOptions, context: Context) {

@@ -28,13 +28,12 @@ export function addForward(program: Command, run: Run): void {
       .command('forward')
       .description('One forward pass on token ids and pixel values: logits, and image features after the connector.')
       .option('--model <model>', `required: ${MODEL_HELP}`)
-      .option(
-        '--inputs <file>',
-        'required: safetensors with input_ids, and pixel_values, cross_mask, tag_ids where they apply',
-      )
+      .option('--inputs <file>', 'required: safetensors with input_ids, and pixel_values, cross_mask, tag_ids where they apply')
       .option('--output <file>', 'required: safetensors to write: logits, image_features'),
   );
-  withOffloadOptions(withQuantizeOptions(withAdapterOption(command))).action((options: ForwardOptions) => run(options, (context) => forwardOnce(options, context)));
+  withOffloadOptions(withQuantizeOptions(withAdapterOption(command))).action((options: ForwardOptions) =>
+    run(options, (context) => forwardOnce(options, context)),
+  );
 }
 
 async function forwardOnce(options: ForwardOptions, context: Context) {

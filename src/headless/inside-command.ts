@@ -40,10 +40,16 @@ export function addInside(program: Command, run: Run): void {
       .option('--image <file>', 'PNG, JPEG or WebP file')
       .option('--prompt <text>', 'the question (required)')
       .option('--max-new-tokens <n>', 'length limit of the answer', wholeNumber(1, MOST_NEW_TOKENS), 64)
-      .option('--max-tiles <n>', `most regular tiles, 1 to ${MAX_TILES_ANYWHERE} (default: the model's own)`, wholeNumber(1, MAX_TILES_ANYWHERE))
+      .option(
+        '--max-tiles <n>',
+        `most regular tiles, 1 to ${MAX_TILES_ANYWHERE} (default: the model's own)`,
+        wholeNumber(1, MAX_TILES_ANYWHERE),
+      )
       .option('--output <file>', 'safetensors to write: attention by layer and head, gates, odds, logit lens, worth of tiles'),
   );
-  withOffloadOptions(withQuantizeOptions(withAdapterOption(command))).action((options: InsideCommandOptions) => run(options, (context) => inside(options, context)));
+  withOffloadOptions(withQuantizeOptions(withAdapterOption(command))).action((options: InsideCommandOptions) =>
+    run(options, (context) => inside(options, context)),
+  );
 }
 
 async function inside(options: InsideCommandOptions, context: Context) {
@@ -82,7 +88,11 @@ async function inside(options: InsideCommandOptions, context: Context) {
   const look: Inside = new Inside(session);
   const trace = await look.open(
     { messages, image, maxTiles: options.maxTiles, maxNewTokens: options.maxNewTokens },
-    { signal, onProgress: ({ stage, done, total }) => progress.update(STAGES[stage], done, total, stage === 'image' || stage === 'vision' ? 'tiles' : 'tokens') },
+    {
+      signal,
+      onProgress: ({ stage, done, total }) =>
+        progress.update(STAGES[stage], done, total, stage === 'image' || stage === 'vision' ? 'tiles' : 'tokens'),
+    },
   );
 
   const worth: number[][] = [];
@@ -98,7 +108,10 @@ async function inside(options: InsideCommandOptions, context: Context) {
   let lens: LensLayer[] = [];
   if (options.output !== undefined) {
     if (trace.hasLens) {
-      lens = await look.lens(trace.trace, undefined, { signal, onProgress: ({ done, total }) => progress.update('Reading the lens', done, total, 'tokens') });
+      lens = await look.lens(trace.trace, undefined, {
+        signal,
+        onProgress: ({ done, total }) => progress.update('Reading the lens', done, total, 'tokens'),
+      });
     }
     const tensors = await insideTensors(look.traceOf(trace.trace), { ...trace, lens, worth });
     await mkdir(dirname(options.output), { recursive: true });
@@ -106,15 +119,31 @@ async function inside(options: InsideCommandOptions, context: Context) {
   }
   const document = {
     ...(await findingsOf(look, trace)),
-    tileWorth: worth.map((values, tile) => ({ tile, tag: trace.layout!.tiles[tile]!.tag, thumbnail: trace.layout!.tiles[tile]!.thumbnail, worth: sum(values), tokens: values })),
+    tileWorth: worth.map((values, tile) => ({
+      tile,
+      tag: trace.layout!.tiles[tile]!.tag,
+      thumbnail: trace.layout!.tiles[tile]!.thumbnail,
+      worth: sum(values),
+      tokens: values,
+    })),
     worthMs,
     backend: device.info.backend,
     adapter: device.info.adapter,
   };
-  return { document, text: `${describe(document, trace)}\n${trace.architecture} on ${deviceName(device.info)}${options.output === undefined ? '' : `; wrote ${options.output}`}` };
+  return {
+    document,
+    text: `${describe(document, trace)}\n${trace.architecture} on ${deviceName(device.info)}${options.output === undefined ? '' : `; wrote ${options.output}`}`,
+  };
 }
 
-const STAGES = { image: 'Cutting the image', vision: 'Seeing the image', answer: 'Answering', reading: 'Looking inside', worth: 'Painting tiles', lens: 'Reading the lens' } as const;
+const STAGES = {
+  image: 'Cutting the image',
+  vision: 'Seeing the image',
+  answer: 'Answering',
+  reading: 'Looking inside',
+  worth: 'Painting tiles',
+  lens: 'Reading the lens',
+} as const;
 
 /** Everything small enough to print; each token with where it looked, the mean over layers and heads. */
 async function findingsOf(look: Inside, trace: InsideTrace) {
@@ -159,12 +188,19 @@ function describe({ text, tokens, gates, tileWorth }: Findings, { layout }: Insi
   const lines = [
     text,
     '',
-    formatTable([['token', 'probability', 'next best', 'looked at'], ...tokens.map((token) => [JSON.stringify(token.text), percent(token.p), nextBest(token), looked(token)])]),
+    formatTable([
+      ['token', 'probability', 'next best', 'looked at'],
+      ...tokens.map((token) => [JSON.stringify(token.text), percent(token.p), nextBest(token), looked(token)]),
+    ]),
   ];
   if (gates.length > 0) lines.push('', `gates: ${gates.map(({ layer, gate }) => `layer ${layer} ${gate.toFixed(3)}`).join(', ')}`);
   if (tileWorth.length > 0) {
     lines.push('', 'worth of each tile (log p of the answer lost when it is painted over):');
-    lines.push(formatTable(tileWorth.map(({ tile, tag, thumbnail, worth }) => [thumbnail ? 'thumbnail' : `tile ${number(tile)}`, tag, worth.toFixed(3)])));
+    lines.push(
+      formatTable(
+        tileWorth.map(({ tile, tag, thumbnail, worth }) => [thumbnail ? 'thumbnail' : `tile ${number(tile)}`, tag, worth.toFixed(3)]),
+      ),
+    );
   }
   return lines.join('\n');
 }

@@ -29,22 +29,13 @@ export function addInspect(program: Command, run: Run): void {
   withCommonOptions(
     program
       .command('inspect')
-      .description(
-        'Show how an image is cut into tiles and tagged, and what it costs each architecture. Nothing is computed.',
-      )
+      .description('Show how an image is cut into tiles and tagged, and what it costs each architecture. Nothing is computed.')
       .argument('<image>', 'PNG, JPEG or WebP file')
-      .option(
-        '--model <model>',
-        `whose tokenizer and sizes count; default NVLM-1.0 72B (448-pixel tiles, at most 6): ${MODEL_HELP}`,
-      )
-      .addOption(
-        new Option('--arch <letter>', 'the architecture to print; --json holds them all').choices([...COMPARED_LETTERS]),
-      )
+      .option('--model <model>', `whose tokenizer and sizes count; default NVLM-1.0 72B (448-pixel tiles, at most 6): ${MODEL_HELP}`)
+      .addOption(new Option('--arch <letter>', 'the architecture to print; --json holds them all').choices([...COMPARED_LETTERS]))
       .option('--max-tiles <n>', 'most regular tiles (NVLM: up to 12)', wholeNumber(1, MAX_TILES_ANYWHERE))
       .option('--tile-size <pixels>', 'side of a tile (NVLM: a multiple of 28)', wholeNumber(1))
-      .addOption(
-        new Option('--tags <format>', 'how tiles are named in the text').choices(TAG_FORMAT_NAMES),
-      )
+      .addOption(new Option('--tags <format>', 'how tiles are named in the text').choices(TAG_FORMAT_NAMES))
       .option('--prompt <text>', 'count a whole prompt with this question instead of the image alone (needs --model)')
       .option('--dump-tiles <folder>', 'write the tiles as PNG, as the model sees them before normalisation'),
   ).action((image: string, options: InspectOptions) => run(options, (context) => inspect(image, options, context)));

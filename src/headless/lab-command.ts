@@ -36,15 +36,30 @@ export function addLab(program: Command, run: Run): void {
         .option('--scale <name>', "one of the file's scales; default: its first")
         .option('--seeds <n>', "how many of the file's seeds; default: the scale's", wholeNumber(1)),
     );
-  withChoice(lab.command('plan').argument('<file>', 'experiment (JSON)').description('Runs, questions, time and memory here; trains nothing.'))
+  withChoice(
+    lab.command('plan').argument('<file>', 'experiment (JSON)').description('Runs, questions, time and memory here; trains nothing.'),
+  )
     .option('--out <folder>', 'where earlier cells lie, if any')
     .action((file: string, options: LabOptions) => run(options, (context) => planLab(file, options, context)));
-  withChoice(lab.command('run').argument('<file>', 'experiment (JSON)').description('Runs what is not done yet. Ctrl-C leaves checkpoints; run it again to go on.'))
+  withChoice(
+    lab
+      .command('run')
+      .argument('<file>', 'experiment (JSON)')
+      .description('Runs what is not done yet. Ctrl-C leaves checkpoints; run it again to go on.'),
+  )
     .option('--out <folder>', 'required: where runs, data and results go')
-    .option('--cell <k>', "run the one cell of this index; `array` takes it from the job's own environment (Slurm arrays, Kubernetes indexed Jobs)")
+    .option(
+      '--cell <k>',
+      "run the one cell of this index; `array` takes it from the job's own environment (Slurm arrays, Kubernetes indexed Jobs)",
+    )
     .option('--workers <n>', 'processes side by side, one a cell', wholeNumber(1, MOST_WORKERS))
     .action((file: string, options: LabOptions) => run(options, (context) => runLab(file, options, context)));
-  withChoice(lab.command('report').argument('<file>', 'experiment (JSON)').argument('<folders...>', "folders that `run` wrote; what they have is put together"))
+  withChoice(
+    lab
+      .command('report')
+      .argument('<file>', 'experiment (JSON)')
+      .argument('<folders...>', 'folders that `run` wrote; what they have is put together'),
+  )
     .description('Means, intervals and differences of the cells that are done, as JSON, CSV, Markdown and a picture.')
     .option('--to <folder>', 'where the files go; default: the first folder')
     .action((file: string, folders: string[], options: LabOptions) => run(options, () => reportLab(file, folders, options)));
@@ -75,10 +90,10 @@ async function openHost(out: string | null, { backend }: Context): Promise<{ hos
     engine: {
       ...engine,
       // Only the runs need it: measurements open a device of their own.
-      startRun: async (...given) => ((await ready()), engine.startRun(...given)),
-      resumeRun: async (...given) => ((await ready()), engine.resumeRun(...given)),
-      planRun: async (...given) => ((await ready()), engine.planRun(...given)),
-      device: async () => ((await ready()), engine.device()),
+      startRun: async (...given) => (await ready(), engine.startRun(...given)),
+      resumeRun: async (...given) => (await ready(), engine.resumeRun(...given)),
+      planRun: async (...given) => (await ready(), engine.planRun(...given)),
+      device: async () => (await ready(), engine.device()),
     },
     files,
     modelSource,
@@ -145,7 +160,9 @@ async function runLab(file: string, options: LabOptions, context: Context): Prom
         signal: context.signal,
         onEvent: (event) => report(event, name, context),
       });
-      const figures = Object.entries(result.metrics).slice(0, 4).map(([metric, value]) => `${metric} ${value.toPrecision(3)}`);
+      const figures = Object.entries(result.metrics)
+        .slice(0, 4)
+        .map(([metric, value]) => `${metric} ${value.toPrecision(3)}`);
       context.progress.say(`cell ${cell.index} done in ${formatDuration(result.seconds)}: ${figures.join(', ')}`);
     }
   } finally {
@@ -171,7 +188,11 @@ const ARRAY_VARIABLES = ['SLURM_ARRAY_TASK_ID', 'JOB_COMPLETION_INDEX'];
 function cellAt(cells: readonly LabCell[], given: string): LabCell {
   const variable = given === 'array' ? ARRAY_VARIABLES.find((name) => process.env[name] !== undefined) : null;
   if (variable === undefined)
-    throw new NvlmError('usage', '--cell array finds no index in the environment.', `Set ${ARRAY_VARIABLES.join(' or ')}, or give the index.`);
+    throw new NvlmError(
+      'usage',
+      '--cell array finds no index in the environment.',
+      `Set ${ARRAY_VARIABLES.join(' or ')}, or give the index.`,
+    );
   const text = variable === null ? given : process.env[variable]!;
   const cell = /^\d+$/.test(text) ? cells[Number(text)] : undefined;
   if (cell) return cell;
@@ -193,12 +214,21 @@ async function runWorkers(file: string, cells: readonly LabCell[], out: string, 
   throwIfAborted(context.signal);
   return {
     document: { experiment: file, out, cells, ran: cells.length - failed.length, failed },
-    text: failed.length === 0 ? `All ${cells.length} cells are done` : `Cells ${failed.join(', ')} failed; run it again, or each alone with --cell to see why`,
+    text:
+      failed.length === 0
+        ? `All ${cells.length} cells are done`
+        : `Cells ${failed.join(', ')} failed; run it again, or each alone with --cell to see why`,
     failed: failed.length > 0,
   };
 }
 
-function runProcess(file: string, cell: number, out: string, { scale, seeds, backend }: LabOptions, { signal, warn }: Context): Promise<number> {
+function runProcess(
+  file: string,
+  cell: number,
+  out: string,
+  { scale, seeds, backend }: LabOptions,
+  { signal, warn }: Context,
+): Promise<number> {
   const nvlm = fileURLToPath(new URL('./nvlm.mjs', import.meta.url));
   const chosen = [...(scale === undefined ? [] : ['--scale', scale]), ...(seeds === undefined ? [] : ['--seeds', String(seeds)])];
   const args = [nvlm, 'lab', 'run', file, '--cell', String(cell), '--out', out, '--backend', backend, ...chosen];
@@ -229,5 +259,8 @@ async function reportLab(file: string, folders: readonly string[], options: LabO
     await mkdir(dirname(join(to, path)), { recursive: true });
     await writeFile(join(to, path), text);
   }
-  return { document: { ...made, files: files.map(({ path }) => join(to, path)) }, text: `${files.find(({ path }) => path.endsWith('.md'))!.text}\nwritten to ${to}` };
+  return {
+    document: { ...made, files: files.map(({ path }) => join(to, path)) },
+    text: `${files.find(({ path }) => path.endsWith('.md'))!.text}\nwritten to ${to}`,
+  };
 }

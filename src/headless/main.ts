@@ -71,7 +71,22 @@ async function parse(argv: readonly string[], json: boolean, progress: Progress)
     .addOption(jsonOption().hideHelp())
     .exitOverride()
     .configureOutput({ outputError: () => undefined });
-  for (const add of [addInspect, addChat, addInside, addForward, addPlan, addData, addEval, addTrain, addLab, addExport, addSynth, addBench, addVerify]) add(program, run);
+  for (const add of [
+    addInspect,
+    addChat,
+    addInside,
+    addForward,
+    addPlan,
+    addData,
+    addEval,
+    addTrain,
+    addLab,
+    addExport,
+    addSynth,
+    addBench,
+    addVerify,
+  ])
+    add(program, run);
   await program.parseAsync(argv, { from: 'user' });
   return exitCode;
 }

@@ -35,8 +35,7 @@ export async function modelSource(name: string): Promise<ModelSource> {
 
 /** The address of a model's page on Hugging Face stands for its files. */
 function behindAddress(name: string): ModelSource {
-  if (!URL.canParse(name))
-    throw new NvlmError('usage', `"${name}" is not an address.`, 'Give it as https://host/folder.');
+  if (!URL.canParse(name)) throw new NvlmError('usage', `"${name}" is not an address.`, 'Give it as https://host/folder.');
   const model = parseHubAddress(name, hubOptions().endpoint);
   return model ? { kind: 'hub', ...model } : { kind: 'url', url: name };
 }

@@ -164,12 +164,7 @@ function answerText({ step, base, tuned }: Answers): string {
 }
 
 /** With paths from the run's own folder, so that the folder can be gone on with as it lies, here or in the page. */
-async function keepRunFile(
-  json: unknown,
-  file: string,
-  out: string,
-  beside: (path: string) => string,
-): Promise<void> {
+async function keepRunFile(json: unknown, file: string, out: string, beside: (path: string) => string): Promise<void> {
   if (resolve(file) === resolve(out, RUN_FILE)) return;
   const from = (path: unknown) => (typeof path === 'string' ? relative(out, beside(path)) || '.' : path);
   const part = (value: unknown, key: string) =>
@@ -221,17 +216,12 @@ async function outputOf(
   checkpoint: string,
 ): Promise<{ out: string; output: Folder }> {
   const out = options.out ?? (run.out === null ? null : beside(run.out));
-  if (out === null)
-    throw new NvlmError('usage', 'The run has no folder to write to.', 'Give --out, or "out" in the run file.');
+  if (out === null) throw new NvlmError('usage', 'The run has no folder to write to.', 'Give --out, or "out" in the run file.');
   const { resume, force } = options;
   if (resume && force) throw new NvlmError('usage', '--resume and --force contradict each other.', 'Give one of them.');
   const output = nodeFolder(out);
   if (resume || force || (await output.read(checkpoint)) === null) return { out, output };
-  throw new NvlmError(
-    'usage',
-    `"${out}" holds the checkpoint of an earlier run.`,
-    'Add --resume or --force, or give another --out.',
-  );
+  throw new NvlmError('usage', `"${out}" holds the checkpoint of an earlier run.`, 'Add --resume or --force, or give another --out.');
 }
 
 /** A folder beside the run file, or whatever else `--model` takes. */

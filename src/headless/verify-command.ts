@@ -11,10 +11,7 @@ export function addVerify(program: Command, run: Run): void {
 }
 
 async function verify(context: Context) {
-  const [{ openDevice }, { verifyOps }] = await Promise.all([
-    import('../device/open-device.ts'),
-    import('../engine/measure/verify.ts'),
-  ]);
+  const [{ openDevice }, { verifyOps }] = await Promise.all([import('../device/open-device.ts'), import('../engine/measure/verify.ts')]);
   const device = await openDevice(context.backend, commandDevices());
   warnOfSoftwareAdapter(device.info, context);
   const ops = await verifyOps(device, {
@@ -31,9 +28,7 @@ async function verify(context: Context) {
     figure(result.bound),
     result.ok ? 'ok' : 'FAILED',
   ]);
-  const verdict = ok
-    ? `All ${ops.length} cases agree`
-    : `${ops.filter((result) => !result.ok).length} of ${ops.length} cases fail`;
+  const verdict = ok ? `All ${ops.length} cases agree` : `${ops.filter((result) => !result.ok).length} of ${ops.length} cases fail`;
   const table = formatTable([['op', 'case', 'forward', 'gradient', 'bound', ''], ...rows]);
   return {
     document: { ops, ok, adapter: device.info.adapter },

@@ -46,7 +46,12 @@ describe('names', () => {
 describe('planWeights', () => {
   it.each([
     ['internvl-hf', 'vision_tower.encoder.layer.1.lambda_2', null, /vision_tower\.encoder\.layer\.1\.lambda_2 is missing/],
-    ['internvl-hf', 'vision_tower.encoder.layer.0.attention.k_proj.weight', { shape: [47, 48] }, /k_proj\.weight has shape \[47, 48\].*\[48, 48\]/],
+    [
+      'internvl-hf',
+      'vision_tower.encoder.layer.0.attention.k_proj.weight',
+      { shape: [47, 48] },
+      /k_proj\.weight has shape \[47, 48\].*\[48, 48\]/,
+    ],
     ['internvl', 'mlp1.3.bias', { name: 'mlp1.4.bias' }, /mlp1\.3\.bias is missing; mlp1\.4\.bias is in the weights/],
     ['text/qwen2', 'model.norm.weight', { dtype: 'I64' as const }, /model\.norm\.weight has element type I64/],
     ['text/qwen2-affine-4bit-g32', 'model.layers.1.mlp.up_proj.biases', null, /up_proj\.weight is packed, and its biases are missing/],
@@ -69,7 +74,11 @@ describe('planWeights', () => {
   });
 
   it('reads bits and group size off the shapes', async () => {
-    for (const [bits, groupSize] of [[4, 32], [4, 64], [8, 64]]) {
+    for (const [bits, groupSize] of [
+      [4, 32],
+      [4, 64],
+      [8, 64],
+    ]) {
       const { parameters } = plan(await open(`text/qwen2-affine-${bits}bit-g${groupSize}`));
       const packed = parameters.filter(({ affine }) => affine);
       expect(packed.length).toBe(1 + 3 * 7);
@@ -80,7 +89,9 @@ describe('planWeights', () => {
 
 it('quantises the language model alone', async () => {
   const folder = await open('internvl');
-  const chosen = plan(folder).parameters.filter(({ spec }) => isQuantizable(spec, 32)).map(({ spec }) => spec.name);
+  const chosen = plan(folder)
+    .parameters.filter(({ spec }) => isQuantizable(spec, 32))
+    .map(({ spec }) => spec.name);
   expect(chosen.length).toBe(2 + 4 * 7);
   expect(chosen.every((name) => name.startsWith('language_model.') && name.endsWith('.weight'))).toBe(true);
   expect(plan(folder).parameters.some(({ spec }) => isQuantizable(spec, 128) && spec.name.includes('q_proj'))).toBe(false);

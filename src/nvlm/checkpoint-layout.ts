@@ -94,7 +94,11 @@ function affineOf(words: TensorEntry, spec: ParameterSpec, tensors: ModelFolder[
   if (words.shape[0] !== rows || words.shape.length !== 2 || (bits !== 4 && bits !== 8)) {
     return `${shapes} is not a matrix [${rows}, ${columns}] of 4 or 8 bits`;
   }
-  if (![32, 64, 128].includes(groupSize) || !sameShape(scales.shape, [rows, columns / groupSize]) || !sameShape(biases.shape, scales.shape)) {
+  if (
+    ![32, 64, 128].includes(groupSize) ||
+    !sameShape(scales.shape, [rows, columns / groupSize]) ||
+    !sameShape(biases.shape, scales.shape)
+  ) {
     return `${shapes} is not quantised in groups of 32, 64 or 128`;
   }
   if (!FLOATS.has(scales.dtype) || !FLOATS.has(biases.dtype)) return `${words.name} has scales of element type ${scales.dtype}`;

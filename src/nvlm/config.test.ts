@@ -35,7 +35,11 @@ describe('parseConfig', () => {
     const original = parseConfig(golden('internvl'));
     const hf = parseConfig(golden('internvl-hf'));
     expect(original).toMatchObject({ family: { id: 'internvl' }, tagFormat: 'none' });
-    expect(original.layout.block([{ tag: '', col: 0, row: 0, thumbnail: false }])).toEqual([{ text: '<img>' }, { tile: 0 }, { text: '</img>' }]);
+    expect(original.layout.block([{ tag: '', col: 0, row: 0, thumbnail: false }])).toEqual([
+      { text: '<img>' },
+      { tile: 0 },
+      { text: '</img>' },
+    ]);
     expect(original.projector).toEqual({ hiddenSize: 64, bias: true });
     // Its processor's template stands in a file of the folder, and so do the tiles that it cuts and their colours.
     expect(hf).toEqual({ ...original, imageTokenId: 300, systemMessage: null, chatTemplate: null });
@@ -96,7 +100,12 @@ describe('parseConfig', () => {
     ['another activation', patch('llm_config', { hidden_act: 'gelu' }), 'bad-model', /hidden_act/],
     ['another rope', patch('llm_config', { rope_scaling: { rope_type: 'yarn', factor: 4 } }), 'unsupported-model', /yarn/],
     ['a sliding window', patch('llm_config', { use_sliding_window: true }), 'unsupported-model', /use_sliding_window/],
-    ['another quantisation', { ...golden('text/qwen2'), quantization_config: { quant_method: 'gptq', bits: 4 } }, 'unsupported-model', /gptq/],
+    [
+      'another quantisation',
+      { ...golden('text/qwen2'), quantization_config: { quant_method: 'gptq', bits: 4 } },
+      'unsupported-model',
+      /gptq/,
+    ],
     ['another mode of MLX', { ...golden('text/qwen2'), quantization: { mode: 'mxfp4', bits: 4 } }, 'unsupported-model', /mxfp4/],
     ['tiles that are not square', hfVision({ image_size: [448, 224] }), 'bad-model', /image_size is not the size of a square/],
     ['an -hf encoder without positions', hfVision({ use_absolute_position_embeddings: false }), 'bad-model', /learned positions/],

@@ -73,7 +73,14 @@ export interface LayerInputs {
   places: Pick<DecoderContext, 'positions' | 'starts' | 'rowTiles'> & { keyTiles: Tensor2D | null; sharedPlaces: SharedPlaces | null };
 }
 
-function selfAttention(x: Tensor2D, layer: number, config: NvlmConfig, weights: Weights, context: DecoderContext, places: SharedPlaces | null): Tensor2D {
+function selfAttention(
+  x: Tensor2D,
+  layer: number,
+  config: NvlmConfig,
+  weights: Weights,
+  context: DecoderContext,
+  places: SharedPlaces | null,
+): Tensor2D {
   const { heads, kvHeads, headDim, qkNorm, rmsNormEps } = config.llm;
   const { batch, length, positions, starts, inverseFrequencies } = context;
   const name = `${names.decoderLayer(config, layer)}.self_attn`;
@@ -172,12 +179,22 @@ function sharedCrossAttention(
   const tilesOfBlocks = tf.gather(keyTiles, prefixOf);
   return tf.concat([
     crossAttention(part(q, 0, first), k, v, { ...heads, rowTiles: part(rowTiles, 0, first), keyTiles }),
-    crossAttention(part(q, first, -1), ofBlocks(k), ofBlocks(v), { ...heads, rowTiles: part(rowTiles, first, -1), keyTiles: tilesOfBlocks }),
+    crossAttention(part(q, first, -1), ofBlocks(k), ofBlocks(v), {
+      ...heads,
+      rowTiles: part(rowTiles, first, -1),
+      keyTiles: tilesOfBlocks,
+    }),
   ]);
 }
 
 /** One decoder layer: self-attention → gated cross-attention where the layer has one → SwiGLU, all on the residual stream [R, C]. */
-function decoderLayer({ x, cross, places }: LayerInputs, layer: number, config: NvlmConfig, weights: Weights, context: DecoderContext): Tensor2D {
+function decoderLayer(
+  { x, cross, places }: LayerInputs,
+  layer: number,
+  config: NvlmConfig,
+  weights: Weights,
+  context: DecoderContext,
+): Tensor2D {
   const name = names.decoderLayer(config, layer);
   const { rmsNormEps } = config.llm;
   const normed = rmsNorm(x, weights.vector(`${name}.input_layernorm.weight`), rmsNormEps);

@@ -84,7 +84,9 @@ export class JsonReader {
     if (!this.has(key)) return [...fallback];
     const value = this.values.get(key);
     if (!Array.isArray(value) || value.length !== 3) throw this.error(key, 'is not a list of three numbers');
-    const [first, second, third] = value.map((one: unknown) => JsonReader.open({ [key]: one }, this.path).number(key, null, minimum, maximum));
+    const [first, second, third] = value.map((one: unknown) =>
+      JsonReader.open({ [key]: one }, this.path).number(key, null, minimum, maximum),
+    );
     return [first!, second!, third!];
   }
 

@@ -10,15 +10,7 @@ import { isQuantizable, planWeights, type PlannedParameter } from './checkpoint-
 import type { NvlmConfig, VisionConfig } from './config.ts';
 import { floatColumns, floatRows } from './matrix-targets.ts';
 import { names, partOf, type ParameterSpec } from './names.ts';
-import {
-  AffineSink,
-  DenseSink,
-  QuantizingSink,
-  VectorSink,
-  type HeldParameter,
-  type ParameterSink,
-  type Trim,
-} from './parameter-sinks.ts';
+import { AffineSink, DenseSink, QuantizingSink, VectorSink, type HeldParameter, type ParameterSink, type Trim } from './parameter-sinks.ts';
 import { Weights } from './weights.ts';
 
 export interface LoadWeightsOptions {
@@ -155,8 +147,6 @@ function tieHead(weights: Weights, config: NvlmConfig): void {
   const table = weights.embedding(names.embedTokens(config));
   const { vocab: outFeatures, width: inFeatures } = table;
   const head: LinearWeight =
-    table.kind === 'f32'
-      ? { kind: 'f32', inFeatures, outFeatures, data: tf.transpose(table.data) }
-      : { ...table, inFeatures, outFeatures };
+    table.kind === 'f32' ? { kind: 'f32', inFeatures, outFeatures, data: tf.transpose(table.data) } : { ...table, inFeatures, outFeatures };
   weights.linears.set(`${names.lmHead(config)}.weight`, head);
 }

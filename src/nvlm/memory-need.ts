@@ -58,8 +58,7 @@ export function parameterBytes(
   }
   const real = size * realShare(spec.name, config, dummyHeads);
   const [first] = sources;
-  const isHalf =
-    keepHalves && spec.role !== 'vector' && first!.dtype !== 'F32' && sources.every(({ dtype }) => dtype === first!.dtype);
+  const isHalf = keepHalves && spec.role !== 'vector' && first!.dtype !== 'F32' && sources.every(({ dtype }) => dtype === first!.dtype);
   if (!isHalf) return one(real * F32);
   const rows = spec.shape[0] ?? 1;
   const columns = real / rows;

@@ -121,7 +121,8 @@ export class NvlmModel {
     runLayer?: LayerRunner,
   ): { hidden: Tensor2D; rowOf(sample: number, position: number): number } {
     const shared = sharePrefixes(samples);
-    const hidden = shared.blocks.length > 0 ? tf.tidy(() => this.decodeShared(samples, shared, runLayer)) : this.hiddenStates(samples, runLayer);
+    const hidden =
+      shared.blocks.length > 0 ? tf.tidy(() => this.decodeShared(samples, shared, runLayer)) : this.hiddenStates(samples, runLayer);
     return { hidden, rowOf: (sample, position) => sharedRow(shared, sample, position) };
   }
 
@@ -212,8 +213,7 @@ export class NvlmModel {
     const rows = layout.map(({ pieces, length }) => this.pieceRows(samples, pieces, offsetOf, length));
     const sources = { ids: joined(rows.map(({ ids }) => ids)), slots: joined(rows.map(({ slots }) => slots)) };
     const positions = layout.flatMap(({ pieces, length }) => pieces.map(({ from }) => positionsOf(1, length, from)));
-    const rowTiles =
-      cross && joined(layout.map(({ pieces, length }) => crossRows(samples, pieces, length, cross.tiles)));
+    const rowTiles = cross && joined(layout.map(({ pieces, length }) => crossRows(samples, pieces, length, cross.tiles)));
     const context = {
       batch: 0,
       length: 0,
@@ -353,8 +353,14 @@ function placesOf({ prefixes, blocks, prefixLength, blockLength }: SharedPrefixe
   return {
     keyRows: tf.tensor1d(keyRows, 'int32'),
     prefixStarts: tf.zeros<Rank.R1>([prefixes.length], 'int32'),
-    blockStarts: tf.tensor1d(blocks.map(({ from }) => from), 'int32'),
-    prefixOf: tf.tensor1d(blocks.map(({ prefix }) => prefix), 'int32'),
+    blockStarts: tf.tensor1d(
+      blocks.map(({ from }) => from),
+      'int32',
+    ),
+    prefixOf: tf.tensor1d(
+      blocks.map(({ prefix }) => prefix),
+      'int32',
+    ),
   };
 }
 

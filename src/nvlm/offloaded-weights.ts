@@ -137,7 +137,9 @@ export class OffloadedWeights extends Weights {
 
   override rowsOf(name: string, ids: Int32Array): { table: EmbeddingTable; ids: Int32Array } {
     const rows = [...new Set(ids)].sort((a, b) => a - b);
-    const part = this.part(this.parameter(name), rows.length, (perRow) => rows.map((row) => ({ from: row * perRow, to: (row + 1) * perRow })));
+    const part = this.part(this.parameter(name), rows.length, (perRow) =>
+      rows.map((row) => ({ from: row * perRow, to: (row + 1) * perRow })),
+    );
     const places = new Map(rows.map((row, i) => [row, i]));
     return { table: part.embeddings.values().next().value!, ids: ids.map((id) => places.get(id)!) };
   }
@@ -178,11 +180,7 @@ export class OffloadedWeights extends Weights {
   }
 
   /** Some rows of a matrix, as a matrix of their own; of the enclosing tidy, or the caller's to dispose. */
-  private part(
-    parameter: PlannedParameter,
-    count: number,
-    spansOf: (bytesPerRow: number) => { from: number; to: number }[],
-  ): Weights {
+  private part(parameter: PlannedParameter, count: number, spansOf: (bytesPerRow: number) => { from: number; to: number }[]): Weights {
     const perRow = (source: TensorEntry) => (source.end - source.start) / source.shape[0]!;
     const cut = (source: TensorEntry): TensorEntry => ({
       ...source,
@@ -260,8 +258,7 @@ export class OffloadedWeights extends Weights {
     const { budgetBytes } = this;
     const bytes = sizes.reduce((sum, size) => sum + size, 0);
     const isFull = () => this.bytes + this.leastOther() + bytes > budgetBytes;
-    const isInPieces = () =>
-      tf.getBackend() === 'wasm' && !hasRoom(sizes, budgetBytes - Math.max(0, this.leastOther() - this.otherBytes));
+    const isInPieces = () => tf.getBackend() === 'wasm' && !hasRoom(sizes, budgetBytes - Math.max(0, this.leastOther() - this.otherBytes));
     if (isFull()) releaseUnused();
     while (isFull() || isInPieces()) {
       // Of those that stay, the last to come are the last to be wanted again.

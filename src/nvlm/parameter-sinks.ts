@@ -36,7 +36,10 @@ export type FloatTarget = (rows: number, columns: number) => MatrixTarget<Float3
 export class VectorSink implements ParameterSink {
   private readonly tensor: Tensor1D;
 
-  constructor(private readonly sources: readonly TensorEntry[], private readonly trim: Trim) {
+  constructor(
+    private readonly sources: readonly TensorEntry[],
+    private readonly trim: Trim,
+  ) {
     this.tensor = allocateTensor<tf.Rank.R1>([keptRows(totalRows(sources), trim) * columnsOf(sources)], 'float32');
   }
 
@@ -233,8 +236,7 @@ export class AffineSink implements ParameterSink {
     const step = Math.max(1, Math.floor(VALUES_AT_ONCE / columns));
     for (let row = 0; row < rows; row += step) {
       const end = Math.min(rows, row + step);
-      const part = (tensor: Tensor, perValue: number) =>
-        hostMemory(tensor)!.subarray(row * columns * perValue, end * columns * perValue);
+      const part = (tensor: Tensor, perValue: number) => hostMemory(tensor)!.subarray(row * columns * perValue, end * columns * perValue);
       const matrix = {
         words: part(this.tensors.data, bits / 32),
         scales: part(this.tensors.scales, 1 / groupSize),

@@ -34,7 +34,13 @@ async function answer(model: NvlmModel, sampling: Sampling, count: number, recor
   const record = vi.spyOn(model, 'record');
   if (!recorded) record.mockReturnValue(null);
   const ids: number[] = [];
-  const options = { sampler: new Sampler(sampling, [7]), stopIds: new Set<number>(), maxNewTokens: count, device, yieldToEventLoop: () => Promise.resolve() };
+  const options = {
+    sampler: new Sampler(sampling, [7]),
+    stopIds: new Set<number>(),
+    maxNewTokens: count,
+    device,
+    yieldToEventLoop: () => Promise.resolve(),
+  };
   for await (const id of generate(model, prompt, cache, options)) ids.push(id);
   if (recorded) expect(record.mock.results[0]?.value).not.toBeNull();
   // The prompt and every id but the last.

@@ -263,7 +263,15 @@ function canRecord({ config, weights }: RecordedModel, cache: KvCache): boolean 
   if (!isAttendable({ heads, kvHeads, dim: headDim }) || hiddenSize % 4 !== 0) return false;
   for (let layer = 0; layer < layers; layer++) {
     const name = names.decoderLayer(config, layer);
-    const modules = ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj', 'self_attn.o_proj', 'mlp.gate_proj', 'mlp.up_proj', 'mlp.down_proj'];
+    const modules = [
+      'self_attn.q_proj',
+      'self_attn.k_proj',
+      'self_attn.v_proj',
+      'self_attn.o_proj',
+      'mlp.gate_proj',
+      'mlp.up_proj',
+      'mlp.down_proj',
+    ];
     if (hasCrossAttention(config, layer)) modules.push('cross_attn.q_proj', 'cross_attn.o_proj');
     if (!modules.every((module) => isRecordable(weights.linear(`${name}.${module}`)))) return false;
     if (!walkAlike(weights.linear(`${name}.mlp.gate_proj`), weights.linear(`${name}.mlp.up_proj`))) return false;

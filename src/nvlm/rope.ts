@@ -17,9 +17,7 @@ export function inverseFrequencies(config: LlmConfig): Float32Array {
     if (wavelength > longest) {
       out[i] = frequency / scaling.factor;
     } else if (wavelength > shortest) {
-      const smooth =
-        (scaling.originalMaxPositions / wavelength - scaling.lowFreqFactor) /
-        (scaling.highFreqFactor - scaling.lowFreqFactor);
+      const smooth = (scaling.originalMaxPositions / wavelength - scaling.lowFreqFactor) / (scaling.highFreqFactor - scaling.lowFreqFactor);
       out[i] = (1 - smooth) * (frequency / scaling.factor) + smooth * frequency;
     }
   }

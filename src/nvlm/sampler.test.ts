@@ -77,7 +77,12 @@ describe('Sampler', () => {
     { temperature: 1.5, topK: 1000, topP: 0.8 },
     { temperature: 0.01, topP: 0.5 },
   ])('draws what sorting everything draws: %o', (sampling) => {
-    const shapes = [(x: number) => 20 * x, (x: number) => -Math.log(x + 1e-9), () => 1, (x: number) => (x < 0.01 ? -Infinity : Math.round(5 * x))];
+    const shapes = [
+      (x: number) => 20 * x,
+      (x: number) => -Math.log(x + 1e-9),
+      () => 1,
+      (x: number) => (x < 0.01 ? -Infinity : Math.round(5 * x)),
+    ];
     for (const shape of shapes) {
       const numbers = seededNumbers(3);
       const logits = Float32Array.from({ length: 3000 }, () => shape(numbers()));
@@ -91,7 +96,11 @@ describe('Sampler', () => {
   it('takes milliseconds over a vocabulary of 151 000, whatever the setting', () => {
     const numbers = seededNumbers(1);
     const logits = Float32Array.from({ length: 151_936 }, () => 8 * numbers() + 4 * numbers());
-    const settings: Sampling[] = [{ temperature: 1 }, { temperature: 1, topP: 0.95 }, { temperature: 10, topP: 0.9, topK: 50_000, repetitionPenalty: 1.1 }];
+    const settings: Sampling[] = [
+      { temperature: 1 },
+      { temperature: 1, topP: 0.95 },
+      { temperature: 10, topP: 0.9, topK: 50_000, repetitionPenalty: 1.1 },
+    ];
     for (const sampling of settings) {
       const sampler = new Sampler(sampling, []);
       const times = Array.from({ length: 9 }, () => {

@@ -18,7 +18,8 @@ export interface Sampling {
 export function checkSampling(sampling: Sampling): void {
   const { temperature, topK = 0, topP = 1, repetitionPenalty = 1 } = sampling;
   const complain = (what: string, fix: string) => new NvlmError('usage', `${what}.`, fix);
-  if (!(temperature >= 0 && temperature <= 10)) throw complain(`Temperature ${temperature} is not between 0 and 10`, 'Use 0 for greedy answers, 0.7 for varied ones.');
+  if (!(temperature >= 0 && temperature <= 10))
+    throw complain(`Temperature ${temperature} is not between 0 and 10`, 'Use 0 for greedy answers, 0.7 for varied ones.');
   if (!(Number.isInteger(topK) && topK >= 0)) throw complain(`Top-k ${topK} is not a whole number from 0`, 'Use 0 to keep all tokens.');
   if (!(topP > 0 && topP <= 1)) throw complain(`Top-p ${topP} is not above 0 and at most 1`, 'Use 1 to keep all tokens.');
   if (!(repetitionPenalty > 0 && repetitionPenalty <= 10)) {

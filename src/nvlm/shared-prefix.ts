@@ -44,7 +44,13 @@ export function sharePrefixes(samples: readonly PlannedSample[]): SharedPrefixes
       if (features) byPicture.set(features, fresh);
     }
   });
-  const shared: SharedPrefixes = { prefixes: [], blocks: [], prefixLength: 0, blockLength: 0, places: samples.map(() => ({ prefix: 0, block: -1 })) };
+  const shared: SharedPrefixes = {
+    prefixes: [],
+    blocks: [],
+    prefixLength: 0,
+    blockLength: 0,
+    places: samples.map(() => ({ prefix: 0, block: -1 })),
+  };
   for (const [prefix, group] of groups.entries()) {
     const first = group[0]!;
     const to = group.length === 1 ? lengthOf(samples[first]!) : commonLength(group.map((i) => samples[i]!.plan));

@@ -28,7 +28,14 @@ describe('syntheticCheckpoint', () => {
     expect(like.startsWith(config.family.id)).toBe(true);
     expect(hasCrossAttention(config, 1)).toBe(/^nvlm-[xh]/.test(like));
     expect(tokensPerTile(config)).toBe(isQwen ? 256 : 64);
-    const entries = tensors.map(({ name, shape }) => ({ name: fileName(name), shape, dtype: 'BF16' as const, file: 'x', start: 0, end: 0 }));
+    const entries = tensors.map(({ name, shape }) => ({
+      name: fileName(name),
+      shape,
+      dtype: 'BF16' as const,
+      file: 'x',
+      start: 0,
+      end: 0,
+    }));
     expect(planWeights({ tensors: new Map(entries.map((entry) => [entry.name, entry])) }, config).dummyHeads).toBe(
       like === 'nvlm-d-72b' ? 7 : 0,
     );
@@ -41,7 +48,8 @@ describe('syntheticCheckpoint', () => {
       tokenizerConfig: files['tokenizer_config.json'] as never,
     });
     expect(text.imageTokenId).toBe(
-      { 'internvl3_5-1b': 151671, 'internvl2_5-1b': 151667, 'internvl2-1b': 151648, 'smolvlm-256m': 49190, 'smolvlm-500m': 49190 }[like] ?? 151654,
+      { 'internvl3_5-1b': 151671, 'internvl2_5-1b': 151667, 'internvl2-1b': 151648, 'smolvlm-256m': 49190, 'smolvlm-500m': 49190 }[like] ??
+        151654,
     );
     const sample = 'Füße <tile_1> 漢字';
     const ids = text.tokenizer.encode(sample);

@@ -19,14 +19,7 @@ interface AttentionCase extends AttentionSizes {
   mask?: (b: number, s: number) => boolean;
 }
 
-function heads({
-  batch,
-  rows,
-  keys,
-  heads,
-  kvHeads,
-  dim,
-}: Omit<AttentionCase, 'name' | 'causal'>): Record<string, HostTensor> {
+function heads({ batch, rows, keys, heads, kvHeads, dim }: Omit<AttentionCase, 'name' | 'causal'>): Record<string, HostTensor> {
   return {
     q: floats([batch * rows, heads * dim], 13, 2),
     k: floats([batch, keys, kvHeads * dim], 14, 2),
@@ -61,12 +54,7 @@ export function attentionCase(sizes: AttentionCase): OpCase {
       }),
     reference: ({ q, k, v, starts, keyMask }) => {
       const full = attentionSizes('attention', q!, k!, v!, options);
-      const visible = maskVisibility(
-        full,
-        causal,
-        starts as tf.Tensor1D | undefined,
-        keyMask as tf.Tensor2D | undefined,
-      );
+      const visible = maskVisibility(full, causal, starts as tf.Tensor1D | undefined, keyMask as tf.Tensor2D | undefined);
       return attendReference(q as tf.Tensor2D, k as tf.Tensor3D, v as tf.Tensor3D, full, visible);
     },
   };
@@ -110,14 +98,11 @@ export function cacheWriteCase(batch: number, rows: number, width: number, start
     inputs: () => {
       const cache = floats([batch, capacity, width], 24);
       // Off WebGPU what lies behind the new rows is zeros, not the old contents.
-      starts.forEach((start, b) =>
-        cache.values.fill(0, (b * capacity + start + rows) * width, (b + 1) * capacity * width),
-      );
+      starts.forEach((start, b) => cache.values.fill(0, (b * capacity + start + rows) * width, (b + 1) * capacity * width));
       return { cache, rows: floats([batch, rows, width], 25), starts: integers([batch], starts) };
     },
     differentiable: [],
-    run: ({ cache, rows, starts: onDevice }) =>
-      cacheWrite(cache as tf.Tensor3D, rows as tf.Tensor3D, onDevice as tf.Tensor1D, starts),
+    run: ({ cache, rows, starts: onDevice }) => cacheWrite(cache as tf.Tensor3D, rows as tf.Tensor3D, onDevice as tf.Tensor1D, starts),
     reference: ({ cache, rows }) => cacheWriteReference(cache as tf.Tensor3D, rows as tf.Tensor3D, starts),
   };
 }

@@ -38,9 +38,7 @@ export interface OpDefinition<I extends OpInputs, A extends object> {
  * frozen weight costs nothing. tfjs saves inputs by a fixed list of names, so each combination of optional inputs is a
  * kernel of its own.
  */
-export function defineOp<I extends OpInputs, A extends object>(
-  op: OpDefinition<I, A>,
-): (inputs: I, attrs: A) => tf.Tensor {
+export function defineOp<I extends OpInputs, A extends object>(op: OpDefinition<I, A>): (inputs: I, attrs: A) => tf.Tensor {
   const optional = op.optional ?? [];
   const kernelName = (present: string[]) => [op.name, ...present].join('+');
 
@@ -76,9 +74,7 @@ export function defineOp<I extends OpInputs, A extends object>(
 
   return (inputs, attrs) => {
     const present = optional.filter((name) => inputs[name] !== undefined);
-    const given = Object.fromEntries(
-      [...op.required, ...present].map((name) => [name, inputs[name]]),
-    ) as tf.NamedTensorMap;
+    const given = Object.fromEntries([...op.required, ...present].map((name) => [name, inputs[name]])) as tf.NamedTensorMap;
     return tf.engine().runKernel(kernelName(present), given, attrs as unknown as tf.NamedAttrMap);
   };
 }

@@ -7,11 +7,7 @@ import { type Program, runProgram } from './webgpu-program.ts';
  *
  * @param functions WGSL with `fn compute(…) -> V`, one parameter of type V an input; V is f32 or vec4<f32>
  */
-export function elementwise(
-  name: string,
-  inputs: string[],
-  functions: string,
-): (...tensors: TensorInfo[]) => TensorInfo {
+export function elementwise(name: string, inputs: string[], functions: string): (...tensors: TensorInfo[]) => TensorInfo {
   const make = (components: 1 | 4): Program => ({
     name,
     inputs: inputs.map((input) => ({ name: input, components })),

@@ -7,13 +7,7 @@ import { linear } from './linear/linear.ts';
 import { linearReference, unpackAffineWeight, unpackWeight } from './linear/reference.ts';
 import { floats, halves, type OpCase, quantised, randomIntegers } from './op-case.ts';
 
-export function linearCase(
-  kind: 'f32' | 'f16',
-  rows: number,
-  inFeatures: number,
-  outFeatures: number,
-  withBias: boolean,
-): OpCase {
+export function linearCase(kind: 'f32' | 'f16', rows: number, inFeatures: number, outFeatures: number, withBias: boolean): OpCase {
   return {
     op: 'linear',
     case: `${kind} [${rows}, ${inFeatures}] × [${inFeatures}, ${outFeatures}]${withBias ? ' + bias' : ''}`,
@@ -25,11 +19,7 @@ export function linearCase(
     }),
     differentiable: ['x', ...(kind === 'f32' ? ['weight'] : []), ...(withBias ? ['bias'] : [])],
     run: ({ x, weight, bias }) =>
-      linear(
-        x as tf.Tensor2D,
-        { kind, inFeatures, outFeatures, data: weight as tf.Tensor2D },
-        (bias as tf.Tensor1D | undefined) ?? null,
-      ),
+      linear(x as tf.Tensor2D, { kind, inFeatures, outFeatures, data: weight as tf.Tensor2D }, (bias as tf.Tensor1D | undefined) ?? null),
     reference: ({ x, weight, bias }) => {
       const matrix = kind === 'f32' ? (weight as tf.Tensor2D) : unpackWeight(weight as tf.Tensor2D, inFeatures);
       return linearReference(x as tf.Tensor2D, matrix, bias as tf.Tensor1D | undefined);

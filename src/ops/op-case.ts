@@ -51,7 +51,10 @@ export function randomIntegers(shape: number[], seed: number, low: number, high:
 }
 
 export function halves(rows: number, columns: number, seed: number): HostTensor {
-  return integers([rows, Math.ceil(columns / 2)], packHalves(Uint16Array.from(floats([rows, columns], seed).values, floatToHalf), rows, columns));
+  return integers(
+    [rows, Math.ceil(columns / 2)],
+    packHalves(Uint16Array.from(floats([rows, columns], seed).values, floatToHalf), rows, columns),
+  );
 }
 
 /** A quantised matrix [rows, columns] with values in about [−1, 1]. */

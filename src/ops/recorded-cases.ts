@@ -128,11 +128,18 @@ function residualCase(kind: Kind, inFeatures: number, outFeatures: number): OpCa
     run: (inputs) => {
       const factor: Factor = { weight: weightOf(kind, inFeatures, outFeatures, inputs), bias: null };
       const input: ProductInput = { row: bufferOf(inputs.x!), norm: null };
-      return replayOnce(inputs.held!, (result) => [productCommand('out', input, [factor], result, { add: true, gate: inputs.gate as tf.Tensor1D })]);
+      return replayOnce(inputs.held!, (result) => [
+        productCommand('out', input, [factor], result, { add: true, gate: inputs.gate as tf.Tensor1D }),
+      ]);
     },
     reference: (inputs) => {
       const matrix = matrixOf(weightOf(kind, inFeatures, outFeatures, inputs));
-      return tf.add(inputs.held!, linearReference(inputs.x as tf.Tensor2D, matrix, undefined).flatten().mul(tf.tanh(inputs.gate!)));
+      return tf.add(
+        inputs.held!,
+        linearReference(inputs.x as tf.Tensor2D, matrix, undefined)
+          .flatten()
+          .mul(tf.tanh(inputs.gate!)),
+      );
     },
   };
 }
@@ -153,7 +160,9 @@ function swigluCase(kind: Kind, inFeatures: number, outFeatures: number): OpCase
     differentiable: [],
     run: (inputs) => {
       const input: ProductInput = { row: bufferOf(inputs.x!), norm: { weight: inputs.norm as tf.Tensor1D, eps: EPS } };
-      return replayOnce(tf.zeros([outFeatures]), (result) => [swigluCommand('swiglu', input, side(inputs, 'Gate'), side(inputs, 'Up'), result)]);
+      return replayOnce(tf.zeros([outFeatures]), (result) => [
+        swigluCommand('swiglu', input, side(inputs, 'Gate'), side(inputs, 'Up'), result),
+      ]);
     },
     reference: (inputs) => {
       const x = rmsNormReference(inputs.x as tf.Tensor2D, inputs.norm as tf.Tensor1D, EPS);
@@ -192,7 +201,12 @@ function attentionCase(sizes: AttendSizes, position: number, qkNorm: boolean): O
         tf.zeros([heads * dim]),
         (result, device) => {
           const parts = runsOf(sizes) > 1 ? makeBuffer(device, 'parts', partsLength(sizes)) : null;
-          return selfAttentionCommands(sizes, { fresh: bufferOf(fresh!), k, v, inverseFrequencies: inverseFrequencies!, qkNorm: norms }, parts, result);
+          return selfAttentionCommands(
+            sizes,
+            { fresh: bufferOf(fresh!), k, v, inverseFrequencies: inverseFrequencies!, qkNorm: norms },
+            parts,
+            result,
+          );
         },
         position,
       );

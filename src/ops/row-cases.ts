@@ -33,8 +33,7 @@ export function normCases(rows: number, width: number): OpCase[] {
       inputs: () => ({ x: floats([rows, width], 6, 3), weight: floats([width], 7), bias: floats([width], 8) }),
       differentiable: ['x', 'weight', 'bias'],
       run: ({ x, weight, bias }) => layerNorm(x as tf.Tensor2D, weight as tf.Tensor1D, bias as tf.Tensor1D, eps),
-      reference: ({ x, weight, bias }) =>
-        layerNormReference(x as tf.Tensor2D, weight as tf.Tensor1D, bias as tf.Tensor1D, eps),
+      reference: ({ x, weight, bias }) => layerNormReference(x as tf.Tensor2D, weight as tf.Tensor1D, bias as tf.Tensor1D, eps),
     },
   ];
 }

@@ -42,13 +42,7 @@ const keys = new Map<string, string>();
  * alone.
  */
 function shaderKey(program: Program): string {
-  const source = JSON.stringify([
-    program.inputs,
-    program.uniforms,
-    program.outputComponents,
-    program.threads,
-    program.code,
-  ]);
+  const source = JSON.stringify([program.inputs, program.uniforms, program.outputComponents, program.threads, program.code]);
   let key = keys.get(source);
   if (!key) {
     key = `nvlm-${program.name}-${keys.size}`;
@@ -93,10 +87,7 @@ function prepare(program: Program): Omit<TfjsProgram, 'dispatch' | 'outputShape'
  * tfjs compiles shapes' ranks and accidental equalities into its key. Handing over every input as [1, n] and the output
  * as [m] makes that part constant, so the same source is compiled once.
  */
-export function runProgram(
-  program: Program,
-  { inputs, uniforms, outputShape, groups, output }: ProgramCall,
-): tf.TensorInfo {
+export function runProgram(program: Program, { inputs, uniforms, outputShape, groups, output }: ProgramCall): tf.TensorInfo {
   const backend = tf.backend() as WebGPUBackend;
   const size = tf.util.sizeFromShape(outputShape);
   const across = Math.ceil(groups / Math.ceil(groups / MAX_GROUPS)) || 1;

@@ -1,7 +1,15 @@
 import { expect, it } from 'vitest';
 import { createAddedTokenSplitter } from './added-tokens.ts';
 
-const token = (content: string, id: number) => ({ id, content, special: true, lstrip: false, rstrip: false, single_word: false, normalized: false });
+const token = (content: string, id: number) => ({
+  id,
+  content,
+  special: true,
+  lstrip: false,
+  rstrip: false,
+  single_word: false,
+  normalized: false,
+});
 
 it('takes the longest of the tokens that begin at a place, and the leftmost place first', () => {
   const split = createAddedTokenSplitter([token('<a>', 1), token('<a><b>', 2), token('b><', 3)]);

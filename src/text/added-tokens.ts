@@ -11,9 +11,7 @@ export type Section = { text: string } | { token: AddedTokenJson };
  * characters and not the end of the turn. Tokens of white space alone (GPT-NeoX has runs of blanks) control nothing
  * and are always split off.
  */
-export function createAddedTokenSplitter(
-  tokens: readonly AddedTokenJson[],
-): (text: string, literal: readonly Span[]) => Section[] {
+export function createAddedTokenSplitter(tokens: readonly AddedTokenJson[]): (text: string, literal: readonly Span[]) => Section[] {
   const byFirstUnit = new Map<string, AddedTokenJson[]>();
   for (const token of tokens) {
     const first = token.content.charAt(0);

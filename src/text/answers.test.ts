@@ -19,8 +19,7 @@ function plan(messages: ChatMessage[], chatTemplate = qwen3, addGenerationPrompt
   const image = { layout, pictures: [], tokensPerTile: 1, imageTokenId: 151655 };
   return planTokens({ ...image, tokenizer, chatTemplate, messages, addGenerationPrompt });
 }
-const turns = (...texts: string[]): ChatMessage[] =>
-  texts.map((content, i) => ({ role: i % 2 === 0 ? 'user' : 'assistant', content }));
+const turns = (...texts: string[]): ChatMessage[] => texts.map((content, i) => ({ role: i % 2 === 0 ? 'user' : 'assistant', content }));
 const learnt = ({ labels }: TokenPlan): string => tokenizer.decode(labels.filter((label) => label !== -100));
 const text = ({ inputIds }: TokenPlan): string => tokenizer.decode(inputIds);
 
@@ -67,18 +66,21 @@ describe('answers with added tokens', () => {
     expect(made.inputIds).toContain(151653);
   });
 
-  it.each(['two', '  two\n', '\n\n', '', '\ufdd00\ufdd1', 'two\ufdd1'])('%j keeps its white space and its characters where the template does', (answer) => {
-    const keeps = createChatTemplate({
-      chat_template: "{% for m in messages %}<|im_start|>{{ m.role + '\n' + m.content }}<|im_end|>\n{% endfor %}",
-    });
-    expect(learnt(plan(turns('1+1?', answer), keeps))).toBe(`${answer}<|im_end|>`);
-  });
+  it.each(['two', '  two\n', '\n\n', '', '\ufdd00\ufdd1', 'two\ufdd1'])(
+    '%j keeps its white space and its characters where the template does',
+    (answer) => {
+      const keeps = createChatTemplate({
+        chat_template: "{% for m in messages %}<|im_start|>{{ m.role + '\n' + m.content }}<|im_end|>\n{% endfor %}",
+      });
+      expect(learnt(plan(turns('1+1?', answer), keeps))).toBe(`${answer}<|im_end|>`);
+    },
+  );
 
   it('white space that the template trims is not learnt', () => {
     const trims = createChatTemplate({
       chat_template:
         "{% for m in messages %}<|im_start|>{{ m.role + '\n' + m.content | trim }}<|im_end|>\n{% endfor %}" +
-        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
+        '{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}',
     });
     const made = plan(turns('1+1?', '\ntwo\n'), trims);
     expect(learnt(made)).toBe('two<|im_end|>');

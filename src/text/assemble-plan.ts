@@ -56,9 +56,7 @@ export function assemblePlan(parts: readonly Part[], options: AssemblyOptions): 
   }
 
   const tagTokensInKeys = crossTagIds.reduce((sum, tag) => sum + tag.length, 0);
-  const tagTokensInSequence = segments
-    .filter(({ kind }) => kind === 'tag')
-    .reduce((sum, { start, end }) => sum + end - start, 0);
+  const tagTokensInSequence = segments.filter(({ kind }) => kind === 'tag').reduce((sum, { start, end }) => sum + end - start, 0);
   return {
     inputIds: Int32Array.from(ids),
     labels: Int32Array.from(labels),

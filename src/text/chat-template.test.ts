@@ -12,9 +12,7 @@ describe('createChatTemplate', () => {
   it('renders with and without the generation prompt', () => {
     const template = createChatTemplate({ chat_template: CHATML });
     expect(template.render(hello, { addGenerationPrompt: false })).toBe('<|im_start|>user\nHello<|im_end|>\n');
-    expect(template.render(hello, { addGenerationPrompt: true })).toBe(
-      '<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n',
-    );
+    expect(template.render(hello, { addGenerationPrompt: true })).toBe('<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n');
   });
 
   it('hands over the special tokens, plain or serialised', () => {

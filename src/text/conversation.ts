@@ -96,29 +96,32 @@ function rendered(
   const pieces: Piece[] = [];
   let found = 0;
   let blank = '';
-  chatTemplate.render(contents, { addGenerationPrompt }).split(cuts).forEach((part, k) => {
-    if (k % 2 === 0) {
-      const last = pieces.at(-1);
-      const kept = last?.kind === 'answer' && part.startsWith(blank) ? blank : '';
-      if (last?.kind === 'answer') last.text += kept;
-      const text = part.slice(kept.length);
-      if (text !== '') pieces.push({ kind: 'text', text, literal: false });
-      return;
-    }
-    const piece = marked[found];
-    if (Number(part) !== found || !piece) throw badTemplate('it does not give every message once and in order.');
-    if (piece.kind === 'answer') {
-      const before = pieces.at(-1);
-      const written = before?.kind === 'text' && !before.literal ? (pieces.pop(), before.text) : '';
-      const start = startOfAnswer(written, piece.text, () => opening(found));
-      if (start > 0) pieces.push({ kind: 'text', text: written.slice(0, start), literal: false });
-      blank = piece.text.slice(piece.text.trimEnd().length || piece.text.length);
-      pieces.push({ kind: 'answer', text: written.slice(start) });
-    } else {
-      pieces.push(piece);
-    }
-    found += 1;
-  });
+  chatTemplate
+    .render(contents, { addGenerationPrompt })
+    .split(cuts)
+    .forEach((part, k) => {
+      if (k % 2 === 0) {
+        const last = pieces.at(-1);
+        const kept = last?.kind === 'answer' && part.startsWith(blank) ? blank : '';
+        if (last?.kind === 'answer') last.text += kept;
+        const text = part.slice(kept.length);
+        if (text !== '') pieces.push({ kind: 'text', text, literal: false });
+        return;
+      }
+      const piece = marked[found];
+      if (Number(part) !== found || !piece) throw badTemplate('it does not give every message once and in order.');
+      if (piece.kind === 'answer') {
+        const before = pieces.at(-1);
+        const written = before?.kind === 'text' && !before.literal ? (pieces.pop(), before.text) : '';
+        const start = startOfAnswer(written, piece.text, () => opening(found));
+        if (start > 0) pieces.push({ kind: 'text', text: written.slice(0, start), literal: false });
+        blank = piece.text.slice(piece.text.trimEnd().length || piece.text.length);
+        pieces.push({ kind: 'answer', text: written.slice(start) });
+      } else {
+        pieces.push(piece);
+      }
+      found += 1;
+    });
   if (found !== marked.length) throw badTemplate('it leaves out a message.');
   return asParts && pictures > 0 ? pieces.flatMap((piece) => atPlaceholders(piece, placeholder)) : pieces;
 }
@@ -132,10 +135,12 @@ export function imageMessage(messages: readonly ChatMessage[]): number {
 /** The template's own text, cut where it has written a picture. */
 function atPlaceholders(piece: Piece, placeholder: string): Piece[] {
   if (piece.kind !== 'text' || piece.literal) return [piece];
-  return piece.text.split(placeholder).flatMap((text, n): Piece[] => [
-    ...(n > 0 ? [{ kind: 'image' as const }] : []),
-    ...(text === '' ? [] : [{ kind: 'text' as const, text, literal: false }]),
-  ]);
+  return piece.text
+    .split(placeholder)
+    .flatMap((text, n): Piece[] => [
+      ...(n > 0 ? [{ kind: 'image' as const }] : []),
+      ...(text === '' ? [] : [{ kind: 'text' as const, text, literal: false }]),
+    ]);
 }
 
 interface ToldMessage {

@@ -10,7 +10,16 @@ const replace = (Regex: string, content: string): Part => ({ type: 'Replace', pa
 const LETTERS = [...'abcdefghijklmnopqrstuvwxyz AB12\n.,é汉字\u{1f600}'];
 function tokenizerOf(parts: { normalizer?: Part; pre_tokenizer?: Part; decoder?: Part }) {
   const vocab = Object.fromEntries([...LETTERS, 'aa', ' a'].map((piece, id) => [piece, id]));
-  const model = { type: 'BPE', vocab, merges: [['a', 'a'], [' ', 'a']], byte_fallback: false, unk_token: null };
+  const model = {
+    type: 'BPE',
+    vocab,
+    merges: [
+      ['a', 'a'],
+      [' ', 'a'],
+    ],
+    byte_fallback: false,
+    unk_token: null,
+  };
   return createTokenizer({ version: '1.0', added_tokens: [], normalizer: null, pre_tokenizer: null, decoder: null, model, ...parts }, {});
 }
 const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
@@ -45,7 +54,9 @@ describe('patterns of a tokenizer', () => {
   });
 
   it('that is longer than any is refused before it is read', () => {
-    expect(() => tokenizerOf({ pre_tokenizer: split('[a'.repeat(100_000)) })).toThrow(expect.objectContaining({ code: 'unsupported-model' }));
+    expect(() => tokenizerOf({ pre_tokenizer: split('[a'.repeat(100_000)) })).toThrow(
+      expect.objectContaining({ code: 'unsupported-model' }),
+    );
   });
 
   // A group around it makes it another pattern, and nothing else: what RE2 finds is what the engine's own finds.
@@ -66,6 +77,8 @@ describe('patterns of a tokenizer', () => {
 
   it('replace with plain text', () => {
     expect(tokenizerOf({ normalizer: replace('[A-Z]', 'b') }).encode('AaB')).toEqual(tokenizerOf({}).encode('bab'));
-    expect(tokenizerOf({ normalizer: replace('\\u{1f600}|\\p{Script=Han}+', 'a') }).encode('\u{1f600}汉字b')).toEqual(tokenizerOf({}).encode('aab'));
+    expect(tokenizerOf({ normalizer: replace('\\u{1f600}|\\p{Script=Han}+', 'a') }).encode('\u{1f600}汉字b')).toEqual(
+      tokenizerOf({}).encode('aab'),
+    );
   });
 });

@@ -35,8 +35,7 @@ describe('assertFits', () => {
     const error = caught(() => assertFits(plan, length + 9, 10));
     expect(error.code).toBe('prompt-too-long');
     expect(error.message).toBe(
-      `The prompt takes ${length} tokens (768 of them visual) and the answer may take 10: ` +
-        `1 over the model's ${length + 9}.`,
+      `The prompt takes ${length} tokens (768 of them visual) and the answer may take 10: ` + `1 over the model's ${length + 9}.`,
     );
     expect(error.fix).toBe(
       'Ask for at most 9 new tokens, shorten the text by 1 token, allow fewer tiles (each takes 256 tokens) ' +

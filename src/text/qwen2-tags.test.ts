@@ -24,9 +24,10 @@ describe("the tag part of Qwen2's tokenizer", () => {
   });
 
   it('equals the whole tokenizer on random strings of tags, all formats', () => {
-    const cases = JSON.parse(
-      readFileSync(new URL('../../tests/fixtures/text/qwen2-tags.json', import.meta.url), 'utf8'),
-    ) as [string, number[]][];
+    const cases = JSON.parse(readFileSync(new URL('../../tests/fixtures/text/qwen2-tags.json', import.meta.url), 'utf8')) as [
+      string,
+      number[],
+    ][];
     for (const [text, ids] of cases) expect(tokenizer.encode(text), text).toEqual(ids);
   });
 

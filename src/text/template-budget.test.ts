@@ -2,14 +2,21 @@ import { Template } from '@huggingface/jinja';
 import { describe, expect, it } from 'vitest';
 import { parseTemplate, renderWithinBudget } from './template-budget.ts';
 
-const MESSAGES = [{ role: 'user', content: 'Hello\nthere' }, { role: 'assistant', content: '  <think>\nhm</think>\n\n Yes\n' }];
+const MESSAGES = [
+  { role: 'user', content: 'Hello\nthere' },
+  { role: 'assistant', content: '  <think>\nhm</think>\n\n Yes\n' },
+];
 const render = (source: string): string => renderWithinBudget(parseTemplate(source), { messages: MESSAGES });
-const grow = (times: number, step: string): string => `{% set ns = namespace(a='xy', b=[1]) %}{% for i in range(${times}) %}${step}{% endfor %}`;
+const grow = (times: number, step: string): string =>
+  `{% set ns = namespace(a='xy', b=[1]) %}{% for i in range(${times}) %}${step}{% endfor %}`;
 
 describe('a template of a stranger', () => {
   it.each([
     ['a long loop', '{% for i in range(1000000000) %}x{% endfor %}'],
-    ['loops in loops', '{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}x{% endfor %}{% endfor %}{% endfor %}'],
+    [
+      'loops in loops',
+      '{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}x{% endfor %}{% endfor %}{% endfor %}',
+    ],
     ['empty loops in loops', '{% for a in range(49999) %}{% for b in range(49999) %}{% endfor %}{% endfor %}'],
     ['a macro that calls itself', '{% macro m(n) %}{{ m(n) }}{{ m(n) }}{% endmacro %}{{ m(1) }}'],
     ['a text that doubles', grow(60, '{% set ns.a = ns.a + ns.a %}') + '{{ ns.a }}'],
@@ -28,7 +35,7 @@ describe('a template of a stranger', () => {
     ['a text in every place', grow(18, '{% set ns.a = ns.a + ns.a %}') + "{{ ns.a|replace('', ns.a) }}"],
     ['the same as a method', grow(18, '{% set ns.a = ns.a + ns.a %}') + "{{ ns.a.replace('', ns.a) }}"],
     ['a joined text', grow(18, '{% set ns.a = ns.a + ns.a %}') + '{{ ns.a|join(ns.a) }}'],
-    ['too long a text', grow(25, '{% set ns.a = ns.a + ns.a %}') + "{{ ns.a|upper|lower|title }}"],
+    ['too long a text', grow(25, '{% set ns.a = ns.a + ns.a %}') + '{{ ns.a|upper|lower|title }}'],
   ])('with %s is stopped within its budget', (_, source) => {
     const start = performance.now();
     expect(() => render(source)).toThrow();
@@ -48,8 +55,11 @@ describe('a template of a stranger', () => {
   });
 
   it('has nothing of the program to reach for', () => {
-    for (const name of ['constructor', '__proto__', 'process', 'globalThis', 'Function']) expect(render(`{{ ${name} is defined }}`)).toBe('false');
-    expect(render("{{ messages.constructor is defined }}{{ ''.constructor is defined }}{{ range.constructor is defined }}")).toBe('falsefalsefalse');
+    for (const name of ['constructor', '__proto__', 'process', 'globalThis', 'Function'])
+      expect(render(`{{ ${name} is defined }}`)).toBe('false');
+    expect(render("{{ messages.constructor is defined }}{{ ''.constructor is defined }}{{ range.constructor is defined }}")).toBe(
+      'falsefalsefalse',
+    );
   });
 });
 
@@ -75,7 +85,9 @@ describe('within its budget', () => {
   });
 
   it('strips the characters that it is asked to strip, as Python does', () => {
-    expect(render("[{{ '\n a\n'.lstrip('\n') }}][{{ 'a \n'.rstrip('\n') }}][{{ 'xyaxy'.strip('yx') }}][{{ ' a '.strip() }}]")).toBe('[ a\n][a ][a][a]');
+    expect(render("[{{ '\n a\n'.lstrip('\n') }}][{{ 'a \n'.rstrip('\n') }}][{{ 'xyaxy'.strip('yx') }}][{{ ' a '.strip() }}]")).toBe(
+      '[ a\n][a ][a][a]',
+    );
   });
 
   it('a long conversation is an ordinary one', () => {

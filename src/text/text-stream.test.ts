@@ -5,8 +5,7 @@ import { createTextStream } from './text-stream.ts';
 import { createTokenizer } from './tokenizer.ts';
 import type { Tokenizer } from './types.ts';
 
-const read = (path: string): unknown =>
-  JSON.parse(readFileSync(new URL(`../../tests/fixtures/text/${path}`, import.meta.url), 'utf8'));
+const read = (path: string): unknown => JSON.parse(readFileSync(new URL(`../../tests/fixtures/text/${path}`, import.meta.url), 'utf8'));
 const nano = createTokenizer(read('nano-d/tokenizer.json'), read('nano-d/tokenizer_config.json'));
 
 /** SentencePiece in small: `▁` blanks, byte fallback, the first blank dropped. */

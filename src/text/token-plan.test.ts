@@ -9,8 +9,7 @@ import type { PlanOptions } from './token-plan.ts';
 import { createTokenizer } from './tokenizer.ts';
 import type { ChatMessage, TileMark, TokenPlan } from './types.ts';
 
-const read = (path: string): unknown =>
-  JSON.parse(readFileSync(new URL(`../../tests/fixtures/text/${path}`, import.meta.url), 'utf8'));
+const read = (path: string): unknown => JSON.parse(readFileSync(new URL(`../../tests/fixtures/text/${path}`, import.meta.url), 'utf8'));
 const load = (name: string) => ({
   tokenizer: createTokenizer(read(`${name}/tokenizer.json`), read(`${name}/tokenizer_config.json`)),
   chatTemplate: createChatTemplate(read(`${name}/tokenizer_config.json`)),
@@ -90,12 +89,7 @@ describe.each(ARCHITECTURES)('%s', (architecture, letter) => {
   it('holds its invariants on any conversation', () => {
     const controls = golden.tokenizer.addedTokens.map(({ content }) => content);
     const content = fc
-      .array(
-        fc.oneof(
-          fc.constantFrom('<image>', '<Image>', '<tile_1>', '\ufdd00\ufdd1', ...controls),
-          fc.string({ unit: 'binary' }),
-        ),
-      )
+      .array(fc.oneof(fc.constantFrom('<image>', '<Image>', '<tile_1>', '\ufdd00\ufdd1', ...controls), fc.string({ unit: 'binary' })))
       .map((x) => x.join(''));
     const turns = fc.array(fc.tuple(content, content), { minLength: 1, maxLength: 3 });
     fc.assert(
@@ -205,10 +199,7 @@ describe('one token a tag (nano-d)', () => {
 describe('other templates', () => {
   const json = read('golden/tokenizer.json') as { added_tokens: { id: number; content: string }[] };
   const names = ['<|begin_of_text|>', '<|start_header_id|>', '<|eot_id|>', '<|image_pad|>', '<|end_header_id|>'];
-  const llama = createTokenizer(
-    { ...json, added_tokens: names.map((content, k) => ({ id: 400 + k, content, special: true })) },
-    {},
-  );
+  const llama = createTokenizer({ ...json, added_tokens: names.map((content, k) => ({ id: 400 + k, content, special: true })) }, {});
   const chatTemplate = createChatTemplate({
     bos_token: '<|begin_of_text|>',
     eos_token: '<|eot_id|>',
@@ -256,10 +247,7 @@ describe('other templates', () => {
   });
 
   it.each([
-    [
-      'drops the system turn',
-      "{% for m in messages %}{% if m['role'] != 'system' %}{{ m['content'] }}{% endif %}{% endfor %}",
-    ],
+    ['drops the system turn', "{% for m in messages %}{% if m['role'] != 'system' %}{{ m['content'] }}{% endif %}{% endfor %}"],
     ['repeats a message', "{{ messages[0]['content'] }}{{ messages[0]['content'] }}{{ messages[1]['content'] }}"],
     ['reorders messages', "{{ messages[1]['content'] }}{{ messages[0]['content'] }}"],
   ])('one that %s is refused', (_, chat_template) => {
@@ -269,7 +257,11 @@ describe('other templates', () => {
   });
 
   it("InternVL's wrapper, no tags", () => {
-    const made = plan({ layout: layoutOf('D', { block: wrapped('<img>', '</img>') }), pictures: [tilesFor(2, () => '')], messages: [{ role: 'user', content: 'Hi' }] });
+    const made = plan({
+      layout: layoutOf('D', { block: wrapped('<img>', '</img>') }),
+      pictures: [tilesFor(2, () => '')],
+      messages: [{ role: 'user', content: 'Hi' }],
+    });
     expect(golden.tokenizer.decode(made.inputIds)).toContain(`user\n<img>${'<|vision_pad|>'.repeat(8)}</img>\nHi`);
     expect(made.segments.filter(({ kind }) => kind === 'tag')).toEqual([]);
     expect(made.counts.tagTokens).toBe(0);
@@ -345,9 +337,7 @@ describe('planImageBlock', () => {
       const whole = plan(image);
       const alone = planImageBlock({ ...base, ...image });
       const inside = ({ segments }: TokenPlan): unknown[] =>
-        segments
-          .filter(({ kind }) => kind === 'tag' || kind === 'visual')
-          .map(({ start, end, ...rest }) => [end - start, rest]);
+        segments.filter(({ kind }) => kind === 'tag' || kind === 'visual').map(({ start, end, ...rest }) => [end - start, rest]);
       expect(inside(whole)).toEqual(inside(alone));
       expect(whole.counts.crossAttentionTokens).toBe(alone.counts.crossAttentionTokens);
     }
@@ -366,9 +356,7 @@ describe('errors', () => {
   it('an empty question is refused in chat, not in training', () => {
     const messages: ChatMessage[] = [{ role: 'user', content: '<image>' }];
     const image = { pictures: pictureOf(1), messages };
-    expect(() => plan({ ...image, addGenerationPrompt: true })).toThrowError(
-      expect.objectContaining({ code: 'empty-prompt' }),
-    );
+    expect(() => plan({ ...image, addGenerationPrompt: true })).toThrowError(expect.objectContaining({ code: 'empty-prompt' }));
     expect(() => plan(image)).not.toThrow();
   });
 

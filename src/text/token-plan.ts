@@ -45,7 +45,13 @@ export function planTokens(options: PlanOptions): TokenPlan {
       tiles += picture.length;
       sees = 'all';
     } else if (piece.kind === 'answer') {
-      parts.push({ kind: 'answer', text: piece.text, literal: literalInAnswer(piece.text, tokenizer, options.imageTokenId), learn: true, sees });
+      parts.push({
+        kind: 'answer',
+        text: piece.text,
+        literal: literalInAnswer(piece.text, tokenizer, options.imageTokenId),
+        learn: true,
+        sees,
+      });
     } else {
       const end = answered && !piece.literal ? endOfAnswer(piece.text, tokenizer, chatTemplate.eosToken) : '';
       const text = piece.text.slice(end.length);

@@ -8,8 +8,7 @@ import type { Tokenizer } from './types.ts';
 const FIXTURES = new URL('../../tests/fixtures/text/', import.meta.url);
 const read = (path: string): unknown => JSON.parse(readFileSync(new URL(path, FIXTURES), 'utf8'));
 const NAMES = ['golden', 'nano-d', 'nano-x'] as const;
-const load = (name: string): Tokenizer =>
-  createTokenizer(read(`${name}/tokenizer.json`), read(`${name}/tokenizer_config.json`));
+const load = (name: string): Tokenizer => createTokenizer(read(`${name}/tokenizer.json`), read(`${name}/tokenizer_config.json`));
 
 /** Made with Hugging Face's own `tokenizers` (Rust, 0.23). */
 const expected = read('encodings.json') as Record<string, unknown>;
@@ -33,9 +32,7 @@ describe.each(NAMES)('the %s tokenizer', (name) => {
 
   it('never finds control tokens in literal text', () => {
     const fragments = tokenizer.addedTokens.flatMap(({ content }) => [content, content.slice(0, -1), content.slice(1)]);
-    const hostile = fc
-      .array(fc.oneof(fc.constantFrom(...fragments), fc.string({ unit: 'binary' })))
-      .map((x) => x.join(''));
+    const hostile = fc.array(fc.oneof(fc.constantFrom(...fragments), fc.string({ unit: 'binary' }))).map((x) => x.join(''));
     fc.assert(
       fc.property(hostile, (text) => {
         const ids = tokenizer.encode(text, [{ start: 0, end: text.length }]);

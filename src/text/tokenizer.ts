@@ -54,9 +54,7 @@ export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown
     addedTokens: json.addedTokens.map(({ id, content, special }) => ({ id, content, special })),
     encode: (text, literal = []) =>
       typed(() =>
-        split(text, literal).flatMap((section, index) =>
-          'token' in section ? [section.token.id] : encodePlain(section.text, index),
-        ),
+        split(text, literal).flatMap((section, index) => ('token' in section ? [section.token.id] : encodePlain(section.text, index))),
       ),
     decode: (ids, options = {}) => {
       // Checkpoints pad their embedding past the vocabulary; such ids have no text.

@@ -121,11 +121,7 @@ describe('decodeImage refuses', () => {
     [60000, 60000, 'image-too-large', /3600\.0 megapixels/],
   ] as const)('%d×%d pixels, by the header alone, in every format', async (width, height, code, message) => {
     const start = performance.now();
-    for (const bytes of [
-      png(width, height, new Uint8Array(100)),
-      jpegOfSize(width, height),
-      webpOfSize(width, height),
-    ]) {
+    for (const bytes of [png(width, height, new Uint8Array(100)), jpegOfSize(width, height), webpOfSize(width, height)]) {
       const error = await refusal(bytes);
       expect(error.code).toBe(code);
       expect(error.message).toMatch(message);
@@ -187,11 +183,7 @@ describe('decodeImage refuses', () => {
     const bytes = fixture('photo-progressive.jpg');
     const scan = Buffer.from(bytes).lastIndexOf(Buffer.from([0xff, 0xda]));
     const last = bytes.subarray(scan, bytes.length - 2);
-    const endless = Buffer.concat([
-      bytes.subarray(0, scan),
-      ...new Array<Uint8Array>(200).fill(last),
-      Buffer.from([0xff, 0xd9]),
-    ]);
+    const endless = Buffer.concat([bytes.subarray(0, scan), ...new Array<Uint8Array>(200).fill(last), Buffer.from([0xff, 0xd9])]);
     expect((await refusal(endless)).message).toMatch(/100 scans/);
   });
 

@@ -8,9 +8,7 @@ describe('encodePng', () => {
     const picture = fc
       .tuple(fc.integer({ min: 2, max: 20 }), fc.integer({ min: 2, max: 20 }))
       .chain(([width, height]) =>
-        fc
-          .uint8Array({ minLength: width * height * 3, maxLength: width * height * 3 })
-          .map((data) => ({ width, height, data })),
+        fc.uint8Array({ minLength: width * height * 3, maxLength: width * height * 3 }).map((data) => ({ width, height, data })),
       );
     await fc.assert(
       fc.asyncProperty(picture, async (image) => {

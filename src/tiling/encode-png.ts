@@ -17,12 +17,7 @@ export async function encodePng(image: RgbImage): Promise<Uint8Array> {
   view.setUint32(4, image.height);
   header[8] = 8; // bits a sample
   header[9] = 2; // RGB
-  const parts = [
-    SIGNATURE,
-    chunk('IHDR', header),
-    chunk('IDAT', await deflate(filterRows(image))),
-    chunk('IEND', new Uint8Array(0)),
-  ];
+  const parts = [SIGNATURE, chunk('IHDR', header), chunk('IDAT', await deflate(filterRows(image))), chunk('IEND', new Uint8Array(0))];
   const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

@@ -3,9 +3,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { chooseGrid } from './grid.ts';
 
-const goldens = JSON.parse(
-  readFileSync(new URL('../../tests/fixtures/tiling/goldens/grids.json', import.meta.url), 'utf8'),
-) as { maxTiles: number; tileSize: number; /** width, height, cols, rows; and so on */ grids: number[] }[];
+const goldens = JSON.parse(readFileSync(new URL('../../tests/fixtures/tiling/goldens/grids.json', import.meta.url), 'utf8')) as {
+  maxTiles: number;
+  tileSize: number /** width, height, cols, rows; and so on */;
+  grids: number[];
+}[];
 
 /**
  * The rule once more, written from its words and sharing nothing with the code: scan all pairs by product, compare,
@@ -34,8 +36,7 @@ describe('chooseGrid', () => {
     for (let at = 0; at < grids.length; at += 4) {
       const [width, height, cols, rows] = grids.slice(at, at + 4) as [number, number, number, number];
       const grid = chooseGrid(width, height, maxTiles, tileSize);
-      if (grid.cols !== cols || grid.rows !== rows)
-        wrong.push(`${width}×${height}: ${grid.cols}×${grid.rows}, not ${cols}×${rows}`);
+      if (grid.cols !== cols || grid.rows !== rows) wrong.push(`${width}×${height}: ${grid.cols}×${grid.rows}, not ${cols}×${rows}`);
     }
     expect(wrong).toEqual([]);
   });

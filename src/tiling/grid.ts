@@ -18,14 +18,16 @@ export function chooseGrid(width: number, height: number, maxTiles: number, tile
     throw new NvlmError('usage', `A picture cannot be ${width}×${height} pixels.`, 'Give whole numbers of at least 1.');
   }
   const aspect = width / height;
-  const candidates = gridsUpTo(maxTiles).map(([cols, rows]): GridCandidate => ({
-    cols,
-    rows,
-    difference: Math.abs(aspect - cols / rows),
-    chosen: false,
-    tie: false,
-    tieWon: false,
-  }));
+  const candidates = gridsUpTo(maxTiles).map(
+    ([cols, rows]): GridCandidate => ({
+      cols,
+      rows,
+      difference: Math.abs(aspect - cols / rows),
+      chosen: false,
+      tie: false,
+      tieWon: false,
+    }),
+  );
   let best = candidates[0]!;
   for (const candidate of candidates.slice(1)) {
     if (candidate.difference < best.difference) best = candidate;
@@ -59,13 +61,7 @@ function areaToWin({ cols, rows }: { cols: number; rows: number }, tileSize: num
   return 0.5 * tileSize * tileSize * cols * rows;
 }
 
-function explain(
-  width: number,
-  height: number,
-  tileSize: number,
-  best: GridCandidate,
-  all: readonly GridCandidate[],
-): string {
+function explain(width: number, height: number, tileSize: number, best: GridCandidate, all: readonly GridCandidate[]): string {
   const name = (grid: GridCandidate) => `${grid.cols}×${grid.rows}`;
   const aspect = round(width / height);
   const equal = all.filter((candidate) => candidate.difference === best.difference);

@@ -17,10 +17,7 @@ export function badImage(message: string, fix: string, cause?: unknown): NvlmErr
 }
 
 export function truncated(format: string): NvlmError {
-  return badImage(
-    `The ${format} file is incomplete: it ends before the picture does.`,
-    'Download or copy the file again, then retry.',
-  );
+  return badImage(`The ${format} file is incomplete: it ends before the picture does.`, 'Download or copy the file again, then retry.');
 }
 
 export function corrupt(format: string, detail: string, cause?: unknown): NvlmError {

@@ -26,7 +26,7 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader {
   let adobe = false;
   const metadata: PictureMetadata = { exif: null, xmp: null };
   let scans = 0;
-  for (let at = 2; ;) {
+  for (let at = 2; ; ) {
     at = nextMarker(bytes, at);
     if (at < 0) throw truncated('JPEG');
     const marker = bytes[at + 1]!;
@@ -78,12 +78,8 @@ function readFrame(marker: number, body: Uint8Array): { width: number; height: n
   const components = body[5]!;
   checkSize(width, height);
   if (marker > 0xc2 || precision !== 8 || ![1, 3, 4].includes(components)) {
-    const kind =
-      marker > 0xc2 ? 'lossless, hierarchical or arithmetic coding' : `${components} components of ${precision} bits`;
-    throw badImage(
-      `The JPEG file uses ${kind}, which is not supported.`,
-      'Save it as an ordinary 8-bit JPEG or as PNG.',
-    );
+    const kind = marker > 0xc2 ? 'lossless, hierarchical or arithmetic coding' : `${components} components of ${precision} bits`;
+    throw badImage(`The JPEG file uses ${kind}, which is not supported.`, 'Save it as an ordinary 8-bit JPEG or as PNG.');
   }
   return { width, height, components };
 }

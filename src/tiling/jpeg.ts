@@ -9,10 +9,7 @@ import { compositeOnWhite } from './white.ts';
 
 interface MozjpegDecoder {
   /** RGBA pixels; with `preserveOrientation` false, as stored. */
-  decode(
-    bytes: Uint8Array,
-    preserveOrientation: boolean,
-  ): { data: Uint8ClampedArray; width: number; height: number } | null;
+  decode(bytes: Uint8Array, preserveOrientation: boolean): { data: Uint8ClampedArray; width: number; height: number } | null;
 }
 
 const CODEC: WasmCodec<MozjpegDecoder> = {
@@ -49,7 +46,6 @@ async function decodeColour(bytes: Uint8Array, header: { width: number; height: 
   }
   const fatal = said.find((line) => FATAL_WARNING.test(line));
   if (fatal) throw /premature/i.test(fatal) ? truncated('JPEG') : corrupt('JPEG', fatal);
-  if (!pixels || pixels.width !== header.width || pixels.height !== header.height)
-    throw corrupt('JPEG', 'it cannot be decoded');
+  if (!pixels || pixels.width !== header.width || pixels.height !== header.height) throw corrupt('JPEG', 'it cannot be decoded');
   return compositeOnWhite(pixels.data, pixels.width, pixels.height);
 }

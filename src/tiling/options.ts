@@ -9,11 +9,7 @@ export function checkGridOptions(
   { mostTiles, tileStep }: Pick<Tiler, 'mostTiles' | 'tileStep'> = { mostTiles: MAX_TILES, tileStep: TILE_STEP },
 ): void {
   if (!Number.isInteger(maxTiles) || maxTiles < 1 || maxTiles > mostTiles) {
-    throw new NvlmError(
-      'usage',
-      `The maximum of tiles cannot be ${maxTiles}.`,
-      `Give a whole number from 1 to ${mostTiles}.`,
-    );
+    throw new NvlmError('usage', `The maximum of tiles cannot be ${maxTiles}.`, `Give a whole number from 1 to ${mostTiles}.`);
   }
   if (!Number.isInteger(tileSize) || tileSize < tileStep || tileSize > MAX_TILE_SIZE || tileSize % tileStep !== 0) {
     throw new NvlmError(

@@ -8,9 +8,7 @@ describe('toPixelValues', () => {
     const values = toPixelValues([first, second]);
     expect(values).toHaveLength(24);
     // numpy: (float32(x) / 255 - mean) / std
-    expect(Array.from(values.subarray(0, 4))).toEqual([
-      -2.1179039478302, 2.248908281326294, -1.9466564655303955, 0.0569397434592247,
-    ]);
+    expect(Array.from(values.subarray(0, 4))).toEqual([-2.1179039478302, 2.248908281326294, -1.9466564655303955, 0.0569397434592247]);
     expect(values[4]).toBe(Math.fround(Math.fround(Math.fround(1 / 255) - Math.fround(0.456)) / Math.fround(0.224)));
     expect(values[8]).toBeCloseTo((2 / 255 - 0.406) / 0.225, 5);
     expect(Array.from(values.subarray(12, 16))).toEqual(new Array(4).fill(values[1]));

@@ -46,7 +46,7 @@ const MOST_METADATA = 16;
 export function readPngChunks(bytes: Uint8Array): PngChunks {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let png: PngChunks | null = null;
-  for (let at = 8; ;) {
+  for (let at = 8; ; ) {
     const left = bytes.length - at - 8;
     const type = left < 0 ? '' : String.fromCharCode(...bytes.subarray(at + 4, at + 8));
     const length = left < 0 ? 0 : view.getUint32(at);
@@ -79,13 +79,7 @@ function readHeader(body: Uint8Array): PngChunks {
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   const width = view.getUint32(0);
   const height = view.getUint32(4);
-  const [depth, colour, compression, filter, interlace] = body.subarray(8) as unknown as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [depth, colour, compression, filter, interlace] = body.subarray(8) as unknown as [number, number, number, number, number];
   checkSize(width, height);
   if (!DEPTHS[colour]?.includes(depth) || compression !== 0 || filter !== 0 || interlace > 1) {
     throw badImage(

@@ -41,9 +41,7 @@ export class PngRows {
   constructor(png: PngChunks) {
     const { width, height, depth, channels } = png;
     this.#png = png;
-    this.#passes = (png.interlaced ? ADAM7 : [{ x0: 0, y0: 0, dx: 1, dy: 1 }]).filter(
-      (p) => p.x0 < width && p.y0 < height,
-    );
+    this.#passes = (png.interlaced ? ADAM7 : [{ x0: 0, y0: 0, dx: 1, dy: 1 }]).filter((p) => p.x0 < width && p.y0 < height);
     this.#samples = depth === 16 ? new Uint16Array(width * channels) : new Uint8Array(width * channels);
     this.image = { width, height, data: new Uint8Array(width * height * 3) };
     this.#toRgb = converter(png, this.image.data);
@@ -56,7 +54,7 @@ export class PngRows {
 
   /** @throws NvlmError `bad-image` when more comes than the declared size holds, or a row's filter is unknown */
   push(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length;) {
+    for (let at = 0; at < bytes.length; ) {
       if (this.complete) throw corrupt('PNG', 'it unpacks to more data than its declared size holds');
       const take = Math.min(bytes.length - at, this.#current.length - this.#filled);
       this.#current.set(bytes.subarray(at, at + take), this.#filled);
@@ -148,10 +146,7 @@ function unpack(row: Uint8Array, depth: number, samples: Uint8Array | Uint16Arra
 }
 
 /** Chooses, once a picture, how a row's samples become RGB on white at `out[to]`, `out[to + step]`, … */
-function converter(
-  png: PngChunks,
-  out: Uint8Array,
-): (samples: Uint8Array | Uint16Array, count: number, to: number, step: number) => void {
+function converter(png: PngChunks, out: Uint8Array): (samples: Uint8Array | Uint16Array, count: number, to: number, step: number) => void {
   const { depth, colour, channels, palette, transparency } = png;
   if (colour === COLOUR.palette) {
     const colours = new Uint8Array(256 * 3); // an index beyond the palette is black, as in Pillow
@@ -187,11 +182,7 @@ function converter(
           g = onWhite(g, alpha);
           b = onWhite(b, alpha);
         }
-      } else if (
-        key &&
-        samples[from] === key[0] &&
-        (!coloured || (samples[from + 1] === key[1] && samples[from + 2] === key[2]))
-      ) {
+      } else if (key && samples[from] === key[0] && (!coloured || (samples[from + 1] === key[1] && samples[from + 2] === key[2]))) {
         r = g = b = 255;
       }
       out[to] = r;
@@ -204,8 +195,5 @@ function converter(
 /** The colour that is see-through: of its 16 bits those that a sample has (PNG specification §11.3.2.1). */
 function colourKey(transparency: Uint8Array, depth: number): number[] {
   const mask = (1 << depth) - 1;
-  return Array.from(
-    { length: transparency.length >> 1 },
-    (_, i) => ((transparency[2 * i]! << 8) | transparency[2 * i + 1]!) & mask,
-  );
+  return Array.from({ length: transparency.length >> 1 }, (_, i) => ((transparency[2 * i]! << 8) | transparency[2 * i + 1]!) & mask);
 }

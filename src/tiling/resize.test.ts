@@ -16,11 +16,7 @@ function pattern(width: number, height: number): RgbImage {
     for (let x = 0; x < width; x++) {
       for (let c = 0; c < 3; c++, at++) {
         data[at] =
-          x * 5 +
-          y * 3 +
-          c * 70 +
-          ((x * x * 7 + y * y * 13 + x * y * (c + 3)) % 97) +
-          ((Math.floor(x / 9) + Math.floor(y / 7)) % 2) * 90;
+          x * 5 + y * 3 + c * 70 + ((x * x * 7 + y * y * 13 + x * y * (c + 3)) % 97) + ((Math.floor(x / 9) + Math.floor(y / 7)) % 2) * 90;
       }
     }
   }
@@ -52,7 +48,6 @@ describe('resizeImage', () => {
   });
 
   it('refuses sizes that are not whole numbers of at least 1', () => {
-    for (const size of [0, -1, 1.5, Number.NaN])
-      expect(() => resizeImage(pattern(4, 4), size, 4)).toThrow(RangeError);
+    for (const size of [0, -1, 1.5, Number.NaN]) expect(() => resizeImage(pattern(4, 4), size, 4)).toThrow(RangeError);
   });
 });

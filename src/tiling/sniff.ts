@@ -41,10 +41,7 @@ export function sniffFormat(bytes: Uint8Array): ImageFormat {
   const other = OTHERS.find(([, magic, offset]) => head.startsWith(magic, offset));
   if (other) throw badImage(`This is a ${other[0]} file, which is not supported.`, `Convert it first. ${ACCEPTED}`);
   if (/^\s*<(svg|\?xml|!doctype|html)/i.test(head)) {
-    throw badImage(
-      'This is an SVG, XML or HTML file, not a bitmap picture.',
-      `Export it as a picture first. ${ACCEPTED}`,
-    );
+    throw badImage('This is an SVG, XML or HTML file, not a bitmap picture.', `Export it as a picture first. ${ACCEPTED}`);
   }
   if (/^[\t\n\r\x20-\x7e]+$/.test(head)) throw badImage('This is a text file, not a picture.', ACCEPTED);
   const seen = Array.from(bytes.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join(' ');

@@ -15,25 +15,22 @@ function noise(width: number, height: number): RgbImage {
 }
 
 describe('tileImage', () => {
-  it.each(['full-size', 'large-square', 'many', 'small-square', 'tall', 'wide'])(
-    "cuts %s into Pillow's own tiles",
-    async (name) => {
-      const expected = JSON.parse(readFileSync(new URL(`${name}/expected.json`, goldens), 'utf8')) as {
-        tileSize: number;
-        maxTiles: number;
-        grid: [number, number];
-        tiles: number;
-      };
-      const image = await read(`${name}/image.png`);
-      const tiling = tileImage(image, { maxTiles: expected.maxTiles, tileSize: expected.tileSize }, '1d');
-      expect([tiling.grid.cols, tiling.grid.rows]).toEqual(expected.grid);
-      expect(tiling.tiles).toHaveLength(expected.tiles);
-      for (const tile of tiling.tiles) {
-        const golden = await read(`${name}/${tile.thumbnail ? 'thumbnail' : `tile_${tile.index + 1}`}.png`);
-        expect(Buffer.compare(tile.pixels.data, golden.data), `tile ${tile.index}`).toBe(0);
-      }
-    },
-  );
+  it.each(['full-size', 'large-square', 'many', 'small-square', 'tall', 'wide'])("cuts %s into Pillow's own tiles", async (name) => {
+    const expected = JSON.parse(readFileSync(new URL(`${name}/expected.json`, goldens), 'utf8')) as {
+      tileSize: number;
+      maxTiles: number;
+      grid: [number, number];
+      tiles: number;
+    };
+    const image = await read(`${name}/image.png`);
+    const tiling = tileImage(image, { maxTiles: expected.maxTiles, tileSize: expected.tileSize }, '1d');
+    expect([tiling.grid.cols, tiling.grid.rows]).toEqual(expected.grid);
+    expect(tiling.tiles).toHaveLength(expected.tiles);
+    for (const tile of tiling.tiles) {
+      const golden = await read(`${name}/${tile.thumbnail ? 'thumbnail' : `tile_${tile.index + 1}`}.png`);
+      expect(Buffer.compare(tile.pixels.data, golden.data), `tile ${tile.index}`).toBe(0);
+    }
+  });
 
   it('lays tiles out row by row, with boxes on the canvas and the thumbnail last', () => {
     const { canvas, tiles, image, options } = tileImage(noise(300, 200), { maxTiles: 6, tileSize: 28 }, '2d-grid');

@@ -39,8 +39,7 @@ export function readWebp(bytes: Uint8Array): WebpPicture {
   if (!canvas || !(extended![0]! & ANIMATION)) {
     const { still, ...size } = stillOf(chunks);
     checkSize(size.width, size.height);
-    if (canvas && (canvas.width !== size.width || canvas.height !== size.height))
-      throw corrupt('WebP', 'it declares two sizes');
+    if (canvas && (canvas.width !== size.width || canvas.height !== size.height)) throw corrupt('WebP', 'it declares two sizes');
     return { canvas: size, frame: { x: 0, y: 0, ...size }, still, orientation };
   }
   const first = chunks.find((chunk) => chunk.type === 'ANMF')?.body;
@@ -55,7 +54,7 @@ export function readWebp(bytes: Uint8Array): WebpPicture {
 
 function readChunks(bytes: Uint8Array): Chunk[] {
   const chunks: Chunk[] = [];
-  for (let at = 0; at + 8 <= bytes.length;) {
+  for (let at = 0; at + 8 <= bytes.length; ) {
     const length = u32(bytes, at + 4);
     if (length > bytes.length - at - 8) throw truncated('WebP');
     chunks.push({

@@ -30,7 +30,6 @@ export async function decodeWebp(bytes: Uint8Array): Promise<DecodedImage> {
   } catch (error) {
     throw corrupt('WebP', 'it cannot be decoded', error);
   }
-  if (!pixels || pixels.width !== frame.width || pixels.height !== frame.height)
-    throw corrupt('WebP', 'it cannot be decoded');
+  if (!pixels || pixels.width !== frame.width || pixels.height !== frame.height) throw corrupt('WebP', 'it cannot be decoded');
   return { image: compositeOnWhite(pixels.data, canvas.width, canvas.height, frame), orientation };
 }

@@ -48,9 +48,7 @@ function adapterConfig({ lora, modules, base, naming, isTextModel }: GpuAdapterD
   const first = modules[0]!;
   const [rank, alpha] = [first.rank, alphaOf(first)];
   const pattern = (of: (module: Module) => number, usual: number) =>
-    Object.fromEntries(
-      modules.filter((one) => of(one) !== usual).map((one) => [naming.moduleNames(one.module)[0]!, of(one)]),
-    );
+    Object.fromEntries(modules.filter((one) => of(one) !== usual).map((one) => [naming.moduleNames(one.module)[0]!, of(one)]));
   // Its projections have the names of the decoder's there.
   const touchesVision = targets.some((target) => naming.vision?.hasModule(target));
   return {

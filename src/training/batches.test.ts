@@ -17,14 +17,11 @@ describe('Batches', () => {
     const make = (seed = 1) => new Batches(lengths(12), [], { ...plain, shuffle: true, seed });
     const order = take(make(), 8);
     const [first, second] = [order.slice(0, 12), order.slice(12)];
-    for (const epoch of [first, second])
-      expect([...epoch].sort((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, i) => i));
+    for (const epoch of [first, second]) expect([...epoch].sort((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, i) => i));
     expect(first).not.toEqual(second);
     expect(take(make(2), 8)).not.toEqual(order);
     const late = make();
-    expect([7, 0, 3].map((step) => late.at(step))).toEqual(
-      [7, 0, 3].map((step) => order.slice(3 * step, 3 * step + 3)),
-    );
+    expect([7, 0, 3].map((step) => late.at(step))).toEqual([7, 0, 3].map((step) => order.slice(3 * step, 3 * step + 3)));
   });
 
   it('blends in at its ratio, over any stretch', () => {
@@ -46,8 +43,7 @@ describe('Batches', () => {
       const batches = new Batches(own, [], { ...plain, shuffle: true, bucket });
       const steps = Array.from({ length: 16 }, (_, step) => batches.at(step));
       expect(steps.flat().sort((a, b) => a - b)).toEqual(Array.from({ length: 48 }, (_, i) => i));
-      const range = (batch: number[]) =>
-        Math.max(...batch.map((i) => own[i]!)) - Math.min(...batch.map((i) => own[i]!));
+      const range = (batch: number[]) => Math.max(...batch.map((i) => own[i]!)) - Math.min(...batch.map((i) => own[i]!));
       return steps.reduce((sum, batch) => sum + range(batch), 0);
     };
     expect(spread(true)).toBeLessThan(spread(false) / 5);

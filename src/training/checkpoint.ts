@@ -44,8 +44,7 @@ export async function writeCheckpoint(
   const data: TensorData[] = [];
   for (const tensor of tensors) {
     data.push(await stored(tensor, tensor.name, tensor.variable, device));
-    for (const [name, variable] of Object.entries(tensor.state))
-      data.push(await stored(tensor, stateName(name, tensor), variable, device));
+    for (const [name, variable] of Object.entries(tensor.state)) data.push(await stored(tensor, stateName(name, tensor), variable, device));
   }
   const counts = JSON.stringify(Object.fromEntries(tensors.map(({ name, count }) => [name, count])));
   return writeSafetensors(data, { format: 'pt', step: String(step), counts, run, data: learnt });
@@ -64,12 +63,7 @@ export async function writeTrained(tensors: readonly TrainedTensor[], device: De
  * @returns the step to go on with
  * @throws NvlmError `usage` when another run made it or the data has changed since, `bad-model` when it is damaged
  */
-export function restoreCheckpoint(
-  bytes: Uint8Array,
-  file: string,
-  tensors: readonly OptimizedTensor[],
-  run: RunIdentity,
-): number {
+export function restoreCheckpoint(bytes: Uint8Array, file: string, tensors: readonly OptimizedTensor[], run: RunIdentity): number {
   const length = headerLength(bytes.subarray(0, 8), bytes.length, file);
   const { metadata } = parseHeader(bytes.subarray(8, 8 + length), bytes.length, file);
   if (metadata['run'] !== run.settings) {
@@ -91,8 +85,7 @@ export function restoreCheckpoint(
   const stored = parseSafetensors(bytes, file);
   for (const tensor of tensors) {
     restore(tensor, stored.get(tensor.name), tensor.variable, file);
-    for (const [name, variable] of Object.entries(tensor.state))
-      restore(tensor, stored.get(stateName(name, tensor)), variable, file);
+    for (const [name, variable] of Object.entries(tensor.state)) restore(tensor, stored.get(stateName(name, tensor)), variable, file);
     tensor.count = wholeNumber(counts.get(tensor.name), file);
   }
   return step;
@@ -150,8 +143,7 @@ async function stored(tensor: TrainedTensor, name: string, variable: Variable, d
 }
 
 function restore(tensor: TrainedTensor, stored: LoadedTensor | undefined, variable: Variable, file: string): void {
-  if (!stored || stored.dtype !== 'F32' || stored.shape.join() !== tensor.shape.join())
-    throw damaged(file, `${tensor.name} does not fit`);
+  if (!stored || stored.dtype !== 'F32' || stored.shape.join() !== tensor.shape.join()) throw damaged(file, `${tensor.name} does not fit`);
   const values = new Float32Array(stored.bytes.slice().buffer);
   const [rows, columns] = tensor.shape as [number, number];
   tf.tidy(() => variable.assign(tf.tensor(tensor.transposed ? transposed(values, rows, columns) : values, variable.shape)));
@@ -171,9 +163,5 @@ function wholeNumber(value: unknown, file: string): number {
 }
 
 function damaged(file: string, why: string): NvlmError {
-  return new NvlmError(
-    'bad-model',
-    `${file} cannot be resumed from: ${why}.`,
-    'Start the run again with another --out.',
-  );
+  return new NvlmError('bad-model', `${file} cannot be resumed from: ${why}.`, 'Start the run again with another --out.');
 }

@@ -25,7 +25,9 @@ export function summedLoss(
   samples: readonly (Sample & { plan: LabelledPlan })[],
   { runLayer, pack = false }: LossOptions = {},
 ): Scalar {
-  const { hidden, rowOf } = pack ? model.sharedHiddenStates(samples, runLayer) : apart(model.hiddenStates(samples, runLayer), samples.length);
+  const { hidden, rowOf } = pack
+    ? model.sharedHiddenStates(samples, runLayer)
+    : apart(model.hiddenStates(samples, runLayer), samples.length);
   const [rows, width] = hidden.shape;
   const places: number[] = [];
   const labels: number[] = [];

@@ -47,7 +47,9 @@ describe.each(['nvlm-d', 'nvlm-x', 'nvlm-h'])('packed questions, %s', (name) => 
     const optimizer = { lr: 0, weight_decay: 0, clip: 0, betas: [0, 0] };
     const run = parseRun({ model: name, data: 'none', steps: 1, optimizer, ...changes }, 'run');
     const readImage = (path: string) => readFile(join(goldenFolder('data'), path));
-    const { examples, problems } = await planExamples(session.requireText(), parseRecords(JSON.stringify(RECORDS)).records, readImage, { maxTiles: null });
+    const { examples, problems } = await planExamples(session.requireText(), parseRecords(JSON.stringify(RECORDS)).records, readImage, {
+      maxTiles: null,
+    });
     expect(problems).toEqual([]);
     const trainer = await Trainer.create(session.model, run, device);
     const images = new Map<string, ReturnType<Trainer['prepareImage']>>();
@@ -94,7 +96,13 @@ describe('shared beginnings', () => {
   const [one, other] = [{}, {}];
 
   it('reach as far as all of a picture agree, and leave each a rest', () => {
-    const shared = sharePrefixes([sample(one, 1, 2, 3, 4), sample(null, 1, 2, 3), sample(one, 1, 2, 5), sample(one, 1, 2), sample(other, 1, 2, 3, 4, 5)]);
+    const shared = sharePrefixes([
+      sample(one, 1, 2, 3, 4),
+      sample(null, 1, 2, 3),
+      sample(one, 1, 2, 5),
+      sample(one, 1, 2),
+      sample(other, 1, 2, 3, 4, 5),
+    ]);
     expect(shared.prefixes).toEqual([
       { sample: 0, from: 0, to: 1 },
       { sample: 1, from: 0, to: 3 },

@@ -33,8 +33,7 @@ export class RunKeys {
   optionalText(key: string): string | null {
     const value = this.take(key) ?? null;
     if (value === null) return null;
-    if (typeof value !== 'string' || value === '' || value.length > MOST_CHARACTERS)
-      return this.fail(key, 'is not a text');
+    if (typeof value !== 'string' || value === '' || value.length > MOST_CHARACTERS) return this.fail(key, 'is not a text');
     return value;
   }
 
@@ -85,19 +84,14 @@ export class RunKeys {
   betas(key: string): [number, number] {
     const value = this.take(key) ?? [0.9, 0.95];
     const fits = (beta: unknown) => typeof beta === 'number' && beta >= 0 && beta < 1;
-    if (!Array.isArray(value) || value.length !== 2 || !value.every(fits))
-      return this.fail(key, 'is not two numbers from 0 to below 1');
+    if (!Array.isArray(value) || value.length !== 2 || !value.every(fits)) return this.fail(key, 'is not two numbers from 0 to below 1');
     return value as [number, number];
   }
 
   refuseOthers(): void {
     const unknown = [...this.values.keys()].find((key) => !this.known.has(key));
     if (unknown === undefined) return;
-    throw new NvlmError(
-      'usage',
-      `${this.path}: there is no key "${unknown.slice(0, 80)}".`,
-      `It may hold ${[...this.known].join(', ')}.`,
-    );
+    throw new NvlmError('usage', `${this.path}: there is no key "${unknown.slice(0, 80)}".`, `It may hold ${[...this.known].join(', ')}.`);
   }
 
   private take(key: string): unknown {

@@ -8,10 +8,7 @@ it('warms up linearly and falls to the minimum, in each shape', () => {
   expect(rates('cosine')).toEqual([0.5, 1, 1, expect.closeTo(0.6, 12), expect.closeTo(0.2, 12)]);
   expect(rates('linear')).toEqual([0.5, 1, 1, expect.closeTo(0.6, 12), expect.closeTo(0.2, 12)]);
   expect(learningRate(4, { lr: 1, minLr: 0, warmup: 2, shape: 'linear' }, 10)).toBeCloseTo(0.75, 12);
-  expect(learningRate(4, { lr: 1, minLr: 0, warmup: 2, shape: 'cosine' }, 10)).toBeCloseTo(
-    0.5 * (1 + Math.SQRT1_2),
-    12,
-  );
+  expect(learningRate(4, { lr: 1, minLr: 0, warmup: 2, shape: 'cosine' }, 10)).toBeCloseTo(0.5 * (1 + Math.SQRT1_2), 12);
   expect(rates('constant')).toEqual([0.5, 1, 1, 1, 1]);
   expect(rates('constant', 0)[0]).toBe(1);
 });

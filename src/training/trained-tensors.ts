@@ -36,10 +36,7 @@ const STAGES: Record<RunConfig['stage'], ModelPart[]> = {
  *
  * @throws NvlmError `usage` when a name fits nothing, or nothing is left to train
  */
-export function selectTrained(
-  config: NvlmConfig,
-  { stage, trainable }: Pick<RunConfig, 'stage' | 'trainable'>,
-): ParameterSpec[] {
+export function selectTrained(config: NvlmConfig, { stage, trainable }: Pick<RunConfig, 'stage' | 'trainable'>): ParameterSpec[] {
   const specs = parameterSpecs(config).filter(({ name }) => partOf(name) !== 'vision_encoder');
   const chosen = new Set<ParameterSpec>();
   for (const wanted of trainable ?? STAGES[stage]) {
@@ -54,11 +51,7 @@ export function selectTrained(
     for (const spec of found) chosen.add(spec);
   }
   if (chosen.size === 0) {
-    throw new NvlmError(
-      'usage',
-      `This model has nothing that stage "${stage}" trains.`,
-      'Use stage "sft", or name "trainable" tensors.',
-    );
+    throw new NvlmError('usage', `This model has nothing that stage "${stage}" trains.`, 'Use stage "sft", or name "trainable" tensors.');
   }
   return specs.filter((spec) => chosen.has(spec));
 }
@@ -68,11 +61,7 @@ export function selectTrained(
  *
  * @throws NvlmError `usage` for quantised tensors
  */
-export async function makeTrainable(
-  weights: Weights,
-  specs: readonly ParameterSpec[],
-  device: Device,
-): Promise<TrainedTensor[]> {
+export async function makeTrainable(weights: Weights, specs: readonly ParameterSpec[], device: Device): Promise<TrainedTensor[]> {
   const trained: TrainedTensor[] = [];
   for (const { name, role, shape } of specs) {
     const entry = { name, shape, transposed: role === 'linear', module: moduleOf(name) };
@@ -141,12 +130,7 @@ function unpacked(words: Int32Array, rows: number, columns: number, transposed: 
  * Which variables decoder layer `index` reads. Cross-attention's key and value projections are not among them: they
  * read the image once, before the layers.
  */
-export function trainedInLayer(
-  trained: readonly TrainedTensor[],
-  config: NvlmConfig,
-  index: number,
-  crossAttends: boolean,
-): Variable[] {
+export function trainedInLayer(trained: readonly TrainedTensor[], config: NvlmConfig, index: number, crossAttends: boolean): Variable[] {
   const prefix = `${names.decoderLayer(config, index)}.`;
   return trained
     .filter(({ module }) => {

@@ -32,11 +32,7 @@ function openNano(options: Omit<LoadWeightsOptions, 'keepHalves'> & { keepHalves
 describe('a packed base', () => {
   const QUANTIZE = { bits: 4, groupSize: 64 } as const;
 
-  async function firstStep(
-    backend: 'wasm' | 'webgpu',
-    changes: object,
-    options: Parameters<typeof openNano>[0],
-  ): Promise<number[]> {
+  async function firstStep(backend: 'wasm' | 'webgpu', changes: object, options: Parameters<typeof openNano>[0]): Promise<number[]> {
     const device = await openBackend(backend);
     const model = await openNano({ keepHalves: backend === 'webgpu', ...options });
     const run = parseRun({ model: 'nano-d', data: 'none', steps: 1, ...changes }, 'run');
@@ -113,7 +109,11 @@ describe('clipping', () => {
     /** Norms of the gradient and of what is left of it: with these betas the first moment. */
     const norms = async (clip: number) => {
       const optimizer = { lr: 0, weight_decay: 0, clip, betas: [0, 0] };
-      const trainer = await Trainer.create(model, parseRun({ model: 'nano-d', data: 'none', steps: 1, trainable: [table], optimizer }, 'run'), device);
+      const trainer = await Trainer.create(
+        model,
+        parseRun({ model: 'nano-d', data: 'none', steps: 1, trainable: [table], optimizer }, 'run'),
+        device,
+      );
       const { gradNorm } = await trainer.step(0, [[{ plan, image: null }]]);
       const kept = (await device.read(trainer.tensors[0]!.state['exp_avg']!)).reduce((sum, value) => sum + value * value, 0);
       trainer.dispose();

@@ -84,12 +84,7 @@ export class Trainer {
    * @param adapter a LoRA run's start; null = a fresh one
    * @throws NvlmError `usage` when the run does not fit the model
    */
-  static async create(
-    model: NvlmModel,
-    config: TrainerConfig,
-    device: Device,
-    adapter: AdapterModule[] | null = null,
-  ): Promise<Trainer> {
+  static async create(model: NvlmModel, config: TrainerConfig, device: Device, adapter: AdapterModule[] | null = null): Promise<Trainer> {
     const { weights } = model;
     // Known only once the trainer exists, and used only once it runs.
     const holder: { trainer: Trainer | null } = { trainer: null };
@@ -99,11 +94,7 @@ export class Trainer {
       const { dropout } = config.lora;
       modules = adapter ?? freshAdapter(weights, config.lora, config.seed);
       addAdapter(weights, modules);
-      trained = makeAdapterTrainable(
-        weights,
-        modules,
-        dropout > 0 ? (x, module) => holder.trainer!.drop(x, module, dropout) : null,
-      );
+      trained = makeAdapterTrainable(weights, modules, dropout > 0 ? (x, module) => holder.trainer!.drop(x, module, dropout) : null);
     } else {
       trained = await makeTrainable(weights, selectTrained(model.config, config), device);
     }
@@ -224,11 +215,7 @@ export class Trainer {
   }
 
   /** Adds the batch's share of the gradients. @returns its share of the loss */
-  private async backward(
-    batch: readonly TrainingSample[],
-    labelled: number,
-    gradients: (Tensor | null)[],
-  ): Promise<number> {
+  private async backward(batch: readonly TrainingSample[], labelled: number, gradients: (Tensor | null)[]): Promise<number> {
     const { weights, config } = this.model;
     const head = `${names.lmHead(config)}.weight`;
     const heldHead = this.trainsTiedHead ? weights.linears.get(head)! : null;
@@ -290,8 +277,7 @@ export class Trainer {
     this.firstLoss ??= loss;
     const most = DIVERGED * Math.max(this.firstLoss, Math.log(this.model.config.llm.vocabSize));
     if (Number.isFinite(gradNorm) && loss <= most) return;
-    const what =
-      loss > most ? `The loss has risen to ${loss.toPrecision(3)}` : 'Loss or gradient is not a number any more';
+    const what = loss > most ? `The loss has risen to ${loss.toPrecision(3)}` : 'Loss or gradient is not a number any more';
     throw new NvlmError(
       'not-a-number',
       `${what} at step ${step}; training stopped.`,

@@ -12,10 +12,7 @@ export function isNetworkError(error: unknown): boolean {
  * while the browser says that it is offline.
  * @throws NvlmError `cancelled`, and what `ask` throws other than `network`
  */
-export async function askBriefly<T>(
-  ask: (signal: AbortSignal) => Promise<T>,
-  signal?: AbortSignal,
-): Promise<{ answer: T } | null> {
+export async function askBriefly<T>(ask: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<{ answer: T } | null> {
   if (globalThis.navigator?.onLine === false) return null;
   const timeout = AbortSignal.timeout(PATIENCE_MS);
   try {

@@ -13,12 +13,7 @@ export const DEFAULT_RETRY: RetryPolicy = { attempts: 5, baseMs: 300, stallMs: 3
 const LONGEST_PAUSE_MS = 20_000;
 
 /** Pause before attempt `attempt` (1 = the first repetition): exponential with jitter, or what the server asked for. */
-export function pauseMs(
-  attempt: number,
-  policy: RetryPolicy,
-  retryAfterMs: number | null,
-  random = Math.random,
-): number {
+export function pauseMs(attempt: number, policy: RetryPolicy, retryAfterMs: number | null, random = Math.random): number {
   const doubled = policy.baseMs * 2 ** (attempt - 1) * (0.75 + random() / 2);
   return Math.min(LONGEST_PAUSE_MS, Math.max(doubled, retryAfterMs ?? 0));
 }

@@ -48,8 +48,7 @@ export function checkedFiles(inner: ModelFiles, manifest: Manifest): ModelFiles 
     ...tapped,
     size: async (path) => manifest.get(path)?.size ?? null,
     async read(path, start, end, signal) {
-      if (!manifest.has(path))
-        throw new NvlmError('not-found', `${inner.id} has no ${path}.`, 'Check the name of the file.');
+      if (!manifest.has(path)) throw new NvlmError('not-found', `${inner.id} has no ${path}.`, 'Check the name of the file.');
       return tapped.read(path, start, end, signal);
     },
     async readAll(path, maxBytes, signal) {

@@ -9,10 +9,7 @@ const SEGMENT = /^[\p{L}\p{N} ._+=@,()[\]-]{0,199}[\p{L}\p{N}_+=@,()[\]-]$/u;
  * @throws NvlmError `bad-model` for any other name.
  */
 export function checkFilePath(path: unknown): string {
-  const ok =
-    typeof path === 'string' &&
-    path.length <= 1024 &&
-    path.split('/').every((segment) => SEGMENT.test(segment));
+  const ok = typeof path === 'string' && path.length <= 1024 && path.split('/').every((segment) => SEGMENT.test(segment));
   if (!ok) {
     const shown = JSON.stringify(path)?.slice(0, 80) ?? String(path);
     throw new NvlmError(

@@ -109,10 +109,16 @@ describe('hostile indexes', () => {
     const blob = new Blob([header]);
     const names = Array.from({ length: 100 }, (_, i) => `shard-${i}`);
     const index = JSON.stringify({ weight_map: Object.fromEntries(names.map((shard, i) => [`t${i}`, shard])) });
-    const files = blobFiles([...names.map((path) => ({ path, blob })), { path: 'config.json', blob: new Blob(['{}']) }, { path: INDEX, blob: new Blob([index]) }], 'x');
+    const files = blobFiles(
+      [...names.map((path) => ({ path, blob })), { path: 'config.json', blob: new Blob(['{}']) }, { path: INDEX, blob: new Blob([index]) }],
+      'x',
+    );
     let read = 0;
     const counted = { ...files, read: (...args: Parameters<typeof files.read>) => ((read += args[2] - args[1]), files.read(...args)) };
-    await expect(openModelFolder(counted)).rejects.toMatchObject({ code: 'bad-model', message: expect.stringContaining('headers') as string });
+    await expect(openModelFolder(counted)).rejects.toMatchObject({
+      code: 'bad-model',
+      message: expect.stringContaining('headers') as string,
+    });
     expect(read).toBeLessThan(6 * 2 ** 24);
   });
 

@@ -95,7 +95,8 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
 
   function remote(path: string): RemoteFile {
     let file = known.get(path);
-    if (!file) known.set(path, (file = { etag: null, lastModified: null, ranges: null, moved: null, pass: null, queue: Promise.resolve() }));
+    if (!file)
+      known.set(path, (file = { etag: null, lastModified: null, ranges: null, moved: null, pass: null, queue: Promise.resolve() }));
     return file;
   }
 
@@ -235,11 +236,7 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
       const [, begin, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get('Content-Range') ?? '') ?? [];
       if (Number.isInteger(file.size) && /^\d+$/.test(total ?? '') && Number(total) !== file.size) throw changed(path);
       if (begin !== undefined && Number(begin) !== from) {
-        throw new NvlmError(
-          'corrupt-file',
-          `${base.host} sent another part of ${path} than was asked for.`,
-          OTHER_SOURCE,
-        );
+        throw new NvlmError('corrupt-file', `${base.host} sent another part of ${path} than was asked for.`, OTHER_SOURCE);
       }
       file.ranges = true;
       await fill(body, job);

@@ -33,12 +33,7 @@ export interface HttpTransport {
    * @param what names the file in the message
    * @throws NvlmError `network`, or whatever `attempt` throws that is not {@link Transient}
    */
-  patiently<T>(
-    what: string,
-    reached: () => number,
-    signal: AbortSignal | undefined,
-    attempt: () => Promise<T>,
-  ): Promise<T>;
+  patiently<T>(what: string, reached: () => number, signal: AbortSignal | undefined, attempt: () => Promise<T>): Promise<T>;
 }
 
 /** @param host stands in messages; addresses do not, for they may hold secrets */
@@ -89,12 +84,7 @@ export function httpTransport(host: string, options: HttpOptions): HttpTransport
     };
   }
 
-  async function patiently<T>(
-    what: string,
-    reached: () => number,
-    signal: AbortSignal | undefined,
-    attempt: () => Promise<T>,
-  ): Promise<T> {
+  async function patiently<T>(what: string, reached: () => number, signal: AbortSignal | undefined, attempt: () => Promise<T>): Promise<T> {
     let failures = 0;
     let best = reached();
     for (;;) {
@@ -164,12 +154,7 @@ export function statedLength(response: Response): number | null {
  * @param tooLong makes the error for one of more than `maxBytes`, which is not taken in
  * @throws Transient when it ends before its stated length
  */
-export async function readBody(
-  body: Body,
-  maxBytes: number,
-  tooLong: () => NvlmError,
-  signal?: AbortSignal,
-): Promise<Uint8Array> {
+export async function readBody(body: Body, maxBytes: number, tooLong: () => NvlmError, signal?: AbortSignal): Promise<Uint8Array> {
   const stated = statedLength(body.response);
   if (stated !== null && stated > maxBytes) throw tooLong();
   const pieces: Uint8Array[] = [];

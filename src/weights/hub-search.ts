@@ -35,19 +35,24 @@ export async function searchRepositories(
   const retry = { attempts: 2, stallMs: 10_000 };
   const { request, patiently } = httpTransport(base.host, { fetch: hubFetch(options), retry });
   const broken = () => new NvlmError('network', `${base.host} sent no usable list.`, 'Try again later, or give the id itself.');
-  return patiently('The list of models', () => 0, options.signal, async () => {
-    const body = await request(url, { headers: { Accept: 'application/json' } }, options.signal);
-    try {
-      const { ok, status } = body.response;
-      if (!ok) throw new NvlmError('network', `${base.host} refused the search (${status}).`, 'Try again later, or give the id itself.');
-      const bytes = await readBody(body, MAX_ANSWER_BYTES, broken, options.signal);
-      const list = parseStrictJson(new TextDecoder().decode(bytes), 'The list of models');
-      if (!Array.isArray(list)) throw broken();
-      return list.map(foundIn).filter((found) => found !== null);
-    } finally {
-      body.close();
-    }
-  });
+  return patiently(
+    'The list of models',
+    () => 0,
+    options.signal,
+    async () => {
+      const body = await request(url, { headers: { Accept: 'application/json' } }, options.signal);
+      try {
+        const { ok, status } = body.response;
+        if (!ok) throw new NvlmError('network', `${base.host} refused the search (${status}).`, 'Try again later, or give the id itself.');
+        const bytes = await readBody(body, MAX_ANSWER_BYTES, broken, options.signal);
+        const list = parseStrictJson(new TextDecoder().decode(bytes), 'The list of models');
+        if (!Array.isArray(list)) throw broken();
+        return list.map(foundIn).filter((found) => found !== null);
+      } finally {
+        body.close();
+      }
+    },
+  );
 }
 
 function foundIn(item: JsonValue): FoundRepository | null {

@@ -63,7 +63,11 @@ const listen = (handle: (request: IncomingMessage, response: ServerResponse) => 
   });
 
 function send(request: IncomingMessage, response: ServerResponse, bytes: Uint8Array): void {
-  const [from, to] = /(\d+)-(\d+)/.exec(request.headers.range ?? '')?.slice(1).map(Number) ?? [];
+  const [from, to] =
+    /(\d+)-(\d+)/
+      .exec(request.headers.range ?? '')
+      ?.slice(1)
+      .map(Number) ?? [];
   if (from === undefined) return void response.writeHead(200, { 'Content-Length': bytes.length }).end(bytes);
   const part = bytes.subarray(from, to! + 1);
   response.writeHead(206, { 'Content-Range': `bytes ${from}-${to}/${bytes.length}`, 'Content-Length': part.length });
@@ -76,7 +80,10 @@ beforeEach(async () => {
   uses = Infinity;
   answerList = null;
   files = new Map(Object.entries(set));
-  tree = [{ type: 'directory', oid: '1'.repeat(40), size: 0, path: 'onnx' }, ...Object.entries(set).map(([path, bytes]) => listed(path, bytes))];
+  tree = [
+    { type: 'directory', oid: '1'.repeat(40), size: 0, path: 'onnx' },
+    ...Object.entries(set).map(([path, bytes]) => listed(path, bytes)),
+  ];
   const note = (host: Seen['host'], request: IncomingMessage) =>
     seen.push({ host, url: request.url!, authorization: request.headers.authorization });
   const tickets = new Map<string, number>();
@@ -293,7 +300,9 @@ describe('the token', () => {
   it('is asked for by name where a gated model refuses, and is in no message', async () => {
     answerList = (_, response) => (response.writeHead(401).end(), true);
     await expect(open().list()).rejects.toMatchObject({ fix: expect.stringContaining('HF_TOKEN') as string });
-    const error = (await open('hf_secret').list().catch((e: unknown) => e)) as Error & { fix: string };
+    const error = (await open('hf_secret')
+      .list()
+      .catch((e: unknown) => e)) as Error & { fix: string };
     expect(error.fix).toContain('org/small');
     expect(`${error.message} ${error.fix} ${error.stack}`).not.toContain('hf_secret');
   });

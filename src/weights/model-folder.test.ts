@@ -41,8 +41,7 @@ async function onDisk(files: FileSet): Promise<string> {
 describe('a model folder', () => {
   it.each(['disk', 'picked files', 'a dropped folder'])('opens from %s', async (where) => {
     const set = smallModel();
-    const files =
-      where === 'disk' ? nodeFiles(await onDisk(set)) : blobs(set, where === 'picked files' ? '' : 'my/model/');
+    const files = where === 'disk' ? nodeFiles(await onDisk(set)) : blobs(set, where === 'picked files' ? '' : 'my/model/');
     const folder = await openModelFolder(files);
     expect(folder.config.model_type).toBe('nvlm');
     expect(folder.generationConfig?.eos_token_id).toBe(1);
@@ -64,9 +63,7 @@ describe('a model folder', () => {
   });
 
   const change = (changes: Record<string, Uint8Array | null>): FileSet =>
-    Object.fromEntries(
-      Object.entries({ ...smallModel(), ...changes }).filter((pair): pair is [string, Uint8Array] => pair[1] !== null),
-    );
+    Object.fromEntries(Object.entries({ ...smallModel(), ...changes }).filter((pair): pair is [string, Uint8Array] => pair[1] !== null));
   const index = (map: unknown) => utf8(JSON.stringify({ weight_map: map }));
 
   it.each<[string, string, string, FileSet]>([
@@ -76,24 +73,14 @@ describe('a model folder', () => {
     ['a config that is not JSON', 'bad-model', 'config.json', change({ 'config.json': utf8('{') })],
     ['a config that is a list', 'bad-model', 'config.json', change({ 'config.json': utf8('[]') })],
     ['a config that is not text', 'bad-model', 'config.json', change({ 'config.json': Uint8Array.of(255, 254) })],
-    [
-      'a config that is far too large',
-      'bad-model',
-      'config.json',
-      change({ 'config.json': new Uint8Array(5_000_000).fill(32) }),
-    ],
+    ['a config that is far too large', 'bad-model', 'config.json', change({ 'config.json': new Uint8Array(5_000_000).fill(32) })],
     ['a broken tokenizer', 'bad-model', 'tokenizer.json', change({ 'tokenizer.json': utf8('nope') })],
     ['an empty shard', 'bad-model', FIRST, change({ [FIRST]: new Uint8Array(0) })],
     ['a cut shard', 'bad-model', FIRST, change({ [FIRST]: smallModel()[FIRST]!.slice(0, -1) })],
     ['an index without map', 'bad-model', INDEX, change({ [INDEX]: utf8('{}') })],
     ['an index that leads out', 'bad-model', 'outside', change({ [INDEX]: index({ a: '../../etc/passwd' }) })],
     ['an index that leads to a number', 'bad-model', 'outside', change({ [INDEX]: index({ a: 4 }) })],
-    [
-      'an index with a tensor twice',
-      'bad-model',
-      'twice',
-      change({ [INDEX]: utf8(`{"weight_map":{"a":"${FIRST}","a":"${FIRST}"}}`) }),
-    ],
+    ['an index with a tensor twice', 'bad-model', 'twice', change({ [INDEX]: utf8(`{"weight_map":{"a":"${FIRST}","a":"${FIRST}"}}`) })],
     ['an index that promises more', 'bad-model', 'lacks', change({ [INDEX]: index({ embed: FIRST, ghost: FIRST }) })],
     [
       'an index with too many files',
@@ -101,12 +88,7 @@ describe('a model folder', () => {
       '1000',
       change({ [INDEX]: index(Object.fromEntries(Array.from({ length: 1001 }, (_, i) => [`t${i}`, `f${i}`]))) }),
     ],
-    [
-      'a tensor in two shards',
-      'bad-model',
-      'two files',
-      change({ a: one('t'), b: one('t'), [INDEX]: index({ t: 'a', u: 'b' }) }),
-    ],
+    ['a tensor in two shards', 'bad-model', 'two files', change({ a: one('t'), b: one('t'), [INDEX]: index({ t: 'a', u: 'b' }) })],
     ['no tensors', 'bad-model', 'no tensors', { 'config.json': utf8('{}'), 'model.safetensors': writeSafetensors([]) }],
   ])('with %s is refused as %s', async (_, code, words, files) => {
     const open = openModelFolder(blobs(files));
@@ -141,12 +123,7 @@ describe('shards', () => {
   it('stay under the bound, in order, and are named as usual', () => {
     const tensors = [40, 40, 40, 200, 10].map((bytes, i) => ({ name: `t${i}`, dtype: 'U8' as const, shape: [bytes] }));
     const { shards, index } = planShards(tensors, 100);
-    expect(shards.map(({ tensors: group }) => group.map(({ name }) => name))).toEqual([
-      ['t0', 't1'],
-      ['t2'],
-      ['t3'],
-      ['t4'],
-    ]);
+    expect(shards.map(({ tensors: group }) => group.map(({ name }) => name))).toEqual([['t0', 't1'], ['t2'], ['t3'], ['t4']]);
     expect(index!.weight_map.t3).toBe('model-00003-of-00004.safetensors');
     expect(index!.metadata.total_size).toBe(330);
     expect(planShards(tensors, 1000)).toMatchObject({ index: null, shards: [{ file: 'model.safetensors' }] });

@@ -53,12 +53,7 @@ export interface ModelFolder extends ModelDescription {
   warnings: string[];
 }
 
-async function readText(
-  files: ModelFiles,
-  path: string,
-  maxBytes: number,
-  signal?: AbortSignal,
-): Promise<string | null> {
+async function readText(files: ModelFiles, path: string, maxBytes: number, signal?: AbortSignal): Promise<string | null> {
   const bytes = await files.readAll(path, maxBytes, signal);
   if (bytes === null) return null;
   try {
@@ -72,12 +67,7 @@ async function readText(
   }
 }
 
-async function readJson(
-  files: ModelFiles,
-  path: string,
-  maxBytes: number,
-  signal?: AbortSignal,
-): Promise<JsonObject | null> {
+async function readJson(files: ModelFiles, path: string, maxBytes: number, signal?: AbortSignal): Promise<JsonObject | null> {
   const text = await readText(files, path, maxBytes, signal);
   if (text === null) return null;
   let value: unknown;
@@ -129,10 +119,7 @@ async function readIndex(files: ModelFiles, signal?: AbortSignal): Promise<Map<s
  * The index that counts. A whole `model.safetensors` goes before shards that an index names, as in transformers; folders
  * have both when one was left behind by a conversion or a merge.
  */
-async function chooseIndex(
-  files: ModelFiles,
-  signal?: AbortSignal,
-): Promise<{ index: Map<string, string> | null; warnings: string[] }> {
+async function chooseIndex(files: ModelFiles, signal?: AbortSignal): Promise<{ index: Map<string, string> | null; warnings: string[] }> {
   const index = await readIndex(files, signal);
   const shards = [...new Set(index?.values())];
   if (!index || shards.includes(WHOLE) || (await files.size(WHOLE, signal)) === null) return { index, warnings: [] };
@@ -187,11 +174,7 @@ async function readTensors(
     }
   }
   if (tensors.size === 0) {
-    throw new NvlmError(
-      'bad-model',
-      `The model ${files.id} holds no tensors.`,
-      'Check that its safetensors files are complete.',
-    );
+    throw new NvlmError('bad-model', `The model ${files.id} holds no tensors.`, 'Check that its safetensors files are complete.');
   }
   return { tensors, shards, indexed: index !== null, tensorBytes, warnings };
 }

@@ -31,12 +31,9 @@ async function bundle(from: string, to: string): Promise<void> {
 
   for (const path of TEXT_FILES) await write(path, await readFile(join(from, path)));
   const { shards, index } = planShards([...folder.tensors.values()], SHARD_BYTES);
-  if (index)
-    await write('model.safetensors.index.json', new TextEncoder().encode(`${JSON.stringify(index, null, 1)}\n`));
+  if (index) await write('model.safetensors.index.json', new TextEncoder().encode(`${JSON.stringify(index, null, 1)}\n`));
   for (const { file, tensors } of shards) {
-    const data = await Promise.all(
-      tensors.map(async (entry) => ({ ...entry, data: await readTensor(folder, entry.name) })),
-    );
+    const data = await Promise.all(tensors.map(async (entry) => ({ ...entry, data: await readTensor(folder, entry.name) })));
     await write(file, writeSafetensors(data, { format: 'pt' }));
   }
   await writeFile(join(to, MANIFEST_FILE), formatManifest(manifest));

@@ -22,7 +22,7 @@ export function nodeFiles(folder: string, id = folder): ModelFiles {
     });
     try {
       const bytes = new Uint8Array(end - start);
-      for (let done = 0; done < bytes.length;) {
+      for (let done = 0; done < bytes.length; ) {
         const { bytesRead } = await handle.read(bytes, done, bytes.length - done, start + done);
         throwIfAborted(signal);
         if (bytesRead === 0) throw shortFile(path, end, start + done);
@@ -39,7 +39,7 @@ export function nodeFiles(folder: string, id = folder): ModelFiles {
     const file = openSync(join(folder, checkFilePath(path)), 'r');
     try {
       const bytes = new Uint8Array(end - start);
-      for (let done = 0; done < bytes.length;) {
+      for (let done = 0; done < bytes.length; ) {
         const got = readSync(file, bytes, done, bytes.length - done, start + done);
         if (got === 0) throw shortFile(path, end, start + done);
         done += got;

@@ -34,10 +34,7 @@ export function qwen2TokenizerJson(
     normalizer: { type: 'NFC' },
     pre_tokenizer: {
       type: 'Sequence',
-      pretokenizers: [
-        { type: 'Split', pattern: { Regex: PRE_TOKENIZER_PATTERN }, behavior: 'Isolated', invert: false },
-        byteLevel,
-      ],
+      pretokenizers: [{ type: 'Split', pattern: { Regex: PRE_TOKENIZER_PATTERN }, behavior: 'Isolated', invert: false }, byteLevel],
     },
     post_processor: null,
     decoder: byteLevel,

@@ -107,8 +107,7 @@ describe.each([
 
   it('goes on after a cancelled load and a lost connection, from the same files and from new ones', async () => {
     const files = await open();
-    server.fault = ({ request, response, earlier }) =>
-      request.url!.endsWith(SHARDS[1]) && earlier > 8 && (response.destroy(), true);
+    server.fault = ({ request, response, earlier }) => request.url!.endsWith(SHARDS[1]) && earlier > 8 && (response.destroy(), true);
     await expect(load(files)).rejects.toMatchObject({ code: 'network' });
     expect(await partialBytes()).toBeGreaterThan(CHUNK);
     server.fault = null;

@@ -48,8 +48,7 @@ describe('a header', () => {
     ).toEqual(['e', 's']);
   });
 
-  const tensor = (over: object) =>
-    JSON.stringify({ t: { dtype: 'F32', shape: [2, 2], data_offsets: [0, 16], ...over } });
+  const tensor = (over: object) => JSON.stringify({ t: { dtype: 'F32', shape: [2, 2], data_offsets: [0, 16], ...over } });
   it.each([
     ['nothing', ''],
     ['not JSON', '{"t":'],
@@ -69,10 +68,7 @@ describe('a header', () => {
     ['fractional offsets', tensor({ data_offsets: [0.5, 16.5] })],
     ['one offset', tensor({ data_offsets: [0] })],
     ['a span that does not fit the shape', tensor({ data_offsets: [0, 12] })],
-    [
-      'a duplicate key',
-      '{"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"t":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}',
-    ],
+    ['a duplicate key', '{"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"t":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}'],
     [
       'an escaped duplicate key',
       '{"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"\\u0074":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}',
@@ -80,10 +76,7 @@ describe('a header', () => {
     ['a duplicate inner key', '{"t":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}}'],
     ['a prototype key', '{"__proto__":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}'],
     ['a constructor key', '{"t":{"constructor":1,"dtype":"U8","shape":[1],"data_offsets":[0,1]}}'],
-    [
-      'overlapping tensors',
-      '{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[3,7]}}',
-    ],
+    ['overlapping tensors', '{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[3,7]}}'],
     [
       'a tensor inside another',
       '{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}}',
@@ -99,9 +92,7 @@ describe('a header', () => {
 
   it('with an unknown element type says so', () => {
     expect(codeOf(() => parse('{"t":{"dtype":"F4","shape":[2],"data_offsets":[0,1]}}', 1))).toBe('unsupported-model');
-    expect(codeOf(() => parse('{"t":{"dtype":"toString","shape":[2],"data_offsets":[0,1]}}', 1))).toBe(
-      'unsupported-model',
-    );
+    expect(codeOf(() => parse('{"t":{"dtype":"toString","shape":[2],"data_offsets":[0,1]}}', 1))).toBe('unsupported-model');
   });
 
   it('that is not UTF-8 is refused', () => {
@@ -160,10 +151,7 @@ describe('hostile headers', () => {
   );
   const entry = fc.record(
     {
-      dtype: fc.oneof(
-        { weight: 6, arbitrary: fc.constantFrom('F32', 'F16', 'U8', 'I64', 'BOOL') },
-        { weight: 1, arbitrary: odd },
-      ),
+      dtype: fc.oneof({ weight: 6, arbitrary: fc.constantFrom('F32', 'F16', 'U8', 'I64', 'BOOL') }, { weight: 1, arbitrary: odd }),
       shape: fc.oneof(
         {
           weight: 6,
@@ -198,9 +186,7 @@ describe('hostile headers', () => {
     let accepted = 0;
     fc.assert(
       fc.property(pairs, fc.nat(32), (list, dataBytes) => {
-        const json = utf8(
-          `{${list.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')}}`,
-        );
+        const json = utf8(`{${list.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')}}`);
         const size = 8 + json.length + dataBytes;
         try {
           const header = parseHeader(json, size, FILE);

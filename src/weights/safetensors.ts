@@ -72,10 +72,8 @@ function parseEntry(name: string, info: JsonValue, file: string, dataStart: numb
       `Use a checkpoint with one of ${Object.keys(DTYPE_BYTES).join(', ')}.`,
     );
   }
-  if (!Array.isArray(shape) || shape.length > MAX_RANK || !shape.every(isSize))
-    return broken(file, `${shown} has a bad shape`);
-  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize))
-    return broken(file, `${shown} has bad offsets`);
+  if (!Array.isArray(shape) || shape.length > MAX_RANK || !shape.every(isSize)) return broken(file, `${shown} has a bad shape`);
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) return broken(file, `${shown} has bad offsets`);
   let bytes: number = DTYPE_BYTES[dtype];
   // A zero dimension makes the whole product zero, however large the others are.
   if (shape.includes(0)) bytes = 0;
@@ -154,12 +152,7 @@ export function parseSafetensors(data: Uint8Array, file: string): Map<string, Lo
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   const length = headerLength(bytes.subarray(0, 8), bytes.length, file);
   const { tensors } = parseHeader(bytes.subarray(8, 8 + length), bytes.length, file);
-  return new Map(
-    tensors.map(({ name, dtype, shape, start, end }) => [
-      name,
-      { name, dtype, shape, bytes: bytes.subarray(start, end) },
-    ]),
-  );
+  return new Map(tensors.map(({ name, dtype, shape, start, end }) => [name, { name, dtype, shape, bytes: bytes.subarray(start, end) }]));
 }
 
 export interface TensorSpec {
@@ -188,16 +181,14 @@ export function buildHeader<T extends TensorSpec>(
   metadata: Record<string, string> = {},
 ): { header: Uint8Array; order: T[]; totalBytes: number } {
   const order = [...tensors].sort(
-    (a, b) =>
-      WIDEST_FIRST.indexOf(a.dtype) - WIDEST_FIRST.indexOf(b.dtype) || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
+    (a, b) => WIDEST_FIRST.indexOf(a.dtype) - WIDEST_FIRST.indexOf(b.dtype) || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
   );
   const parts: string[] = [];
   if (Object.keys(metadata).length > 0) parts.push(`"__metadata__":${JSON.stringify(metadata)}`);
   const seen = new Set(['__metadata__']);
   let at = 0;
   for (const { name, dtype, shape } of order) {
-    if (seen.has(name))
-      throw new NvlmError('bad-data', `Two tensors are called "${name}".`, 'Give every tensor its own name.');
+    if (seen.has(name)) throw new NvlmError('bad-data', `Two tensors are called "${name}".`, 'Give every tensor its own name.');
     seen.add(name);
     const end = at + shape.reduce((product, size) => product * size, DTYPE_BYTES[dtype]);
     parts.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [at, end] })}`);

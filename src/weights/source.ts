@@ -50,11 +50,7 @@ export interface ModelFiles {
 export function checkSpan(path: string, start: number, end: number): void {
   const ok = Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && end >= start;
   if (!ok || end - start > MAX_READ_BYTES) {
-    throw new NvlmError(
-      'internal',
-      `Bad span ${start}–${end} of ${path}.`,
-      'This is a bug in the playground: please report it.',
-    );
+    throw new NvlmError('internal', `Bad span ${start}–${end} of ${path}.`, 'This is a bug in the playground: please report it.');
   }
 }
 
@@ -83,13 +79,7 @@ export function shortFile(path: string, wanted: number, got: number): NvlmError 
 }
 
 /** Reads a span of any length in bounded reads into one array that the caller has already decided to afford. */
-export async function readSpan(
-  files: ModelFiles,
-  path: string,
-  start: number,
-  end: number,
-  signal?: AbortSignal,
-): Promise<Uint8Array> {
+export async function readSpan(files: ModelFiles, path: string, start: number, end: number, signal?: AbortSignal): Promise<Uint8Array> {
   if (end - start <= MAX_READ_BYTES) return files.read(path, start, end, signal);
   const whole = new Uint8Array(end - start);
   for (let at = start; at < end; at += MAX_READ_BYTES) {

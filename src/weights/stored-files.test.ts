@@ -62,8 +62,7 @@ async function load(files: ModelFiles, signal?: AbortSignal): Promise<boolean> {
   return stored;
 }
 
-const weightRequests = () =>
-  server.seen.filter(({ path, method }) => method === 'GET' && path.endsWith('.safetensors'));
+const weightRequests = () => server.seen.filter(({ path, method }) => method === 'GET' && path.endsWith('.safetensors'));
 
 describe('a bundled model', () => {
   it('is fetched once, each byte once, and then comes from the store', async () => {
@@ -100,23 +99,20 @@ describe('a bundled model', () => {
     await expect(bundled()).rejects.toMatchObject({ code: 'network' });
   });
 
-  it.each(['corrupt weights', 'corrupt header', 'corrupt text', 'cut file'])(
-    'with %s is refused and not kept',
-    async (damage) => {
-      const path = damage === 'corrupt text' ? 'config.json' : SECOND;
-      const bytes = set[path]!.slice();
-      if (damage === 'corrupt weights') bytes[bytes.length - 5]! ^= 1;
-      if (damage === 'corrupt header') bytes[20]! ^= 1;
-      if (damage === 'corrupt text') bytes[bytes.length - 3] = 65;
-      server.files.set(path, damage === 'cut file' ? bytes.slice(0, -1) : bytes);
-      const code = damage === 'corrupt header' ? /corrupt-file|bad-model/ : /corrupt-file/;
-      await expect(load(await bundled())).rejects.toMatchObject({ code: expect.stringMatching(code) as string });
-      expect(await store.get(`${ID}/${path}`)).toBeNull();
-      server.files.set(path, set[path]!);
-      await load(await bundled());
-      expect(await store.get(`${ID}/${path}`)).not.toBeNull();
-    },
-  );
+  it.each(['corrupt weights', 'corrupt header', 'corrupt text', 'cut file'])('with %s is refused and not kept', async (damage) => {
+    const path = damage === 'corrupt text' ? 'config.json' : SECOND;
+    const bytes = set[path]!.slice();
+    if (damage === 'corrupt weights') bytes[bytes.length - 5]! ^= 1;
+    if (damage === 'corrupt header') bytes[20]! ^= 1;
+    if (damage === 'corrupt text') bytes[bytes.length - 3] = 65;
+    server.files.set(path, damage === 'cut file' ? bytes.slice(0, -1) : bytes);
+    const code = damage === 'corrupt header' ? /corrupt-file|bad-model/ : /corrupt-file/;
+    await expect(load(await bundled())).rejects.toMatchObject({ code: expect.stringMatching(code) as string });
+    expect(await store.get(`${ID}/${path}`)).toBeNull();
+    server.files.set(path, set[path]!);
+    await load(await bundled());
+    expect(await store.get(`${ID}/${path}`)).not.toBeNull();
+  });
 
   const DAMAGES = ['truncated', 'flipped', 'header of another', 'unsummed', 'unmarked', 'deleted'];
   it.each(DAMAGES)('with a %s stored file fetches that file again', async (damage) => {
@@ -131,9 +127,7 @@ describe('a bundled model', () => {
     }
     if (damage === 'truncated') (await disk.file(`${ID}/${SECOND}`)).bytes = set[SECOND]!.slice(0, 1000);
     if (damage === 'unmarked')
-      await (
-        await (await disk.getDirectoryHandle('bundled')).getDirectoryHandle('small')
-      ).removeEntry(`${SECOND}~committed`);
+      await (await (await disk.getDirectoryHandle('bundled')).getDirectoryHandle('small')).removeEntry(`${SECOND}~committed`);
     if (damage === 'deleted') await store.delete(`${ID}/${SECOND}`);
     server.seen.length = 0;
     await load(await bundled());
@@ -163,11 +157,11 @@ describe('a bundled model', () => {
     const size = file.bytes.length;
     for (let i = 0; i < 100; i++) {
       const at = (i * 7919) % size;
-      file.bytes[at]! ^= 1 << i % 8;
+      file.bytes[at]! ^= 1 << (i % 8);
       const blob = checkedBlob(store, (await store.get(`${ID}/${SECOND}`))!);
       const start = Math.max(0, at - (i % 3) * 1000);
       await expect(blob.read(start, Math.min(size, at + 1 + (i % 5) * 100))).rejects.toThrow(RangeError);
-      file.bytes[at]! ^= 1 << i % 8;
+      file.bytes[at]! ^= 1 << (i % 8);
     }
     const blob = checkedBlob(store, (await store.get(`${ID}/${SECOND}`))!);
     expect(Buffer.compare(await blob.read(5, size), set[SECOND]!.subarray(5))).toBe(0);
@@ -194,8 +188,7 @@ describe('a bundled model', () => {
     };
     disk.children.clear();
     let bytes = 0;
-    for await (const piece of streamTensors({ ...folder, files: await bundled() }, folder.tensors.keys()))
-      bytes += piece.bytes.length;
+    for await (const piece of streamTensors({ ...folder, files: await bundled() }, folder.tensors.keys())) bytes += piece.bytes.length;
     expect(bytes).toBe(folder.tensorBytes);
   });
 

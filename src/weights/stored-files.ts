@@ -125,11 +125,7 @@ export function storedFiles(remote: ModelFiles, store: BlobStore, options: Store
   }
 
   /** A span of the stored file, or null when there is none that can be read. */
-  async function readStored(
-    path: string,
-    span: (blob: StoredBlob) => [number, number],
-    signal?: AbortSignal,
-  ): Promise<Uint8Array | null> {
+  async function readStored(path: string, span: (blob: StoredBlob) => [number, number], signal?: AbortSignal): Promise<Uint8Array | null> {
     const blob = await stored(path, signal);
     if (!blob) return null;
     const [start, end] = span(blob);

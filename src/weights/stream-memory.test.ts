@@ -30,7 +30,10 @@ function generatingFetch(files: Record<string, Buffer>, open: { now: number; mos
     const start = files[path];
     if (!start) return new Response(null, { status: 404 });
     const size = path === SHARD ? start.length + TENSORS * TENSOR_BYTES : start.length;
-    const [from, to] = /(\d+)-(\d+)/.exec(new Headers(init?.headers).get('Range') ?? `0-${size - 1}`)!.slice(1).map(Number);
+    const [from, to] = /(\d+)-(\d+)/
+      .exec(new Headers(init?.headers).get('Range') ?? `0-${size - 1}`)!
+      .slice(1)
+      .map(Number);
     const length = { 'Content-Length': String(to! - from! + 1), ETag: '"1"' };
     if (init?.method === 'HEAD') return new Response(null, { headers: length });
     let at = from!;

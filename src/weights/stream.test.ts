@@ -143,8 +143,7 @@ describe('streamed tensors', () => {
   it('are read in bounded parts, a chunk at most at a time, the next while this one is worked on', async () => {
     const { folder, log } = await watchedFolder();
     let ahead = 0;
-    for await (const _ of streamTensors(folder, folder.tensors.keys(), { chunkBytes: 80_000 }))
-      ahead = Math.max(ahead, log.open);
+    for await (const _ of streamTensors(folder, folder.tensors.keys(), { chunkBytes: 80_000 })) ahead = Math.max(ahead, log.open);
     expect(ahead).toBeGreaterThan(1);
     expect(log.most).toBe(4);
     expect(log.bytes).toBeLessThanOrEqual(20_000);
@@ -174,8 +173,7 @@ describe('streamed tensors', () => {
   it('can be a few, wherever they lie; unknown names are refused before reading', async () => {
     const { folder, log } = await watchedFolder();
     const names: string[] = [];
-    for await (const { entry } of streamTensors(folder, ['layers.1.up', 'layers.0.up', 'layers.1.up']))
-      names.push(entry.name);
+    for await (const { entry } of streamTensors(folder, ['layers.1.up', 'layers.0.up', 'layers.1.up'])) names.push(entry.name);
     expect(names).toEqual(['layers.1.up', 'layers.0.up']);
     const reads = log.signals.length;
     await expect(streamTensors(folder, ['embed', 'ghost']).next()).rejects.toMatchObject({ code: 'bad-model' });

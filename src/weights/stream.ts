@@ -88,8 +88,7 @@ export function planReads(entries: readonly TensorEntry[], chunkBytes: number): 
     let current: PlannedRead | null = null;
     for (const entry of list.sort((a, b) => a.start - b.start || a.end - b.end)) {
       for (const piece of piecesOf(entry, chunkBytes)) {
-        const joins: boolean =
-          current !== null && piece.start - current.end <= WORTHLESS_GAP && piece.end - current.start <= chunkBytes;
+        const joins: boolean = current !== null && piece.start - current.end <= WORTHLESS_GAP && piece.end - current.start <= chunkBytes;
         if (current && joins) {
           current.end = piece.end;
           current.pieces.push(piece);
@@ -150,7 +149,7 @@ export async function* streamTensors(
   const underWay: Promise<Uint8Array>[] = [];
   /** Fills up what is under way with reads of the file that read `index` belongs to: files come one after the other. */
   const fetchAhead = (index: number): void => {
-    for (let planned = reads[index + underWay.length]; underWay.length < REQUESTS;) {
+    for (let planned = reads[index + underWay.length]; underWay.length < REQUESTS; ) {
       if (!planned || planned.file !== reads[index]!.file) return;
       const part = files.read(planned.file, planned.start, planned.end, readSignal);
       // It is awaited rounds later; until then a failure must not count as unhandled.

@@ -40,10 +40,7 @@ test('a newcomer types a note and the model reads it', async ({ page }) => {
   await open(page);
   await page.getByRole('radio', { name: 'Type your own' }).check();
   await page.getByRole('textbox', { name: /One word, number or code a line/ }).fill('k7\nlemon\n42');
-  await page
-    .getByRole('list', { name: 'Ask about what you typed' })
-    .getByRole('button', { name: 'Read everything.' })
-    .click();
+  await page.getByRole('list', { name: 'Ask about what you typed' }).getByRole('button', { name: 'Read everything.' }).click();
   await expect(answers(page).last()).toContainText('K7\nLEMON\n42', { useInnerText: true });
   await expect(page.getByRole('img', { name: 'K7\nLEMON\n42' })).toBeVisible();
 });
@@ -103,9 +100,7 @@ test('several turns, retry, edit, and a cleared conversation brought back', asyn
 
 test('stops an answer with Escape and keeps what was written', async ({ page }) => {
   // A high temperature and a long answer: there is time to stop.
-  await page.addInitScript(() =>
-    localStorage.setItem('nvlm.chat', JSON.stringify({ temperature: 2, maxNewTokens: 256, seed: 3 })),
-  );
+  await page.addInitScript(() => localStorage.setItem('nvlm.chat', JSON.stringify({ temperature: 2, maxNewTokens: 256, seed: 3 })));
   await open(page, '?picture=six-tile-bars');
   await composer(page).fill('Tell me a very long story.');
   await composer(page).press('Enter');
@@ -167,9 +162,7 @@ test.describe('pictures of one’s own', () => {
   test('are chosen, and start a new conversation that can be undone', async ({ page }) => {
     await open(page);
     await ask(page, 'How many lines are there?');
-    await page
-      .getByTestId('choose-picture')
-      .setInputFiles({ name: 'grey.png', mimeType: 'image/png', buffer: await png(300, 200) });
+    await page.getByTestId('choose-picture').setInputFiles({ name: 'grey.png', mimeType: 'image/png', buffer: await png(300, 200) });
     await expect(page.getByRole('figure')).toContainText('grey.png');
     await expect(page.getByRole('figure')).toContainText('300 × 200 px · 6 tiles + thumbnail · 112 visual tokens');
     await expect(answers(page)).toHaveCount(0);

@@ -39,7 +39,10 @@ test('three models answer beside each other on a phone, each with what it took',
 test('a model answers beside itself with an adapter, through the examples and a folder, into a table and a CSV', async ({ page }, info) => {
   await page.goto('#/chat?backend=wasm&picture=platform');
   await page.getByRole('button', { name: 'Adapters' }).click();
-  await page.getByRole('region', { name: 'Adapters' }).getByLabel('Files of an adapter').setInputFiles(await adapterFiles());
+  await page
+    .getByRole('region', { name: 'Adapters' })
+    .getByLabel('Files of an adapter')
+    .setInputFiles(await adapterFiles());
   await expect(page.getByRole('checkbox', { name: 'Imported adapter' })).toBeChecked();
   await page.getByRole('navigation', { name: 'Screens' }).getByRole('link', { name: 'Compare' }).click();
   for (const other of ['nano-x', 'nano-h']) await page.getByRole('checkbox', { name: other, exact: true }).uncheck();

@@ -48,7 +48,10 @@ test.beforeEach(async ({ page }) => {
   await page.addInitScript(() => localStorage.setItem('nvlm.chat', JSON.stringify({ maxNewTokens: 24 })));
 });
 
-test('a hub model is found, planned before its weights, loaded, asked, kept without a network and deleted', async ({ page, pageErrors }) => {
+test('a hub model is found, planned before its weights, loaded, asked, kept without a network and deleted', async ({
+  page,
+  pageErrors,
+}) => {
   const hub = await fakeHub(page, { 'org/tiny-nvlm': await goldenModel('nvlm-d') });
   await page.goto('#/models');
   await page.getByLabel('Search Hugging Face').fill('tiny');
@@ -91,7 +94,9 @@ test('a hub model is found, planned before its weights, loaded, asked, kept with
   pageErrors.length = 0;
 });
 
-test('a link to a model that is not here fetches nothing of it before the visitor says so; a cancelled download goes on', async ({ page }) => {
+test('a link to a model that is not here fetches nothing of it before the visitor says so; a cancelled download goes on', async ({
+  page,
+}) => {
   const hub = await fakeHub(page, { 'org/tiny-nvlm': await goldenModel('nvlm-d') });
   let release!: () => void;
   hub.hold = new Promise((resolve) => (release = resolve));

@@ -117,10 +117,7 @@ test('pictures, zip and CSV come in, are edited, split, previewed, kept and expo
   await page.reload();
   await expect(record(page, 'cat').getByLabel('Answer of cat')).toHaveValue('A CAT');
   await expect(record(page, 'cat').getByRole('img')).toBeVisible();
-  const [download] = await Promise.all([
-    page.waitForEvent('download'),
-    page.getByRole('button', { name: 'Export zip' }).click(),
-  ]);
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Export zip' }).click()]);
   const exported = await readFile(await download.path());
   await page.getByRole('button', { name: 'All datasets' }).click();
   await add(page, file('copy.zip', 'application/zip', exported));
@@ -136,9 +133,7 @@ test('pictures, zip and CSV come in, are edited, split, previewed, kept and expo
 test('a set of thousands is leafed through without a long task; axe finds nothing on a phone', async ({ page }) => {
   await page.setViewportSize({ width: 390, height: 844 });
   await page.goto('#/finetune?step=data');
-  const rows = Array.from({ length: 5000 }, (_, i) =>
-    JSON.stringify({ id: `r${i}`, question: `Question ${i}?`, answer: `${i}` }),
-  );
+  const rows = Array.from({ length: 5000 }, (_, i) => JSON.stringify({ id: `r${i}`, question: `Question ${i}?`, answer: `${i}` }));
   await add(page, file('many.jsonl', 'application/json', text(rows.join('\n'))));
   await expect(page.getByText('1–12 of 5,000')).toBeVisible();
   await expectShortTasks(page, 'leafing, editing and searching in 5000 records', async () => {
@@ -151,9 +146,7 @@ test('a set of thousands is leafed through without a long task; axe finds nothin
     await expect(page.getByText('1–12 of 5,000')).toBeVisible();
   });
   const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`)).toEqual(
-    [],
-  );
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`)).toEqual([]);
   expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0);
 });
 
@@ -162,7 +155,10 @@ test('parquet under codecs that are loaded when a file needs them, one of them W
   for (const codec of ['brotli', 'zstd']) {
     const parquet = await readFile(`tests/fixtures/cases/parquet/llava_${codec}.parquet`);
     await add(page, file(`${codec}.parquet`, 'application/octet-stream', parquet));
-    await page.getByRole('dialog', { name: `Columns of ${codec}.parquet` }).getByRole('button', { name: 'Import' }).click();
+    await page
+      .getByRole('dialog', { name: `Columns of ${codec}.parquet` })
+      .getByRole('button', { name: 'Import' })
+      .click();
     await expect(page.getByText('2 records with 2 pictures came in')).toBeVisible();
     await expect(record(page, 'b').getByLabel('Answer of b')).toHaveValue('rot ü 😀');
     await page.getByRole('button', { name: 'All datasets' }).click();

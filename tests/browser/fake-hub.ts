@@ -30,7 +30,9 @@ const CORS = {
 /** The files of a golden checkpoint that make a model. */
 export async function goldenModel(name: string): Promise<Files> {
   const folder = goldenFolder(name);
-  const names = (await readdir(folder)).filter((file) => /^(config|generation_config|preprocessor_config|chat_template|tokenizer.*)\.json$|^model.*\.safetensors/.test(file));
+  const names = (await readdir(folder)).filter((file) =>
+    /^(config|generation_config|preprocessor_config|chat_template|tokenizer.*)\.json$|^model.*\.safetensors/.test(file),
+  );
   return new Map(await Promise.all(names.map(async (path) => [path, await readFile(join(folder, path))] as const)));
 }
 
@@ -75,11 +77,14 @@ export async function fakeHub(page: Page, repositories: Record<string, Files>): 
     if (hub.offline) return route.abort('internetdisconnected');
     if (request.method() === 'OPTIONS') return route.fulfill({ status: 204, headers: CORS });
     if (url.pathname === '/api/models') return json(route, search(url.searchParams.get('search') ?? ''));
-    const [, repository, path] =
-      /^\/(?:api\/models\/)?([^/]+\/[^/]+)\/(?:tree\/main|resolve\/main\/(.+))$/.exec(url.pathname) ?? [];
+    const [, repository, path] = /^\/(?:api\/models\/)?([^/]+\/[^/]+)\/(?:tree\/main|resolve\/main\/(.+))$/.exec(url.pathname) ?? [];
     const files = repositories[repository ?? ''];
     if (!files) return route.fulfill({ status: 404, headers: CORS });
-    if (path === undefined) return json(route, [...files].map(([name, bytes]) => listed(name, bytes)));
+    if (path === undefined)
+      return json(
+        route,
+        [...files].map(([name, bytes]) => listed(name, bytes)),
+      );
     if (repository!.startsWith('gated/') && token !== 'Bearer hf_secret') {
       return route.fulfill({ status: 401, headers: { ...CORS, 'X-Error-Code': 'GatedRepo' } });
     }

@@ -94,7 +94,8 @@ test('a quota that is too small is told by the plan, one that fills up by the lo
   await openTab(page);
   const client = await context.newCDPSession(page);
   const origin = new URL(server.url).origin;
-  const allow = (quotaSize?: number) => client.send('Storage.overrideQuotaForOrigin', { origin, ...(quotaSize !== undefined && { quotaSize }) });
+  const allow = (quotaSize?: number) =>
+    client.send('Storage.overrideQuotaForOrigin', { origin, ...(quotaSize !== undefined && { quotaSize }) });
   const margin = 4 * 2 ** 20;
   await allow(margin + size / 2);
   expect(await page.evaluate(() => window.harness.worker.canBeStored())).toBe(false);

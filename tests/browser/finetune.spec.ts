@@ -51,8 +51,7 @@ async function grantScreenLock(page: Page): Promise<void> {
   });
 }
 
-const screenLocks = (page: Page) =>
-  page.evaluate(() => (window as unknown as { screenLocks: { count: number } }).screenLocks.count);
+const screenLocks = (page: Page) => page.evaluate(() => (window as unknown as { screenLocks: { count: number } }).screenLocks.count);
 
 const progress = (page: Page) => page.getByRole('progressbar', { name: 'Progress of the run' });
 const stepsDone = async (page: Page) => Number(await progress(page).getAttribute('value'));
@@ -113,18 +112,12 @@ test('from nothing to a trained adapter: watch, pause, reload, resume, take the 
 
   await test.step('the report is one page, and the adapter a ZIP of PEFT’s two files', async () => {
     await page.getByRole('button', { name: 'To the result' }).click();
-    const [report] = await Promise.all([
-      page.waitForEvent('download'),
-      page.getByRole('button', { name: 'Report', exact: true }).click(),
-    ]);
+    const [report] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Report', exact: true }).click()]);
     const html = await readFile(await report.path(), 'utf8');
     expect(html).toContain('40 of 40');
     expect(html.match(/<svg/g)!.length).toBeGreaterThanOrEqual(4);
     expect(html).toMatch(/<img src="data:image\/png/);
-    const [adapter] = await Promise.all([
-      page.waitForEvent('download'),
-      page.getByRole('button', { name: 'Adapter' }).click(),
-    ]);
+    const [adapter] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Adapter' }).click()]);
     const zip = await readFile(await adapter.path(), 'latin1');
     for (const name of ['adapter_model.safetensors', 'adapter_config.json']) expect(zip).toContain(name);
     await expect(page.getByRole('link', { name: 'Try it in Chat' })).toHaveAttribute('href', /#\/chat\?.*adapters=/);

@@ -22,7 +22,12 @@ async function expectExports(page: Page): Promise<void> {
   const viewer = await page.context().newPage();
   const svg = await viewer.evaluate((text) => {
     const document = new DOMParser().parseFromString(text, 'image/svg+xml');
-    return { broken: document.querySelector('parsererror')?.textContent, title: document.querySelector('title')?.textContent, cells: document.querySelectorAll('rect > title').length, pictures: document.querySelectorAll('image[href^="data:image/png"]').length };
+    return {
+      broken: document.querySelector('parsererror')?.textContent,
+      title: document.querySelector('title')?.textContent,
+      cells: document.querySelectorAll('rect > title').length,
+      pictures: document.querySelectorAll('image[href^="data:image/png"]').length,
+    };
   }, (await saved('SVG')).toString());
   await viewer.close();
   expect(svg).toEqual({ broken: undefined, title: expect.stringContaining('Read line 1. → PLATFORM'), cells: 48, pictures: 1 });
@@ -42,12 +47,21 @@ async function expectExports(page: Page): Promise<void> {
   await page.getByRole('button', { name: /^whole answer/ }).click();
   const region = page.getByRole('region', { name: 'In the sequence' });
   for (const { owner, tile, share } of sharesOf(row, runs)) {
-    const name = { first: 'the first token', text: 'words of the prompt', tag: 'tile tags', answer: 'the answer so far', tile: `tile ${tile! + 1}`, thumbnail: 'the thumbnail' }[owner];
+    const name = {
+      first: 'the first token',
+      text: 'words of the prompt',
+      tag: 'tile tags',
+      answer: 'the answer so far',
+      tile: `tile ${tile! + 1}`,
+      thumbnail: 'the thumbnail',
+    }[owner];
     await expect(region.getByRole('listitem').filter({ hasText: name })).toContainText(`${(100 * share).toFixed(1)} %`);
   }
 }
 
-test('an answer of the chat is seen from inside: its tokens, where they looked, what tiles are worth, and another answer beside it', async ({ page }) => {
+test('an answer of the chat is seen from inside: its tokens, where they looked, what tiles are worth, and another answer beside it', async ({
+  page,
+}) => {
   await page.goto('#/chat?backend=wasm&picture=platform');
   await page.getByRole('button', { name: 'Read line 1.' }).click();
   await page.getByRole('link', { name: 'Why?' }).click();

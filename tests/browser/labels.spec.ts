@@ -53,9 +53,11 @@ async function runZip(): Promise<Buffer> {
   };
   for (const i of ANSWERS.keys()) files[`data/pictures/${i}.png`] = await picture(40 * i);
   const parts: Uint8Array[] = [];
-  for await (const part of writeZip((async function* () {
-    for (const [path, bytes] of Object.entries(files)) yield { path, bytes };
-  })()))
+  for await (const part of writeZip(
+    (async function* () {
+      for (const [path, bytes] of Object.entries(files)) yield { path, bytes };
+    })(),
+  ))
     parts.push(part);
   return Buffer.concat(parts);
 }
@@ -89,12 +91,21 @@ test('accuracy by question and label; a cell of the confusion matrix opens its p
   await expect(matrix.getByRole('button', { name: 'cat answered as something else: 3' })).toBeVisible();
   await expectNoViolations(page);
 
-  const [download] = await Promise.all([
-    page.waitForEvent('download'),
-    page.getByRole('button', { name: 'Report, JSON' }).click(),
-  ]);
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Report, JSON' }).click()]);
   const report = JSON.parse(await readFile(await download.path(), 'utf8')) as { accuracy: { tuned: unknown } };
-  expect(report.accuracy.tuned).toMatchObject([{ asked: 6, right: 3, confusion: { counts: [[1, 2, 0, 0], [0, 1, 0, 1], [0, 0, 1, 0]] } }]);
+  expect(report.accuracy.tuned).toMatchObject([
+    {
+      asked: 6,
+      right: 3,
+      confusion: {
+        counts: [
+          [1, 2, 0, 0],
+          [0, 1, 0, 1],
+          [0, 0, 1, 0],
+        ],
+      },
+    },
+  ]);
 });
 
 /** A camera whose picture changes all the time. */
@@ -139,26 +150,51 @@ test('bursts of the camera into labels: held with pointer and keys, pressed twic
   const cup = dialog.getByRole('button', { name: /: cup$/ });
   await expect(cup).toBeEnabled();
   await cup.hover();
-  const held = await record(0, 3, () => page.mouse.down(), async () => {
-    await expect(dialog.getByRole('button', { name: 'Recording: cup' })).toHaveAttribute('aria-pressed', 'true');
-    // Let go somewhere else.
-    await page.mouse.move(5, 5);
-    await page.mouse.up();
-  });
+  const held = await record(
+    0,
+    3,
+    () => page.mouse.down(),
+    async () => {
+      await expect(dialog.getByRole('button', { name: 'Recording: cup' })).toHaveAttribute('aria-pressed', 'true');
+      // Let go somewhere else.
+      await page.mouse.move(5, 5);
+      await page.mouse.up();
+    },
+  );
   await expect(labels.nth(0).getByRole('presentation')).toHaveCount(Math.min(8, held));
   const none = dialog.getByRole('button', { name: /: no cup$/ });
   await none.focus();
-  await record(1, 2, () => page.keyboard.down('Space'), () => page.keyboard.up('Space'));
+  await record(
+    1,
+    2,
+    () => page.keyboard.down('Space'),
+    () => page.keyboard.up('Space'),
+  );
   await dialog.getByLabel('One press starts, another stops, without holding').check();
-  const both = await record(1, 4, () => none.click(), () => none.click());
+  const both = await record(
+    1,
+    4,
+    () => none.click(),
+    () => none.click(),
+  );
   await expectNoViolations(page);
 
   await dialog.getByRole('button', { name: 'Undo the last burst' }).click();
   expect(await count(1)).toBeLessThan(both);
   expect(await count(0)).toBe(held);
   const first = await count(1);
-  await record(1, first + 2, () => none.click(), () => none.click());
-  await record(0, held + 1, () => cup.click(), () => cup.click());
+  await record(
+    1,
+    first + 2,
+    () => none.click(),
+    () => none.click(),
+  );
+  await record(
+    0,
+    held + 1,
+    () => cup.click(),
+    () => cup.click(),
+  );
   const all = (await count(0)) + (await count(1));
   await expect(dialog.getByLabel('Hold the last burst of every label out')).toBeChecked();
 

@@ -47,10 +47,7 @@ test('a load shows its bytes and can be cancelled, and the model before it stays
   await expect(page.getByRole('article', { name: 'nano-d' })).toContainText('loaded');
 });
 
-test('a model that cannot be fetched says so, and the one before it goes on answering', async ({
-  page,
-  pageErrors,
-}) => {
+test('a model that cannot be fetched says so, and the one before it goes on answering', async ({ page, pageErrors }) => {
   await page.goto('#/models');
   await expect(page.getByRole('article', { name: 'nano-d' }).getByRole('button', { name: 'Unload' })).toBeVisible();
   await page.route('**/models/nano-x/**', (route) => route.fulfill({ status: 500, body: '' }));

@@ -23,9 +23,7 @@ test('after the first visit the site works without a network', async ({ page, pa
   const site = await serveSite('/some/where/');
   await page.goto(site.url);
   await modelAnswers(page);
-  await expect
-    .poll(() => page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.active?.state))
-    .toBe('activated');
+  await expect.poll(() => page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.active?.state)).toBe('activated');
 
   await site.stop();
   await page.reload();

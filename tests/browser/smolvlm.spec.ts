@@ -103,7 +103,9 @@ test('Tiles shows its one rule, and asks for what it can cut', async ({ page, pa
   await page.getByRole('button', { name: 'Other picture' }).click();
   await page.getByTestId('choose-picture').setInputFiles(join(folder, '0.png'));
   await expect(page.getByTestId('cut')).toContainText('8 tiles + thumbnail');
-  await expect(page.getByTestId('grid-reason')).toHaveText('The longer side becomes 512 pixels, and both are rounded up to whole tiles: 4×2.');
+  await expect(page.getByTestId('grid-reason')).toHaveText(
+    'The longer side becomes 512 pixels, and both are rounded up to whole tiles: 4×2.',
+  );
   await expect(page.getByRole('button', { name: /chosen$/ })).toHaveCount(1);
   await expect(page.locator('[data-tile="8"]')).toHaveAccessibleName(/<global-img>/);
   const most = page.getByLabel('Max tiles');
@@ -138,7 +140,13 @@ test('a LoRA adapter is trained on it and answers in Chat', async ({ page }) => 
   await page.getByRole('button', { name: 'Set up the run' }).click();
   await page.getByLabel('Model', { exact: true }).selectOption('tiny-smolvlm');
   await page.getByText('More settings').click();
-  for (const [label, value] of [['Steps', 3], ['Batch', 1], ['Warm-up', 1], ['Sample questions', 1], ['Most tiles a picture', 16]] as const) {
+  for (const [label, value] of [
+    ['Steps', 3],
+    ['Batch', 1],
+    ['Warm-up', 1],
+    ['Sample questions', 1],
+    ['Most tiles a picture', 16],
+  ] as const) {
     await page.getByLabel(label, { exact: true }).fill(String(value));
   }
   await expect(page.getByText('It fits.')).toBeVisible();

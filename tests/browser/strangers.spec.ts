@@ -45,7 +45,10 @@ test('loops in loops in a chat template, and (a+)+$ in a tokenizer, leave the pa
   const split = { type: 'Split', pattern: { Regex: '(a+)+$' }, behavior: 'Isolated', invert: false };
   await fakeHub(page, {
     'org/loops': await changed('tokenizer_config.json', (json) => ({ ...json, chat_template: loops })),
-    'org/split': await changed('tokenizer.json', (json) => ({ ...json, pre_tokenizer: { type: 'Sequence', pretokenizers: [split, json.pre_tokenizer] } })),
+    'org/split': await changed('tokenizer.json', (json) => ({
+      ...json,
+      pre_tokenizer: { type: 'Sequence', pretokenizers: [split, json.pre_tokenizer] },
+    })),
     'org/look': await changed('tokenizer.json', (json) => ({ ...json, pre_tokenizer: { ...split, pattern: { Regex: '(?=(a+)+$)b' } } })),
   });
   const ask = async (name: string, prompt: string) => {
@@ -93,7 +96,9 @@ test.describe('a worker that hangs', () => {
     await page.getByRole('button', { name: 'Read everything.' }).click();
     const turn = page.getByRole('article').last();
     // A second of hanging, and the model anew.
-    await expect(turn.getByRole('alert')).toContainText('It did not come to an end with the model’s chat template, so it was ended', { timeout: 8000 });
+    await expect(turn.getByRole('alert')).toContainText('It did not come to an end with the model’s chat template, so it was ended', {
+      timeout: 8000,
+    });
     await expect(page.getByText('The engine stopped and was started again.')).toBeVisible();
     await turn.getByRole('button', { name: 'Retry' }).click();
     await expect(page.getByRole('article').last()).toContainText('PLATFORM');

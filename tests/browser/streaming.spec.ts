@@ -66,10 +66,10 @@ for (const backend of ['webgpu', 'wasm'] as const) {
     const heap = await WorkerHeap.of(page);
     await heap.collectGarbage();
     const baseline = await heap.bytes();
-    const loading = page.evaluate(
-      ([choice, rows]) => window.harness.worker.loadCheckpoint(choice, false, rows),
-      [backend, ROWS] as const satisfies [typeof backend, number[]],
-    );
+    const loading = page.evaluate(([choice, rows]) => window.harness.worker.loadCheckpoint(choice, false, rows), [
+      backend,
+      ROWS,
+    ] as const satisfies [typeof backend, number[]]);
     const { result, peak, samples } = await heap.peakDuring(loading);
     expect(result.tensorBytes).toBeGreaterThan(200 * MB);
     expect(samples).toBeGreaterThan(10);

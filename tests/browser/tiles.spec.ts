@@ -47,10 +47,7 @@ function shownCosts(page: Page): Promise<Record<string, Record<string, number>>>
     return Object.fromEntries(
       rows.map((row) => {
         const metrics = [...row.querySelectorAll<HTMLElement>('[data-metric]')];
-        return [
-          row.dataset.architecture,
-          Object.fromEntries(metrics.map(({ dataset }) => [dataset.metric, Number(dataset.value)])),
-        ];
+        return [row.dataset.architecture, Object.fromEntries(metrics.map(({ dataset }) => [dataset.metric, Number(dataset.value)]))];
       }),
     );
   });
@@ -61,13 +58,9 @@ async function expectShown(page: Page, image: RgbImage, options: InspectOptions)
   await expect.poll(() => shownCosts(page)).toEqual(costs);
   await expect(page.locator('[data-tile]')).toHaveCount(tiling.tiles.length);
   for (const { index, tag } of tiling.tiles) {
-    await expect(page.locator(`[data-tile="${index}"]`)).toHaveAccessibleName(
-      tag ? new RegExp(escape(tag)) : /Enlarge/,
-    );
+    await expect(page.locator(`[data-tile="${index}"]`)).toHaveAccessibleName(tag ? new RegExp(escape(tag)) : /Enlarge/);
   }
-  await expect(
-    page.getByText(`${tokens.visual.toLocaleString('en-US')} visual tokens`, { exact: false }).first(),
-  ).toBeVisible();
+  await expect(page.getByText(`${tokens.visual.toLocaleString('en-US')} visual tokens`, { exact: false }).first()).toBeVisible();
   await expect(page.getByTestId('grid-reason')).toHaveText(tiling.grid.reason);
 }
 
@@ -134,8 +127,7 @@ test('links tokens and tiles both ways', async ({ page }) => {
   await page.mouse.move(5, 5);
   for (const name of ['D-decoder', 'X-cross', 'H-cross']) expect(await isMarked(page, name)).toBe(false);
   await page.locator('[data-tile="3"]').hover();
-  for (const name of ['D-decoder', 'X-decoder', 'X-cross', 'H-cross'])
-    await expect.poll(() => isMarked(page, name)).toBe(true);
+  for (const name of ['D-decoder', 'X-decoder', 'X-cross', 'H-cross']) await expect.poll(() => isMarked(page, name)).toBe(true);
   expect(await isMarked(page, 'H-decoder')).toBe(false);
 });
 
@@ -168,10 +160,7 @@ test('works without a pointer', async ({ page }) => {
   const patches = page.getByRole('slider', { name: 'Patches of tile 3' });
   await expect(patches).toBeFocused();
   await page.keyboard.press('End');
-  await expect(patches).toHaveAttribute(
-    'aria-valuetext',
-    new RegExp(`^token ${tokens.perTile}: pixels 420–448 across, 420–448 down`),
-  );
+  await expect(patches).toHaveAttribute('aria-valuetext', new RegExp(`^token ${tokens.perTile}: pixels 420–448 across, 420–448 down`));
   await page.keyboard.press('Escape');
   await expect(patches).toHaveCount(0);
   await expect(tile).toBeFocused();
@@ -184,8 +173,7 @@ test('keeps its settings in the address', async ({ page, context }) => {
   await page.getByRole('radio', { name: '112', exact: true }).check();
   await page.getByRole('radio', { name: 'Resized' }).check();
   await expect(page).toHaveURL(/max=9/);
-  for (const part of ['size=112', 'tags=2d-bbox', 'view=resized', 'picture='])
-    await expect(page).toHaveURL(new RegExp(part));
+  for (const part of ['size=112', 'tags=2d-bbox', 'view=resized', 'picture=']) await expect(page).toHaveURL(new RegExp(part));
   await expect.poll(async () => (await shownCosts(page)).D?.decoderTokens).toBeGreaterThan(0);
   const costs = await shownCosts(page);
   const cut = await page.getByTestId('cut').textContent();
@@ -208,19 +196,13 @@ test('exports what it shows', async ({ page }) => {
   expect(json.suggestedFilename()).toBe('my-rings-tiles.json');
   expect(JSON.parse(Buffer.from(await bytesOf(json)).toString())).toEqual(inspectionJson(inspection));
 
-  const [sheet] = await Promise.all([
-    page.waitForEvent('download'),
-    page.getByRole('button', { name: 'PNG', exact: true }).click(),
-  ]);
+  const [sheet] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'PNG', exact: true }).click()]);
   const drawn = await decodeImage(await bytesOf(sheet));
   expect(drawn.width).toBeGreaterThan(4 * 448);
   expect(drawn.height).toBeGreaterThan(2 * 448);
 
   await page.locator('[data-tile="4"]').click();
-  const [single] = await Promise.all([
-    page.waitForEvent('download'),
-    page.getByRole('button', { name: 'Save PNG' }).click(),
-  ]);
+  const [single] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Save PNG' }).click()]);
   expect(single.suggestedFilename()).toBe('tile_5.png');
   const { width, height, data } = await decodeImage(await bytesOf(single));
   const { pixels } = inspection.tiling.tiles[4]!;

@@ -44,9 +44,7 @@ test('a run whose page was closed in the middle goes on with the losses of one t
 });
 
 test('a run that loses its device says so and goes on with another as if it had not', async ({ harness }) => {
-  const begun = await harness.evaluate(() =>
-    window.harness.worker.train({ backend: 'webgpu', steps: 3, textOnly: true, loseAfter: 3 }),
-  );
+  const begun = await harness.evaluate(() => window.harness.worker.train({ backend: 'webgpu', steps: 3, textOnly: true, loseAfter: 3 }));
   // The third step was taken, and lost with the device: the checkpoint is of two.
   expect(begun.taken).toHaveLength(3);
   expect(begun.error).toMatchObject({ code: 'device-lost' });

@@ -67,9 +67,7 @@ beforeAll(async () => {
     brokenModel('bad-config', (model) => writeFile(join(model, 'config.json'), '{"model_type": ')),
     brokenModel('short-weights', (model) => truncate(join(model, 'model.safetensors'), 100_000)),
     brokenModel('nan-weights', putNaN),
-    brokenModel('unknown', (model) =>
-      editConfig(model, { model_type: 'mystery', architecture: 'NVLM_Z', architectures: ['Mystery'] }),
-    ),
+    brokenModel('unknown', (model) => editConfig(model, { model_type: 'mystery', architecture: 'NVLM_Z', architectures: ['Mystery'] })),
   ]);
 });
 afterAll(() => rm(folder, { recursive: true }));

@@ -46,33 +46,13 @@ describe('nvlm chat', () => {
   });
 
   it('prints the answer alone for people, with the bundled nano-d', async () => {
-    const { code, stdout, stderr } = await runCli([
-      'chat',
-      '--image',
-      NOTE,
-      '--prompt',
-      'Read everything.',
-      '--backend',
-      'wasm',
-    ]);
+    const { code, stdout, stderr } = await runCli(['chat', '--image', NOTE, '--prompt', 'Read everything.', '--backend', 'wasm']);
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'WCD\nEG3T\n' });
     expect(stderr).toMatch(/^nvlm: nano-d on wasm: \d+ tokens/);
   });
 
   it('reads the prompt from standard input, and draws equal answers with equal seeds', async () => {
-    const args = [
-      'chat',
-      '--prompt',
-      '-',
-      '--temperature',
-      '2',
-      '--top-k',
-      '50',
-      '--max-new-tokens',
-      '12',
-      '--model',
-      model,
-    ];
+    const args = ['chat', '--prompt', '-', '--temperature', '2', '--top-k', '50', '--max-new-tokens', '12', '--model', model];
     const ask = async (seed: string) => {
       const { document } = await runJson<ChatResult>([...args, '--seed', seed, '--backend', 'wasm'], {
         input: 'What is this?\n',

@@ -16,7 +16,11 @@ afterEach(() => rm(folder, { recursive: true }));
 const model = fixture('goldens/text/llama');
 
 async function logits(path: string): Promise<Float32Array> {
-  return new Float32Array(parseSafetensors(await readFile(path), path).get('logits')!.bytes.slice().buffer);
+  return new Float32Array(
+    parseSafetensors(await readFile(path), path)
+      .get('logits')!
+      .bytes.slice().buffer,
+  );
 }
 
 it('--quantize packs while loading: the logits move, the less the more bits', async () => {

@@ -50,18 +50,7 @@ describe('nvlm eval', () => {
   });
 
   it('falls to chance when every question gets another picture', async () => {
-    const args = [
-      'eval',
-      '--model',
-      'nano-d',
-      '--data',
-      data,
-      '--limit',
-      '30',
-      '--shuffle-images',
-      '--backend',
-      'wasm',
-    ];
+    const args = ['eval', '--model', 'nano-d', '--data', data, '--limit', '30', '--shuffle-images', '--backend', 'wasm'];
     const { document } = await runJson<EvalDocument>(args);
     expect(document.accuracy).toBeLessThan(0.35);
   });
@@ -80,15 +69,7 @@ describe('nvlm eval', () => {
     const file = join(folder, 'rows.jsonl');
     await writeFile(join(folder, 'text.png'), 'This is no picture.');
     await writeFile(file, `${rows.map((row) => JSON.stringify(row)).join('\n')}\n{"id": "cut"\n`);
-    const { code, document, stderr } = await runJson<EvalDocument>([
-      'eval',
-      '--model',
-      'nano-d',
-      '--data',
-      file,
-      '--backend',
-      'wasm',
-    ]);
+    const { code, document, stderr } = await runJson<EvalDocument>(['eval', '--model', 'nano-d', '--data', file, '--backend', 'wasm']);
     expect(code).toBe(0);
     expect(Object.keys(document.tasks)).toEqual(['text']);
     expect(document.tasks.text?.n).toBe(1);
@@ -111,16 +92,7 @@ describe('nvlm eval', () => {
 describe('nvlm data desk', () => {
   it('draws the same data from the same seed, and keeps what is already in a folder', async () => {
     const draw = (name: string, seed: string) =>
-      runJson<{ pictures: number; records: number }>([
-        'data',
-        'desk',
-        '--count',
-        '4',
-        '--seed',
-        seed,
-        '--out',
-        join(folder, name),
-      ]);
+      runJson<{ pictures: number; records: number }>(['data', 'desk', '--count', '4', '--seed', seed, '--out', join(folder, name)]);
     const [a] = await Promise.all([draw('a', '7'), draw('b', '7'), draw('c', '8')]);
     expect(a.document).toMatchObject({ pictures: 4, records: 26 });
     const read = (name: string, file: string) => readFile(join(folder, name, file));
@@ -140,15 +112,10 @@ describe('nvlm data desk', () => {
 
 describe('nvlm verify', () => {
   it('compares the ops and says whether all agree', async () => {
-    const { code, document } = await runJson<{ ops: object[]; ok: boolean; adapter: null }>([
-      'verify',
-      '--backend',
-      'cpu',
-    ]);
+    const { code, document } = await runJson<{ ops: object[]; ok: boolean; adapter: null }>(['verify', '--backend', 'cpu']);
     expect(code).toBe(0);
     expect(document).toMatchObject({ ok: true, adapter: null });
     expect(document.ops.length).toBeGreaterThan(20);
-    for (const op of document.ops)
-      expect(Object.keys(op)).toEqual(['op', 'case', 'forwardError', 'gradientError', 'bound', 'ok']);
+    for (const op of document.ops) expect(Object.keys(op)).toEqual(['op', 'case', 'forwardError', 'gradientError', 'bound', 'ok']);
   });
 });

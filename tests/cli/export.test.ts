@@ -17,11 +17,25 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 async function logits(model: string, adapters: string[] = [], options: string[] = []): Promise<Float32Array> {
   const output = join(folder, 'outputs.safetensors');
   const args = adapters.flatMap((adapter) => ['--adapter', adapter]);
-  const { code, stderr } = await runCli(
-    ['forward', '--backend', 'wasm', '--model', model, '--inputs', inputs, '--output', output, ...args, ...options],
-  );
+  const { code, stderr } = await runCli([
+    'forward',
+    '--backend',
+    'wasm',
+    '--model',
+    model,
+    '--inputs',
+    inputs,
+    '--output',
+    output,
+    ...args,
+    ...options,
+  ]);
   expect(code, stderr).toBe(0);
-  return new Float32Array(parseSafetensors(await readFile(output), output).get('logits')!.bytes.slice().buffer);
+  return new Float32Array(
+    parseSafetensors(await readFile(output), output)
+      .get('logits')!
+      .bytes.slice().buffer,
+  );
 }
 
 function worst(a: Float32Array, b: Float32Array): number {

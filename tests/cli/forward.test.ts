@@ -15,17 +15,7 @@ it('nvlm forward writes the reference logits and image features', async () => {
     const model = fixture('goldens/nvlm-h');
     const output = join(folder, 'new', 'out.safetensors');
     const inputs = join(model, 'forward', '0.inputs.safetensors');
-    const { code, document } = await runJson([
-      'forward',
-      '--model',
-      model,
-      '--inputs',
-      inputs,
-      '--output',
-      output,
-      '--backend',
-      'wasm',
-    ]);
+    const { code, document } = await runJson(['forward', '--model', model, '--inputs', inputs, '--output', output, '--backend', 'wasm']);
     expect(code).toBe(0);
     const read = async (path: string) => parseSafetensors(await readFile(path), path);
     const [got, expected] = [await read(output), await read(join(model, 'forward', '0.outputs.safetensors'))];

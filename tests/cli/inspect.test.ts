@@ -30,34 +30,19 @@ describe('nvlm inspect', () => {
     };
     const dump = join(folder, name);
     const sizes = ['--tile-size', String(expected.tileSize), '--max-tiles', String(expected.maxTiles)];
-    const { code, document } = await runJson<InspectionJson>([
-      'inspect',
-      join(golden, 'image.png'),
-      ...sizes,
-      '--dump-tiles',
-      dump,
-    ]);
+    const { code, document } = await runJson<InspectionJson>(['inspect', join(golden, 'image.png'), ...sizes, '--dump-tiles', dump]);
     expect(code).toBe(0);
     expect([document.grid.cols, document.grid.rows]).toEqual(expected.grid);
     expect(document.tiles).toHaveLength(expected.tiles);
     const tiles = (await readdir(golden)).filter((file) => /^(tile_\d+|thumbnail)\.png$/.test(file));
     expect((await readdir(dump)).sort()).toEqual(tiles.sort());
-    for (const tile of tiles)
-      expect(await difference(join(dump, tile), join(golden, tile)), tile).toBeLessThanOrEqual(1);
+    for (const tile of tiles) expect(await difference(join(dump, tile), join(golden, tile)), tile).toBeLessThanOrEqual(1);
   });
 
   it('prints the document of the contract, at NVLM-1.0 72B unless told otherwise', async () => {
     const image = fixture('tiling/goldens/wide/image.png');
     const { document } = await runJson<InspectionJson>(['inspect', image]);
-    expect(Object.keys(document)).toEqual([
-      'image',
-      'grid',
-      'candidates',
-      'canvas',
-      'tiles',
-      'tokens',
-      'architectures',
-    ]);
+    expect(Object.keys(document)).toEqual(['image', 'grid', 'candidates', 'canvas', 'tiles', 'tokens', 'architectures']);
     expect(document.image).toEqual({ width: 500, height: 180 });
     expect(document.canvas).toEqual({ width: 3 * 448, height: 448 });
     expect(document.tokens).toEqual({ perTile: 256, visual: 4 * 256, tags: 4 * 5 });

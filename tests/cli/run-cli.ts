@@ -18,10 +18,7 @@ export interface CliOptions {
 }
 
 /** The real command line, in a process of its own. */
-export function runCli(
-  args: readonly string[],
-  { env = {}, cwd, input, onStart }: CliOptions = {},
-): Promise<CliResult> {
+export function runCli(args: readonly string[], { env = {}, cwd, input, onStart }: CliOptions = {}): Promise<CliResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [script, ...args], { cwd, env: { ...process.env, ...env } });
     const result: CliResult = { code: null, stdout: '', stderr: '' };

@@ -41,17 +41,7 @@ async function runFile(name: string, changes: object): Promise<string> {
 describe('nvlm train', () => {
   it('trains an adapter that chat, forward and eval take', async () => {
     const out = join(folder, 'adapter');
-    const { code, document } = await runJson<TrainDocument>([
-      'train',
-      '--config',
-      lora,
-      '--out',
-      out,
-      '--steps',
-      '3',
-      '--backend',
-      'wasm',
-    ]);
+    const { code, document } = await runJson<TrainDocument>(['train', '--config', lora, '--out', out, '--steps', '3', '--backend', 'wasm']);
     expect(code).toBe(0);
     expect(document).toMatchObject({ steps: 3, resumedFrom: 0, interrupted: false, parameters: 16384 });
     expect(await lossesIn(out)).toHaveLength(3);
@@ -72,26 +62,11 @@ describe('nvlm train', () => {
       ]);
     const [plain, tuned] = await Promise.all([forward(), forward('--adapter', out)]);
     expect([plain.code, tuned.code]).toEqual([0, 0]);
-    const [a, b] = await Promise.all([
-      readFile(join(folder, '0.safetensors')),
-      readFile(join(folder, '2.safetensors')),
-    ]);
+    const [a, b] = await Promise.all([readFile(join(folder, '0.safetensors')), readFile(join(folder, '2.safetensors'))]);
     expect(a.length).toBe(b.length);
     expect(a.equals(b)).toBe(false);
 
-    const chat = [
-      'chat',
-      '--model',
-      model,
-      '--adapter',
-      out,
-      '--prompt',
-      'Read the code 66',
-      '--max-new-tokens',
-      '2',
-      '--backend',
-      'wasm',
-    ];
+    const chat = ['chat', '--model', model, '--adapter', out, '--prompt', 'Read the code 66', '--max-new-tokens', '2', '--backend', 'wasm'];
     expect((await runJson(chat)).code).toBe(0);
     const missing = await runCli([...chat, '--adapter', join(folder, 'nowhere')]);
     expect(missing.code).toBe(1);
@@ -136,23 +111,16 @@ describe('nvlm train', () => {
     const files = await Promise.all([out, whole].map((run) => readFile(join(run, 'model', 'model.safetensors'))));
     expect(files[0]!.equals(files[1]!)).toBe(true);
     expect(files[0]!.equals(await readFile(join(model, 'model.safetensors')))).toBe(false);
-    const chat = [
-      'chat',
-      '--model',
-      join(out, 'model'),
-      '--prompt',
-      'Read the code 66',
-      '--max-new-tokens',
-      '2',
-      '--backend',
-      'wasm',
-    ];
+    const chat = ['chat', '--model', join(out, 'model'), '--prompt', 'Read the code 66', '--max-new-tokens', '2', '--backend', 'wasm'];
     expect((await runJson(chat)).code).toBe(0);
   });
 
   it('plans a run, its blend included, and trains nothing', async () => {
     const long = 'word '.repeat(300);
-    const conversations = [{ from: 'human', value: long }, { from: 'gpt', value: 'b' }];
+    const conversations = [
+      { from: 'human', value: long },
+      { from: 'gpt', value: 'b' },
+    ];
     await writeFile(join(folder, 'long.json'), JSON.stringify([{ id: 'long', conversations }]));
     const run = await runFile('planned.json', { stage: 'sft', steps: 2, out: 'planned' });
     const blended = await runFile('blended.json', { stage: 'sft', steps: 2, blend: { data: 'long.json', ratio: 0.5 } });

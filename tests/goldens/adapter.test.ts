@@ -31,10 +31,7 @@ async function logitsError(name: string, model: NvlmModel, device: Device): Prom
   const folder = goldenFolder(name);
   const outputs = await forward(model, device, await tensorsOf(join(folder, 'forward/0.inputs.safetensors')));
   const expected = await tensorsOf(join(folder, 'lora.final/forward.0.outputs.safetensors'));
-  return relativeError(
-    outputs.find((output) => output.name === 'logits')!.data as Float32Array,
-    expected.get('logits')!,
-  );
+  return relativeError(outputs.find((output) => output.name === 'logits')!.data as Float32Array, expected.get('logits')!);
 }
 
 async function openGolden(name: string): Promise<NvlmModel> {
@@ -49,16 +46,13 @@ describe.each(allBackends)('adapters on %s', (backend) => {
   afterAll(() => device.dispose());
 
   // One architecture is enough for the slow software GPU adapter; nvlm-h has every kind of module.
-  it.each(backend === 'webgpu' ? ['nvlm-h'] : MODELS)(
-    "%s with the reference's adapter gives its logits",
-    async (name) => {
-      const model = await openGolden(name);
-      expect(await logitsError(name, model, device)).toBeGreaterThan(0.05);
-      applyAdapter(model, await readAdapter(join(goldenFolder(name), 'lora.final')));
-      expect(await logitsError(name, model, device)).toBeLessThan(forwardBound(device));
-      model.dispose();
-    },
-  );
+  it.each(backend === 'webgpu' ? ['nvlm-h'] : MODELS)("%s with the reference's adapter gives its logits", async (name) => {
+    const model = await openGolden(name);
+    expect(await logitsError(name, model, device)).toBeGreaterThan(0.05);
+    applyAdapter(model, await readAdapter(join(goldenFolder(name), 'lora.final')));
+    expect(await logitsError(name, model, device)).toBeLessThan(forwardBound(device));
+    model.dispose();
+  });
 });
 
 describe('the strength of an adapter', () => {
@@ -89,10 +83,7 @@ describe('adapter files', () => {
     const peft = await readAdapter(join(goldenFolder(name), 'lora.start'));
     const shapes = (tensors: typeof own) => [...tensors].map(([key, { dtype, shape }]) => [key, dtype, shape]).sort();
     expect(shapes(own)).toEqual(shapes(peft.tensors));
-    const config = JSON.parse(new TextDecoder().decode(output.files.get('adapter_config.json'))) as Record<
-      string,
-      unknown
-    >;
+    const config = JSON.parse(new TextDecoder().decode(output.files.get('adapter_config.json'))) as Record<string, unknown>;
     expect(Object.keys(config)).toEqual(Object.keys(peft.config as object));
     expect(config).toMatchObject({ r: 4, lora_alpha: 8, peft_type: 'LORA', bias: 'none' });
     expect(config['target_modules']).toContain('self_attn.q_proj');
@@ -184,12 +175,7 @@ describe('adapter files', () => {
     const model = await openGolden('nvlm-d');
     const { config, tensors } = await readAdapter(join(goldenFolder('nvlm-d'), 'lora.final'));
     const scales = (changes: object) =>
-      new Map(
-        parseAdapter({ ...(config as object), ...changes }, tensors, model.weights).map(({ module, scale }) => [
-          module,
-          scale,
-        ]),
-      );
+      new Map(parseAdapter({ ...(config as object), ...changes }, tensors, model.weights).map(({ module, scale }) => [module, scale]));
     const q = 'language_model.model.layers.0.self_attn.q_proj';
     expect(scales({}).get(q)).toBe(2);
     expect(scales({ use_rslora: true }).get(q)).toBe(4);

@@ -115,7 +115,12 @@ export async function insideErrors(
     const errors: GoldenError[] = [];
     for (const record of records) {
       const { image, prompt, ids } = chats[record]!;
-      const about = await inside.open({ messages: [{ role: 'user', content: prompt }], image: await readImage(image!), answer: ids, maxNewTokens: 1 });
+      const about = await inside.open({
+        messages: [{ role: 'user', content: prompt }],
+        image: await readImage(image!),
+        answer: ids,
+        maxNewTokens: 1,
+      });
       const worth: number[][] = [];
       // Before the attention: it must be put right again after what the worth has overwritten.
       await inside.worth(
@@ -123,7 +128,9 @@ export async function insideErrors(
         { onEvent: (event) => (worth[event.region] = event.worth) },
       );
       const lens = about.hasLens ? await inside.lens(about.trace, undefined) : [];
-      const found = new Map((await insideTensors(inside.traceOf(about.trace), { ...about, lens, worth })).map((tensor) => [tensor.name, tensor]));
+      const found = new Map(
+        (await insideTensors(inside.traceOf(about.trace), { ...about, lens, worth })).map((tensor) => [tensor.name, tensor]),
+      );
       const path = `inside/${record}.safetensors`;
       for (const [name, reference] of parseSafetensors(await readFile(files, path), path)) {
         const { shape, dtype, data } = found.get(name) ?? { shape: [], dtype: '', data: null };
@@ -140,7 +147,8 @@ export async function insideErrors(
 
 /** Infinity when anything is not a number. */
 function largestDifference(values: ArrayBufferView, reference: LoadedTensor): number {
-  const numbers = (buffer: ArrayBufferLike) => (reference.dtype === 'I32' ? Float64Array.from(new Int32Array(buffer)) : Float64Array.from(new Float32Array(buffer)));
+  const numbers = (buffer: ArrayBufferLike) =>
+    reference.dtype === 'I32' ? Float64Array.from(new Int32Array(buffer)) : Float64Array.from(new Float32Array(buffer));
   const [got, expected] = [numbers(values.buffer), numbers(reference.bytes.slice().buffer)];
   const differences = expected.map((value, at) => Math.abs(value - got[at]!));
   return differences.some(Number.isNaN) ? Infinity : differences.reduce((most, one) => Math.max(most, one), 0);

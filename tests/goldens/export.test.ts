@@ -75,29 +75,32 @@ describe('export', () => {
     }
   });
 
-  it.each(['nvlm-d', 'internvl', 'internvl-hf', 'smolvlm', 'text/llama'])('%s keeps element types, and every byte of the rest', async (name) => {
-    const folder = await open(name);
-    const { parameters } = planWeights(folder, parseConfig(folder.config));
-    const { spec, sources } = parameters.find((one) => one.spec.name.endsWith('layers.1.mlp.up_proj.weight'))!;
-    const [rows, columns] = spec.shape as [number, number];
-    const module = spec.name.replace(/\.weight$/, '');
-    const files = await written(folder, mergeAdapterFiles(folder, [adapterFor(module, columns, rows)]));
-    const next = await reopened(files);
-    const before = await valuesOf(folder, sources[0]!.name);
-    const after = await valuesOf(next, sources[0]!.name);
-    const bound = sources[0]!.dtype === 'BF16' ? 2 ** -8 : sources[0]!.dtype === 'F16' ? 2 ** -11 : 1e-6;
-    const off = after.findIndex((value, i) => {
-      const wanted = before[i]! + (i % columns === 0 ? 0.5 : 0);
-      return Math.abs(value - wanted) > Math.abs(wanted) * bound;
-    });
-    expect({ off, value: after[off], before: before[off] }).toEqual({ off: -1, value: undefined, before: undefined });
-    for (const [key, entry] of folder.tensors) {
-      expect(next.tensors.get(key)).toMatchObject({ dtype: entry.dtype, start: entry.start, end: entry.end });
-      if (key === sources[0]!.name) continue;
-      const [ours, theirs] = await Promise.all([next, folder].map(({ files: from }) => from.read(entry.file, entry.start, entry.end)));
-      expect(Buffer.from(ours!).equals(theirs!), key).toBe(true);
-    }
-  });
+  it.each(['nvlm-d', 'internvl', 'internvl-hf', 'smolvlm', 'text/llama'])(
+    '%s keeps element types, and every byte of the rest',
+    async (name) => {
+      const folder = await open(name);
+      const { parameters } = planWeights(folder, parseConfig(folder.config));
+      const { spec, sources } = parameters.find((one) => one.spec.name.endsWith('layers.1.mlp.up_proj.weight'))!;
+      const [rows, columns] = spec.shape as [number, number];
+      const module = spec.name.replace(/\.weight$/, '');
+      const files = await written(folder, mergeAdapterFiles(folder, [adapterFor(module, columns, rows)]));
+      const next = await reopened(files);
+      const before = await valuesOf(folder, sources[0]!.name);
+      const after = await valuesOf(next, sources[0]!.name);
+      const bound = sources[0]!.dtype === 'BF16' ? 2 ** -8 : sources[0]!.dtype === 'F16' ? 2 ** -11 : 1e-6;
+      const off = after.findIndex((value, i) => {
+        const wanted = before[i]! + (i % columns === 0 ? 0.5 : 0);
+        return Math.abs(value - wanted) > Math.abs(wanted) * bound;
+      });
+      expect({ off, value: after[off], before: before[off] }).toEqual({ off: -1, value: undefined, before: undefined });
+      for (const [key, entry] of folder.tensors) {
+        expect(next.tensors.get(key)).toMatchObject({ dtype: entry.dtype, start: entry.start, end: entry.end });
+        if (key === sources[0]!.name) continue;
+        const [ours, theirs] = await Promise.all([next, folder].map(({ files: from }) => from.read(entry.file, entry.start, entry.end)));
+        expect(Buffer.from(ours!).equals(theirs!), key).toBe(true);
+      }
+    },
+  );
 
   it('merges each adapter at its strength and scale', async () => {
     const folder = await open('text/llama');
@@ -142,9 +145,7 @@ describe('export', () => {
     const name = 'mlp1.1.weight';
     const values = await valuesOf(folder, name);
     const { shape, dtype } = folder.tensors.get(name)!;
-    const trained = new Map<string, LoadedTensor>([
-      [name, { name, dtype: 'F32', shape, bytes: new Uint8Array(values.buffer) }],
-    ]);
+    const trained = new Map<string, LoadedTensor>([[name, { name, dtype: 'F32', shape, bytes: new Uint8Array(values.buffer) }]]);
     const next = await reopened(await written(folder, replacements(trained), 'f32'));
     expect(next.tensors.get(name)!.dtype).toBe('F32');
     expect(await valuesOf(next, name)).toEqual(values);

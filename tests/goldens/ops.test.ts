@@ -28,8 +28,10 @@ type Compute = (inputs: Inputs) => tf.Tensor;
 const BOUND = 3e-6;
 const EPS = 0.05;
 
-const affine = (bits: 4 | 8): Compute => ({ x, weight, scales, biases, bias }) =>
-  linear(x, { kind: 'affine', bits, groupSize: 32, inFeatures: 64, outFeatures: 8, data: weight, scales, biases }, bias);
+const affine =
+  (bits: 4 | 8): Compute =>
+  ({ x, weight, scales, biases, bias }) =>
+    linear(x, { kind: 'affine', bits, groupSize: 32, inFeatures: 64, outFeatures: 8, data: weight, scales, biases }, bias);
 const linearF32: Compute = ({ x, weight, bias }) => linear(x, { kind: 'f32', inFeatures: 33, outFeatures: 7, data: weight }, bias);
 const linearF16: Compute = ({ x, weight, bias }) => linear(x, { kind: 'f16', inFeatures: 34, outFeatures: 7, data: weight }, bias);
 const heads = { heads: 4, kvHeads: 2 };
@@ -68,7 +70,10 @@ function tensorsOf(name: string): Map<string, { shape: number[]; values: Float32
   return new Map(
     found.map(([key, { bytes, shape, dtype }]) => {
       const buffer = bytes.slice().buffer;
-      return [key.slice(name.length + 1), { shape: [...shape], values: dtype === 'I32' ? new Int32Array(buffer) : new Float32Array(buffer) }];
+      return [
+        key.slice(name.length + 1),
+        { shape: [...shape], values: dtype === 'I32' ? new Int32Array(buffer) : new Float32Array(buffer) },
+      ];
     }),
   );
 }
@@ -84,37 +89,42 @@ test('the fixture has every case and no other', () => {
   expect(new Set([...stored.keys()].map((key) => key.split('/')[0]))).toEqual(new Set([...Object.keys(OPS), 'adamW']));
 });
 
-forEachBackend((_, device) => {
-  test.each(Object.entries(OPS))('%s equals PyTorch, gradients too', async (name, compute) => {
-    const given = tensorsOf(name);
-    const trained = [...given.keys()].filter((key) => given.has(`grad.${key}`));
-    const results = tf.tidy(() => {
-      const inputs: Inputs = Object.fromEntries(
-        [...given].map(([key, { shape, values }]) => [key, tf.tensor(values, shape, values instanceof Int32Array ? 'int32' : 'float32')]),
-      );
-      const sum = (...xs: tf.Tensor[]) => {
-        const moved = Object.fromEntries(trained.map((key, i) => [key, xs[i]!]));
-        return compute({ ...inputs, ...moved }).mul(inputs['dy'] as tf.Tensor).sum() as tf.Scalar;
-      };
-      return [compute(inputs), ...tf.grads(sum)(trained.map((key) => inputs[key] as tf.Tensor))];
+forEachBackend(
+  (_, device) => {
+    test.each(Object.entries(OPS))('%s equals PyTorch, gradients too', async (name, compute) => {
+      const given = tensorsOf(name);
+      const trained = [...given.keys()].filter((key) => given.has(`grad.${key}`));
+      const results = tf.tidy(() => {
+        const inputs: Inputs = Object.fromEntries(
+          [...given].map(([key, { shape, values }]) => [key, tf.tensor(values, shape, values instanceof Int32Array ? 'int32' : 'float32')]),
+        );
+        const sum = (...xs: tf.Tensor[]) => {
+          const moved = Object.fromEntries(trained.map((key, i) => [key, xs[i]!]));
+          return compute({ ...inputs, ...moved })
+            .mul(inputs['dy'] as tf.Tensor)
+            .sum() as tf.Scalar;
+        };
+        return [compute(inputs), ...tf.grads(sum)(trained.map((key) => inputs[key] as tf.Tensor))];
+      });
+      for (const [i, key] of ['y', ...trained.map((key) => `grad.${key}`)].entries()) {
+        const expected = given.get(key)!.values as Float32Array;
+        expect(distance(await device().read(results[i]!), expected), key).toBeLessThan(BOUND);
+      }
+      tf.dispose(results);
     });
-    for (const [i, key] of ['y', ...trained.map((key) => `grad.${key}`)].entries()) {
-      const expected = given.get(key)!.values as Float32Array;
-      expect(distance(await device().read(results[i]!), expected), key).toBeLessThan(BOUND);
-    }
-    tf.dispose(results);
-  });
 
-  test('adamW equals PyTorch, step for step', async () => {
-    const given = tensorsOf('adamW');
-    const shape = given.get('start')!.shape;
-    const tensorOf = (key: string) => tf.tensor(given.get(key)!.values, shape);
-    const tensors = { value: tf.variable(tensorOf('start')), first: tf.variable(tf.zeros(shape)), second: tf.variable(tf.zeros(shape)) };
-    for (let step = 0; step < 3; step++) {
-      const options = { learningRate: 0.01, beta1: 0.9, beta2: 0.95, eps: 1e-3, weightDecay: 0.1, gradientScale: 1 };
-      adamW(tensors, tensorOf(`gradient.${step}`), { ...options, count: step + 1 });
-      expect(distance(await device().read(tensors.value), given.get(`value.${step}`)!.values as Float32Array)).toBeLessThan(BOUND);
-    }
-    tf.dispose([tensors.value, tensors.first, tensors.second]);
-  });
-}, ['cpu', 'wasm']);
+    test('adamW equals PyTorch, step for step', async () => {
+      const given = tensorsOf('adamW');
+      const shape = given.get('start')!.shape;
+      const tensorOf = (key: string) => tf.tensor(given.get(key)!.values, shape);
+      const tensors = { value: tf.variable(tensorOf('start')), first: tf.variable(tf.zeros(shape)), second: tf.variable(tf.zeros(shape)) };
+      for (let step = 0; step < 3; step++) {
+        const options = { learningRate: 0.01, beta1: 0.9, beta2: 0.95, eps: 1e-3, weightDecay: 0.1, gradientScale: 1 };
+        adamW(tensors, tensorOf(`gradient.${step}`), { ...options, count: step + 1 });
+        expect(distance(await device().read(tensors.value), given.get(`value.${step}`)!.values as Float32Array)).toBeLessThan(BOUND);
+      }
+      tf.dispose([tensors.value, tensors.first, tensors.second]);
+    });
+  },
+  ['cpu', 'wasm'],
+);

@@ -55,7 +55,10 @@ describe.each(Object.entries(VARIANTS))('the %s files', (_, files) => {
     const digests = await json<Record<string, string[]>>('tiles.json');
     for (const chat of await json<Chat[]>('chat.json')) {
       const tiling = tilePicture(await decodeImage(await read(chat.image!)), text.config, null);
-      expect(tiling.tiles.map(({ pixels }) => digestOf(pixels.data)), chat.image!).toEqual(digests[chat.image!]);
+      expect(
+        tiling.tiles.map(({ pixels }) => digestOf(pixels.data)),
+        chat.image!,
+      ).toEqual(digests[chat.image!]);
       const plan = planConversation(text, messagesOf(chat), [tiling], true);
       expect(text.tokenizer.decode(plan.inputIds)).toBe(chat.promptText);
       expect([...plan.inputIds]).toEqual(chat.promptIds);
@@ -74,8 +77,15 @@ function digestOf(data: Uint8Array): string {
 it('takes fewer tiles by a shorter longest edge', async () => {
   const { config } = openTextSide(await openModelFolder(nodeFiles(folder)));
   const picture = await decodeImage(await read('0.png'));
-  const grids = [16, 7, 3, 1].map((most) => tilePicture(picture, config, most)).map(({ grid, tiles }) => [grid.cols, grid.rows, tiles.length]);
-  expect(grids).toEqual([[4, 2, 9], [3, 2, 7], [2, 1, 3], [1, 1, 1]]);
+  const grids = [16, 7, 3, 1]
+    .map((most) => tilePicture(picture, config, most))
+    .map(({ grid, tiles }) => [grid.cols, grid.rows, tiles.length]);
+  expect(grids).toEqual([
+    [4, 2, 9],
+    [3, 2, 7],
+    [2, 1, 3],
+    [1, 1, 1],
+  ]);
   expect(tilePicture(picture, config, 3).grid.candidates).toHaveLength(1);
   expect(() => tilePicture(picture, config, 17)).toThrow(/cannot be 17/);
 });
@@ -84,7 +94,9 @@ it('reads several pictures where the messages have them, each as a part of its o
   const text = openTextSide(await openModelFolder(nodeFiles(folder)));
   const picture = tilePicture(await decodeImage(await read('2.png')), text.config, 1);
   const said = (messages: ChatMessage[], pictures: number) =>
-    text.tokenizer.decode(planConversation(text, messages, new Array(pictures).fill(picture), true).inputIds).replaceAll('<image><image><image><image>', '…');
+    text.tokenizer
+      .decode(planConversation(text, messages, new Array(pictures).fill(picture), true).inputIds)
+      .replaceAll('<image><image><image><image>', '…');
   const block = '<fake_token_around_image><global-img>…<fake_token_around_image>';
   expect(said([{ role: 'user', content: 'One?' }], 2)).toBe(`<|im_start|>User:${block}${block}One?<end_of_utterance>\nAssistant:`);
   const turns: ChatMessage[] = [
@@ -126,11 +138,18 @@ describe('on wasm', () => {
       for (const { name, data } of outputs) expect(relativeError(data as Float32Array, expected.get(name)!), name).toBeLessThan(BOUND);
       for (const chat of [first!, ...others.slice(0, 2)]) {
         const image = await read(chat.image!);
-        const { ids } = await session.chat({ messages: messagesOf(chat), image, sampling: { temperature: 0 }, maxNewTokens: chat.maxNewTokens });
+        const { ids } = await session.chat({
+          messages: messagesOf(chat),
+          image,
+          sampling: { temperature: 0 },
+          maxNewTokens: chat.maxNewTokens,
+        });
         expect(ids).toEqual(chat.ids);
       }
       // Made by tests/references/smolvlm.py. The second picture is new, the first is known; then both are gone and come back.
-      const { images, prompt, ids, promptTokens } = await json<{ images: string[]; prompt: string; ids: number[]; promptTokens: number }>('two-pictures.json');
+      const { images, prompt, ids, promptTokens } = await json<{ images: string[]; prompt: string; ids: number[]; promptTokens: number }>(
+        'two-pictures.json',
+      );
       const [image, other] = await Promise.all(images.map(read));
       const ask = { messages: [{ role: 'user' as const, content: prompt }], sampling: { temperature: 0 }, maxNewTokens: ids.length };
       for (const more of [[other!], [], [other!]]) {
@@ -185,7 +204,10 @@ describe('training on wasm', () => {
     const device = await openBackend('wasm');
     try {
       const { steps } = await runGolden('smolvlm', stage, device);
-      const expected = (await readFile(join(folder, `${stage}.log.jsonl`), 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as TrainStep);
+      const expected = (await readFile(join(folder, `${stage}.log.jsonl`), 'utf8'))
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as TrainStep);
       expect(steps.length).toBe(30);
       steps.forEach(({ step, loss, lr, gradNorm }, i) => {
         const right = expected[i]!;

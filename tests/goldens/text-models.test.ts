@@ -73,7 +73,8 @@ describe.each(allBackends)('on %s', (backend) => {
 describe('quantised while loading', () => {
   const quantize = { bits: 4, groupSize: 64 } as const;
   const distance = (a: Float32Array, b: Float32Array) =>
-    a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0) / b.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0) /
+    b.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 
   it('computes the same on wasm, unpacked, as on WebGPU, packed, and near the exact model', async () => {
     const wasm = await openBackend('wasm');

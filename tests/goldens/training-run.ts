@@ -4,13 +4,7 @@ import { join, resolve } from 'node:path';
 import { parseRecords } from '../../src/datasets/llava.ts';
 import type { Device } from '../../src/device/types.ts';
 import { Session } from '../../src/engine/chat/session.ts';
-import {
-  CHECKPOINT,
-  train,
-  type TrainOptions,
-  type TrainResult,
-  type TrainStep,
-} from '../../src/engine/runs/train.ts';
+import { CHECKPOINT, train, type TrainOptions, type TrainResult, type TrainStep } from '../../src/engine/runs/train.ts';
 import { MemoryFolder } from '../../src/files/memory-folder.ts';
 import { readImageFile } from '../../src/headless/input-files.ts';
 import { parseAdapter } from '../../src/nvlm/adapters/peft.ts';

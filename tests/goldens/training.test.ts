@@ -29,8 +29,7 @@ async function expectTrace(name: string, stage: Stage, { steps }: RunOutcome, co
   expect(steps.length).toBe(count);
   const off = steps.filter(({ step, loss, lr, gradNorm }) => {
     const golden = log[step]!;
-    const within = (value: number, wanted: number, bound: number) =>
-      Math.abs(value - wanted) <= bound * Math.abs(wanted);
+    const within = (value: number, wanted: number, bound: number) => Math.abs(value - wanted) <= bound * Math.abs(wanted);
     return !(within(loss, golden.loss, bounds.loss) && within(gradNorm, golden.gradNorm, bounds.gradNorm) && within(lr, golden.lr, 1e-9));
   });
   expect(off.map((step) => ({ ...step, golden: log[step.step] }))).toEqual([]);
@@ -54,9 +53,7 @@ describe('training on wasm', () => {
       return error < BOUNDS[stage].tensor ? [] : [{ tensor, error }];
     });
     expect(off).toEqual([]);
-    expect([...trained.keys()].filter((tensor) => !tensor.startsWith('optimizer.')).sort()).toEqual(
-      [...final.keys()].sort(),
-    );
+    expect([...trained.keys()].filter((tensor) => !tensor.startsWith('optimizer.')).sort()).toEqual([...final.keys()].sort());
   });
 });
 

@@ -42,7 +42,8 @@ export function damagedJson(json: unknown, seed: number): unknown {
         place = inside;
         continue;
       }
-      const value = next() < 0.15 ? undefined : next() < 0.2 && keys.length > 0 ? (place as Record<string, unknown>)[pick(keys)] : pick(VALUES)();
+      const value =
+        next() < 0.15 ? undefined : next() < 0.2 && keys.length > 0 ? (place as Record<string, unknown>)[pick(keys)] : pick(VALUES)();
       if (value === undefined && Array.isArray(place)) place.splice(Number(key), 1);
       else if (value === undefined) delete (place as Record<string, unknown>)[key];
       else Object.defineProperty(place, key, { value, configurable: true, enumerable: true, writable: true });

@@ -85,16 +85,49 @@ describe('any input gives a value or a typed error', () => {
   });
 
   it('chat templates', () => {
-    const words = ['{%', '%}', '{{', '}}', '{% for a in range(99999) %}', '{% endfor %}', 'ns.a', '~', '(', ')', "'", '[', ']', '|tojson', '|join', '.split', 'messages', '{% macro m() %}', 'm()', '*', '**', '-', '%', '\ufdd0'];
+    const words = [
+      '{%',
+      '%}',
+      '{{',
+      '}}',
+      '{% for a in range(99999) %}',
+      '{% endfor %}',
+      'ns.a',
+      '~',
+      '(',
+      ')',
+      "'",
+      '[',
+      ']',
+      '|tojson',
+      '|join',
+      '.split',
+      'messages',
+      '{% macro m() %}',
+      'm()',
+      '*',
+      '**',
+      '-',
+      '%',
+      '\ufdd0',
+    ];
     const templates = [
       "{% for m in messages %}{{ '<' + m['role'] + '>' + m.content|trim + eos_token }}{% endfor %}{% if add_generation_prompt %}<a>{% endif %}",
       "{% set ns = namespace(a='xx') %}{% for m in messages[::-1] %}{% set ns.a = ns.a ~ m.content %}{% if loop.last %}{{ ns.a }}{% endif %}{% endfor %}",
     ];
-    const messages: ChatMessage[] = [{ role: 'user', content: 'Hi' }, { role: 'assistant', content: ' A{{ b }} ' }];
+    const messages: ChatMessage[] = [
+      { role: 'user', content: 'Hi' },
+      { role: 'assistant', content: ' A{{ b }} ' },
+    ];
     holds((seed) => {
       const chat_template = damagedText(templates[seed & 1]!, words, seed);
       const chatTemplate = createChatTemplate({ chat_template, eos_token: '</s>' });
-      const pieces = renderConversation(messages, { chatTemplate, pictures: 0, placeholder: '<image>', addGenerationPrompt: (seed & 2) > 0 });
+      const pieces = renderConversation(messages, {
+        chatTemplate,
+        pictures: 0,
+        placeholder: '<image>',
+        addGenerationPrompt: (seed & 2) > 0,
+      });
       return pieces.length < 1000;
     });
   });

@@ -54,7 +54,10 @@ async function run({ mutant, plain }: LaneTask): Promise<LaneResult> {
     const specifications = mutant.tests.map((test) => vitest.getRootProject().createSpecification(join(copy, test)));
     const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications);
     const own = new Set(specifications.map(({ moduleId }) => moduleId));
-    return resultOf(testModules.filter(({ moduleId }) => own.has(moduleId)), unhandledErrors);
+    return resultOf(
+      testModules.filter(({ moduleId }) => own.has(moduleId)),
+      unhandledErrors,
+    );
   } finally {
     if (!plain) await put(file, source);
   }
@@ -76,7 +79,11 @@ function resultOf(modules: TestModule[], unhandled: unknown[]): LaneResult {
   return {
     passed: tests.filter((test) => test.result().state === 'passed').length,
     failed: failed.filter((test) => !timedOut.includes(test)).map(({ fullName }) => fullName),
-    broken: [...timedOut.map(({ fullName }) => `${fullName} ran out of time`), ...suites.flatMap((suite) => suite.errors().map(({ message }) => message)), ...unhandled.map(String)],
+    broken: [
+      ...timedOut.map(({ fullName }) => `${fullName} ran out of time`),
+      ...suites.flatMap((suite) => suite.errors().map(({ message }) => message)),
+      ...unhandled.map(String),
+    ],
   };
 }
 

@@ -23,7 +23,12 @@ const PATIENCE = 5;
 const LEAST_PATIENCE_MS = 120_000;
 
 const { values } = parseArgs({
-  options: { part: { type: 'string', default: '1/1' }, only: { type: 'string', default: '' }, lanes: { type: 'string' }, minutes: { type: 'string' } },
+  options: {
+    part: { type: 'string', default: '1/1' },
+    only: { type: 'string', default: '' },
+    lanes: { type: 'string' },
+    minutes: { type: 'string' },
+  },
 });
 
 /** Mutants that the same tests watch, so that these run once without any fault. */
@@ -41,7 +46,9 @@ function chosen(): Mutant[][] {
   if (!part || !parts || part > parts) throw new Error(`--part ${values.part} is not k/n, for example 1/4`);
   const wanted = readMutants().filter(({ file, fault }) => `${file} ${fault}`.toLowerCase().includes(values.only.toLowerCase()));
   // By turns from the largest on, so that the parts are alike and the lanes end together.
-  return groupsOf(wanted).sort((a, b) => b.length - a.length).filter((_, index) => index % parts === part - 1);
+  return groupsOf(wanted)
+    .sort((a, b) => b.length - a.length)
+    .filter((_, index) => index % parts === part - 1);
 }
 
 /** A lane's process with its copy; it is ended and begun anew when a mutant hangs in it. */

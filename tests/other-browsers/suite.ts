@@ -32,7 +32,11 @@ const ASK = `
   field.form.requestSubmit();`;
 
 async function serve(configFile: string): Promise<{ server: PreviewServer; url: string }> {
-  const server = await preview({ configFile: fileURLToPath(new URL(configFile, import.meta.url)), preview: { port: 0, open: false }, logLevel: 'error' });
+  const server = await preview({
+    configFile: fileURLToPath(new URL(configFile, import.meta.url)),
+    preview: { port: 0, open: false },
+    logLevel: 'error',
+  });
   return { server, url: server.resolvedUrls!.local[0]! };
 }
 
@@ -57,7 +61,9 @@ export async function browserSuite(browser: DrivenBrowser): Promise<void> {
 
     test('opens the page, answers from a picture on wasm and cuts it into tiles', async () => {
       await browser.open(`${site.url}#/chat?backend=wasm&picture=six-tile-shapes`);
-      await browser.run(until(`document.querySelector('h1, h2') && document.querySelector('textarea') && document.querySelector('img')`, 60));
+      await browser.run(
+        until(`document.querySelector('h1, h2') && document.querySelector('textarea') && document.querySelector('img')`, 60),
+      );
       await browser.run(ASK, 'Describe the image.');
       const answered = `/tokens? written/.test(document.querySelector('article')?.innerText ?? '')`;
       await browser.run(until(answered, 60));
@@ -70,7 +76,10 @@ export async function browserSuite(browser: DrivenBrowser): Promise<void> {
     test.each(backends)('opens %s twice in one worker', async (backend) => {
       await openHarness();
       for (let round = 0; round < 2; round++) {
-        const { values, info } = await browser.run<{ values: number[]; info: { backend: string } }>(`return await window.harness.worker.multiply(args[0])`, backend);
+        const { values, info } = await browser.run<{ values: number[]; info: { backend: string } }>(
+          `return await window.harness.worker.multiply(args[0])`,
+          backend,
+        );
         expect([values, info.backend]).toEqual([[50], backend]);
       }
     });
@@ -86,11 +95,21 @@ export async function browserSuite(browser: DrivenBrowser): Promise<void> {
       test.each(MODELS)('%s computes and answers as the reference does', async (model) => {
         await openHarness();
         const records = backend === 'wasm' ? [0, 2, 5] : [0];
-        const errors = await browser.run<GoldenError[]>(`return await window.harness.worker.goldenForward(...args)`, backend, model, records);
+        const errors = await browser.run<GoldenError[]>(
+          `return await window.harness.worker.goldenForward(...args)`,
+          backend,
+          model,
+          records,
+        );
         expect(errors.length).toBeGreaterThan(records.length);
         expect(errors.filter(({ error }) => !(error < FORWARD_BOUND))).toEqual([]);
         const most = backend === 'wasm' ? 3 : 1;
-        const answers = await browser.run<{ got: object; expected: GoldenChat }[]>(`return await window.harness.worker.goldenChats(...args)`, backend, model, most);
+        const answers = await browser.run<{ got: object; expected: GoldenChat }[]>(
+          `return await window.harness.worker.goldenChats(...args)`,
+          backend,
+          model,
+          most,
+        );
         expect(answers).toHaveLength(most);
         for (const { got, expected } of answers) expect(got).toEqual({ ids: expected.ids, text: expected.text });
       });
@@ -104,13 +123,22 @@ export async function browserSuite(browser: DrivenBrowser): Promise<void> {
     test(`trains ${STEPS} steps, and after a reload in the middle the same ones`, async () => {
       await openHarness();
       const train = `return await window.harness.worker.train({ backend: 'wasm', steps: ${STEPS}, textOnly: false, ...args[0] })`;
-      const records = () => browser.run<{ summary: { id: string; state: string; step: number }; log: { step: number; loss: number; gradNorm: number }[] }[]>(`return await window.harness.page.runRecords()`);
-      const { summary, error, taken } = await browser.run<{ summary: { state: string } | null; error: object | null; taken: { loss: number }[] }>(train, {});
+      const records = () =>
+        browser.run<{ summary: { id: string; state: string; step: number }; log: { step: number; loss: number; gradNorm: number }[] }[]>(
+          `return await window.harness.page.runRecords()`,
+        );
+      const { summary, error, taken } = await browser.run<{
+        summary: { state: string } | null;
+        error: object | null;
+        taken: { loss: number }[];
+      }>(train, {});
       expect(error).toBeNull();
       expect([summary?.state, taken.length]).toEqual(['finished', STEPS]);
       expect(taken.at(-1)!.loss).toBeLessThan(taken[0]!.loss);
       await browser.run(`void window.harness.worker.train({ backend: 'wasm', steps: ${STEPS}, textOnly: false })`);
-      await browser.run(until(`(await window.harness.page.runRecords()).some(({ summary, log }) => summary.state !== 'finished' && log.length >= 3)`, 60));
+      await browser.run(
+        until(`(await window.harness.page.runRecords()).some(({ summary, log }) => summary.state !== 'finished' && log.length >= 3)`, 60),
+      );
       await openHarness();
       const dead = (await records()).find((run) => run.summary.state === 'paused')!;
       expect(dead.summary.step).toBeLessThan(STEPS);

@@ -56,7 +56,9 @@ export async function openWebKit({ driver, miniBrowser, screen }: WebKitPrograms
       version: session.capabilities.browserVersion,
       open: (url) => call('POST', `${at}/url`, { url }),
       run: async <T>(code: string, ...args: unknown[]) =>
-        resultOf<T>(await call<string>('POST', `${at}/execute/async`, { script: `${asExpression(code, args)}.then(arguments[0])`, args: [] })),
+        resultOf<T>(
+          await call<string>('POST', `${at}/execute/async`, { script: `${asExpression(code, args)}.then(arguments[0])`, args: [] }),
+        ),
       async close() {
         await call('DELETE', at).catch(() => undefined);
         end();

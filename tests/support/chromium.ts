@@ -69,9 +69,7 @@ function installedBrowsers(): string[] {
     default:
       return (process.env['PATH'] ?? '')
         .split(delimiter)
-        .flatMap((folder) =>
-          ['google-chrome', 'google-chrome-stable', 'chromium', 'chromium-browser'].map((name) => join(folder, name)),
-        )
+        .flatMap((folder) => ['google-chrome', 'google-chrome-stable', 'chromium', 'chromium-browser'].map((name) => join(folder, name)))
         .filter(existsSync);
   }
 }
@@ -80,7 +78,9 @@ function installedBrowsers(): string[] {
 function starts(executable: string): boolean {
   if (process.platform !== 'linux') return true;
   try {
-    return /chrom/i.test(execFileSync(executable, ['--version'], { encoding: 'utf8', timeout: 20_000, stdio: ['ignore', 'pipe', 'ignore'] }));
+    return /chrom/i.test(
+      execFileSync(executable, ['--version'], { encoding: 'utf8', timeout: 20_000, stdio: ['ignore', 'pipe', 'ignore'] }),
+    );
   } catch {
     return false;
   }

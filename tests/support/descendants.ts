@@ -15,7 +15,10 @@ export class DescendantMemory {
   }
 
   private look(): void {
-    this.peak = Math.max(this.peak, descendants().reduce((sum, pid) => sum + ownBytes(pid), 0));
+    this.peak = Math.max(
+      this.peak,
+      descendants().reduce((sum, pid) => sum + ownBytes(pid), 0),
+    );
   }
 }
 

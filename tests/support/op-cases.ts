@@ -49,9 +49,7 @@ export function testOpCases(op: string): void {
     test.each(differentiable.map((opCase) => [opCase.case, opCase] as const))('%s', (_, opCase) => {
       for (const name of opCase.differentiable) {
         const { analytic, numeric, noise } = slopes(opCase, name);
-        expect(Math.abs(analytic - numeric), `${name}: ${analytic} against ${numeric}`).toBeLessThan(
-          0.02 * Math.abs(analytic) + noise,
-        );
+        expect(Math.abs(analytic - numeric), `${name}: ${analytic} against ${numeric}`).toBeLessThan(0.02 * Math.abs(analytic) + noise);
       }
     });
   });

@@ -35,8 +35,7 @@ export async function teachRing(
   const made = teachDataset('ring', { count, heldOut, replay: 10, seed: 1 });
   const pictures = new Map(made.pictures.map((picture) => [picture.path, picture]));
   const readImage = (path: string) => encodePng(pictures.get(path)!.draw());
-  const asked = (records: DeskRecord[]) =>
-    JSON.stringify(records.filter(({ task }) => QUESTIONS.some((name) => name === task)));
+  const asked = (records: DeskRecord[]) => JSON.stringify(records.filter(({ task }) => QUESTIONS.some((name) => name === task)));
   const run = parseRun(
     {
       model: 'nano-d',

@@ -7,7 +7,9 @@ declare global {
     /** Of @wllama/wllama, which is loaded as it is published. */
     wllama: {
       loadModel(files: Blob[], options: object): Promise<void>;
-      createCompletion(options: object): Promise<{ timings: { prompt_n: number; prompt_ms: number; cache_n: number; predicted_n: number; predicted_ms: number } }>;
+      createCompletion(
+        options: object,
+      ): Promise<{ timings: { prompt_n: number; prompt_ms: number; cache_n: number; predicted_n: number; predicted_ms: number } }>;
     };
   }
 }

@@ -24,8 +24,8 @@ export default function AdapterPanel() {
     <section className={styles.panel} id="adapters" aria-label="Adapters">
       {adapters?.length === 0 && (
         <p className={styles.hint}>
-          An adapter is what a fine-tuning run leaves: a few megabytes that change how the model answers. Train one on the
-          Fine-tune screen, or import a PEFT LoRA adapter made elsewhere.
+          An adapter is what a fine-tuning run leaves: a few megabytes that change how the model answers. Train one on the Fine-tune screen,
+          or import a PEFT LoRA adapter made elsewhere.
         </p>
       )}
       {adapters && adapters.length > 0 && (
@@ -41,8 +41,7 @@ export default function AdapterPanel() {
         <Import />
         <MergedDownload />
         <label className={styles.compare}>
-          <input type="checkbox" checked={comparing} onChange={(event) => setComparing(event.target.checked)} /> Compare
-          with the base model
+          <input type="checkbox" checked={comparing} onChange={(event) => setComparing(event.target.checked)} /> Compare with the base model
         </label>
       </div>
     </section>
@@ -120,7 +119,8 @@ function Import() {
     try {
       const [first] = picked;
       const inFolder = first!.webkitRelativePath.split('/')[0];
-      const title = inFolder || (picked.length === 1 ? first!.name.replace(/\.zip$/i, '') : `Imported adapter${count > 0 ? ` ${count + 1}` : ''}`);
+      const title =
+        inFolder || (picked.length === 1 ? first!.name.replace(/\.zip$/i, '') : `Imported adapter${count > 0 ? ` ${count + 1}` : ''}`);
       await importAdapter(title, await readPickedAdapter(picked));
     } catch (error) {
       report(error);
@@ -216,7 +216,11 @@ function MergedDownload() {
   if (progress) {
     return (
       <span className={styles.merging}>
-        <progress aria-label="Writing the merged model" max={progress.totalBytes || undefined} value={progress.totalBytes ? progress.doneBytes : undefined} />
+        <progress
+          aria-label="Writing the merged model"
+          max={progress.totalBytes || undefined}
+          value={progress.totalBytes ? progress.doneBytes : undefined}
+        />
         {formatBytes(progress.doneBytes)} of {formatBytes(progress.totalBytes)}
         <Button size="small" icon="stop" onClick={() => stop.current?.abort()}>
           Stop

@@ -30,14 +30,7 @@ export function CameraDialog({ onClose, onPhoto }: CameraDialogProps) {
         <Problem error={error} />
       ) : (
         <div className={styles.camera}>
-          <video
-            ref={video}
-            autoPlay
-            muted
-            playsInline
-            aria-label="What the camera sees"
-            onLoadedData={onLoaded}
-          />
+          <video ref={video} autoPlay muted playsInline aria-label="What the camera sees" onLoadedData={onLoaded} />
           <p className={styles.note}>
             The photo stays on this machine.{!onPhoto && ' The nano models read printed capitals and digits, not scenes.'}
           </p>

@@ -63,8 +63,7 @@ export function ReceiptFields({ items, total, onChange }: ReceiptFieldsProps) {
         )}
       </Rows>
       <label className={styles.check}>
-        <input type="checkbox" checked={total} onChange={(event) => onChange({ total: event.target.checked })} /> with
-        the total
+        <input type="checkbox" checked={total} onChange={(event) => onChange({ total: event.target.checked })} /> with the total
       </label>
     </div>
   );
@@ -72,19 +71,13 @@ export function ReceiptFields({ items, total, onChange }: ReceiptFieldsProps) {
 
 export function ChartFields({ bars, onChange }: { bars: TypedBar[]; onChange(bars: TypedBar[]): void }) {
   const change = (index: number, patch: Partial<TypedBar>) => onChange(patched(bars, index, patch));
-  const freeLetter = () =>
-    [...'ABCDEFGHJKLMNPQRSTUVWXYZ'].find((letter) => bars.every((bar) => bar.label.toUpperCase() !== letter)) ?? '';
+  const freeLetter = () => [...'ABCDEFGHJKLMNPQRSTUVWXYZ'].find((letter) => bars.every((bar) => bar.label.toUpperCase() !== letter)) ?? '';
   return (
     <div className={styles.rows}>
       <Rows
         name="bar"
         count={bars.length}
-        onAdd={() =>
-          onChange([
-            ...bars,
-            { label: freeLetter(), height: '4', colour: COLOUR_NAMES[bars.length % COLOUR_NAMES.length]! },
-          ])
-        }
+        onAdd={() => onChange([...bars, { label: freeLetter(), height: '4', colour: COLOUR_NAMES[bars.length % COLOUR_NAMES.length]! }])}
         onRemove={(index) => onChange(bars.filter((_, i) => i !== index))}
       >
         {(index) => (
@@ -136,12 +129,7 @@ function Rows({ name, count, children, onAdd, onRemove }: RowsProps) {
       {Array.from({ length: count }, (_, index) => (
         <div key={index} className={styles.row} role="group" aria-label={`${name} ${index + 1}`}>
           {children(index)}
-          <IconButton
-            icon="close"
-            label={`Remove ${name} ${index + 1}`}
-            disabled={count === 1}
-            onClick={() => onRemove(index)}
-          />
+          <IconButton icon="close" label={`Remove ${name} ${index + 1}`} disabled={count === 1} onClick={() => onRemove(index)} />
         </div>
       ))}
       <Button size="small" variant="quiet" icon="plus" disabled={count >= MOST_ROWS} onClick={onAdd}>

@@ -74,12 +74,7 @@ function Result({ form, onChange }: { form: ComposeForm; onChange(patch: Partial
           <Button variant="primary" size="small" disabled={blank} onClick={() => void show()}>
             Use this picture
           </Button>
-          <Button
-            size="small"
-            variant="quiet"
-            icon="retry"
-            onClick={() => onChange({ seed: form.seed + 1, plain: false })}
-          >
+          <Button size="small" variant="quiet" icon="retry" onClick={() => onChange({ seed: form.seed + 1, plain: false })}>
             Another look
           </Button>
           {!form.plain && (

@@ -49,9 +49,7 @@ export function ModelBar() {
           }))}
           onChange={(id) => void openModel(id)}
         />
-        <p className={`${styles.architecture} ${styles.words}`}>
-          {familyWords(entry?.family)}
-        </p>
+        <p className={`${styles.architecture} ${styles.words}`}>{familyWords(entry?.family)}</p>
         {adapters.button}
         <Button icon="plus" variant="quiet" size="small" disabled={turns === 0} onClick={newChat}>
           New chat
@@ -59,9 +57,7 @@ export function ModelBar() {
       </div>
       {adapters.panel}
       {loading && <LoadMeter name={titleOf(loading.id)} progress={loading.progress} onCancel={cancelLoad} />}
-      {!loading && !device && switching && (
-        <p className={styles.architecture}>Starting the engine and opening a device…</p>
-      )}
+      {!loading && !device && switching && <p className={styles.architecture}>Starting the engine and opening a device…</p>}
       {candidate?.id === selected && !loading && <PlanCard candidate={candidate} />}
       {!loading && !failure && candidate?.id !== selected && loaded?.entry.id !== selected && <NotLoaded />}
       {failure && candidate?.id !== failure.id && (
@@ -125,8 +121,8 @@ function SoftwareAdapterWarning() {
       }
     >
       <p>
-        <strong>WebGPU runs on a software GPU adapter here</strong> ({gpuAdapterName(device.adapter)}): the processor imitates
-        a graphics card, some thirty times slower than wasm.
+        <strong>WebGPU runs on a software GPU adapter here</strong> ({gpuAdapterName(device.adapter)}): the processor imitates a graphics
+        card, some thirty times slower than wasm.
       </p>
     </Notice>
   );

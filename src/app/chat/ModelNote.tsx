@@ -18,8 +18,8 @@ export function ModelNote() {
     return (
       <div className={styles.note}>
         <p>
-          <strong>{titleOf(selected)} is a model of your own.</strong> What it can do is for its publisher to say. The
-          pictures and notes drawn here were made for the bundled models.
+          <strong>{titleOf(selected)} is a model of your own.</strong> What it can do is for its publisher to say. The pictures and notes
+          drawn here were made for the bundled models.
         </p>
         {entry?.takesPictures === false && <p>It is a text model: questions go to it without the picture.</p>}
       </div>
@@ -31,8 +31,8 @@ export function ModelNote() {
         <strong>{selected} is very small.</strong> {entry?.note}
       </p>
       <p>
-        It knows one drawn world: capital letters, digits and the point, one a 28-pixel cell, six shapes in six colours,
-        and bars. Anything else, a photograph too, gets a confident wrong answer. For photographs take{' '}
+        It knows one drawn world: capital letters, digits and the point, one a 28-pixel cell, six shapes in six colours, and bars. Anything
+        else, a photograph too, gets a confident wrong answer. For photographs take{' '}
         <a href={hrefFor('models', route)} onClick={() => void planModel(seeing, { contextLength: 4096 })}>
           {titleOf(modelAddress(seeing))}
         </a>

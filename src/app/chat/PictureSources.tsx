@@ -27,8 +27,7 @@ export function PictureSources() {
       const items = await navigator.clipboard.read();
       const item = items.find(({ types }) => types.some((type) => type.startsWith('image/')));
       const type = item?.types.find((name) => name.startsWith('image/'));
-      if (!item || !type)
-        throw new NvlmError('bad-image', 'There is no picture on the clipboard.', 'Copy one first, then paste.');
+      if (!item || !type) throw new NvlmError('bad-image', 'There is no picture on the clipboard.', 'Copy one first, then paste.');
       await offerFile(await item.getType(type), { kind: 'paste' });
     } catch (error) {
       reportImageError(error instanceof NvlmError ? error : clipboardClosed());
@@ -64,23 +63,12 @@ export function PictureSources() {
         data-testid="choose-picture"
         onChange={(event) => take(event.target, 'file')}
       />
-      <input
-        ref={photo}
-        type="file"
-        accept={ACCEPTED}
-        capture="environment"
-        hidden
-        onChange={(event) => take(event.target, 'camera')}
-      />
+      <input ref={photo} type="file" accept={ACCEPTED} capture="environment" hidden onChange={(event) => take(event.target, 'camera')} />
       {cameraOpen && <CameraDialog onClose={() => setCameraOpen(false)} />}
     </div>
   );
 }
 
 function clipboardClosed(): NvlmError {
-  return new NvlmError(
-    'usage',
-    'The browser does not let this page read the clipboard.',
-    'Press Ctrl+V (⌘V) instead: that always works.',
-  );
+  return new NvlmError('usage', 'The browser does not let this page read the clipboard.', 'Press Ctrl+V (⌘V) instead: that always works.');
 }

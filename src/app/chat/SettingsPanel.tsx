@@ -123,15 +123,7 @@ function SystemField({ text, onChange }: { text: string; onChange(text: string):
   );
 }
 
-function SeedField({
-  seed,
-  disabled,
-  onChange,
-}: {
-  seed: number | null;
-  disabled: boolean;
-  onChange(seed: number | null): void;
-}) {
+function SeedField({ seed, disabled, onChange }: { seed: number | null; disabled: boolean; onChange(seed: number | null): void }) {
   const id = useId();
   const { min, max, step } = SETTING_BOUNDS.seed;
   return (
@@ -154,28 +146,12 @@ function SeedField({
   );
 }
 
-function Check({
-  label,
-  hint,
-  checked,
-  onChange,
-}: {
-  label: ReactNode;
-  hint: string;
-  checked: boolean;
-  onChange(on: boolean): void;
-}) {
+function Check({ label, hint, checked, onChange }: { label: ReactNode; hint: string; checked: boolean; onChange(on: boolean): void }) {
   const id = useId();
   return (
     <div className={styles.check}>
       <label>
-        <input
-          type="checkbox"
-          checked={checked}
-          aria-describedby={id}
-          onChange={(event) => onChange(event.target.checked)}
-        />{' '}
-        {label}
+        <input type="checkbox" checked={checked} aria-describedby={id} onChange={(event) => onChange(event.target.checked)} /> {label}
       </label>
       <p id={id} className={styles.hint}>
         {hint}

@@ -38,11 +38,7 @@ export function ShapesField({ shapes, grid, onChange }: ShapesFieldProps) {
   return (
     <div className={styles.field}>
       <div className={styles.pen} role="group" aria-label="Shape to place">
-        <select
-          aria-label="Shape"
-          value={pen.shape}
-          onChange={(event) => setPen({ ...pen, shape: event.target.value as Pen['shape'] })}
-        >
+        <select aria-label="Shape" value={pen.shape} onChange={(event) => setPen({ ...pen, shape: event.target.value as Pen['shape'] })}>
           {SHAPE_NAMES.map((name) => (
             <option key={name}>{name}</option>
           ))}
@@ -72,12 +68,7 @@ export function ShapesField({ shapes, grid, onChange }: ShapesFieldProps) {
           const shape = shapes.find((one) => one.row === row && one.col === col);
           const what = shape ? `${shape.big ? 'big' : 'small'} ${shape.colour} ${shape.shape}` : 'empty';
           return (
-            <button
-              key={cell}
-              type="button"
-              aria-label={`Row ${row + 1}, column ${col + 1}: ${what}`}
-              onClick={() => toggle(row, col)}
-            >
+            <button key={cell} type="button" aria-label={`Row ${row + 1}, column ${col + 1}: ${what}`} onClick={() => toggle(row, col)}>
               {shape && <ShapeGlyph {...shape} />}
             </button>
           );

@@ -48,9 +48,7 @@ export const TurnView = memo(function TurnView({ turn, last }: Props) {
         ) : (
           turn.answer !== '' && <AnswerText text={turn.answer} open={open} />
         )}
-        {turn.answer === '' && turn.status === 'done' && (
-          <p className={styles.aside}>The model ended without a word.</p>
-        )}
+        {turn.answer === '' && turn.status === 'done' && <p className={styles.aside}>The model ended without a word.</p>}
         {open && (
           <p className={styles.stage}>
             {turn.status === 'stopping' ? 'Stopping' : stageText(turn.stage, turn.model?.id ?? selected)}
@@ -96,9 +94,7 @@ function Compared({ turn, base, open }: { turn: Turn; base: BaseAnswer; open: bo
         <p className={styles.side}>Base</p>
         {base.answer !== '' && <AnswerText text={base.answer} open={open && atBase} />}
         <ul className={styles.facts}>
-          {base.result && turn.expected !== null && (
-            <Verdict right={base.answer.trim() === turn.expected} expected={turn.expected} />
-          )}
+          {base.result && turn.expected !== null && <Verdict right={base.answer.trim() === turn.expected} expected={turn.expected} />}
           {turnStats(base).map(({ label, value, hint }) => (
             <li key={label} title={hint}>
               {value}
@@ -142,9 +138,7 @@ function TurnFacts({ turn }: { turn: Turn }) {
           {value}
         </li>
       ))}
-      {turn.result && turn.seed !== null && (
-        <li title="The same seed and settings give the same answer">seed {turn.seed}</li>
-      )}
+      {turn.result && turn.seed !== null && <li title="The same seed and settings give the same answer">seed {turn.seed}</li>}
     </ul>
   );
 }
@@ -169,7 +163,9 @@ function WhyLink({ turn }: { turn: Turn }) {
   const route = useRoute();
   // Another model would not say it with these tokens.
   if (!loaded || turn.model?.id !== loaded.entry.id) return null;
-  const earlier = sendsEarlierTurns(settings, loaded.entry) ? turns.slice(0, turns.indexOf(turn)).filter(({ answer }) => answer !== '') : [];
+  const earlier = sendsEarlierTurns(settings, loaded.entry)
+    ? turns.slice(0, turns.indexOf(turn)).filter(({ answer }) => answer !== '')
+    : [];
   return (
     <a
       className={styles.why}

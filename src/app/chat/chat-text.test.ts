@@ -50,9 +50,7 @@ describe('turn stats', () => {
 
   it('says nothing about speed after one token', () => {
     expect(decodeRate(turn({ firstTokenAt: 1500, lastTokenAt: 1500, tokens: 1 }))).toBeNull();
-    expect(turnStats(turn({ firstTokenAt: 1500, lastTokenAt: 1500, tokens: 1 })).map((stat) => stat.value)).toEqual([
-      'first after 500 ms',
-    ]);
+    expect(turnStats(turn({ firstTokenAt: 1500, lastTokenAt: 1500, tokens: 1 })).map((stat) => stat.value)).toEqual(['first after 500 ms']);
   });
 
   it('gives all figures of a finished answer', () => {

@@ -13,14 +13,12 @@ const MOST_BYTES = 2 ** 30;
  */
 export async function readPickedAdapter(picked: readonly File[]): Promise<ExportedFile[]> {
   const [first] = picked;
-  if (picked.length === 1 && first?.name.toLowerCase().endsWith('.zip'))
-    return unzipped(first, MOST_BYTES, (path) => WANTED.test(path));
+  if (picked.length === 1 && first?.name.toLowerCase().endsWith('.zip')) return unzipped(first, MOST_BYTES, (path) => WANTED.test(path));
   const wanted = picked.filter((file) => WANTED.test(file.name));
   if (wanted.reduce((sum, { size }) => sum + size, 0) > MOST_BYTES) {
     throw new NvlmError('bad-data', 'These files are larger than an adapter is.', 'Merge it into its model instead.');
   }
   const files: ExportedFile[] = [];
-  for (const file of wanted)
-    files.push({ path: file.webkitRelativePath || file.name, bytes: new Uint8Array(await file.arrayBuffer()) });
+  for (const file of wanted) files.push({ path: file.webkitRelativePath || file.name, bytes: new Uint8Array(await file.arrayBuffer()) });
   return files;
 }

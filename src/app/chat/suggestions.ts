@@ -22,7 +22,6 @@ export function suggestionsFor(
     const own = image && model.takesPictures ? FOR_OWN_MODEL.picture : FOR_OWN_MODEL.text;
     return own.filter((question) => !asked.includes(question));
   }
-  const known =
-    image === null ? FOR_NO_PICTURE : image.suggestedQuestions.length > 0 ? image.suggestedQuestions : FOR_ANY_PICTURE;
+  const known = image === null ? FOR_NO_PICTURE : image.suggestedQuestions.length > 0 ? image.suggestedQuestions : FOR_ANY_PICTURE;
   return known.filter((question) => !asked.includes(question)).slice(0, MOST);
 }

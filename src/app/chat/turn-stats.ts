@@ -31,8 +31,7 @@ export function turnStats(turn: BaseAnswer): TurnStat[] {
       hint: 'Tokens after the first, by the time they took',
     });
   }
-  const firstTokenMs =
-    turn.result?.timings.firstTokenMs ?? (turn.firstTokenAt === null ? null : turn.firstTokenAt - turn.askedAt);
+  const firstTokenMs = turn.result?.timings.firstTokenMs ?? (turn.firstTokenAt === null ? null : turn.firstTokenAt - turn.askedAt);
   if (firstTokenMs !== null) {
     stats.push({
       label: 'First token',

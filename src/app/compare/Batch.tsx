@@ -22,7 +22,17 @@ const MOST_BYTES = 64 * 2 ** 20;
 const QUESTIONS_AN_EXAMPLE = 2;
 
 /** The same through many pictures: the bundled examples with their own questions, or a folder with the question above. */
-export function Batch({ contenders, titles, question, together }: { contenders: readonly Contender[]; titles: string[]; question: string; together: () => Promise<boolean> }) {
+export function Batch({
+  contenders,
+  titles,
+  question,
+  together,
+}: {
+  contenders: readonly Contender[];
+  titles: string[];
+  question: string;
+  together: () => Promise<boolean>;
+}) {
   const tools = useCompareTools();
   const turns = useModelsInTurn();
   const [rows, setRows] = useState<BatchRow[]>([]);
@@ -76,7 +86,10 @@ export function Batch({ contenders, titles, question, together }: { contenders: 
       suggestedQuestions
         .filter((known) => Object.hasOwn(knownAnswers, known))
         .slice(0, QUESTIONS_AN_EXAMPLE)
-        .map((known) => ({ row: { picture: title, question: known, expected: knownAnswers[known]!, answers: blank() }, read: () => tools.pictures.exampleFile(id) })),
+        .map((known) => ({
+          row: { picture: title, question: known, expected: knownAnswers[known]!, answers: blank() },
+          read: () => tools.pictures.exampleFile(id),
+        })),
     );
   const folder = async (files: File[]): Promise<Item[]> => {
     const pictures: Item[] = [];
@@ -86,10 +99,19 @@ export function Batch({ contenders, titles, question, together }: { contenders: 
       pictures.push({ row: { picture: file.webkitRelativePath || file.name, question, expected: null, answers: blank() }, read });
     }
     if (question.trim() === '') throw new NvlmError('empty-prompt', 'There is no question to ask about each picture.', 'Type one above.');
-    if (pictures.length === 0) throw new NvlmError('bad-data', 'The folder has no picture that can be read here.', 'Choose one with PNG, JPEG or WebP files of up to 64 MB.');
-    if (pictures.length > MOST_PICTURES) throw new NvlmError('usage', `The folder has ${pictures.length} pictures.`, `Choose one with at most ${MOST_PICTURES}.`);
+    if (pictures.length === 0)
+      throw new NvlmError(
+        'bad-data',
+        'The folder has no picture that can be read here.',
+        'Choose one with PNG, JPEG or WebP files of up to 64 MB.',
+      );
+    if (pictures.length > MOST_PICTURES)
+      throw new NvlmError('usage', `The folder has ${pictures.length} pictures.`, `Choose one with at most ${MOST_PICTURES}.`);
     const left = files.length - pictures.length;
-    if (left > 0) setProblems([{ code: 'bad-data', message: `${left} of ${files.length} files are no pictures that can be read here.`, fix: 'They are left out.' }]);
+    if (left > 0)
+      setProblems([
+        { code: 'bad-data', message: `${left} of ${files.length} files are no pictures that can be read here.`, fix: 'They are left out.' },
+      ]);
     return pictures;
   };
 
@@ -125,7 +147,10 @@ export function Batch({ contenders, titles, question, together }: { contenders: 
           </>
         )}
         {rows.length > 0 && !turns.running && (
-          <Button icon="download" onClick={() => saveBlob(new Blob([csvOf(rows, ran)], { type: 'text/csv' }), exportName('models', 'compared.csv'))}>
+          <Button
+            icon="download"
+            onClick={() => saveBlob(new Blob([csvOf(rows, ran)], { type: 'text/csv' }), exportName('models', 'compared.csv'))}
+          >
             CSV
           </Button>
         )}

@@ -60,7 +60,9 @@ export function ColumnView({ contender, title, column, question, expected, origi
             view="joined"
             map={strip.map}
             largest={largestIn(strip.map)}
-            labels={strip.layout.tiles.map((_, tile) => (strip.map[tile] ? percent(strip.map[tile].reduce((sum, value) => sum + value, 0)) : ''))}
+            labels={strip.layout.tiles.map((_, tile) =>
+              strip.map[tile] ? percent(strip.map[tile].reduce((sum, value) => sum + value, 0)) : '',
+            )}
             words={null}
             focus={null}
             description={looked(strip)}
@@ -72,7 +74,16 @@ export function ColumnView({ contender, title, column, question, expected, origi
       {result && result.ids.length > 0 && (
         <a
           className={styles.why}
-          href={hrefWith('inside', { model: contender.model, prompt: question, said: result.ids.join(','), with: formatAdapters(contender.adapters.map((use) => ({ ...use, on: true }))) || null }, route)}
+          href={hrefWith(
+            'inside',
+            {
+              model: contender.model,
+              prompt: question,
+              said: result.ids.join(','),
+              with: formatAdapters(contender.adapters.map((use) => ({ ...use, on: true }))) || null,
+            },
+            route,
+          )}
         >
           <Icon name="inside" size={14} /> Why?
         </a>
@@ -83,7 +94,9 @@ export function ColumnView({ contender, title, column, question, expected, origi
 
 function looked({ layout, map }: NonNullable<Column['strip']>): string {
   const peak = peakOf(map);
-  return peak ? `Looked most at ${tileName(layout.tiles, peak.tile)}, ${percent(peak.value)} on one cell.` : 'No cell of the picture was read.';
+  return peak
+    ? `Looked most at ${tileName(layout.tiles, peak.tile)}, ${percent(peak.value)} on one cell.`
+    : 'No cell of the picture was read.';
 }
 
 function Facts({ column: { result, cost, weightBytes, gates } }: { column: Column }) {

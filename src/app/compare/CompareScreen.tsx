@@ -35,13 +35,19 @@ export default function CompareScreen() {
   const [asked, setAsked] = useState<{ question: string; expected: string | null } | null>(null);
   const { plan, known } = useLoadPlan(contenders);
   const titleFor = ({ model, adapters: uses }: Contender) =>
-    [models?.find(({ id }) => id === model)?.title ?? titleOf(model), ...uses.map(({ id, strength }) => `${adapters?.find((one) => one.id === id)?.title ?? id}${strength === 1 ? '' : ` × ${strength}`}`)].join(' + ');
+    [
+      models?.find(({ id }) => id === model)?.title ?? titleOf(model),
+      ...uses.map(({ id, strength }) => `${adapters?.find((one) => one.id === id)?.title ?? id}${strength === 1 ? '' : ` × ${strength}`}`),
+    ].join(' + ');
   const titles = contenders.map(titleFor);
   const ask = () => {
     const text = draft.trim();
     if (text === '') return;
     change({ question: text });
-    setAsked({ question: text, expected: image?.knownAnswers && Object.hasOwn(image.knownAnswers, text) ? image.knownAnswers[text]! : null });
+    setAsked({
+      question: text,
+      expected: image?.knownAnswers && Object.hasOwn(image.knownAnswers, text) ? image.knownAnswers[text]! : null,
+    });
     start({ question: text, image: image?.bytes ?? null }, known);
   };
 
@@ -61,7 +67,14 @@ export default function CompareScreen() {
         <label className="unseen" htmlFor="compare-question">
           Question
         </label>
-        <input id="compare-question" className={styles.question} type="text" maxLength={2000} value={draft} onChange={(event) => setDraft(event.target.value)} />
+        <input
+          id="compare-question"
+          className={styles.question}
+          type="text"
+          maxLength={2000}
+          value={draft}
+          onChange={(event) => setDraft(event.target.value)}
+        />
         {running ? (
           <Button icon="stop" onClick={stop}>
             Stop
@@ -84,7 +97,15 @@ export default function CompareScreen() {
       {columns.length > 0 && (
         <div className={styles.columns} style={{ gridTemplateColumns: `repeat(auto-fit, minmax(min(100%, 17rem), 1fr))` }}>
           {columns.map((column, at) => (
-            <ColumnView key={keyOf(contenders[at]!)} contender={contenders[at]!} title={titles[at]!} column={column} question={asked?.question ?? question} expected={asked?.expected ?? null} original={original} />
+            <ColumnView
+              key={keyOf(contenders[at]!)}
+              contender={contenders[at]!}
+              title={titles[at]!}
+              column={column}
+              question={asked?.question ?? question}
+              expected={asked?.expected ?? null}
+              original={original}
+            />
           ))}
         </div>
       )}
@@ -94,15 +115,31 @@ export default function CompareScreen() {
 }
 
 /** Who takes part: models that are here, each as it is or with adapters of this browser. */
-function Contenders({ contenders, titleFor, disabled, onChange }: { contenders: Contender[]; titleFor: (contender: Contender) => string; disabled: boolean; onChange: (contenders: Contender[]) => void }) {
+function Contenders({
+  contenders,
+  titleFor,
+  disabled,
+  onChange,
+}: {
+  contenders: Contender[];
+  titleFor: (contender: Contender) => string;
+  disabled: boolean;
+  onChange: (contenders: Contender[]) => void;
+}) {
   const models = useApp((state) => state.models) ?? [];
   const adapters = useApp((state) => state.adapters) ?? [];
-  const here = models.filter(({ source, storedBytes, bytes, loaded }) => (source.kind !== 'hub' && source.kind !== 'url') || loaded || storedBytes >= bytes);
+  const here = models.filter(
+    ({ source, storedBytes, bytes, loaded }) => (source.kind !== 'hub' && source.kind !== 'url') || loaded || storedBytes >= bytes,
+  );
   const offers = here.flatMap(({ id }): Contender[] => [
     { model: id, adapters: [] },
-    ...adapters.filter(({ base }) => base === null || base === id).map((adapter) => ({ model: id, adapters: [{ id: adapter.id, strength: 1 }] })),
+    ...adapters
+      .filter(({ base }) => base === null || base === id)
+      .map((adapter) => ({ model: id, adapters: [{ id: adapter.id, strength: 1 }] })),
   ]);
-  const all = [...new Map([...contenders, ...offers].map((one) => [keyOf(one), one])).values()].sort((a, b) => order(a, offers) - order(b, offers));
+  const all = [...new Map([...contenders, ...offers].map((one) => [keyOf(one), one])).values()].sort(
+    (a, b) => order(a, offers) - order(b, offers),
+  );
   const chosen = new Set(contenders.map(keyOf));
   return (
     <fieldset className={styles.row} disabled={disabled}>
@@ -111,7 +148,12 @@ function Contenders({ contenders, titleFor, disabled, onChange }: { contenders: 
         const on = chosen.has(keyOf(one));
         return (
           <label key={keyOf(one)} className={styles.contender} data-on={on || undefined}>
-            <input type="checkbox" checked={on} disabled={on && contenders.length === 1} onChange={() => onChange(all.filter((other) => (keyOf(other) === keyOf(one) ? !on : chosen.has(keyOf(other)))))} />
+            <input
+              type="checkbox"
+              checked={on}
+              disabled={on && contenders.length === 1}
+              onChange={() => onChange(all.filter((other) => (keyOf(other) === keyOf(one) ? !on : chosen.has(keyOf(other)))))}
+            />
             {titleFor(one)}
           </label>
         );

@@ -15,10 +15,19 @@ it('counts who is right and who agrees, of what is known', () => {
     [false, true, false],
     [null, null, null],
   ]);
-  expect([accuracy(ROWS, 0), accuracy(ROWS, 1)]).toEqual([{ count: 1, of: 2 }, { count: 2, of: 2 }]);
+  expect([accuracy(ROWS, 0), accuracy(ROWS, 1)]).toEqual([
+    { count: 1, of: 2 },
+    { count: 2, of: 2 },
+  ]);
   expect(agreement(ROWS, 2)).toEqual([
-    [{ count: 3, of: 3 }, { count: 1, of: 2 }],
-    [{ count: 1, of: 2 }, { count: 2, of: 2 }],
+    [
+      { count: 3, of: 3 },
+      { count: 1, of: 2 },
+    ],
+    [
+      { count: 1, of: 2 },
+      { count: 2, of: 2 },
+    ],
   ]);
 });
 
@@ -36,7 +45,13 @@ it('keeps contenders and question in the address', () => {
     question: 'Read, all.',
     contenders: [
       { model: 'nano-d', adapters: [] },
-      { model: 'nano-d', adapters: [{ id: 'ring', strength: 0.8 }, { id: 'due', strength: 1 }] },
+      {
+        model: 'nano-d',
+        adapters: [
+          { id: 'ring', strength: 0.8 },
+          { id: 'due', strength: 1 },
+        ],
+      },
       { model: 'hub:org/name@main', adapters: [] },
     ],
   };

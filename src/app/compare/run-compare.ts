@@ -21,7 +21,16 @@ export interface Column {
   error: PlainError | null;
 }
 
-export const BLANK: Column = { status: 'waiting', text: '', result: null, cost: null, weightBytes: null, gates: [], strip: null, error: null };
+export const BLANK: Column = {
+  status: 'waiting',
+  text: '',
+  result: null,
+  cost: null,
+  weightBytes: null,
+  gates: [],
+  strip: null,
+  error: null,
+};
 
 export interface CompareTools {
   engine: Engine;
@@ -114,7 +123,13 @@ async function lookInside(
   const inspection = await engine.inspect({ image, model: entry.id, prompt: question }, { signal });
   const cost = inspection.costs[inspection.geometry.architecture] ?? null;
   if (ids.length === 0) return { cost };
-  const request = { messages: [{ role: 'user' as const, content: question }], image, answer: ids, maxNewTokens: 1, ...(adapters.length > 0 && { adapters }) };
+  const request = {
+    messages: [{ role: 'user' as const, content: question }],
+    image,
+    answer: ids,
+    maxNewTokens: 1,
+    ...(adapters.length > 0 && { adapters }),
+  };
   const about = await engine.insideOpen(request, { signal });
   try {
     const rows = rowsOf(about, null);
@@ -122,7 +137,10 @@ async function lookInside(
     for (const kind of KINDS) {
       if (about.layers[kind].length === 0) continue;
       const look = await engine.insideAttention({ trace: about.trace, kind, rows, how: 'mean' }, { signal });
-      weights[kind] = meanRow(look, rows.map((_, row) => row));
+      weights[kind] = meanRow(
+        look,
+        rows.map((_, row) => row),
+      );
     }
     const drawn = await drawTiles(pictures, inspection.tiling, about.layout!.cellsAcross, signal);
     return { cost, gates: about.gates, strip: { layout: about.layout!, pictures: drawn, map: lookMap(about, weights) } };

@@ -64,7 +64,12 @@ export function useModelsInTurn(): ModelsInTurn {
 }
 
 /** The columns of one comparison. */
-export function useCompare(contenders: readonly Contender[]): { columns: Column[]; running: boolean; start(asked: Asked, together: () => Promise<boolean>): void; stop(): void } {
+export function useCompare(contenders: readonly Contender[]): {
+  columns: Column[];
+  running: boolean;
+  start(asked: Asked, together: () => Promise<boolean>): void;
+  stop(): void;
+} {
   const tools = useCompareTools();
   const turns = useModelsInTurn();
   const key = contenders.map(keyOf).join();
@@ -82,7 +87,9 @@ export function useCompare(contenders: readonly Contender[]): { columns: Column[
           (index, patch) =>
             setState((now) => ({
               ...now,
-              columns: now.columns.map((column, at) => (at === index ? { ...column, ...(typeof patch === 'function' ? patch(column) : patch) } : column)),
+              columns: now.columns.map((column, at) =>
+                at === index ? { ...column, ...(typeof patch === 'function' ? patch(column) : patch) } : column,
+              ),
             })),
           signal,
         ),

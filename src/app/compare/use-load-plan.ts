@@ -20,7 +20,9 @@ export function useLoadPlan(contenders: readonly Contender[]): { plan: LoadPlan 
   const making = useRef<Promise<LoadPlan | null>>(Promise.resolve(null));
   const ids = [...new Set(contenders.map(({ model }) => model))].join();
   // Of the list, what a plan hangs on: it is new after every load.
-  const sources = JSON.stringify(ids.split(',').map((id) => models?.find((entry) => entry.id === id)?.settings ?? (models ? null : 'unknown')));
+  const sources = JSON.stringify(
+    ids.split(',').map((id) => models?.find((entry) => entry.id === id)?.settings ?? (models ? null : 'unknown')),
+  );
   useEffect(() => {
     const controller = new AbortController();
     setPlan(null);
@@ -47,7 +49,11 @@ export function useLoadPlan(contenders: readonly Contender[]): { plan: LoadPlan 
 function planOf(plans: Parameters<typeof fitTogether>[0]): LoadPlan {
   const { bytes, mostAlone, limit, fits } = fitTogether(plans);
   if (plans.length === 1) return { words: `One model, about ${formatBytes(mostAlone)} while it answers.`, together: true };
-  if (fits) return { words: `All ${plans.length} stay in memory together, about ${formatBytes(bytes)}; another question loads none of them again.`, together: true };
+  if (fits)
+    return {
+      words: `All ${plans.length} stay in memory together, about ${formatBytes(bytes)}; another question loads none of them again.`,
+      together: true,
+    };
   return {
     words: `Loaded one after the other, about ${formatBytes(mostAlone)} at a time: together they would need ${formatBytes(bytes)}, and ${formatBytes(limit)} are allowed here.`,
     together: false,

@@ -26,13 +26,7 @@ interface IconButtonProps extends Omit<ComponentProps<'button'>, 'children'> {
 
 export function IconButton({ icon, label, variant = 'quiet', ...rest }: IconButtonProps) {
   return (
-    <button
-      type="button"
-      title={label}
-      aria-label={label}
-      {...rest}
-      className={`${styles.button} ${styles.icon} ${styles[variant]}`}
-    >
+    <button type="button" title={label} aria-label={label} {...rest} className={`${styles.button} ${styles.icon} ${styles[variant]}`}>
       <Icon name={icon} />
     </button>
   );

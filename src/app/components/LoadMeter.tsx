@@ -13,15 +13,7 @@ const STAGE_WORDS: Record<LoadStage, string> = {
 };
 
 /** Bytes, rate, time left and a way out, for one model being loaded. */
-export function LoadMeter({
-  name,
-  progress,
-  onCancel,
-}: {
-  name: string;
-  progress: LoadProgress | null;
-  onCancel(): void;
-}) {
+export function LoadMeter({ name, progress, onCancel }: { name: string; progress: LoadProgress | null; onCancel(): void }) {
   const label = useId();
   const words = progress ? STAGE_WORDS[progress.stage] : 'starting the engine';
   const known = progress !== null && progress.totalBytes > 0;
@@ -33,11 +25,7 @@ export function LoadMeter({
         </span>
         <span className={styles.numbers}>{known && numbers(progress)}</span>
       </p>
-      <progress
-        aria-labelledby={label}
-        max={known ? progress.totalBytes : undefined}
-        value={known ? progress.loadedBytes : undefined}
-      />
+      <progress aria-labelledby={label} max={known ? progress.totalBytes : undefined} value={known ? progress.loadedBytes : undefined} />
       <Button size="small" variant="quiet" onClick={onCancel}>
         Cancel
       </Button>

@@ -30,15 +30,7 @@ export function Notice({ tone, children, actions, onDismiss, role }: NoticeProps
 }
 
 /** A failure beside the control that caused it: what happened, and what to do next. */
-export function Problem({
-  error,
-  actions,
-  onDismiss,
-}: {
-  error: PlainError;
-  actions?: ReactNode;
-  onDismiss?: () => void;
-}) {
+export function Problem({ error, actions, onDismiss }: { error: PlainError; actions?: ReactNode; onDismiss?: () => void }) {
   return (
     <Notice tone="danger" role="alert" actions={actions} onDismiss={onDismiss}>
       <p className={styles.message}>{error.message}</p>

@@ -33,8 +33,7 @@ export function useCamera(): Camera {
         stream = opened;
         if (closed) stop();
         else if (video.current) video.current.srcObject = opened;
-        for (const track of opened.getTracks())
-          track.addEventListener('ended', () => setError(toPlainError(cameraClosed(null))));
+        for (const track of opened.getTracks()) track.addEventListener('ended', () => setError(toPlainError(cameraClosed(null))));
       })
       .catch((cause: unknown) => setError(toPlainError(cameraClosed(cause))));
     return () => {
@@ -74,11 +73,6 @@ function cameraClosed(cause: unknown): NvlmError {
         : 'Open the page over https or at localhost, or choose picture files instead.',
     );
   }
-  if (name === 'NotFoundError')
-    return new NvlmError('usage', 'There is no camera here.', 'Choose a picture file instead, or drop one.');
-  return new NvlmError(
-    'usage',
-    'The camera could not be opened.',
-    'Close other programs that use it, or choose a picture file instead.',
-  );
+  if (name === 'NotFoundError') return new NvlmError('usage', 'There is no camera here.', 'Choose a picture file instead, or drop one.');
+  return new NvlmError('usage', 'The camera could not be opened.', 'Close other programs that use it, or choose a picture file instead.');
 }

@@ -74,10 +74,7 @@ function Now({ device }: { device: DeviceInfo }) {
       <Facts facts={rows} />
       {device.adapter?.software && (
         <Notice tone="warn">
-          <p>
-            A software GPU adapter imitates a graphics card on the processor: expect some thirty times less speed than with
-            wasm.
-          </p>
+          <p>A software GPU adapter imitates a graphics card on the processor: expect some thirty times less speed than with wasm.</p>
         </Notice>
       )}
     </>
@@ -97,12 +94,7 @@ function BackendForm() {
         </legend>
         {CHOICES.map(({ value, title, words }) => (
           <label key={value}>
-            <input
-              type="radio"
-              name="backend"
-              checked={(switchingTo ?? choice) === value}
-              onChange={() => void openDevice(value)}
-            />
+            <input type="radio" name="backend" checked={(switchingTo ?? choice) === value} onChange={() => void openDevice(value)} />
             <span>
               <strong>{title}</strong>
               <span>{words}</span>
@@ -159,8 +151,5 @@ function browserRows(facts: BrowserFacts): [string, ReactNode][] {
 }
 
 function limitRows(limits: Record<string, number>): [string, ReactNode][] {
-  return Object.entries(limits).map(([name, value]) => [
-    name,
-    BYTE_LIMITS.test(name) ? formatBytes(value) : formatCount(value),
-  ]);
+  return Object.entries(limits).map(([name, value]) => [name, BYTE_LIMITS.test(name) ? formatBytes(value) : formatCount(value)]);
 }

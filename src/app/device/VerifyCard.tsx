@@ -48,15 +48,13 @@ export function VerifyCard() {
     <section className={screen.card} aria-labelledby="device-verify">
       <h2 id="device-verify">Does it compute right?</h2>
       <p className={screen.muted}>
-        Every op of the models, forward and gradient, on this device against a plain reference. Seconds on wasm or a
-        graphics card, a minute or more on a software GPU adapter.
+        Every op of the models, forward and gradient, on this device against a plain reference. Seconds on wasm or a graphics card, a minute
+        or more on a software GPU adapter.
       </p>
       {progress ? (
         <div className={styles.running}>
           <progress aria-label="Ops checked" max={Math.max(1, progress.total)} value={progress.done} />
-          <span role="status">
-            {progress.total === 0 ? 'Waiting for the engine' : `${progress.done} of ${progress.total} ops`}
-          </span>
+          <span role="status">{progress.total === 0 ? 'Waiting for the engine' : `${progress.done} of ${progress.total} ops`}</span>
           <Button size="small" onClick={() => running.current?.abort()}>
             Stop
           </Button>

@@ -31,15 +31,14 @@ export default function FinetuneScreen() {
       <header className={styles.head}>
         <h1>Fine-tune</h1>
         <p className={styles.lead}>
-          Show a model a few dozen examples, and keep what it learns. Pictures, answers and weights stay in this
-          browser.
+          Show a model a few dozen examples, and keep what it learns. Pictures, answers and weights stay in this browser.
         </p>
       </header>
       {lasts === false && (
         <Notice tone="warn" role="status">
           <p>
-            This browser gives the page no storage, as some private windows do. Data can be looked at and edited here until
-            the tab is closed, but it is not kept, and no run can be started with it.
+            This browser gives the page no storage, as some private windows do. Data can be looked at and edited here until the tab is
+            closed, but it is not kept, and no run can be started with it.
           </p>
           <p>To train, open the page in an ordinary window and allow it to store data.</p>
         </Notice>
@@ -57,9 +56,7 @@ export default function FinetuneScreen() {
           )}
         </>
       )}
-      {step === 'run' && (
-        <RunStep run={run} dataset={dataset} datasets={datasets} lasts={lasts !== false} onDataChange={refresh} />
-      )}
+      {step === 'run' && <RunStep run={run} dataset={dataset} datasets={datasets} lasts={lasts !== false} onDataChange={refresh} />}
       {step === 'result' && <ResultStep run={run} />}
     </div>
   );

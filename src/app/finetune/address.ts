@@ -22,8 +22,5 @@ export function useFinetuneAddress(): FinetuneAddress {
 /** Opens a step; a history entry of its own, so that Back leads to the step before. */
 export function openStep(step: Step, patch: { dataset?: string | null; run?: string | null } = {}): void {
   const { dataset, run } = patch;
-  setParams(
-    { step, ...(dataset !== undefined && { data: dataset }), ...(run !== undefined && { run }) },
-    { push: true },
-  );
+  setParams({ step, ...(dataset !== undefined && { data: dataset }), ...(run !== undefined && { run }) }, { push: true });
 }

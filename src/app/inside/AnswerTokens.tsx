@@ -62,7 +62,13 @@ export function AnswerTokens({ answer, token, onToken }: Props) {
   return (
     <div className={styles.tokens}>
       <div className={styles.chips} role="group" aria-label="Tokens of the answer" onKeyDown={keys}>
-        <button type="button" className={styles.chip} aria-pressed={token === null} onClick={() => choose(null)} title="Probability of the whole answer">
+        <button
+          type="button"
+          className={styles.chip}
+          aria-pressed={token === null}
+          onClick={() => choose(null)}
+          title="Probability of the whole answer"
+        >
           <span className={styles.whole}>whole answer</span>
           <small>{percent(Math.exp(likely))}</small>
         </button>
@@ -84,7 +90,12 @@ export function AnswerTokens({ answer, token, onToken }: Props) {
         ))}
       </div>
       <div className={styles.walk}>
-        <Button size="small" icon={playing ? 'pause' : 'play'} onClick={play} aria-label={playing ? 'Pause' : 'Play the answer token by token'}>
+        <Button
+          size="small"
+          icon={playing ? 'pause' : 'play'}
+          onClick={play}
+          aria-label={playing ? 'Pause' : 'Play the answer token by token'}
+        >
           {playing ? 'Pause' : 'Play'}
         </Button>
         <input
@@ -113,7 +124,8 @@ function useKeysElsewhere(act: (event: globalThis.KeyboardEvent) => void): void 
     const onKey = (event: globalThis.KeyboardEvent) => {
       const target = event.target as HTMLElement;
       const hasKeys = target.closest('a, button, input, select, textarea, summary, [contenteditable], dialog, [role="slider"]');
-      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || hasKeys || document.querySelector('dialog[open]')) return;
+      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || hasKeys || document.querySelector('dialog[open]'))
+        return;
       latest.current(event);
     };
     window.addEventListener('keydown', onKey);
@@ -142,7 +154,8 @@ function LikeliestOthers({ answer }: { answer: readonly AnswerToken[] }) {
         ))}
       </ol>
       <p className={styles.note}>
-        Of the whole answer, attention is the mean over its {answer.length === 1 ? 'one token' : `${answer.length} tokens`}, worth the sum; its probability is the product of theirs.
+        Of the whole answer, attention is the mean over its {answer.length === 1 ? 'one token' : `${answer.length} tokens`}, worth the sum;
+        its probability is the product of theirs.
       </p>
     </div>
   );

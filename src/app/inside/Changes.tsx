@@ -33,7 +33,11 @@ type GateChoice = 'learnt' | 'closed' | 'open';
 export function Changes({ about, changes: base, onLookInside }: Props) {
   const engine = useEngine();
   const [changes, setChanges] = useState<InsideChanges>(base);
-  const [state, setState] = useState<{ answer: ChangedAnswer | null; running: boolean; error: PlainError | null }>({ answer: null, running: false, error: null });
+  const [state, setState] = useState<{ answer: ChangedAnswer | null; running: boolean; error: PlainError | null }>({
+    answer: null,
+    running: false,
+    error: null,
+  });
   const key = JSON.stringify(changes);
   const differs = key !== JSON.stringify(base);
   useEffect(() => {
@@ -51,7 +55,9 @@ export function Changes({ about, changes: base, onLookInside }: Props) {
   }, [engine, about, key, differs]);
 
   const patch = (some: Partial<InsideChanges>) =>
-    setChanges((now) => Object.fromEntries(Object.entries({ ...now, ...some }).filter(([, value]) => value !== undefined)) as InsideChanges);
+    setChanges(
+      (now) => Object.fromEntries(Object.entries({ ...now, ...some }).filter(([, value]) => value !== undefined)) as InsideChanges,
+    );
   const tiles = about.layout?.tiles ?? [];
   // Numbered among themselves, wherever the thumbnail stands.
   const regular = [...tiles.filter(({ thumbnail }) => !thumbnail).keys()];
@@ -99,7 +105,12 @@ export function Changes({ about, changes: base, onLookInside }: Props) {
       {tiles.length > 0 && (
         <div>
           <h3 className={styles.heading}>Tags, the names of the tiles</h3>
-          <Segmented legend="Names of the tiles" value={changes.tagFormat ?? 'own'} options={TAGS} onChange={(format) => patch({ tagFormat: format === 'own' ? undefined : format })} />
+          <Segmented
+            legend="Names of the tiles"
+            value={changes.tagFormat ?? 'own'}
+            options={TAGS}
+            onChange={(format) => patch({ tagFormat: format === 'own' ? undefined : format })}
+          />
         </div>
       )}
       {state.error && <Problem error={state.error} />}
@@ -117,7 +128,15 @@ export function Changes({ about, changes: base, onLookInside }: Props) {
 }
 
 /** tanh(g) of every cross-attention layer: 0 adds nothing of the picture, 1 all of it. */
-function Gates({ about, changes, onGates }: { about: InsideTrace; changes: InsideChanges; onGates: (gates: InsideChanges['gates']) => void }) {
+function Gates({
+  about,
+  changes,
+  onGates,
+}: {
+  about: InsideTrace;
+  changes: InsideChanges;
+  onGates: (gates: InsideChanges['gates']) => void;
+}) {
   const gates = changes.gates ?? {};
   const set = (layer: number, choice: GateChoice) => {
     const { [layer]: _, ...rest } = gates;

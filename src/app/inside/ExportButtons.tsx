@@ -55,7 +55,9 @@ export function ExportButtons({ about, shown, question, settings, scene, worth, 
         onClick={() =>
           attempt(async () => {
             await navigator.clipboard.writeText(window.location.href);
-            showToast(origin.kind === 'example' ? 'Link copied: it opens this very view.' : 'Link copied: the view is in it, your picture is not.');
+            showToast(
+              origin.kind === 'example' ? 'Link copied: it opens this very view.' : 'Link copied: the view is in it, your picture is not.',
+            );
           })
         }
       >

@@ -65,7 +65,14 @@ function numberOf(text: string): number | null {
 /** Of the drawing, in its own pixels: one a cell. */
 const GAP = 1;
 
-function Multiples({ about, heads, layers, layer, head, onPick }: Omit<Props, 'how' | 'onHow' | 'heads'> & { heads: Heads; layers: number[] }) {
+function Multiples({
+  about,
+  heads,
+  layers,
+  layer,
+  head,
+  onPick,
+}: Omit<Props, 'how' | 'onHow' | 'heads'> & { heads: Heads; layers: number[] }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const { grid, cellsAcross: across, tiles } = about.layout!;
   const hasThumbnail = tiles.some(({ thumbnail }) => thumbnail);

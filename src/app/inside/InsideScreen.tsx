@@ -24,11 +24,29 @@ export default function InsideScreen() {
   const trace = useTrace(image, { ...settings, question });
   const model = useApp((state) => state.selectedModel);
   const tagFormat = settings.changes.tagFormat ?? null;
-  const { shown, error } = useInspection(image, { geometry: model, maxTiles: settings.maxTiles, tileSize: null, tagFormat, prompt: '', view: 'tiles' });
-  const stored = useStored(model, image, question, trace.about === null && settings.turns.length === 0 && settings.system === '' && settings.maxTiles === null && settings.adapters.length === 0 && !isChanged(settings.changes));
+  const { shown, error } = useInspection(image, {
+    geometry: model,
+    maxTiles: settings.maxTiles,
+    tileSize: null,
+    tagFormat,
+    prompt: '',
+    view: 'tiles',
+  });
+  const stored = useStored(
+    model,
+    image,
+    question,
+    trace.about === null &&
+      settings.turns.length === 0 &&
+      settings.system === '' &&
+      settings.maxTiles === null &&
+      settings.adapters.length === 0 &&
+      !isChanged(settings.changes),
+  );
   const route = useRoute();
   // Another question or another model gives another answer, to which nothing of the old choice belongs.
-  const ask = (patch: Partial<InsideSettings>) => change({ said: null, system: '', turns: [], changes: {}, token: null, layer: null, head: null, lensLayer: null, ...patch });
+  const ask = (patch: Partial<InsideSettings>) =>
+    change({ said: null, system: '', turns: [], changes: {}, token: null, layer: null, head: null, lensLayer: null, ...patch });
   return (
     <div className={styles.screen}>
       <h1 className="unseen">Inside</h1>
@@ -41,7 +59,11 @@ export default function InsideScreen() {
         </a>
       </div>
       {settings.system !== '' && <p className={styles.note}>After the system turn “{settings.system}”.</p>}
-      {settings.turns.length > 0 && <p className={styles.note}>Asked after {settings.turns.length === 1 ? 'an earlier turn' : `${settings.turns.length} earlier turns`} of the conversation.</p>}
+      {settings.turns.length > 0 && (
+        <p className={styles.note}>
+          Asked after {settings.turns.length === 1 ? 'an earlier turn' : `${settings.turns.length} earlier turns`} of the conversation.
+        </p>
+      )}
       {(trace.error ?? error) && (
         <Problem
           error={(trace.error ?? error)!}
@@ -75,7 +97,15 @@ function Question({ question, onAsk }: { question: string; onAsk: (question: str
       <label className="unseen" htmlFor="inside-question">
         Question
       </label>
-      <input id="inside-question" className={styles.field} type="text" maxLength={2000} value={text} placeholder="A question about the picture" onChange={(event) => setText(event.target.value)} />
+      <input
+        id="inside-question"
+        className={styles.field}
+        type="text"
+        maxLength={2000}
+        value={text}
+        placeholder="A question about the picture"
+        onChange={(event) => setText(event.target.value)}
+      />
       <Button type="submit" size="small" disabled={text.trim() === ''}>
         Ask
       </Button>

@@ -16,7 +16,9 @@ export function ModelPick({ onPick }: { onPick: () => void }) {
   const openModel = useApp((state) => state.openModel);
   const selectModel = useApp((state) => state.selectModel);
   const cancelLoad = useApp((state) => state.cancelLoad);
-  const choices = models.filter(({ id, source, loaded }) => source.kind === 'bundled' || loaded || id === selected).map(({ id, title }) => ({ value: id, label: title }));
+  const choices = models
+    .filter(({ id, source, loaded }) => source.kind === 'bundled' || loaded || id === selected)
+    .map(({ id, title }) => ({ value: id, label: title }));
   if (!choices.some(({ value }) => value === selected)) choices.push({ value: selected, label: titleOf(selected) });
   return (
     <>

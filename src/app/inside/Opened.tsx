@@ -48,7 +48,10 @@ export function Opened({ about, shown: cut, question, settings, onChange }: Prop
   const lensLayer = Math.min(settings.lensLayer ?? 0, about.layers.self.length - 1);
   const lens = useLens(about, lensLayer, show === 'lens');
   const layout = about.layout;
-  const shown = cut && layout && cut.pictures.length === layout.tiles.length ? { ...cut, pictures: picturesIn(layout, settings.changes.order, cut.pictures) } : null;
+  const shown =
+    cut && layout && cut.pictures.length === layout.tiles.length
+      ? { ...cut, pictures: picturesIn(layout, settings.changes.order, cut.pictures) }
+      : null;
   const rows = rowsOf(about, token);
 
   const map: CellMap = layout ? mapOf() : [];
@@ -61,7 +64,8 @@ export function Opened({ about, shown: cut, question, settings, onChange }: Prop
   function mapOf(): CellMap {
     const cells = layout!.cellsAcross ** 2;
     if (show === 'look') return looks ? lookMap(about, rowsMean(looks, rows)) : [];
-    if (show === 'worth') return worthOf(tileWorth.worth, token).map((value) => (value === null ? null : new Float32Array(cells).fill(value)));
+    if (show === 'worth')
+      return worthOf(tileWorth.worth, token).map((value) => (value === null ? null : new Float32Array(cells).fill(value)));
     if (show === 'lens') return lens.lens ? lensMap(lens.lens.cells, layout!.tiles.length, cells) : [];
     const known = worthOf(cellWorth.worth, token);
     return layout!.tiles.map(({ thumbnail, index }) => {
@@ -94,7 +98,10 @@ export function Opened({ about, shown: cut, question, settings, onChange }: Prop
 
   const at = focus && layout ? keyOfCell(about, focus.tile, focus.cell) : null;
   const tint = new Map<number, number>();
-  if (at && looks?.[at.kind]) columnOf(looks[at.kind]!, at.key).forEach((value, row) => tint.set(about.rows[row]! + (row >= about.rows.length - about.answer.length ? 1 : 0), value));
+  if (at && looks?.[at.kind])
+    columnOf(looks[at.kind]!, at.key).forEach((value, row) =>
+      tint.set(about.rows[row]! + (row >= about.rows.length - about.answer.length ? 1 : 0), value),
+    );
   else if (looks?.self) for (const { position } of about.prompt) tint.set(position, meanRow(looks.self, rows)[position]!);
   const text = at ? 'Who looked at this cell' : `Which words were read for ${token === null ? 'the answer' : 'this token'}`;
 
@@ -105,25 +112,62 @@ export function Opened({ about, shown: cut, question, settings, onChange }: Prop
           <section className={styles.card} aria-labelledby="inside-picture">
             <header className={styles.header}>
               <h2 id="inside-picture">{SHOW_WORDS[show].label}</h2>
-              <Segmented legend="The tiles" value={view} options={[{ value: 'joined', label: 'Joined' }, { value: 'tiles', label: 'As cut' }]} onChange={(next) => onChange({ view: next })} />
+              <Segmented
+                legend="The tiles"
+                value={view}
+                options={[
+                  { value: 'joined', label: 'Joined' },
+                  { value: 'tiles', label: 'As cut' },
+                ]}
+                onChange={(next) => onChange({ view: next })}
+              />
             </header>
             <Segmented<Show>
               legend="What is drawn on the picture"
               value={show}
-              options={(['look', 'worth', 'cells', 'lens'] as const).map((value) => ({ value, ...SHOW_WORDS[value], disabled: value === 'lens' && !about.hasLens }))}
+              options={(['look', 'worth', 'cells', 'lens'] as const).map((value) => ({
+                value,
+                ...SHOW_WORDS[value],
+                disabled: value === 'lens' && !about.hasLens,
+              }))}
               onChange={(next) => onChange({ show: next })}
             />
             {shown && (
-              <HeatPicture shown={shown} layout={layout} view={view} map={map} largest={largest} labels={labels} words={words} focus={focus} onFocus={setFocus} description={description} />
+              <HeatPicture
+                shown={shown}
+                layout={layout}
+                view={view}
+                map={map}
+                largest={largest}
+                labels={labels}
+                words={words}
+                focus={focus}
+                onFocus={setFocus}
+                description={description}
+              />
             )}
             <p className={styles.readout} aria-live="polite" data-testid="inside-readout">
               {focus ? readOut(focus) : description}
             </p>
             {show === 'worth' && <WorthControls worth={tileWorth} what="tiles" count={layout.tiles.length} />}
-            {show === 'cells' && <WorthControls worth={cellWorth} what="cells" count={layout.grid.cols * layout.grid.rows * layout.cellsAcross ** 2} />}
-            {show === 'lens' && <LensControls about={about} layer={lensLayer} lens={lens} onLayer={(next) => onChange({ lensLayer: next })} />}
+            {show === 'cells' && (
+              <WorthControls worth={cellWorth} what="cells" count={layout.grid.cols * layout.grid.rows * layout.cellsAcross ** 2} />
+            )}
+            {show === 'lens' && (
+              <LensControls about={about} layer={lensLayer} lens={lens} onLayer={(next) => onChange({ lensLayer: next })} />
+            )}
             {!about.hasLens && <p className={styles.note}>{NO_LENS}</p>}
-            {shown && <ExportButtons about={about} shown={shown} settings={settings} question={question} scene={{ view, map, largest, labels, words }} worth={{ tiles: tileWorth.worth, cells: cellWorth.worth }} description={description} />}
+            {shown && (
+              <ExportButtons
+                about={about}
+                shown={shown}
+                settings={settings}
+                question={question}
+                scene={{ view, map, largest, labels, words }}
+                worth={{ tiles: tileWorth.worth, cells: cellWorth.worth }}
+                description={description}
+              />
+            )}
           </section>
         )}
         <section className={`${styles.card} ${styles.text}`} aria-label="Text">
@@ -149,7 +193,15 @@ export function Opened({ about, shown: cut, question, settings, onChange }: Prop
         <section className={styles.card} aria-label="Attention">
           <h2>Where the attention went</h2>
           {looks && <Shares about={about} looks={looks} rows={rows} how={how} />}
-          <HeadGrid about={about} heads={layout ? heads : null} layer={layer} head={head} how={how} onPick={onChange} onHow={(next) => onChange({ how: next })} />
+          <HeadGrid
+            about={about}
+            heads={layout ? heads : null}
+            layer={layer}
+            head={head}
+            how={how}
+            onPick={onChange}
+            onHow={(next) => onChange({ how: next })}
+          />
         </section>
         {(layout || about.gates.length > 0) && (
           <section className={styles.card} aria-labelledby="inside-changes">
@@ -173,7 +225,8 @@ export function Opened({ about, shown: cut, question, settings, onChange }: Prop
   }
 }
 
-const NO_LENS = 'In this answer no cell of the picture stands in the sequence, so there is no residual stream to read words from (the logit lens).';
+const NO_LENS =
+  'In this answer no cell of the picture stands in the sequence, so there is no residual stream to read words from (the logit lens).';
 const WHAT_IT_DOES_NOT_PROVE =
   'Attention says what was read, not what mattered: values may be small where weights are large, and later layers read what earlier ones have written elsewhere. Worth says what changes when a part is gone, which is closer to a cause, but painting over is itself a picture the model has never seen.';
 
@@ -206,7 +259,17 @@ interface WorthControlsProps {
 }
 
 function WorthControls({ worth, what, count }: WorthControlsProps) {
-  if (worth.error) return <Problem error={worth.error} actions={<Button size="small" onClick={worth.start}>Try again</Button>} />;
+  if (worth.error)
+    return (
+      <Problem
+        error={worth.error}
+        actions={
+          <Button size="small" onClick={worth.start}>
+            Try again
+          </Button>
+        }
+      />
+    );
   if (worth.running) {
     return (
       <p className={styles.progress} role="status">
@@ -217,7 +280,12 @@ function WorthControls({ worth, what, count }: WorthControlsProps) {
       </p>
     );
   }
-  if (worth.worth.some((one) => one !== null) && worth.done === count) return <p className={styles.note}>In nats of log p: 0.69 halves the probability. A part painted over can also help: then it is below zero.</p>;
+  if (worth.worth.some((one) => one !== null) && worth.done === count)
+    return (
+      <p className={styles.note}>
+        In nats of log p: 0.69 halves the probability. A part painted over can also help: then it is below zero.
+      </p>
+    );
   return (
     <p className={styles.progress}>
       <Button size="small" icon="play" onClick={worth.start}>
@@ -228,12 +296,29 @@ function WorthControls({ worth, what, count }: WorthControlsProps) {
   );
 }
 
-function LensControls({ about, layer, lens, onLayer }: { about: InsideTrace; layer: number; lens: ReturnType<typeof useLens>; onLayer: (layer: number) => void }) {
+function LensControls({
+  about,
+  layer,
+  lens,
+  onLayer,
+}: {
+  about: InsideTrace;
+  layer: number;
+  lens: ReturnType<typeof useLens>;
+  onLayer: (layer: number) => void;
+}) {
   return (
     <div className={styles.progress}>
       <label>
         after layer{' '}
-        <input type="range" min={0} max={about.layers.self.length - 1} value={layer} onChange={(event) => onLayer(event.target.valueAsNumber)} /> {layer + 1}
+        <input
+          type="range"
+          min={0}
+          max={about.layers.self.length - 1}
+          value={layer}
+          onChange={(event) => onLayer(event.target.valueAsNumber)}
+        />{' '}
+        {layer + 1}
       </label>
       {lens.running && (
         <Button size="small" icon="stop" onClick={lens.stop}>
@@ -246,7 +331,9 @@ function LensControls({ about, layer, lens, onLayer }: { about: InsideTrace; lay
         </Button>
       )}
       {lens.error && <Problem error={lens.error} />}
-      <span className={styles.note}>In large models the words blur with depth: the last layers prepare what comes next, not what is there.</span>
+      <span className={styles.note}>
+        In large models the words blur with depth: the last layers prepare what comes next, not what is there.
+      </span>
     </div>
   );
 }

@@ -43,9 +43,7 @@ export function Shares({ about, looks, rows, how }: Props) {
                 </li>
               ))}
             </ul>
-            <p className={styles.sum}>
-              {how === 'mean' ? `sum ${percent(total)}` : 'largest of all heads: these do not sum to 100 %'}
-            </p>
+            <p className={styles.sum}>{how === 'mean' ? `sum ${percent(total)}` : 'largest of all heads: these do not sum to 100 %'}</p>
           </section>
         );
       })}

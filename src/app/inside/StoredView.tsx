@@ -17,7 +17,9 @@ export function StoredView({ stored: { about, looks, worth }, shown, waiting }: 
   const map = lookMap(about, rowsMean(looks, rows));
   const peak = peakOf(map);
   const tiles = about.layout!.tiles;
-  const description = peak ? `The model looked most at ${tileName(tiles, peak.tile)}: ${percent(peak.value)} on one cell.` : 'No cell is read.';
+  const description = peak
+    ? `The model looked most at ${tileName(tiles, peak.tile)}: ${percent(peak.value)} on one cell.`
+    : 'No cell is read.';
   const worths = worthOf(worth, token).map((value, tile) => `${tileName(tiles, tile)} ${nats(value!)}`);
   return (
     <>

@@ -60,7 +60,10 @@ export function drawHeat(context: CanvasRenderingContext2D, scene: HeatScene): v
   drawLabels(context, scene);
   if (scene.focus) {
     const { x, y, width, height } = cellRect(layout, across, scene.focus.tile, scene.focus.cell);
-    for (const [colour, line] of [['#000000', 4], ['#ffffff', 2]] as const) {
+    for (const [colour, line] of [
+      ['#000000', 4],
+      ['#ffffff', 2],
+    ] as const) {
       context.strokeStyle = colour;
       context.lineWidth = line;
       context.strokeRect(x + 1, y + 1, width - 2, height - 2);

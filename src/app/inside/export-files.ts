@@ -17,7 +17,15 @@ const PAPER = '#ffffff';
 
 function sceneOf(about: InsideTrace, shown: Shown, numbers: SceneNumbers): HeatScene {
   const layout = heatLayout(about.layout!, numbers.view, WIDTH, MOST_HEIGHT);
-  return { ...numbers, layout, across: about.layout!.cellsAcross, original: shown.original, pictures: shown.pictures, focus: null, surface: PAPER };
+  return {
+    ...numbers,
+    layout,
+    across: about.layout!.cellsAcross,
+    original: shown.original,
+    pictures: shown.pictures,
+    focus: null,
+    surface: PAPER,
+  };
 }
 
 /** The picture as it is on show, with what it shows written below, at twice the size. */
@@ -61,7 +69,10 @@ export async function svgFile(about: InsideTrace, shown: Shown, numbers: SceneNu
       return `<text x="${(x + width / 2).toFixed(2)}" y="${(y + height / 2).toFixed(2)}" text-anchor="middle" dominant-baseline="central" font-size="12" font-family="monospace">${escaped(word)}</text>`;
     }),
   );
-  const labels = scene.labels.map((label, tile) => `<text x="${(layout.tiles[tile]!.x + 5).toFixed(2)}" y="${(layout.tiles[tile]!.y + 16).toFixed(2)}" font-size="13" font-weight="600">${escaped(label)}</text>`);
+  const labels = scene.labels.map(
+    (label, tile) =>
+      `<text x="${(layout.tiles[tile]!.x + 5).toFixed(2)}" y="${(layout.tiles[tile]!.y + 16).toFixed(2)}" font-size="13" font-weight="600">${escaped(label)}</text>`,
+  );
   const svg = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height.toFixed(2)}" font-family="system-ui, sans-serif">`,
     `<title>${escaped(caption)}</title>`,
@@ -98,11 +109,20 @@ export async function jsonFile(
       const { values } = await engine.insideHeads({ trace: about.trace, kind, rows: [first + token] });
       tokens.push([...values].map((value) => Number(value.toPrecision(6))));
     }
-    attention[kind] = { axes: ['answer token', 'layer × head × key, row-major'], layers, heads: about.heads, keys, runs: about.keys[kind], weights: tokens };
+    attention[kind] = {
+      axes: ['answer token', 'layer × head × key, row-major'],
+      layers,
+      heads: about.heads,
+      keys,
+      runs: about.keys[kind],
+      weights: tokens,
+    };
   }
   const { trace: _, ...rest } = about;
   const worths = { tiles: worth.tiles.length > 0 ? worth.tiles : null, cells: worth.cells.length > 0 ? worth.cells : null };
-  return new Blob([`${JSON.stringify({ question, changes: settings.changes, ...rest, attention, worth: worths })}\n`], { type: 'application/json' });
+  return new Blob([`${JSON.stringify({ question, changes: settings.changes, ...rest, attention, worth: worths })}\n`], {
+    type: 'application/json',
+  });
 }
 
 function escaped(text: string): string {

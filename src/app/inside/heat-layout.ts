@@ -29,14 +29,22 @@ export function heatLayout(layout: PictureLayout, view: 'joined' | 'tiles', widt
   const thumbnail = layout.tiles.find((tile) => tile.thumbnail);
   const beside = width >= NARROW;
   const side = thumbnail ? Math.min(THUMBNAIL.most, Math.max(THUMBNAIL.least, width * THUMBNAIL.share)) : 0;
-  const room = { width: width - (thumbnail && beside ? side + 2 * GAP : 0), height: mostHeight - (thumbnail && !beside ? side + 2 * GAP : 0) };
+  const room = {
+    width: width - (thumbnail && beside ? side + 2 * GAP : 0),
+    height: mostHeight - (thumbnail && !beside ? side + 2 * GAP : 0),
+  };
   const gap = view === 'tiles' ? GAP : 0;
   // Of the parts without the gaps between them.
   const aspect = view === 'tiles' ? cols / rows : layout.image.width / layout.image.height;
   const inner = { width: room.width - gap * (cols - 1), height: Math.max(rows, room.height - gap * (rows - 1)) };
   const w = Math.max(cols, Math.min(inner.width, inner.height * aspect));
   const h = Math.max(rows, w / aspect);
-  const picture = { x: beside ? 0 : (room.width - w - gap * (cols - 1)) / 2, y: 0, width: w + gap * (cols - 1), height: h + gap * (rows - 1) };
+  const picture = {
+    x: beside ? 0 : (room.width - w - gap * (cols - 1)) / 2,
+    y: 0,
+    width: w + gap * (cols - 1),
+    height: h + gap * (rows - 1),
+  };
   const cell = { width: w / cols, height: h / rows };
   const tiles = layout.tiles.map(({ col, row, thumbnail: small }): Rect => {
     if (!small) return { x: picture.x + col * (cell.width + gap), y: row * (cell.height + gap), ...cell };

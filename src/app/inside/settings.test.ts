@@ -25,7 +25,21 @@ it('comes back from the address as it went in', () => {
 });
 
 it('leaves what makes no sense at its default', () => {
-  const params = { said: '1,x', max: '0', turns: '{"a":1}', gates: '1:7', hide: '-1', order: '', tags: 'emoji', token: '1e9', layer: 'x', how: 'sum', show: 'all', view: '', lens: '99999' };
+  const params = {
+    said: '1,x',
+    max: '0',
+    turns: '{"a":1}',
+    gates: '1:7',
+    hide: '-1',
+    order: '',
+    tags: 'emoji',
+    token: '1e9',
+    layer: 'x',
+    how: 'sum',
+    show: 'all',
+    view: '',
+    lens: '99999',
+  };
   expect(settingsFromParams(params)).toEqual({
     question: '',
     system: '',

@@ -70,7 +70,10 @@ export function paramsFromSettings(settings: InsideSettings): Record<string, str
     turns: settings.turns.length > 0 ? JSON.stringify(settings.turns) : null,
     said: settings.said?.join(',') ?? null,
     with: formatAdapters(settings.adapters.map((use) => ({ ...use, on: true }))) || null,
-    gates: Object.entries(gates ?? {}).map(([layer, value]) => `${layer}:${value}`).join(',') || null,
+    gates:
+      Object.entries(gates ?? {})
+        .map(([layer, value]) => `${layer}:${value}`)
+        .join(',') || null,
     hide: hide?.join(',') || null,
     order: order?.join(',') || null,
     tags: tagFormat ?? null,
@@ -107,7 +110,10 @@ function turnsFrom(text: string | undefined): [string, string][] {
     const turns = JSON.parse(text) as unknown;
     if (!Array.isArray(turns)) return [];
     return turns
-      .filter((turn): turn is [string, string] => Array.isArray(turn) && turn.length === 2 && turn.every((side) => typeof side === 'string' && side.length <= LONGEST_QUESTION))
+      .filter(
+        (turn): turn is [string, string] =>
+          Array.isArray(turn) && turn.length === 2 && turn.every((side) => typeof side === 'string' && side.length <= LONGEST_QUESTION),
+      )
       .slice(0, MOST_TURNS);
   } catch {
     return [];

@@ -17,7 +17,11 @@ interface Choice {
 /** Attention of every row of a trace, the chosen layers and heads put together. The view before stays until the next is there. */
 export function useLooks(about: InsideTrace | null, { layer, head, how }: Choice): { looks: Looks | null; error: PlainError | null } {
   const engine = useEngine();
-  const [state, setState] = useState<{ looks: Looks | null; error: PlainError | null; of: InsideTrace | null }>({ looks: null, error: null, of: null });
+  const [state, setState] = useState<{ looks: Looks | null; error: PlainError | null; of: InsideTrace | null }>({
+    looks: null,
+    error: null,
+    of: null,
+  });
   useEffect(() => {
     if (!about) return;
     const { signal, end } = settled();

@@ -47,7 +47,8 @@ function unpacked({ about, looks, worth }: StoredLook): Stored {
   const rows: Looks = { self: null, cross: null };
   for (const kind of KINDS) {
     const look = looks[kind];
-    if (look) rows[kind] = { values: Float32Array.from(look.values, (value) => value * look.step), rows: about.answer.length, keys: look.keys };
+    if (look)
+      rows[kind] = { values: Float32Array.from(look.values, (value) => value * look.step), rows: about.answer.length, keys: look.keys };
   }
   return { about: { ...about, trace: 0 }, looks: rows, worth };
 }

@@ -19,14 +19,21 @@ export const MOST_NEW_TOKENS = 64;
 type Asked = Pick<InsideSettings, 'question' | 'system' | 'maxTiles' | 'turns' | 'said' | 'adapters' | 'changes'>;
 
 /** What the engine is asked; null while there is nothing to ask. */
-export function requestOf(image: SharedImage | null, { question, system, maxTiles, turns, said, adapters, changes }: Asked): InsideRequest | null {
+export function requestOf(
+  image: SharedImage | null,
+  { question, system, maxTiles, turns, said, adapters, changes }: Asked,
+): InsideRequest | null {
   if (question.trim() === '') return null;
   const earlier = turns.flatMap(([user, assistant]): InsideRequest['messages'] => [
     { role: 'user', content: user },
     { role: 'assistant', content: assistant },
   ]);
   return {
-    messages: [...(system.trim() === '' ? [] : [{ role: 'system' as const, content: system }]), ...earlier, { role: 'user', content: question.trim() }],
+    messages: [
+      ...(system.trim() === '' ? [] : [{ role: 'system' as const, content: system }]),
+      ...earlier,
+      { role: 'user', content: question.trim() },
+    ],
     image: image?.bytes ?? null,
     maxNewTokens: MOST_NEW_TOKENS,
     ...(maxTiles !== null && { maxTiles }),

@@ -20,7 +20,11 @@ const NOTHING: WorthState = { worth: [], running: false, done: 0, error: null };
 const AT_ONCE_MS = 2500;
 
 /** The worth of regions of one trace. Begins by itself where it is quick; stops with its trace. */
-export function useWorth(about: InsideTrace | null, of: WorthOf, wanted: boolean): WorthState & { ms: number; start(): void; stop(): void } {
+export function useWorth(
+  about: InsideTrace | null,
+  of: WorthOf,
+  wanted: boolean,
+): WorthState & { ms: number; start(): void; stop(): void } {
   const engine = useEngine();
   const [state, setState] = useState<WorthState>(NOTHING);
   const running = useRef<AbortController | null>(null);

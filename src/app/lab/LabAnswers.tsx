@@ -69,7 +69,17 @@ function AnswerCell({ answer, correct }: { answer: string; correct: boolean }) {
   );
 }
 
-function LevelSelect({ label, levels, value, onChange }: { label: string; levels: readonly string[]; value: string; onChange(level: string): void }) {
+function LevelSelect({
+  label,
+  levels,
+  value,
+  onChange,
+}: {
+  label: string;
+  levels: readonly string[];
+  value: string;
+  onChange(level: string): void;
+}) {
   const id = useId();
   return (
     <div>

@@ -80,11 +80,23 @@ export function LabResult({ experiment, view }: { experiment: Experiment; view: 
                   {level}, seed {seed}
                   {isDone ? '' : ' (not finished)'}
                 </span>
-                <Button size="small" variant="quiet" icon="download" onClick={() => void saved(`${experiment.name}-${index}.zip`, () => engine.exportRun(run!, 'run'))}>
-                  Run files<span className="unseen"> of {level}, seed {seed}</span>
+                <Button
+                  size="small"
+                  variant="quiet"
+                  icon="download"
+                  onClick={() => void saved(`${experiment.name}-${index}.zip`, () => engine.exportRun(run!, 'run'))}
+                >
+                  Run files
+                  <span className="unseen">
+                    {' '}
+                    of {level}, seed {seed}
+                  </span>
                 </Button>
                 <a href={hrefWith('finetune', { step: 'run', run: run! }, route)}>
-                  Open in Fine-tune<span className="unseen">: {level}, seed {seed}</span>
+                  Open in Fine-tune
+                  <span className="unseen">
+                    : {level}, seed {seed}
+                  </span>
                 </a>
               </li>
             ))}

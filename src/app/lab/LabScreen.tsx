@@ -18,8 +18,8 @@ export default function LabScreen() {
       <header className={styles.head}>
         <h1>Lab</h1>
         <p className={styles.lead}>
-          The questions that the NVLM paper leaves open, answered at nano scale: runs that differ in one thing, over several seeds, in
-          this tab. The same files run with <code>nvlm lab run</code>, on a cluster too.
+          The questions that the NVLM paper leaves open, answered at nano scale: runs that differ in one thing, over several seeds, in this
+          tab. The same files run with <code>nvlm lab run</code>, on a cluster too.
         </p>
       </header>
       <Segmented
@@ -49,7 +49,9 @@ function Experiments() {
       <fieldset className={styles.choices}>
         <legend>Experiment</legend>
         {experiments === null && <p role="status">Reading the experiments…</p>}
-        {experiments?.map((one) => <ExperimentCard key={one.name} experiment={one} chosen={one.name === name} />)}
+        {experiments?.map((one) => (
+          <ExperimentCard key={one.name} experiment={one} chosen={one.name === name} />
+        ))}
       </fieldset>
       {error && <Problem error={error} />}
       {chosen && <LabPlanCard experiment={chosen} />}

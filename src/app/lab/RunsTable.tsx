@@ -82,7 +82,11 @@ export function RunsTable() {
         </table>
       </div>
       <div className={styles.buttons}>
-        <Button size="small" icon="download" onClick={() => saveBlob(new Blob([tableCsv(byAge, figures)], { type: 'text/csv' }), 'runs.csv')}>
+        <Button
+          size="small"
+          icon="download"
+          onClick={() => saveBlob(new Blob([tableCsv(byAge, figures)], { type: 'text/csv' }), 'runs.csv')}
+        >
           Table as CSV
         </Button>
       </div>
@@ -91,7 +95,15 @@ export function RunsTable() {
   );
 }
 
-function Row({ run, before, figures, picked, busy, onPick, onDelete }: {
+function Row({
+  run,
+  before,
+  figures,
+  picked,
+  busy,
+  onPick,
+  onDelete,
+}: {
   run: RunSummary;
   before: RunSummary | null;
   figures: Figures | null;
@@ -113,7 +125,13 @@ function Row({ run, before, figures, picked, busy, onPick, onDelete }: {
   return (
     <tr>
       <td>
-        <input type="checkbox" aria-label={`Show the curve of ${run.title}`} checked={picked} disabled={!figures || figures.losses.length === 0} onChange={onPick} />
+        <input
+          type="checkbox"
+          aria-label={`Show the curve of ${run.title}`}
+          checked={picked}
+          disabled={!figures || figures.losses.length === 0}
+          onChange={onPick}
+        />
       </td>
       <th scope="row">
         <a href={hrefWith('finetune', { step: 'result', run: run.id }, route)}>{run.title}</a>
@@ -142,8 +160,8 @@ function DeleteRun({ run, onClose }: { run: RunSummary; onClose(): void }) {
   return (
     <Dialog title={`Delete “${run.title}”?`} onClose={onClose}>
       <p>
-        Its log, its answers, its checkpoint and what it has learnt are gone for good; {formatBytes(run.bytes)} become free. An
-        experiment that it belongs to keeps its figures.
+        Its log, its answers, its checkpoint and what it has learnt are gone for good; {formatBytes(run.bytes)} become free. An experiment
+        that it belongs to keeps its figures.
       </p>
       <div className={styles.buttons}>
         <Button
@@ -193,11 +211,23 @@ function figuresOf({ log }: RunRecord): Figures {
 
 function tableCsv(runs: readonly RunSummary[], figures: ReadonlyMap<string, Figures>): string {
   // A cell that begins like a formula is text all the same.
-  const cell = (value: string | number | null) => `"${String(value ?? '').replaceAll('"', '""').replace(/^(?=[=+\-@])/, "'")}"`;
+  const cell = (value: string | number | null) =>
+    `"${String(value ?? '')
+      .replaceAll('"', '""')
+      .replace(/^(?=[=+\-@])/, "'")}"`;
   const rows = runs.map((run, i) => {
     const before = runs[i + 1];
     const { final = null, bestHeldOut = null } = figures.get(run.id) ?? {};
-    return [run.title, new Date(run.createdAt).toISOString(), before ? settingsDiff(before.request, run.request) : '', run.step, run.steps, run.state, final, bestHeldOut];
+    return [
+      run.title,
+      new Date(run.createdAt).toISOString(),
+      before ? settingsDiff(before.request, run.request) : '',
+      run.step,
+      run.steps,
+      run.state,
+      final,
+      bestHeldOut,
+    ];
   });
   const head = ['name', 'date', 'changed', 'step', 'steps', 'state', 'final loss', 'best held-out loss'];
   return [head, ...rows].map((row) => row.map(cell).join(',')).join('\r\n') + '\r\n';

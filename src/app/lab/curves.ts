@@ -27,10 +27,14 @@ export function pointsOf(values: readonly number[], steps: number, low: number, 
   const stride = Math.max(1, Math.ceil(values.length / PLOT.width));
   const x = (i: number) => PLOT.left + (i / Math.max(1, steps - 1)) * (PLOT.width - PLOT.left - PLOT.right);
   const y = (value: number) => PLOT.top + (1 - (value - low) / (high - low || 1)) * (PLOT.height - PLOT.top - PLOT.bottom);
-  return values.flatMap((value, i) => (i % stride === 0 || i === values.length - 1 ? [`${x(i).toFixed(1)},${y(value).toFixed(1)}`] : [])).join(' ');
+  return values
+    .flatMap((value, i) => (i % stride === 0 || i === values.length - 1 ? [`${x(i).toFixed(1)},${y(value).toFixed(1)}`] : []))
+    .join(' ');
 }
 
 export function rangeOf(curves: readonly Pick<Curve, 'values'>[]): { low: number; high: number; steps: number } {
-  const ends = curves.flatMap(({ values }) => (values.length > 0 ? [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))] : []));
+  const ends = curves.flatMap(({ values }) =>
+    values.length > 0 ? [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))] : [],
+  );
   return { low: Math.min(0, ...ends), high: Math.max(...ends, 0), steps: Math.max(1, ...curves.map(({ values }) => values.length)) };
 }

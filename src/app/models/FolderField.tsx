@@ -37,7 +37,9 @@ export function FolderField() {
       return source;
     } catch (cause) {
       await forgetFolder(handle.name);
-      throw new NvlmError('not-found', `The folder ${handle.name} cannot be read any more.`, 'Choose it again, where it lies now.', { cause });
+      throw new NvlmError('not-found', `The folder ${handle.name} cannot be read any more.`, 'Choose it again, where it lies now.', {
+        cause,
+      });
     }
   }
 

@@ -43,12 +43,7 @@ export function ModelCard({ entry }: { entry: ModelEntry }) {
         {entry.parameters > 0 && <Fact name="Parameters" value={formatParameters(entry.parameters)} />}
         <Fact name="Download" value={formatBytes(entry.bytes)} />
         <Fact name="Stored" value={storedWords(entry)} />
-        {loaded && (
-          <Fact
-            name="On the device"
-            value={`${formatBytes(loaded.weightBytes)}, loaded in ${formatDuration(loaded.loadMs)}`}
-          />
-        )}
+        {loaded && <Fact name="On the device" value={`${formatBytes(loaded.weightBytes)}, loaded in ${formatDuration(loaded.loadMs)}`} />}
         {loaded && <Fact name="Takes" value={takesWords(loaded)} />}
       </dl>
       <Notice tone="info">{entry.note}</Notice>
@@ -68,12 +63,7 @@ export function ModelCard({ entry }: { entry: ModelEntry }) {
         {loaded ? (
           <Button onClick={() => void unloadModel()}>Unload</Button>
         ) : (
-          <Button
-            variant="primary"
-            icon="download"
-            disabled={loading !== null}
-            onClick={() => void openModel(entry.id)}
-          >
+          <Button variant="primary" icon="download" disabled={loading !== null} onClick={() => void openModel(entry.id)}>
             {loadWords(entry)}
           </Button>
         )}
@@ -83,14 +73,9 @@ export function ModelCard({ entry }: { entry: ModelEntry }) {
           </Button>
         )}
         {entry.source.kind !== 'files' && entry.source.kind !== 'run' && (
-        <Button
-          variant="danger"
-          icon="trash"
-          disabled={entry.storedBytes === 0 || loading !== null}
-          onClick={() => setDeleting(true)}
-        >
-          Delete stored
-        </Button>
+          <Button variant="danger" icon="trash" disabled={entry.storedBytes === 0 || loading !== null} onClick={() => setDeleting(true)}>
+            Delete stored
+          </Button>
         )}
       </div>
       {deleting && <DeleteDialog entry={entry} onClose={() => setDeleting(false)} />}
@@ -133,8 +118,8 @@ function DeleteDialog({ entry, onClose }: { entry: ModelEntry; onClose(): void }
   return (
     <Dialog title={`Delete the stored bytes of ${entry.title}?`} onClose={onClose}>
       <p>
-        {formatBytes(entry.storedBytes)} become free. A loaded model stays loaded. The next load fetches the files again
-        from where they came from.
+        {formatBytes(entry.storedBytes)} become free. A loaded model stays loaded. The next load fetches the files again from where they
+        came from.
       </p>
       <div className={styles.actions}>
         <Button

@@ -24,9 +24,9 @@ export default function ModelsScreen() {
       <section className={styles.section} aria-labelledby="bundled">
         <h2 id="bundled">Bundled</h2>
         <p className={styles.lead}>
-          The same tiny vision encoder and decoder in the three architectures of the family, made for this playground.
-          They know one drawn world: capital letters, digits and the point, one a 28-pixel cell, six shapes in six
-          colours, and bars. A photograph gets a confident wrong answer.
+          The same tiny vision encoder and decoder in the three architectures of the family, made for this playground. They know one drawn
+          world: capital letters, digits and the point, one a 28-pixel cell, six shapes in six colours, and bars. A photograph gets a
+          confident wrong answer.
         </p>
         {models === null ? (
           <p className={styles.waiting}>Asking the engine what there is…</p>

@@ -199,11 +199,13 @@ function SettingFields({ plan, settings, onChange }: SettingFieldsProps) {
             value={plan.settings.contextLength}
             onChange={({ target }) => onChange({ ...settings, contextLength: Number(target.value) })}
           >
-            {contexts.sort((a, b) => a - b).map((tokens) => (
-              <option key={tokens} value={tokens}>
-                {formatCount(tokens)} tokens
-              </option>
-            ))}
+            {contexts
+              .sort((a, b) => a - b)
+              .map((tokens) => (
+                <option key={tokens} value={tokens}>
+                  {formatCount(tokens)} tokens
+                </option>
+              ))}
           </select>
         )}
       </Field>
@@ -223,9 +225,7 @@ function Field({ label, children }: { label: string; children(id: string): React
 
 function aboutWords({ about }: MemoryPlan): string {
   const { parameters, takesPictures, family, maxTiles, tileSize, longestContext } = about;
-  const sees = takesPictures
-    ? `${family.title}, pictures of up to ${maxTiles} tiles of ${tileSize} px`
-    : 'text alone, no pictures';
+  const sees = takesPictures ? `${family.title}, pictures of up to ${maxTiles} tiles of ${tileSize} px` : 'text alone, no pictures';
   return `${formatParameters(parameters)} parameters; ${sees}; made for ${formatCount(longestContext)} tokens.`;
 }
 

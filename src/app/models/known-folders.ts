@@ -42,7 +42,11 @@ export function rememberDropped(transfer: DataTransfer): void {
 /** Asks for leave to read it, which browsers want again after a while; only in answer to a press. @throws NvlmError `usage` */
 export async function askToRead(handle: FolderHandle): Promise<void> {
   if (!handle.requestPermission || (await handle.requestPermission({ mode: 'read' })) === 'granted') return;
-  throw new NvlmError('usage', `The browser may not read the folder ${handle.name}.`, 'Press its name again and allow it, or drop the folder.');
+  throw new NvlmError(
+    'usage',
+    `The browser may not read the folder ${handle.name}.`,
+    'Press its name again and allow it, or drop the folder.',
+  );
 }
 
 async function withHandles<T>(mode: IDBTransactionMode, work: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {

@@ -49,8 +49,7 @@ export function DropTarget() {
     };
     for (const [name, listener] of Object.entries(listeners)) window.addEventListener(name, listener as EventListener);
     return () => {
-      for (const [name, listener] of Object.entries(listeners))
-        window.removeEventListener(name, listener as EventListener);
+      for (const [name, listener] of Object.entries(listeners)) window.removeEventListener(name, listener as EventListener);
     };
   }, [offerFile, planModel, reportImageError]);
 

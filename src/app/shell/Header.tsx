@@ -86,7 +86,11 @@ function TrainingBadge() {
 /** How many of this tab's experiment are done. */
 function LabBadge() {
   const live = useApp((state) => state.labLive);
-  return live ? <span className={styles.badge}>{live.doneCells} of {live.cells}</span> : null;
+  return live ? (
+    <span className={styles.badge}>
+      {live.doneCells} of {live.cells}
+    </span>
+  ) : null;
 }
 
 function DeviceChip() {
@@ -96,12 +100,7 @@ function DeviceChip() {
   const software = device?.adapter?.software ?? false;
   if (!device) return <span className={styles.chip}>{switching ? 'opening device…' : 'no device'}</span>;
   return (
-    <a
-      className={styles.chip}
-      href={hrefFor('device', route)}
-      title={device.reason}
-      data-tone={software ? 'warn' : undefined}
-    >
+    <a className={styles.chip} href={hrefFor('device', route)} title={device.reason} data-tone={software ? 'warn' : undefined}>
       {software && <Icon name="warning" size={14} />}
       <span>{backendName(device)}</span>
     </a>

@@ -45,18 +45,8 @@ export function useShortcut(key: string, run: () => void): void {
   useEffect(() => {
     function onKey(event: KeyboardEvent): void {
       const target = event.target as HTMLElement;
-      const typing = target.matches(
-        'textarea, select, [contenteditable], input:not([type=radio], [type=checkbox], [type=range])',
-      );
-      if (
-        event.key !== key ||
-        typing ||
-        event.ctrlKey ||
-        event.metaKey ||
-        event.altKey ||
-        document.querySelector('dialog[open]')
-      )
-        return;
+      const typing = target.matches('textarea, select, [contenteditable], input:not([type=radio], [type=checkbox], [type=range])');
+      if (event.key !== key || typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
       event.preventDefault();
       latest.current();
     }

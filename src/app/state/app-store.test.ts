@@ -460,20 +460,15 @@ describe('settings', () => {
     expect(state()).toMatchObject({ theme: 'dark', chatSettings: { ...DEFAULT_SETTINGS, temperature: 0.7, seed: 5 } });
   });
 
-  it.each(['{"temperature":900}', '{"constructor":1}', '[1]', '"x"', '{', '{"seed":"1"}'])(
-    'are dropped when %s is stored',
-    (json) => {
-      stored.set('nvlm.chat', json);
-      store = makeStore();
-      expect(state().chatSettings).toEqual(DEFAULT_SETTINGS);
-    },
-  );
+  it.each(['{"temperature":900}', '{"constructor":1}', '[1]', '"x"', '{', '{"seed":"1"}'])('are dropped when %s is stored', (json) => {
+    stored.set('nvlm.chat', json);
+    store = makeStore();
+    expect(state().chatSettings).toEqual(DEFAULT_SETTINGS);
+  });
 
   it('leave out what is off, and draw a seed only for sampling', () => {
     expect(toSampling(DEFAULT_SETTINGS)).toEqual({ temperature: 0 });
-    expect(
-      toSampling({ ...DEFAULT_SETTINGS, temperature: 1, topK: 5, topP: 0.9, repetitionPenalty: 1.2 }, () => 7),
-    ).toEqual({
+    expect(toSampling({ ...DEFAULT_SETTINGS, temperature: 1, topK: 5, topP: 0.9, repetitionPenalty: 1.2 }, () => 7)).toEqual({
       temperature: 1,
       topK: 5,
       topP: 0.9,

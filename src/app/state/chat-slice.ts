@@ -70,9 +70,7 @@ export function createChatSlice({ set, get, engine, now }: SliceTools): ChatSlic
 
   function change(id: number, patch: Partial<Turn> | ((turn: Turn) => Partial<Turn>)): void {
     set(({ turns }) => ({
-      turns: turns.map((turn) =>
-        turn.id === id ? { ...turn, ...(typeof patch === 'function' ? patch(turn) : patch) } : turn,
-      ),
+      turns: turns.map((turn) => (turn.id === id ? { ...turn, ...(typeof patch === 'function' ? patch(turn) : patch) } : turn)),
     }));
   }
 
@@ -181,9 +179,7 @@ export function createChatSlice({ set, get, engine, now }: SliceTools): ChatSlic
     async ask(question) {
       const text = question.trim();
       if (text === '') {
-        const fix = get().image
-          ? 'Type a question about the picture, or take one of the suggestions.'
-          : 'Type a question first.';
+        const fix = get().image ? 'Type a question about the picture, or take one of the suggestions.' : 'Type a question first.';
         set({ draftError: { code: 'empty-prompt', message: 'There is no question yet.', fix } });
         return;
       }
@@ -251,7 +247,10 @@ function settled(turn: Turn): Turn {
 }
 
 /** Encoded files of the pictures that a model is shown. */
-function picturesFor({ takesPictures, family }: Pick<ModelEntry, 'takesPictures' | 'family'>, images: readonly SharedImage[]): Uint8Array[] {
+function picturesFor(
+  { takesPictures, family }: Pick<ModelEntry, 'takesPictures' | 'family'>,
+  images: readonly SharedImage[],
+): Uint8Array[] {
   if (!takesPictures) return [];
   return (family.onePicture === null ? images : images.slice(0, 1)).map(({ bytes }) => bytes);
 }

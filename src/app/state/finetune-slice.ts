@@ -112,9 +112,7 @@ export function createFinetuneSlice({ set, get, engine, preferences, now }: Slic
     try {
       const summary = await work({ signal: controller.signal, onEvent: (event) => hear(event, view) });
       show({ summary, activity: 'none', stage: null, error: null });
-      get().announce(
-        summary.state === 'finished' ? 'The run is finished.' : `Paused at step ${summary.step} of ${summary.steps}.`,
-      );
+      get().announce(summary.state === 'finished' ? 'The run is finished.' : `Paused at step ${summary.step} of ${summary.steps}.`);
     } catch (error) {
       const plain = toPlainError(error);
       show({ activity: 'none', stage: null, error: plain.code === 'cancelled' ? null : plain });
@@ -149,17 +147,14 @@ export function createFinetuneSlice({ set, get, engine, preferences, now }: Slic
     liveRun: null,
     storedRun: null,
     planTraining: (request, signal) => engine.planRun(request, { signal }),
-    startRun: (request) =>
-      follow(view(request, null, new RunHistory()), (options) => engine.startRun(request, options)),
+    startRun: (request) => follow(view(request, null, new RunHistory()), (options) => engine.startRun(request, options)),
     async resumeRun(id, changes, model) {
       if (isTraining(get())) return;
       await get().openRun(id);
       const { storedRun, liveRun } = get();
       const before = storedRun?.summary?.id === id ? storedRun : liveRun;
       if (before?.summary?.id !== id) return;
-      await follow(view(before.request, before.summary, before.history), (options) =>
-        engine.resumeRun(id, { ...options, changes, model }),
-      );
+      await follow(view(before.request, before.summary, before.history), (options) => engine.resumeRun(id, { ...options, changes, model }));
     },
     pauseRun() {
       if (!controller || controller.signal.aborted) return;

@@ -227,9 +227,5 @@ function tooManyPictures(): NvlmError {
 
 function fileTooLarge(name: string, bytes: number): NvlmError {
   const size = Math.round(bytes / 2 ** 20);
-  return new NvlmError(
-    'image-too-large',
-    `“${name}” has ${size} MB.`,
-    'Pictures of up to 64 MB are read: make it smaller first.',
-  );
+  return new NvlmError('image-too-large', `“${name}” has ${size} MB.`, 'Pictures of up to 64 MB are read: make it smaller first.');
 }

@@ -119,10 +119,7 @@ export function createFakeEngine(): FakeEngine {
   }
 
   /** A step a turn, each of which waits for the gate. */
-  async function train(
-    id: string,
-    { signal, onEvent }: CallOptions & { onEvent?: (event: RunEvent) => void } = {},
-  ): Promise<RunSummary> {
+  async function train(id: string, { signal, onEvent }: CallOptions & { onEvent?: (event: RunEvent) => void } = {}): Promise<RunSummary> {
     const { summary, log } = recordOf(id);
     summary.state = 'running';
     // As the engine does: the run has the device to itself.
@@ -177,7 +174,9 @@ export function createFakeEngine(): FakeEngine {
       fake.loads.push(id);
       const isOwn = source.kind !== 'bundled';
       const like = entry(isOwn ? 'D' : (id.at(-1)!.toUpperCase() as 'D'), id);
-      const loaded: ModelEntry = isOwn ? { ...like, family: { ...like.family, onePicture: null }, id, title: id, source, loaded: true, settings: {} } : like;
+      const loaded: ModelEntry = isOwn
+        ? { ...like, family: { ...like.family, onePicture: null }, id, title: id, source, loaded: true, settings: {} }
+        : like;
       if (isOwn) fake.own = loaded;
       return { entry: loaded, tileSize: 112, maxTiles: 6, warnings: [] as string[] } as LoadedModel;
     },

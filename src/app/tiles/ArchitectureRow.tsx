@@ -31,14 +31,7 @@ export function ArchitectureRow({ shown, architecture: { letter, title, words },
       </header>
       <Costs costs={costs} architecture={letter} />
       <p className={styles.laneName}>Decoder sequence</p>
-      <TokenLane
-        shown={shown}
-        architecture={letter}
-        lane="decoder"
-        label={`${title}, decoder sequence`}
-        blocks={decoder}
-        side={side}
-      />
+      <TokenLane shown={shown} architecture={letter} lane="decoder" label={`${title}, decoder sequence`} blocks={decoder} side={side} />
       {cross.length > 0 && (
         <>
           <p className={styles.laneName}>Cross-attention keys and values</p>

@@ -38,11 +38,7 @@ export function CandidateChart({ grid }: { grid: GridChoice }) {
       </header>
       <ol ref={list} className={styles.chart} onKeyDown={onKeyDown} onPointerLeave={() => look(null)}>
         {grid.candidates.map((candidate, index) => (
-          <li
-            key={`${candidate.cols}:${candidate.rows}`}
-            className={styles.column}
-            data-chosen={candidate.chosen || undefined}
-          >
+          <li key={`${candidate.cols}:${candidate.rows}`} className={styles.column} data-chosen={candidate.chosen || undefined}>
             <button
               type="button"
               tabIndex={index === stop ? 0 : -1}

@@ -7,13 +7,7 @@ import { Segmented } from '../components/Segmented.tsx';
 import { useApp } from '../state/hooks.ts';
 import { isBundledId, titleOf } from '../state/model-slice.ts';
 import styles from './Controls.module.css';
-import {
-  GEOMETRIES,
-  LARGEST_TILE_SIZE,
-  tileSizeFrom,
-  type GeometryId,
-  type TilesSettings,
-} from './settings.ts';
+import { GEOMETRIES, LARGEST_TILE_SIZE, tileSizeFrom, type GeometryId, type TilesSettings } from './settings.ts';
 import { TAG_FORMATS, TAG_FORMAT_NAMES } from '../../tiling/tags.ts';
 
 const GEOMETRY_TITLES: Record<string, string> = {
@@ -73,7 +67,11 @@ export function Controls({ settings, effective, error, onChange }: Props) {
           onChange={(event) => onChange({ maxTiles: Number(event.target.value) })}
         />
       </div>
-      <TileSizeField size={settings.tileSize ?? effective.tileSize} step={effective.tileStep} onSize={(tileSize) => onChange({ tileSize })} />
+      <TileSizeField
+        size={settings.tileSize ?? effective.tileSize}
+        step={effective.tileStep}
+        onSize={(tileSize) => onChange({ tileSize })}
+      />
       <div className={styles.field} role="group" aria-label="Tile tags">
         <span aria-hidden="true">Tile tags</span>
         <Segmented

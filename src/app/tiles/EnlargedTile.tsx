@@ -24,9 +24,7 @@ export function EnlargedTile({ shown, index }: { shown: Shown; index: number }) 
     if (col >= 0 && row >= 0 && col < across && row < across) focusTile(index, row * across + col);
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across, Home: -Infinity, End: Infinity }[
-      event.key
-    ];
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across, Home: -Infinity, End: Infinity }[event.key];
     if (step === undefined) return;
     event.preventDefault();
     const next = cell === null && step === 1 ? 0 : (cell ?? 0) + step;
@@ -65,21 +63,14 @@ export function EnlargedTile({ shown, index }: { shown: Shown; index: number }) 
       <p className={styles.caption}>
         <code>{tiles[index]?.tag || name}</code>
         <span>
-          {cell === null
-            ? `${options.tileSize} × ${options.tileSize} px → ${across} × ${across} tokens`
-            : patchText(cell, across, patch)}
+          {cell === null ? `${options.tileSize} × ${options.tileSize} px → ${across} × ${across} tokens` : patchText(cell, across, patch)}
         </span>
       </p>
       <div className={styles.actions}>
         <Button size="small" aria-label="Previous tile" disabled={index === 0} onClick={() => enlargeTile(index - 1)}>
           ‹
         </Button>
-        <Button
-          size="small"
-          aria-label="Next tile"
-          disabled={index === tiles.length - 1}
-          onClick={() => enlargeTile(index + 1)}
-        >
+        <Button size="small" aria-label="Next tile" disabled={index === tiles.length - 1} onClick={() => enlargeTile(index + 1)}>
           ›
         </Button>
         <Button

@@ -21,9 +21,7 @@ export function ExportButtons({ shown }: { shown: Shown }) {
         icon="download"
         size="small"
         title="The tiles on one sheet"
-        onClick={() =>
-          attempt(async () => saveBlob(await encodeCanvas(contactSheet(shown)), exportName(name, 'tiles.png')))
-        }
+        onClick={() => attempt(async () => saveBlob(await encodeCanvas(contactSheet(shown)), exportName(name, 'tiles.png')))}
       >
         PNG
       </Button>
@@ -43,11 +41,7 @@ export function ExportButtons({ shown }: { shown: Shown }) {
           attempt(async () => {
             await navigator.clipboard.writeText(window.location.href);
             const isExample = shown.image.origin.kind === 'example';
-            showToast(
-              isExample
-                ? 'Link copied: it opens this very view.'
-                : 'Link copied: settings are in it, your picture is not.',
-            );
+            showToast(isExample ? 'Link copied: it opens this very view.' : 'Link copied: settings are in it, your picture is not.');
           })
         }
       >

@@ -30,8 +30,8 @@ export function ForeignShape({ id, source, onRefuse }: Props) {
         </>
       }
     >
-      This link asks for the shape of {titleOf(id)} ({id}). Nothing of it was fetched: its configuration, tokenizer and chat template
-      would come from {hostWords(source)} and be read in this tab. Until then, NVLM-1.0 is shown.
+      This link asks for the shape of {titleOf(id)} ({id}). Nothing of it was fetched: its configuration, tokenizer and chat template would
+      come from {hostWords(source)} and be read in this tab. Until then, NVLM-1.0 is shown.
     </Notice>
   );
 }

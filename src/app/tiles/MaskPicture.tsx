@@ -35,9 +35,7 @@ export function MaskPicture({ shown, architecture, title }: { shown: Shown; arch
   const width = Math.max(size.width, LABELS + pitch * columns.length);
   const words = useMemo(() => wordsHeight(columns, pitch, ink), [columns, pitch, ink]);
   const height = plan.crossTiles.length * (ROW + GAP) + words;
-  const fromRow = useFocus(({ token }) =>
-    token?.architecture === architecture && token.lane === 'decoder' ? token.position : null,
-  );
+  const fromRow = useFocus(({ token }) => (token?.architecture === architecture && token.lane === 'decoder' ? token.position : null));
   const litTile = useFocus((state) => (state.token?.architecture === architecture ? null : state.tile));
 
   useLayoutEffect(() => {
@@ -48,8 +46,7 @@ export function MaskPicture({ shown, architecture, title }: { shown: Shown; arch
   useEffect(() => {
     if (!overlay.current || size.width === 0) return;
     const context = prepareCanvas(overlay.current, width, height);
-    const column =
-      at?.column ?? columns.findIndex(({ start, end }) => fromRow !== null && start <= fromRow && fromRow < end);
+    const column = at?.column ?? columns.findIndex(({ start, end }) => fromRow !== null && start <= fromRow && fromRow < end);
     context.strokeStyle = ink.focus;
     context.lineWidth = 2;
     if (column >= 0) context.strokeRect(LABELS + column * pitch, 1, pitch, height - 2);
@@ -132,8 +129,7 @@ function sentence(column: MaskColumn, crossTiles: number[], name: (tile: number)
 function summary(columns: MaskColumn[], crossTiles: number[], name: (tile: number) => string): string {
   const parts: string[] = [];
   for (const column of columns) {
-    const subject =
-      column.kind === 'text' ? 'text' : `${column.kind} of ${column.tile === null ? 'the image' : name(column.tile)}`;
+    const subject = column.kind === 'text' ? 'text' : `${column.kind} of ${column.tile === null ? 'the image' : name(column.tile)}`;
     const part = `${subject} ${describeSight(column, crossTiles, name)}`;
     if (parts.at(-1) !== part) parts.push(part);
   }

@@ -181,8 +181,7 @@ function StageTile({ shown, index, rect, opacity }: StageTileProps) {
 
 function cellUnder(event: { clientX: number; clientY: number; currentTarget: HTMLElement }, across: number): number {
   const rect = event.currentTarget.getBoundingClientRect();
-  const at = (value: number, length: number) =>
-    Math.min(across - 1, Math.max(0, Math.floor((value / length) * across)));
+  const at = (value: number, length: number) => Math.min(across - 1, Math.max(0, Math.floor((value / length) * across)));
   return at(event.clientY - rect.top, rect.height) * across + at(event.clientX - rect.left, rect.width);
 }
 

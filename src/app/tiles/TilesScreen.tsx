@@ -37,12 +37,7 @@ export default function TilesScreen() {
     <div className={styles.screen} aria-busy={pending}>
       <h1 className="unseen">Tiles</h1>
       <div className={styles.bar}>
-        <Controls
-          settings={settings}
-          effective={shown?.inspection.geometry ?? FIRST}
-          error={error}
-          onChange={change}
-        />
+        <Controls settings={settings} effective={shown?.inspection.geometry ?? FIRST} error={error} onChange={change} />
       </div>
       {foreign && (
         <div className={styles.question}>
@@ -75,12 +70,7 @@ function Explained({ shown, settings, onChange }: ExplainedProps) {
               </h2>
               <p className={styles.note}>{words.tokens}</p>
             </div>
-            <button
-              type="button"
-              className={styles.other}
-              aria-expanded={pictures}
-              onClick={() => setPictures(!pictures)}
-            >
+            <button type="button" className={styles.other} aria-expanded={pictures} onClick={() => setPictures(!pictures)}>
               Other picture
             </button>
           </header>

@@ -88,8 +88,7 @@ export function TokenLane({ shown, architecture, lane, label, blocks, side }: Pr
 
   const onPointer = (event: PointerEvent<HTMLDivElement>) => {
     const rect = event.currentTarget.getBoundingClientRect();
-    const token =
-      layout && tokenUnder(lane, layout, event.clientX - rect.left - MARGIN, event.clientY - rect.top - MARGIN);
+    const token = layout && tokenUnder(lane, layout, event.clientX - rect.left - MARGIN, event.clientY - rect.top - MARGIN);
     if (token) focusToken(architecture, token);
     else clearFocus();
   };
@@ -98,14 +97,7 @@ export function TokenLane({ shown, architecture, lane, label, blocks, side }: Pr
     if (token) focusToken(architecture, token);
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    const target = keyTarget(
-      event.key,
-      current,
-      total,
-      shown.across,
-      currentToken?.kind === 'visual',
-      jumpPositions(blocks),
-    );
+    const target = keyTarget(event.key, current, total, shown.across, currentToken?.kind === 'visual', jumpPositions(blocks));
     if (target === null) return;
     event.preventDefault();
     goTo(target);
@@ -137,14 +129,7 @@ export function TokenLane({ shown, architecture, lane, label, blocks, side }: Pr
   );
 }
 
-function keyTarget(
-  key: string,
-  current: number | null,
-  total: number,
-  across: number,
-  inGrid: boolean,
-  jumps: number[],
-): number | null {
+function keyTarget(key: string, current: number | null, total: number, across: number, inGrid: boolean, jumps: number[]): number | null {
   const at = current ?? 0;
   switch (key) {
     case 'ArrowRight':

@@ -20,13 +20,7 @@ export function encodeCanvas(canvas: HTMLCanvasElement): Promise<Blob> {
     canvas.toBlob((blob) => {
       if (blob) resolve(blob);
       else
-        reject(
-          new NvlmError(
-            'out-of-memory',
-            'The browser could not write the PNG.',
-            'Choose a smaller tile size, or save single tiles.',
-          ),
-        );
+        reject(new NvlmError('out-of-memory', 'The browser could not write the PNG.', 'Choose a smaller tile size, or save single tiles.'));
     }, 'image/png');
   });
 }

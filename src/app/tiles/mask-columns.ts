@@ -23,8 +23,7 @@ export function maskColumns(plan: TokenPlan, tokenTexts: Record<number, string>)
     for (let row = segment.start; row < segment.end; row++) {
       const sees = Array.from(plan.crossMask.subarray(row * tiles, (row + 1) * tiles), (bit) => bit === 1);
       const previous = columns.at(-1);
-      const folds =
-        segment.kind === 'visual' && row > segment.start && previous?.sees.every((bit, tile) => bit === sees[tile]);
+      const folds = segment.kind === 'visual' && row > segment.start && previous?.sees.every((bit, tile) => bit === sees[tile]);
       if (folds && previous) {
         previous.end = row + 1;
         continue;

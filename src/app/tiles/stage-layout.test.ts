@@ -10,12 +10,7 @@ const images = fc.record({ width: fc.integer({ min: 1, max: 20000 }), height: fc
 
 function overlap(a: Rect, b: Rect): boolean {
   const slack = 1e-6;
-  return (
-    a.x + a.width > b.x + slack &&
-    b.x + b.width > a.x + slack &&
-    a.y + a.height > b.y + slack &&
-    b.y + b.height > a.y + slack
-  );
+  return a.x + a.width > b.x + slack && b.x + b.width > a.x + slack && a.y + a.height > b.y + slack && b.y + b.height > a.y + slack;
 }
 
 describe('stageLayout', () => {
@@ -32,8 +27,7 @@ describe('stageLayout', () => {
           expect(tile.x + tile.width).toBeLessThanOrEqual(stage.width + 1e-6);
           expect(tile.y + tile.height).toBeLessThanOrEqual(stage.height + 1e-6);
         }
-        for (const [index, a] of tiles.entries())
-          for (const b of tiles.slice(index + 1)) expect(overlap(a, b)).toBe(false);
+        for (const [index, a] of tiles.entries()) for (const b of tiles.slice(index + 1)) expect(overlap(a, b)).toBe(false);
       }),
     );
   });

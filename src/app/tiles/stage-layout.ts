@@ -82,10 +82,7 @@ function pulledApart(input: StageInput): { tiles: Rect[]; side: number; captions
   return { ...squares(input, 0), captions: false };
 }
 
-function squares(
-  { width, height, cols, rows, thumbnail }: StageInput,
-  caption: number,
-): { tiles: Rect[]; side: number } {
+function squares({ width, height, cols, rows, thumbnail }: StageInput, caption: number): { tiles: Rect[]; side: number } {
   const gap = Math.min(LARGEST_GAP, width / cols / 6, height / rows / 6);
   const besideCols = (width - gap * (cols + 1)) / (cols + 1);
   const beside = Math.min(besideCols, (height + gap) / rows - caption - gap);
@@ -103,10 +100,8 @@ function squares(
     width: side,
     height: side,
   }));
-  if (thumbnail && right)
-    tiles.push({ x: left + totalWidth - side, y: (height - side - caption) / 2, width: side, height: side });
-  if (thumbnail && !right)
-    tiles.push({ x: (width - side) / 2, y: top + totalHeight - side - caption, width: side, height: side });
+  if (thumbnail && right) tiles.push({ x: left + totalWidth - side, y: (height - side - caption) / 2, width: side, height: side });
+  if (thumbnail && !right) tiles.push({ x: (width - side) / 2, y: top + totalHeight - side - caption, width: side, height: side });
   return { tiles, side };
 }
 

@@ -18,8 +18,7 @@ export function describeTile(tiles: readonly TileLayout[], index: number): strin
   const name = tileName(tiles, index)
     .replace(/^the /, '')
     .replace(/^./, (first) => first.toUpperCase());
-  const place =
-    tile.thumbnail || tiles.length === 1 ? 'the whole picture' : `column ${tile.col + 1}, row ${tile.row + 1}`;
+  const place = tile.thumbnail || tiles.length === 1 ? 'the whole picture' : `column ${tile.col + 1}, row ${tile.row + 1}`;
   return `${name}, ${place}${tile.tag ? `, ${tile.tag}` : ''}`;
 }
 

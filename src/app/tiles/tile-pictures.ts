@@ -9,12 +9,7 @@ import type { Pictures } from '../pictures-client.ts';
  *
  * @param across visual tokens along a side of a tile
  */
-export async function drawTiles(
-  pictures: Pictures,
-  tiling: Tiling,
-  across: number,
-  signal: AbortSignal,
-): Promise<TilePicture[]> {
+export async function drawTiles(pictures: Pictures, tiling: Tiling, across: number, signal: AbortSignal): Promise<TilePicture[]> {
   const drawn: TilePicture[] = [];
   for (const tile of tiling.tiles) {
     drawn.push(await pictures.tile(tile.pixels, across));

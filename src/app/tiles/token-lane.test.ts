@@ -1,16 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TokenPlan } from '../../text/types.ts';
 import { describeSight, maskColumns } from './mask-columns.ts';
-import {
-  crossBlocks,
-  decoderBlocks,
-  describeToken,
-  jumpPositions,
-  laneLength,
-  layoutLane,
-  tokenAt,
-  tokenUnder,
-} from './token-lane.ts';
+import { crossBlocks, decoderBlocks, describeToken, jumpPositions, laneLength, layoutLane, tokenAt, tokenUnder } from './token-lane.ts';
 
 const texts: Record<number, string> = {
   1: '<Image',
@@ -95,8 +86,7 @@ describe('lanes', () => {
     expect(new Set(layout.boxes.map((box) => box.frame.y + box.frame.height)).size).toBeGreaterThan(1);
     for (const box of layout.boxes) {
       expect(box.frame.x + box.frame.width).toBeLessThanOrEqual(200);
-      for (const word of box.words)
-        expect(tokenUnder('decoder', layout, word.x + 1, word.y + 1)?.position).toBe(word.position);
+      for (const word of box.words) expect(tokenUnder('decoder', layout, word.x + 1, word.y + 1)?.position).toBe(word.position);
       if (!box.visual || !box.block.visual) continue;
       const { x, y, width } = box.visual;
       const found = tokenUnder('decoder', layout, x + width * 0.75, y + width * 0.75);

@@ -86,10 +86,7 @@ export function tokenAt(lane: Lane, blocks: TokenBlock[], position: number): Tok
 
 /** First positions of words and visual runs: where the keyboard jumps. */
 export function jumpPositions(blocks: TokenBlock[]): number[] {
-  return blocks.flatMap(({ words, visual }) => [
-    ...(words[0] ? [words[0].position] : []),
-    ...(visual ? [visual.start] : []),
-  ]);
+  return blocks.flatMap(({ words, visual }) => [...(words[0] ? [words[0].position] : []), ...(visual ? [visual.start] : [])]);
 }
 
 function wordRef(lane: Lane, block: TokenBlock, word: { position: number; text: string }): TokenRef {
@@ -129,12 +126,7 @@ const WIDE_TAG = 170;
  * Flows the groups of a lane into `width`, bottoms aligned. Visual runs are squares of `side` pixels; `measure` gives
  * the width of a word with its padding.
  */
-export function layoutLane(
-  blocks: TokenBlock[],
-  width: number,
-  side: number,
-  measure: (shown: string) => number,
-): LaneLayout {
+export function layoutLane(blocks: TokenBlock[], width: number, side: number, measure: (shown: string) => number): LaneLayout {
   const hasVisual = blocks.some((block) => block.visual);
   const placed = blocks.map((block) => layoutBlock(block, width, side, hasVisual, measure));
   const boxes: BlockBox[] = [];
@@ -157,13 +149,7 @@ export function layoutLane(
   return { boxes, height: Math.max(0, y - BLOCK_GAP) };
 }
 
-function layoutBlock(
-  block: TokenBlock,
-  laneWidth: number,
-  side: number,
-  hasVisual: boolean,
-  measure: (shown: string) => number,
-): BlockBox {
+function layoutBlock(block: TokenBlock, laneWidth: number, side: number, hasVisual: boolean, measure: (shown: string) => number): BlockBox {
   const sized = block.words.map((word) => {
     const shown = visibleText(word.text);
     return { position: word.position, shown, width: Math.min(laneWidth, Math.ceil(measure(shown))) };

@@ -12,9 +12,7 @@ export function useSize<T extends HTMLElement>(): [RefObject<T | null>, { width:
       setSize((now) => (now.width === next.width && now.height === next.height ? now : next));
     };
     update(element.clientWidth, element.clientHeight);
-    const observer = new ResizeObserver(
-      ([entry]) => entry && update(entry.contentRect.width, entry.contentRect.height),
-    );
+    const observer = new ResizeObserver(([entry]) => entry && update(entry.contentRect.width, entry.contentRect.height));
     observer.observe(element);
     return () => observer.disconnect();
   }, []);

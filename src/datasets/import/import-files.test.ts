@@ -141,7 +141,10 @@ describe('importing', () => {
     const row = (answer: string) => ({ question: 'Q?', answer });
     const read = async (json: object) => {
       const { records, report } = await take([file('a.json', json)]);
-      return { rows: records.map(({ messages, heldOut }) => [messages[1]!.content, heldOut]), notes: report.notes.map(({ reason }) => reason) };
+      return {
+        rows: records.map(({ messages, heldOut }) => [messages[1]!.content, heldOut]),
+        notes: report.notes.map(({ reason }) => reason),
+      };
     };
     expect(await read({ train: [row('A'), row('B')], validation: [row('C')], test: [row('D')], info: [{ year: 2024 }] })).toEqual({
       rows: [
@@ -152,7 +155,13 @@ describe('importing', () => {
       ],
       notes: ['not read: info (1 row)'],
     });
-    expect(await read({ test: [row('A')], dev: [row('B')] })).toEqual({ rows: [['A', false], ['B', false]], notes: [] });
+    expect(await read({ test: [row('A')], dev: [row('B')] })).toEqual({
+      rows: [
+        ['A', false],
+        ['B', false],
+      ],
+      notes: [],
+    });
     expect(await read({ test: [row('A')] })).toEqual({ rows: [['A', false]], notes: [] });
     expect(await read({ data: [row('A')], test: [row('B')] })).toEqual({ rows: [['A', false]], notes: ['not read: test (1 row)'] });
     const broken = await take([file('a.json', { train: [row('A')], test: [{ question: 'Q?' }] })]);

@@ -25,8 +25,13 @@ export function rowsIn(rows: JsonRow[]): { rows: ListedRow[]; unread: string[] }
   const whole = rows.length === 1 && isFields(only?.value) ? only.value : null;
   const lists = whole && listsIn(whole);
   const columns = whole && !lists ? columnsIn(whole) : null;
-  const all = lists?.rows ?? columns?.map((value, i) => ({ row: `record ${i + 1}`, value, heldOut: false })) ?? rows.map((row) => ({ ...row, heldOut: false }));
-  const unwrapped = all.map((row) => (isFields(row.value) && isFields(row.value.row) && 'row_idx' in row.value ? { ...row, value: row.value.row } : row));
+  const all =
+    lists?.rows ??
+    columns?.map((value, i) => ({ row: `record ${i + 1}`, value, heldOut: false })) ??
+    rows.map((row) => ({ ...row, heldOut: false }));
+  const unwrapped = all.map((row) =>
+    isFields(row.value) && isFields(row.value.row) && 'row_idx' in row.value ? { ...row, value: row.value.row } : row,
+  );
   return { rows: unwrapped, unread: lists?.unread ?? [] };
 }
 

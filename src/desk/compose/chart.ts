@@ -15,8 +15,7 @@ export function composeChart(bars: readonly Bar[], style: ComposeStyle = {}): Co
     const say = (problem: string) => problems.push(`Bar ${i + 1}: ${problem}`);
     const label = bar.label.slice(0, 20).trim().toUpperCase();
     const height = Math.min(HIGHEST, Math.round(bar.height));
-    if (label.length !== 1 || !CODE_LETTERS.includes(label))
-      say('left out: a label is one letter, A–Z without I and O.');
+    if (label.length !== 1 || !CODE_LETTERS.includes(label)) say('left out: a label is one letter, A–Z without I and O.');
     else if (kept.some((other) => other.label === label)) say(`left out: there is a bar ${label} already.`);
     else if (!(height >= 1)) say(`left out: a height is a whole number from 1 to ${HIGHEST}.`);
     else if (!COLOURS.includes(bar.colour)) say(`left out: the colours are ${COLOURS.join(', ')}.`);

@@ -62,9 +62,7 @@ describe('composeNote', () => {
       'Line 3: “日”, “本” left out: there are only A–Z, 0–9 and the point.',
     ]);
     expect(composeNote(' \n ').problems).toEqual(['Type at least one letter or digit.']);
-    expect(composeNote('A\nB\nC\nD\nE\nF\nG\nH').problems).toEqual([
-      'Only the first 7 lines are drawn: more do not fit.',
-    ]);
+    expect(composeNote('A\nB\nC\nD\nE\nF\nG\nH').problems).toEqual(['Only the first 7 lines are drawn: more do not fit.']);
   });
 
   it('warns of O and I where the models do not expect them', () => {
@@ -182,9 +180,7 @@ describe('composeShapes', () => {
     );
     expect(scene.cells.filter((cell) => cell !== null)).toHaveLength(1);
     expect(problems).toHaveLength(5);
-    expect(composeShapes([{ ...star, row: 9, col: 9 }]).problems).toEqual([
-      'Shape 1: left out: its cell is outside the picture.',
-    ]);
+    expect(composeShapes([{ ...star, row: 9, col: 9 }]).problems).toEqual(['Shape 1: left out: its cell is outside the picture.']);
     expect(composeShapes([], { grid: { cols: 9, rows: 9 } }).problems).toHaveLength(1);
   });
 });
@@ -216,9 +212,7 @@ describe('whatever is typed', () => {
   it('a receipt comes out', () => {
     const item = fc.record({ name: text, price: fc.oneof(text, fc.constantFrom('1', '2.5', '9,99')) });
     fc.assert(
-      fc.property(fc.array(item), fc.boolean(), style, (items, total, look) =>
-        expectSound(composeReceipt(items, total, look)),
-      ),
+      fc.property(fc.array(item), fc.boolean(), style, (items, total, look) => expectSound(composeReceipt(items, total, look))),
       runs,
     );
   });

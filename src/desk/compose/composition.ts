@@ -25,12 +25,7 @@ export interface ComposeStyle {
 }
 
 /** Draws the scene that `make` lays out and picks its starter questions. */
-export function compose(
-  style: ComposeStyle,
-  make: (rng: Random) => Scene,
-  problems: string[],
-  hints: string[] = [],
-): Composition {
+export function compose(style: ComposeStyle, make: (rng: Random) => Scene, problems: string[], hints: string[] = []): Composition {
   const { seed = 1, plain = false } = style;
   const known = Number.isSafeInteger(seed);
   if (!known) problems.push('The seed is not a whole number: 1 is used.');

@@ -24,8 +24,7 @@ export function composeNote(text: string, style: ComposeStyle = {}): Composition
     const kept: string[] = [];
     for (const part of parts) {
       const { text: word, dropped } = keepCharacters(part, CHARACTERS);
-      if (dropped.length > 0)
-        problems.push(`Line ${i + 1}: ${quoted(dropped)} left out: there are only A–Z, 0–9 and the point.`);
+      if (dropped.length > 0) problems.push(`Line ${i + 1}: ${quoted(dropped)} left out: there are only A–Z, 0–9 and the point.`);
       const fitting = WORDS.includes(word) ? word : word.slice(0, LONGEST_LINE);
       if (fitting !== word) problems.push(`Line ${i + 1}: cut to “${fitting}”: ${LONGEST_LINE} characters fit.`);
       if (fitting !== '') kept.push(fitting);
@@ -38,8 +37,7 @@ export function composeNote(text: string, style: ComposeStyle = {}): Composition
   const lines = words.slice(0, MOST_LINES);
   const alike = lines.filter((word) => /[OI]/.test(word) && !WORDS.includes(word));
   if (alike.length > 0) hints.push(`O and I look like 0 and 1 and may be misread in ${quoted([...new Set(alike)])}.`);
-  if (lines.some((word) => word.includes('.')))
-    hints.push('The nano models know the point from receipts only and may misread it here.');
+  if (lines.some((word) => word.includes('.'))) hints.push('The nano models know the point from receipts only and may misread it here.');
   const width = Math.max(0, ...lines.map((line) => line.length));
   const grid = smallestGrid(width, lines.length) ?? GRIDS[0]!;
   // From the top without gaps: nano-d read this best of the layouts tried (0.90 against 0.86 spread over the picture).

@@ -23,17 +23,14 @@ export function composeShapes(shapes: readonly PlacedShape[], style: ComposeStyl
     const [wider, higher] = [Math.max(width, col + 1), Math.max(height, row + 1)];
     if (!SHAPE_KINDS.includes(shape)) say(`left out: the shapes are ${SHAPE_KINDS.join(', ')}.`);
     else if (!COLOURS.includes(colour)) say(`left out: the colours are ${COLOURS.join(', ')}.`);
-    else if (!isCell(row) || !isCell(col) || !holds(given, wider, higher))
-      say('left out: its cell is outside the picture.');
-    else if (kept.some((other) => other.row === row && other.col === col))
-      say('left out: another shape stands in its cell.');
+    else if (!isCell(row) || !isCell(col) || !holds(given, wider, higher)) say('left out: its cell is outside the picture.');
+    else if (kept.some((other) => other.row === row && other.col === col)) say('left out: another shape stands in its cell.');
     else {
       kept.push({ row, col, shape, colour, big });
       [width, height] = [wider, higher];
     }
   }
-  if (shapes.length > MOST_SHAPES)
-    problems.push(`Only the first ${MOST_SHAPES} shapes are drawn: nano cannot count more.`);
+  if (shapes.length > MOST_SHAPES) problems.push(`Only the first ${MOST_SHAPES} shapes are drawn: nano cannot count more.`);
   const grid = given ?? smallestGrid(width, height) ?? GRIDS[0]!;
   return compose(style, (rng) => shapesAt(grid, kept, rng), problems);
 }

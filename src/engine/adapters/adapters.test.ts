@@ -47,8 +47,7 @@ describe('adapters on a loaded model', () => {
     files = new MemoryFolder();
     engine = createEngine({
       device: nodePlatform(),
-      openFiles: async (source) =>
-        nodeFiles(source.kind === 'bundled' ? path(`public/models/${source.id}`) : sourceId(source)),
+      openFiles: async (source) => nodeFiles(source.kind === 'bundled' ? path(`public/models/${source.id}`) : sourceId(source)),
       hub: {},
       store: async () => null,
       files: async () => files,
@@ -77,8 +76,7 @@ describe('adapters on a loaded model', () => {
     const again = await engine.importAdapter('Again', adapterOf(MLP, inner, 192));
     const whole = await idsWith({ id, strength: 1 });
     expect(await idsWith({ id, strength: 0.5 }, { id: again.id, strength: 0.5 })).toEqual(whole);
-    for (const strength of [-1, 2.1, NaN])
-      await expect(idsWith({ id, strength })).rejects.toMatchObject({ code: 'usage' });
+    for (const strength of [-1, 2.1, NaN]) await expect(idsWith({ id, strength })).rejects.toMatchObject({ code: 'usage' });
     expect(await idsWith({ id, strength: 1 })).toEqual(whole);
   });
 

@@ -46,11 +46,16 @@ it('computes of a follow-up question only what is new: neither the picture nor t
   const ask = (image: Uint8Array, earlier: { role: 'user' | 'assistant'; content: string }[] = []) => {
     const messages = [...earlier, { role: 'user' as const, content: 'What is the total?' }];
     const request = { messages, image, sampling: { temperature: 0 }, maxNewTokens: 4 };
-    return session.chat(request, { onEvent: (event) => void (event.type === 'stage' && event.stage !== 'decode' && stages.push(event.stage)) });
+    return session.chat(request, {
+      onEvent: (event) => void (event.type === 'stage' && event.stage !== 'decode' && stages.push(event.stage)),
+    });
   };
   const { text, usage } = await ask(picture);
   stages.length = 0;
-  await ask(picture.slice(), [{ role: 'user', content: 'What is the total?' }, { role: 'assistant', content: text }]);
+  await ask(picture.slice(), [
+    { role: 'user', content: 'What is the total?' },
+    { role: 'assistant', content: text },
+  ]);
   expect([...new Set(stages)]).toEqual(['prefill']);
   expect(held[0]).toBe(0);
   expect(held[1]).toBeGreaterThanOrEqual(usage.promptTokens);

@@ -104,10 +104,7 @@ export class Session {
   }
 
   /** @throws NvlmError `empty-prompt`, `prompt-too-long`, `bad-image`, `image-too-large`, `usage`, `cancelled`, device errors */
-  async chat(
-    request: ChatRequest,
-    { signal, onEvent }: CallOptions & { onEvent?: (event: ChatEvent) => void } = {},
-  ): Promise<ChatResult> {
+  async chat(request: ChatRequest, { signal, onEvent }: CallOptions & { onEvent?: (event: ChatEvent) => void } = {}): Promise<ChatResult> {
     const text = this.requireText();
     checkSampling(request.sampling);
     checkNewTokens(request.maxNewTokens);
@@ -118,7 +115,12 @@ export class Session {
     const images = await this.seeAll(given, request.maxTiles, { signal, onEvent });
     const visionMs = images.length > 0 ? performance.now() - start : 0;
 
-    const plan = planConversation(text, request.messages, images.map(({ tiling }) => tiling), true);
+    const plan = planConversation(
+      text,
+      request.messages,
+      images.map(({ tiling }) => tiling),
+      true,
+    );
     const promptTokens = plan.inputIds.length;
     assertFits(plan, this.contextLength, 1);
     onEvent?.({ type: 'stage', stage: 'prefill', done: 0, total: promptTokens });
@@ -214,7 +216,11 @@ export class Session {
   /** @throws NvlmError `not-found` without a tokenizer */
   requireText(): TextSide {
     if (this.text) return this.text;
-    throw new NvlmError('not-found', 'This model folder has no tokenizer, so it cannot read or write text.', 'Add its tokenizer.json, or use `forward` with token ids.');
+    throw new NvlmError(
+      'not-found',
+      'This model folder has no tokenizer, so it cannot read or write text.',
+      'Add its tokenizer.json, or use `forward` with token ids.',
+    );
   }
 
   /** Decodes, tiles and encodes a picture, or finds that it is the last one again. Its features stay the session's. */
@@ -328,7 +334,11 @@ const MOST_STRENGTH = 2;
 
 /** All pictures' features below each other; with several, the caller's to dispose. */
 function featuresOf(images: readonly SeenImage[]): Tensor3D | null {
-  if (images.length > 1) return tf.concat(images.map(({ features }) => features), 0);
+  if (images.length > 1)
+    return tf.concat(
+      images.map(({ features }) => features),
+      0,
+    );
   return images[0]?.features ?? null;
 }
 

@@ -4,7 +4,11 @@ import type { Tokenizer } from '../../text/types.ts';
 import type { JsonObject } from '../../weights/strict-json.ts';
 import { stopIdsOf } from './special-tokens.ts';
 
-const IDS = new Map([['</s>', 2], ['<|im_end|>', 7], ['[END]', 9]]);
+const IDS = new Map([
+  ['</s>', 2],
+  ['<|im_end|>', 7],
+  ['[END]', 9],
+]);
 const tokenizer = { idOf: (token) => IDS.get(token) } as Tokenizer;
 /** llava-v1.5's: `eos_token` is a serialised AddedToken. */
 const addedToken = JSON.parse(

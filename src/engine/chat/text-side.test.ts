@@ -22,6 +22,8 @@ it('opens a conversation with InternVL as its own code does, whatever template i
     const { inputIds } = planConversation(text, [{ role: 'user', content: 'Hi' }], [], true);
     return text.tokenizer.decode([...inputIds]);
   };
-  expect(opening(description.config)).toMatch(/^<\|im_start\|>system\n你是书生·万象[^]*<\|im_end\|>\n<\|im_start\|>user\nHi<\|im_end\|>\n<\|im_start\|>assistant\n$/);
+  expect(opening(description.config)).toMatch(
+    /^<\|im_start\|>system\n你是书生·万象[^]*<\|im_end\|>\n<\|im_start\|>user\nHi<\|im_end\|>\n<\|im_start\|>assistant\n$/,
+  );
   expect(opening({ ...description.config, system_message: 'Be brief.' })).toMatch(/^<\|im_start\|>system\nBe brief\.<\|im_end\|>\n/);
 });

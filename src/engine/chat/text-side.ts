@@ -41,16 +41,17 @@ export function planConversation(
   addGenerationPrompt: boolean,
 ): TokenPlan {
   const { config, tokenizer, chatTemplate, imageTokenId } = text;
-  const plan = () => planTokens({
-    tokenizer,
-    chatTemplate,
-    systemMessage: config.systemMessage ?? undefined,
-    messages,
-    layout: config.layout,
-    pictures: pictures.map(({ tiles }) => tiles),
-    tokensPerTile: tokensPerTile(config),
-    imageTokenId: imageTokenId ?? 0,
-    addGenerationPrompt,
-  });
+  const plan = () =>
+    planTokens({
+      tokenizer,
+      chatTemplate,
+      systemMessage: config.systemMessage ?? undefined,
+      messages,
+      layout: config.layout,
+      pictures: pictures.map(({ tiles }) => tiles),
+      tokensPerTile: tokensPerTile(config),
+      imageTokenId: imageTokenId ?? 0,
+      addGenerationPrompt,
+    });
   return foreignWork('the model’s chat template', PLAN_SECONDS, plan);
 }

@@ -12,7 +12,11 @@ import type { RgbImage, Tiling } from '../../tiling/types.ts';
  */
 export function tilePicture(picture: RgbImage, config: NvlmConfig, maxTiles: number | null): Tiling {
   if (!config.vision) {
-    throw new NvlmError('usage', 'This is a text model: it cannot see pictures.', 'Remove the picture, or load a model that sees pictures.');
+    throw new NvlmError(
+      'usage',
+      'This is a text model: it cannot see pictures.',
+      'Remove the picture, or load a model that sees pictures.',
+    );
   }
   const { tileSize, useThumbnail, tagFormat, tiler } = config;
   return tileImage(picture, { maxTiles: maxTiles ?? config.maxTiles, tileSize, useThumbnail }, tagFormat, tiler);
@@ -20,5 +24,8 @@ export function tilePicture(picture: RgbImage, config: NvlmConfig, maxTiles: num
 
 /** What the vision encoder reads of it: f32 [tiles, 3, S, S], in sequence order. */
 export function pixelsOf({ tiles }: Pick<Tiling, 'tiles'>, { normalisation }: Pick<NvlmConfig, 'normalisation'>): Float32Array {
-  return toPixelValues(tiles.map((tile) => tile.pixels), normalisation);
+  return toPixelValues(
+    tiles.map((tile) => tile.pixels),
+    normalisation,
+  );
 }

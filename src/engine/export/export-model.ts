@@ -6,13 +6,7 @@ import { mergedUpdates } from '../../nvlm/adapters/merge.ts';
 import { parseAdapter, type LinearSizes } from '../../nvlm/adapters/peft.ts';
 import { DTYPE_BYTES, toF32, type DType } from '../../weights/dtype.ts';
 import { INDEX, type ModelFolder } from '../../weights/model-folder.ts';
-import {
-  buildHeader,
-  headerLength,
-  parseHeader,
-  type LoadedTensor,
-  type TensorEntry,
-} from '../../weights/safetensors.ts';
+import { buildHeader, headerLength, parseHeader, type LoadedTensor, type TensorEntry } from '../../weights/safetensors.ts';
 import { MAX_READ_BYTES, readSpan, type ModelFiles } from '../../weights/source.ts';
 import type { StrongAdapter } from '../adapters/adapter.ts';
 import { rewrittenTensor, type ChangedTensor, type TensorChange } from './rewritten-tensor.ts';
@@ -66,8 +60,7 @@ export function linearSizes(folder: ModelFolder): LinearSizes {
   const linears = new Map<string, { inFeatures: number; outFeatures: number }>();
   for (const { spec } of parameters) {
     const [outFeatures, inFeatures] = spec.shape;
-    if (spec.role === 'linear' && spec.shape.length === 2)
-      linears.set(spec.name, { inFeatures: inFeatures!, outFeatures: outFeatures! });
+    if (spec.role === 'linear' && spec.shape.length === 2) linears.set(spec.name, { inFeatures: inFeatures!, outFeatures: outFeatures! });
   }
   return { linearSize: (module) => linears.get(`${module}.weight`) ?? null };
 }
@@ -220,13 +213,7 @@ async function* newShape(
   }
 }
 
-async function* copied(
-  files: ModelFiles,
-  path: string,
-  start: number,
-  end: number,
-  signal?: AbortSignal,
-): AsyncGenerator<Uint8Array> {
+async function* copied(files: ModelFiles, path: string, start: number, end: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   for (let at = start; at < end; at += COPY_BYTES) {
     yield await files.read(path, at, Math.min(end, at + COPY_BYTES), signal);
     throwIfAborted(signal);

@@ -75,13 +75,7 @@ async function* requantized(
   }
 }
 
-function dequantized(
-  packed: Uint8Array,
-  scales: Float32Array,
-  biases: Float32Array,
-  bits: number,
-  groupSize: number,
-): Float32Array {
+function dequantized(packed: Uint8Array, scales: Float32Array, biases: Float32Array, bits: number, groupSize: number): Float32Array {
   const words = new Uint32Array(packed.slice().buffer);
   const perWord = 32 / bits;
   const mask = 2 ** bits - 1;

@@ -31,7 +31,11 @@ export async function attentionRows(trace: Trace, request: AttentionRequest, opt
 }
 
 /** Every head of every chosen layer by itself, the mean over the rows. */
-export async function headAttention(trace: Trace, request: Omit<AttentionRequest, 'how'>, options: CallOptions = {}): Promise<HeadAttention> {
+export async function headAttention(
+  trace: Trace,
+  request: Omit<AttentionRequest, 'how'>,
+  options: CallOptions = {},
+): Promise<HeadAttention> {
   const { kind } = request;
   const { layers, heads, rows } = chosen(trace, request);
   const keys = trace.keys(kind);
@@ -62,8 +66,17 @@ function chosen(trace: Trace, request: Omit<AttentionRequest, 'how'>): { layers:
   const answer = trace.input.answer.length;
   if (all.length === 0) throw new NvlmError('usage', 'No layer of this answer has cross-attention.', 'Ask for self-attention.');
   const layers = subset('layer', request.layers, all);
-  const heads = subset('head', request.heads, Array.from({ length: llm.heads }, (_, head) => head));
-  const rows = subset('row', request.rows, trace.rows.map((_, row) => row), trace.rows.map((_, row) => row).slice(-answer));
+  const heads = subset(
+    'head',
+    request.heads,
+    Array.from({ length: llm.heads }, (_, head) => head),
+  );
+  const rows = subset(
+    'row',
+    request.rows,
+    trace.rows.map((_, row) => row),
+    trace.rows.map((_, row) => row).slice(-answer),
+  );
   return { layers, heads, rows };
 }
 
@@ -71,7 +84,11 @@ function subset(what: string, wanted: readonly number[] | undefined, all: number
   if (!wanted) return otherwise;
   const wrong = wanted.find((one) => !all.includes(one));
   if (wrong !== undefined || wanted.length === 0) {
-    throw new NvlmError('usage', wrong === undefined ? `No ${what} is asked for.` : `There is no ${what} ${wrong}.`, `Ask for some of ${all.slice(0, 12).join(', ')}${all.length > 12 ? ' …' : ''}.`);
+    throw new NvlmError(
+      'usage',
+      wrong === undefined ? `No ${what} is asked for.` : `There is no ${what} ${wrong}.`,
+      `Ask for some of ${all.slice(0, 12).join(', ')}${all.length > 12 ? ' …' : ''}.`,
+    );
   }
   return [...wanted];
 }

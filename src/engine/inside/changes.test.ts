@@ -17,7 +17,14 @@ describe.each(['first', 'last'] as const)('a picture whose thumbnail stands %s',
     expect(changedTiling(tiling, {})).toEqual(tiling);
     const { tiles } = changedTiling(tiling, { tagFormat: '2d-grid' });
     expect(tiles[thumbnail]!.tag).toBe('<tile_global_thumbnail>');
-    expect(places.map((place) => tiles[place]!.tag)).toEqual(['<tile_x0_y0>', '<tile_x1_y0>', '<tile_x2_y0>', '<tile_x0_y1>', '<tile_x1_y1>', '<tile_x2_y1>']);
+    expect(places.map((place) => tiles[place]!.tag)).toEqual([
+      '<tile_x0_y0>',
+      '<tile_x1_y0>',
+      '<tile_x2_y0>',
+      '<tile_x0_y1>',
+      '<tile_x1_y1>',
+      '<tile_x2_y1>',
+    ]);
   });
 
   it('shows shuffled tiles where they lie on the picture, under the names of their places, and leaves the thumbnail', () => {

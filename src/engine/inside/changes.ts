@@ -40,7 +40,11 @@ export function changedTiling(tiling: Tiling, { order, tagFormat }: InsideChange
   const tags = tileTags(grid, tiles.length, tagFormat ?? tiling.tagFormat);
   const regular = regularPlaces(tiles);
   const from = order ? placesIn(order, tiles) : [...tiles.keys()];
-  const shown = from.map((tile, index) => ({ ...tiles[tile]!, index, tag: tiles[index]!.thumbnail ? tags.at(-1)! : tags[regular.indexOf(index)]! }));
+  const shown = from.map((tile, index) => ({
+    ...tiles[tile]!,
+    index,
+    tag: tiles[index]!.thumbnail ? tags.at(-1)! : tags[regular.indexOf(index)]!,
+  }));
   return { ...tiling, tagFormat: tagFormat ?? tiling.tagFormat, tiles: shown };
 }
 
@@ -59,10 +63,14 @@ export function checkChanges({ gates, hide, order }: InsideChanges, config: Nvlm
   }
   const tiles = tiling?.tiles.length ?? 0;
   const wrong = (hide ?? []).find((tile) => !(Number.isInteger(tile) && tile >= 0 && tile < tiles));
-  if (wrong !== undefined) throw refuse(`There is no tile ${wrong}`, tiles > 0 ? `Tiles are 0 to ${tiles - 1}.` : 'The question has no picture.');
+  if (wrong !== undefined)
+    throw refuse(`There is no tile ${wrong}`, tiles > 0 ? `Tiles are 0 to ${tiles - 1}.` : 'The question has no picture.');
   if (!order) return;
   const regular = regularPlaces(tiling?.tiles ?? []).length;
-  const isPermutation = order.length === regular && new Set(order).size === regular && order.every((tile) => Number.isInteger(tile) && tile >= 0 && tile < regular);
+  const isPermutation =
+    order.length === regular &&
+    new Set(order).size === regular &&
+    order.every((tile) => Number.isInteger(tile) && tile >= 0 && tile < regular);
   if (!isPermutation) throw refuse('The order is not a permutation of the regular tiles', `Name each of 0 to ${regular - 1} once.`);
 }
 

@@ -25,21 +25,51 @@ export async function insideTensors(trace: Trace, { answer, gates, lens, worth }
   const tops = Math.min(...answer.map(({ top }) => top.length));
   const tensors: TensorData[] = [
     await attentionTensor(trace, 'self', rows),
-    i32('answer_ids', [rows], answer.map(({ id }) => id)),
-    f32('answer_logp', [rows], answer.map(({ logp }) => logp)),
-    i32('top_ids', [rows, tops], answer.flatMap(({ top }) => top.slice(0, tops).map(({ id }) => id))),
-    f32('top_logp', [rows, tops], answer.flatMap(({ top }) => top.slice(0, tops).map(({ logp }) => logp))),
+    i32(
+      'answer_ids',
+      [rows],
+      answer.map(({ id }) => id),
+    ),
+    f32(
+      'answer_logp',
+      [rows],
+      answer.map(({ logp }) => logp),
+    ),
+    i32(
+      'top_ids',
+      [rows, tops],
+      answer.flatMap(({ top }) => top.slice(0, tops).map(({ id }) => id)),
+    ),
+    f32(
+      'top_logp',
+      [rows, tops],
+      answer.flatMap(({ top }) => top.slice(0, tops).map(({ logp }) => logp)),
+    ),
   ];
   if (trace.crossLayers.length > 0) {
     tensors.push(await attentionTensor(trace, 'cross', rows));
-    tensors.push(f32('gates', [gates.length], gates.map(({ used }) => used)));
+    tensors.push(
+      f32(
+        'gates',
+        [gates.length],
+        gates.map(({ used }) => used),
+      ),
+    );
   }
   if (lens.length > 0) {
     const positions = visualPositions(trace);
     tensors.push(
       i32('visual_positions', [positions.length], positions),
-      i32('lens_ids', [lens.length, positions.length], lens.flatMap(({ cells }) => cells.map(({ id }) => id))),
-      f32('lens_p', [lens.length, positions.length], lens.flatMap(({ cells }) => cells.map(({ p }) => p))),
+      i32(
+        'lens_ids',
+        [lens.length, positions.length],
+        lens.flatMap(({ cells }) => cells.map(({ id }) => id)),
+      ),
+      f32(
+        'lens_p',
+        [lens.length, positions.length],
+        lens.flatMap(({ cells }) => cells.map(({ p }) => p)),
+      ),
     );
   }
   if (worth.length > 0) tensors.push(f32('tile_worth', [worth.length, rows], worth.flat()));

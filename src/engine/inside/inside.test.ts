@@ -25,7 +25,11 @@ function withTokenizer(name: string, tokens: readonly string[]): ModelFiles {
   const added: Record<string, Uint8Array> = {
     'tokenizer.json': new TextEncoder().encode(JSON.stringify(standInTokenizerJson(controlTokens, 256))),
     'tokenizer_config.json': new TextEncoder().encode(
-      JSON.stringify({ tokenizer_class: 'PreTrainedTokenizerFast', eos_token: '<|im_end|>', chat_template: "{% for m in messages %}{{ m.role + ': ' + m.content + '\\n' }}{% endfor %}{{ 'assistant: ' }}" }),
+      JSON.stringify({
+        tokenizer_class: 'PreTrainedTokenizerFast',
+        eos_token: '<|im_end|>',
+        chat_template: "{% for m in messages %}{{ m.role + ': ' + m.content + '\\n' }}{% endfor %}{{ 'assistant: ' }}",
+      }),
     ),
   };
   return {
@@ -59,13 +63,21 @@ describe.each(['nvlm-d', 'nvlm-x', 'nvlm-h', 'smolvlm', 'internvl', 'text/qwen2'
     });
     await engine.openDevice('wasm');
     await engine.load({ kind: 'folder', path: goldenFolder(name) });
-    request = { messages: [{ role: 'user', content: 'What is it?' }], image: sees(name) ? await data('0.png') : null, maxTiles: isNvlm(name) ? undefined : 2, maxNewTokens: 5 };
+    request = {
+      messages: [{ role: 'user', content: 'What is it?' }],
+      image: sees(name) ? await data('0.png') : null,
+      maxTiles: isNvlm(name) ? undefined : 2,
+      maxNewTokens: 5,
+    };
   });
   afterAll(() => engine.dispose());
 
-  it.each(['a picture', 'text alone'])('says where each token looked at %s, in shares that sum to one, and leaves the chat its answer and its memory', async (about) => {
-    await looksAround(about === 'a picture' ? request : { ...request, image: null });
-  });
+  it.each(['a picture', 'text alone'])(
+    'says where each token looked at %s, in shares that sum to one, and leaves the chat its answer and its memory',
+    async (about) => {
+      await looksAround(about === 'a picture' ? request : { ...request, image: null });
+    },
+  );
 
   async function looksAround(request: InsideRequest): Promise<void> {
     const chat = () => engine.chat({ ...request, sampling: { temperature: 0 } });
@@ -105,7 +117,10 @@ describe.each(['nvlm-d', 'nvlm-x', 'nvlm-h', 'smolvlm', 'internvl', 'text/qwen2'
     await expect(engine.insideAgain(about.trace, { hide: [0] }, 5)).rejects.toMatchObject({ ...refused, message: 'There is no tile 0.' });
     await expect(engine.insideAttention({ trace: about.trace, kind: 'self', layers: [99], how: 'mean' })).rejects.toMatchObject(refused);
     if (about.layers.cross.length > 0) return;
-    await expect(engine.insideAgain(about.trace, { gates: { 0: 0 } }, 5)).rejects.toMatchObject({ ...refused, message: 'Layer 0 has no gate.' });
+    await expect(engine.insideAgain(about.trace, { gates: { 0: 0 } }, 5)).rejects.toMatchObject({
+      ...refused,
+      message: 'Layer 0 has no gate.',
+    });
     await expect(engine.insideAttention({ trace: about.trace, kind: 'cross', how: 'mean' })).rejects.toMatchObject(refused);
     if (sees(name)) return;
     await expect(engine.insideOpen({ ...request, image: await data('0.png') })).rejects.toMatchObject(refused);
@@ -117,7 +132,12 @@ describe.each(['nvlm-d', 'nvlm-x', 'nvlm-h', 'smolvlm', 'internvl', 'text/qwen2'
       const again = (changes: Parameters<Engine['insideAgain']>[1]) => engine.insideAgain(about.trace, changes, 5);
       const regular = about.layout!.tiles.filter(({ thumbnail }) => !thumbnail).map(({ index }) => index);
       const gates = Object.fromEntries(about.gates.map(({ layer, learnt }) => [layer, learnt]));
-      const same = await again({ gates, hide: [], order: [...regular.keys()], tagFormat: isNvlm(name) ? '1d' : name === 'smolvlm' ? 'row-col' : 'none' });
+      const same = await again({
+        gates,
+        hide: [],
+        order: [...regular.keys()],
+        tagFormat: isNvlm(name) ? '1d' : name === 'smolvlm' ? 'row-col' : 'none',
+      });
       expect(same.text).toBe(about.text);
       same.firstLogp.forEach((logp, at) => expect(logp).toBeCloseTo(about.answer[at]!.logp, 4));
 
@@ -125,7 +145,11 @@ describe.each(['nvlm-d', 'nvlm-x', 'nvlm-h', 'smolvlm', 'internvl', 'text/qwen2'
         const { firstLogp } = await again(change);
         return Math.max(...firstLogp.map((logp, at) => Math.abs(logp - about.answer[at]!.logp)));
       };
-      const changes: InsideChanges[] = [{ hide: [0] }, { tagFormat: '2d-grid' as const }, ...about.gates.map(({ layer }) => ({ gates: { [layer]: 0 } }))];
+      const changes: InsideChanges[] = [
+        { hide: [0] },
+        { tagFormat: '2d-grid' as const },
+        ...about.gates.map(({ layer }) => ({ gates: { [layer]: 0 } })),
+      ];
       for (const change of changes) expect(await difference(change), JSON.stringify(change)).toBeGreaterThan(1e-3);
       // In H nothing binds a tile to its tag: among the keys of cross-attention the tiles have no order.
       const shuffled = await difference({ order: [...regular].reverse() });
@@ -150,9 +174,13 @@ describe.each(['nvlm-d', 'nvlm-x', 'nvlm-h', 'smolvlm', 'internvl', 'text/qwen2'
         stop.abort();
       };
       const regions = wholeTiles(about.layout!.tiles.length);
-      await expect(engine.insideWorth({ trace: about.trace, regions }, { signal: stop.signal, onEvent })).rejects.toMatchObject({ code: 'cancelled' });
+      await expect(engine.insideWorth({ trace: about.trace, regions }, { signal: stop.signal, onEvent })).rejects.toMatchObject({
+        code: 'cancelled',
+      });
       expect(seen).toBe(1);
-      await expect(engine.insideWorth({ trace: about.trace, regions: [[{ tile: 0, box: { x: 0, y: 0, width: 999, height: 1 } }]] }, { onEvent })).rejects.toMatchObject({ code: 'usage' });
+      await expect(
+        engine.insideWorth({ trace: about.trace, regions: [[{ tile: 0, box: { x: 0, y: 0, width: 999, height: 1 } }]] }, { onEvent }),
+      ).rejects.toMatchObject({ code: 'usage' });
     });
   }
 });

@@ -73,10 +73,15 @@ export class Inside {
     const given = request.answer ? { ids: [...request.answer], finishReason: 'given' as const } : null;
     const said = given ?? (await this.answer(request, image, options));
     if (said.ids.length === 0) {
-      throw new NvlmError('bad-data', 'The model ended its answer before the first token: there is nothing to look at.', 'Ask another question.');
+      throw new NvlmError(
+        'bad-data',
+        'The model ended its answer before the first token: there is nothing to look at.',
+        'Ask another question.',
+      );
     }
     const wrong = said.ids.find((id) => !(Number.isInteger(id) && id >= 0 && id < config.llm.vocabSize));
-    if (wrong !== undefined) throw new NvlmError('bad-data', `${wrong} is no token of this model.`, 'Give the ids as this model said them.');
+    if (wrong !== undefined)
+      throw new NvlmError('bad-data', `${wrong} is no token of this model.`, 'Give the ids as this model said them.');
 
     const question = this.question(request, image, request.changes ?? {});
     const trace = new Trace(model, device, { ...question, answer: said.ids });
@@ -109,7 +114,10 @@ export class Inside {
   }
 
   /** What regions of the picture are worth; see {@link tileWorth}. Each is handed over as soon as it is known. */
-  async worth({ trace, regions }: WorthRequest, { signal, onEvent }: CallOptions & { onEvent: (event: WorthEvent) => void }): Promise<void> {
+  async worth(
+    { trace, regions }: WorthRequest,
+    { signal, onEvent }: CallOptions & { onEvent: (event: WorthEvent) => void },
+  ): Promise<void> {
     const { trace: open, tiling, about } = this.require(trace);
     if (!tiling) throw new NvlmError('usage', 'The question has no picture.', 'Ask about a picture.');
     const logp = about.answer.map((token) => token.logp);
@@ -123,7 +131,11 @@ export class Inside {
     const wrong = layers?.find((layer) => !all.includes(layer));
     if (wrong !== undefined) throw new NvlmError('usage', `There is no layer ${wrong}.`, `Layers are 0 to ${all.length - 1}.`);
     if (visualPositions(open).length === 0) {
-      throw new NvlmError('usage', 'No cell of a picture stands in the sequence: there is nothing to read.', 'Ask NVLM-D, or NVLM-H about a picture of several tiles, about a picture.');
+      throw new NvlmError(
+        'usage',
+        'No cell of a picture stands in the sequence: there is nothing to read.',
+        'Ask NVLM-D, or NVLM-H about a picture of several tiles, about a picture.',
+      );
     }
     const { tokenizer } = this.session.requireText();
     const places = open.input.plan.segments
@@ -133,7 +145,10 @@ export class Inside {
       const found: LensLayer[] = [];
       const progress = (done: number, total: number) => onProgress?.({ stage: 'lens', done, total });
       for await (const { layer, ids, p } of logitLens(open, this.session.device, layers ?? all, { signal, onProgress: progress })) {
-        found.push({ layer, cells: places.map((place, at) => ({ ...place, id: ids[at]!, text: tokenizer.tokenText(ids[at]!), p: p[at]! })) });
+        found.push({
+          layer,
+          cells: places.map((place, at) => ({ ...place, id: ids[at]!, text: tokenizer.tokenText(ids[at]!), p: p[at]! })),
+        });
       }
       return found;
     });
@@ -158,7 +173,13 @@ export class Inside {
       const answer = await odds(ids);
       const first = about.answer.map(({ id }) => id);
       const firstLogp = (await odds(first)).map(({ logp }) => logp);
-      return { text: this.session.requireText().tokenizer.decode(ids, { skipSpecialTokens: true }), finishReason, answer, firstLogp, gates: await this.gates(changes) };
+      return {
+        text: this.session.requireText().tokenizer.decode(ids, { skipSpecialTokens: true }),
+        finishReason,
+        answer,
+        firstLogp,
+        gates: await this.gates(changes),
+      };
     });
   }
 
@@ -266,7 +287,12 @@ export class Inside {
     return found;
   }
 
-  private describe(trace: Trace, tiling: Tiling | null, answer: AnswerToken[], gates: Gate[]): Omit<InsideTrace, 'finishReason' | 'worthMs' | 'cellWorthMs' | 'lensMs'> {
+  private describe(
+    trace: Trace,
+    tiling: Tiling | null,
+    answer: AnswerToken[],
+    gates: Gate[],
+  ): Omit<InsideTrace, 'finishReason' | 'worthMs' | 'cellWorthMs' | 'lensMs'> {
     const { config } = this.session;
     const { tokenizer } = this.session.requireText();
     const { plan } = trace.input;

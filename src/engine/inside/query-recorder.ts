@@ -24,5 +24,13 @@ export class QueryRecorder {
 
 /** Rows of [R, C] by position. */
 export function rowsOf(x: Tensor2D, positions: readonly number[], start: number): Tensor2D {
-  return tf.tidy(() => tf.gather(x, tf.tensor1d(Int32Array.from(positions, (position) => position - start), 'int32')));
+  return tf.tidy(() =>
+    tf.gather(
+      x,
+      tf.tensor1d(
+        Int32Array.from(positions, (position) => position - start),
+        'int32',
+      ),
+    ),
+  );
 }

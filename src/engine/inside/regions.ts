@@ -6,7 +6,12 @@ export function wholeTiles(tiles: number): PaintedPart[][] {
 }
 
 /** Every cell of the picture by itself, tile after tile, row by row: on its tile, and on the thumbnail the place that shows the same. */
-export function everyCell({ cellsAcross: across, tileSize, grid, tiles }: Pick<PictureLayout, 'cellsAcross' | 'tileSize' | 'grid' | 'tiles'>): PaintedPart[][] {
+export function everyCell({
+  cellsAcross: across,
+  tileSize,
+  grid,
+  tiles,
+}: Pick<PictureLayout, 'cellsAcross' | 'tileSize' | 'grid' | 'tiles'>): PaintedPart[][] {
   const side = tileSize / across;
   const thumbnail = tiles.find((tile) => tile.thumbnail);
   return tiles

@@ -71,21 +71,10 @@ export interface GeometrySource {
  *
  * @throws NvlmError `unsupported-model` for a text model; `bad-model` when no token stands for image positions
  */
-export function geometryOfModel({
-  id,
-  title,
-  config,
-  tokenizer,
-  chatTemplate,
-  imageTokenId,
-}: GeometrySource): Geometry {
+export function geometryOfModel({ id, title, config, tokenizer, chatTemplate, imageTokenId }: GeometrySource): Geometry {
   const { vision, llm } = config;
   if (!vision) {
-    throw new NvlmError(
-      'unsupported-model',
-      `${title} is a text model: it takes no pictures.`,
-      'Choose a model that sees pictures.',
-    );
+    throw new NvlmError('unsupported-model', `${title} is a text model: it takes no pictures.`, 'Choose a model that sees pictures.');
   }
   if (imageTokenId === null) {
     throw new NvlmError(

@@ -85,13 +85,7 @@ function tokensPerTile(tileSize: number, { patchSize, shuffle }: Geometry): numb
 }
 
 /** The whole prompt when there is one and the geometry can write it, else the picture's block alone. */
-function planFor(
-  routing: TileRouting,
-  geometry: Geometry,
-  tiling: Tiling,
-  perTile: number,
-  prompt: string,
-): TokenPlan {
+function planFor(routing: TileRouting, geometry: Geometry, tiling: Tiling, perTile: number, prompt: string): TokenPlan {
   const { tokenizer, imageTokenId, conversation } = geometry;
   const layout = { ...geometry.layout, routing };
   const block = { layout, tokenizer, pictures: [tiling.tiles], tokensPerTile: perTile, imageTokenId };

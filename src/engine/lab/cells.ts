@@ -43,7 +43,11 @@ export function modelOf(experiment: EfficiencyExperiment, choice: LabChoice, lev
 export function cellsOf(experiment: Experiment, choice: LabChoice): LabCell[] {
   const count = choice.seeds ?? Math.min(scaleOf(experiment, choice).seeds, experiment.seeds.length);
   if (count < 1 || count > experiment.seeds.length)
-    throw new NvlmError('usage', `${experiment.name} names ${experiment.seeds.length} seeds, not ${count}.`, 'Ask for fewer, or add seeds to its file.');
+    throw new NvlmError(
+      'usage',
+      `${experiment.name} names ${experiment.seeds.length} seeds, not ${count}.`,
+      'Ask for fewer, or add seeds to its file.',
+    );
   const cells = experiment.seeds.slice(0, count).flatMap((seed) => experiment.levels.map(({ level }) => ({ level, seed })));
   return cells.map((cell, index) => ({ index, ...cell }));
 }

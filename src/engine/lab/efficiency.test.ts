@@ -38,7 +38,10 @@ it('counts the tokens and the cache that the models hold after the same prompt',
   if (experiment.kind !== 'efficiency') throw new Error('an efficiency experiment');
   const device = await openBackend('wasm');
   const open = async (model: string) => openModelFolder(nodeFiles(join(goldens, model)));
-  const host = { files: new MemoryFolder(), alone: async (_signal, work) => work(device, open) } as Pick<LabHost, 'files' | 'alone'> as LabHost;
+  const host = { files: new MemoryFolder(), alone: async (_signal, work) => work(device, open) } as Pick<
+    LabHost,
+    'files' | 'alone'
+  > as LabHost;
   try {
     for (const cell of cellsOf(experiment, choice)) {
       const { metrics } = await runEfficiencyCell(host, experiment, choice, cell);
@@ -56,7 +59,8 @@ it('counts the tokens and the cache that the models hold after the same prompt',
       expect(metrics['cross-attention tokens, 2 tiles']).toBe(cross[0]?.k.shape[1] ?? 0);
       // Keys and values, two bytes each.
       expect(metrics['KV cache, bytes in f16, 2 tiles']).toBe(2 * 2 * width * held);
-      for (const metric of ['training step, ms', 'vision, ms', 'prefill, ms', 'decode, ms a token']) expect(metrics[`${metric}, 2 tiles`]).toBeGreaterThan(0);
+      for (const metric of ['training step, ms', 'vision, ms', 'prefill, ms', 'decode, ms a token'])
+        expect(metrics[`${metric}, 2 tiles`]).toBeGreaterThan(0);
       cache.dispose();
       features.dispose();
       session.dispose();

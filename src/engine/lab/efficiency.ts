@@ -76,7 +76,13 @@ export async function runEfficiencyCell(
   });
 }
 
-async function measureAll(folder: ModelFolder, device: Device, tiles: number, runs: number, options: CallOptions): Promise<Record<string, number>> {
+async function measureAll(
+  folder: ModelFolder,
+  device: Device,
+  tiles: number,
+  runs: number,
+  options: CallOptions,
+): Promise<Record<string, number>> {
   // Before training: the memory of wasm never shrinks.
   const answering = await measureAnswering(folder, device, tiles, runs, options, WARM_UPS);
   const { stepMs, peakBytes } = await measureTraining(folder, device, pictureFor(folder, tiles), tiles, runs);
@@ -118,7 +124,14 @@ async function measureAnswering(
 async function measureTraining(folder: ModelFolder, device: Device, picture: RgbImage, maxTiles: number, steps: number) {
   const session = await Session.open(folder, device);
   const run = parseRun(
-    { model: 'model', data: 'lab', batch: BATCH, steps: WARM_UPS + steps, max_tiles: maxTiles, optimizer: { lr: 1e-6, schedule: 'constant' } },
+    {
+      model: 'model',
+      data: 'lab',
+      batch: BATCH,
+      steps: WARM_UPS + steps,
+      max_tiles: maxTiles,
+      optimizer: { lr: 1e-6, schedule: 'constant' },
+    },
     'lab',
   );
   const before = deviceBytes();

@@ -142,7 +142,8 @@ function checkScales(file: Reader, experiment: Experiment): void {
       if (shapes !== 'models' || tiles) file.fail('scales', `has "shapes" or "tiles" at ${name}, which training has not`);
       continue;
     }
-    if (shapes === 'real' && experiment.levels.some(({ shape }) => shape === null)) file.fail('levels', `lacks a "shape" that scale ${name} asks for`);
+    if (shapes === 'real' && experiment.levels.some(({ shape }) => shape === null))
+      file.fail('levels', `lacks a "shape" that scale ${name} asks for`);
     if (tiles?.some((count) => !experiment.tiles.includes(count))) file.fail('scales', `has tiles at ${name} that "tiles" does not name`);
   }
 }

@@ -24,12 +24,22 @@ function filesOf({ experiment, scale, level, seed, backend, answers }: CellResul
   const document = {
     results: each((some, task) => ({ alias: task, [METRIC]: accuracyOf(some), [ERROR]: errorOf(some) })),
     group_subtasks: each(() => []),
-    configs: each((_, task) => ({ task, output_type: 'generate_until', metric_list: [{ metric: 'exact_match', aggregation: 'mean', higher_is_better: true }] })),
+    configs: each((_, task) => ({
+      task,
+      output_type: 'generate_until',
+      metric_list: [{ metric: 'exact_match', aggregation: 'mean', higher_is_better: true }],
+    })),
     versions: each(() => 1),
     'n-shot': each(() => 0),
     higher_is_better: each(() => ({ exact_match: true })),
     'n-samples': each((some) => ({ original: some.length, effective: some.length })),
-    config: { model: 'nvlm', model_args: `experiment=${experiment},level=${level},scale=${scale}`, device: backend, random_seed: seed, gen_kwargs: 'do_sample=False' },
+    config: {
+      model: 'nvlm',
+      model_args: `experiment=${experiment},level=${level},scale=${scale}`,
+      device: backend,
+      random_seed: seed,
+      gen_kwargs: 'do_sample=False',
+    },
     model_name: `${experiment}, ${level}, seed ${seed}`,
   };
   const samples = [...tasks].map(([task, some]) => ({

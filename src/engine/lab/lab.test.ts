@@ -94,7 +94,9 @@ it('runs every level with every seed, and says what came of it', async () => {
     expect(rounds.map(({ step }) => step)).toEqual([0, 3]);
   }
   const made = reportFiles(experiment, report, results);
-  const harness = made.filter(({ path }) => /results_.*\.json$/.test(path)).map(({ text }) => JSON.parse(text) as { results: Record<string, object> });
+  const harness = made
+    .filter(({ path }) => /results_.*\.json$/.test(path))
+    .map(({ text }) => JSON.parse(text) as { results: Record<string, object> });
   expect(harness).toHaveLength(4);
   expect(made.find(({ path }) => path.endsWith('.svg'))!.text).toContain('</svg>');
 });
@@ -104,28 +106,41 @@ it('is bit-equal to nvlm train of the same run file', async () => {
   const engine = engines[0]!;
   const { run } = whole.find(({ level, seed }) => level === 'some' && seed === 1)!;
   for (const { path, bytes } of await engine.exportRun(run!, 'run')) await folder.write(path, bytes);
-  const { code } = await runCli(['train', '--config', join(place, 'run/run.json'), '--out', join(place, 'again'), '--backend', 'wasm', '--json']);
+  const { code } = await runCli([
+    'train',
+    '--config',
+    join(place, 'run/run.json'),
+    '--out',
+    join(place, 'again'),
+    '--backend',
+    'wasm',
+    '--json',
+  ]);
   expect(code).toBe(0);
   for (const path of ['checkpoint.safetensors', 'samples.jsonl', 'model/config.json'])
     expect((await readFile(join(place, 'again', path))).equals(await readFile(join(place, 'run', path))), path).toBe(true);
 }, 240_000);
 
-it.each([1, 2])('killed after step %i of a cell and run again, gives the same report', async (steps) => {
-  const folder = new MemoryFolder();
-  const stop = new AbortController();
-  let taken = 0;
-  const onEvent = (event: { type: string }) => {
-    if (event.type === 'step' && ++taken === steps) stop.abort();
-  };
-  const cell = cellsOf(experiment, choice)[1]!;
-  const first = await openLab(folder);
-  await expect(runCell(first, experiment, choice, cell, { signal: stop.signal, onEvent })).rejects.toMatchObject({ code: 'cancelled' });
-  // What a killed process leaves is no more than a paused one: the checkpoint of an earlier step at least.
-  const again = await runCell(await openLab(folder), experiment, choice, cell);
-  const wanted = whole[1]!;
-  const figures = ({ metrics, losses, rounds, answers }: CellResult) => ({ metrics, losses, rounds, answers });
-  expect(figures(again)).toEqual(figures(wanted));
-}, 240_000);
+it.each([1, 2])(
+  'killed after step %i of a cell and run again, gives the same report',
+  async (steps) => {
+    const folder = new MemoryFolder();
+    const stop = new AbortController();
+    let taken = 0;
+    const onEvent = (event: { type: string }) => {
+      if (event.type === 'step' && ++taken === steps) stop.abort();
+    };
+    const cell = cellsOf(experiment, choice)[1]!;
+    const first = await openLab(folder);
+    await expect(runCell(first, experiment, choice, cell, { signal: stop.signal, onEvent })).rejects.toMatchObject({ code: 'cancelled' });
+    // What a killed process leaves is no more than a paused one: the checkpoint of an earlier step at least.
+    const again = await runCell(await openLab(folder), experiment, choice, cell);
+    const wanted = whole[1]!;
+    const figures = ({ metrics, losses, rounds, answers }: CellResult) => ({ metrics, losses, rounds, answers });
+    expect(figures(again)).toEqual(figures(wanted));
+  },
+  240_000,
+);
 
 describe('two halves run on two machines', () => {
   const half = async (keep: (path: string) => boolean) => {

@@ -135,7 +135,10 @@ async function shapeNeed(host: LabHost, shape: string, tiles: readonly number[])
   for (const [name, tensor] of folder.tensors)
     numbers[name.startsWith('vision_model.') ? 'encoder' : 'decoder'] += tensor.shape.reduce((product, extent) => product * extent, 1);
   const patches = (tileSize / geometry.patchSize) ** 2;
-  const products = prompts.reduce((sum, seen) => sum + FORWARD * (numbers.encoder * patches * seen.tiles + numbers.decoder * seen.tokens), 0);
+  const products = prompts.reduce(
+    (sum, seen) => sum + FORWARD * (numbers.encoder * patches * seen.tiles + numbers.decoder * seen.tokens),
+    0,
+  );
   return { bytes: bytes.total, products };
 }
 
@@ -188,4 +191,3 @@ async function productsPerSecond(): Promise<number> {
   }
   return (2 * SIDE ** 3) / (best / 1000);
 }
-

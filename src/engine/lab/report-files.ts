@@ -28,7 +28,20 @@ export function reportCsv({ summary, differences }: LabReport): string {
     const less = difference.get(`${level}\n${metric}`);
     return [level, metric, seeds, mean, low, high, questions?.count, questions?.low, questions?.high, less?.mean, less?.low, less?.high];
   });
-  const head = ['level', 'metric', 'seeds', 'mean', 'low', 'high', 'questions', 'questions low', 'questions high', 'difference', 'difference low', 'difference high'];
+  const head = [
+    'level',
+    'metric',
+    'seeds',
+    'mean',
+    'low',
+    'high',
+    'questions',
+    'questions low',
+    'questions high',
+    'difference',
+    'difference low',
+    'difference high',
+  ];
   return [head, ...rows].map((row) => row.map(cell).join(',')).join('\r\n') + '\r\n';
 }
 
@@ -53,13 +66,19 @@ export function reportMarkdown(report: LabReport, picture: string | null): strin
     `${cells.length} runs at the scale "${scale}", on ${devices.join(', ')}.${missing.length > 0 ? ` Not run: ${missing.map(({ level, seed }) => `${level}, seed ${seed}`).join('; ')}.` : ''}`,
     ...(picture ? [`![${question}](${picture})`] : []),
     `Mean and 95 % interval over seeds (Student's t), by ${factor}:`,
-    table(['', ...levels], metrics.map((metric) => [metric, ...levels.map((level) => figure(of(level, metric)))])),
+    table(
+      ['', ...levels],
+      metrics.map((metric) => [metric, ...levels.map((level) => figure(of(level, metric)))]),
+    ),
   ];
   if (differences.length > 0) {
     const others = levels.filter((level) => level !== reference);
     parts.push(
       `Difference to ${reference}, seed by seed:`,
-      table(['', ...others], metrics.map((metric) => [metric, ...others.map((level) => figure(against(level, metric)))])),
+      table(
+        ['', ...others],
+        metrics.map((metric) => [metric, ...others.map((level) => figure(against(level, metric)))]),
+      ),
     );
   }
   const drawn = summary.filter(({ questions }) => questions !== null);
@@ -79,7 +98,10 @@ export function reportMarkdown(report: LabReport, picture: string | null): strin
     const tiles = throughput[0]!.ratios.map((one) => one.tiles);
     parts.push(
       `Samples a second in training, of ${reference}'s, by tiles:`,
-      table(['', ...tiles.map(String)], throughput.map(({ level, ratios }) => [level, ...ratios.map(({ ratio }) => ratio.toFixed(2))])),
+      table(
+        ['', ...tiles.map(String)],
+        throughput.map(({ level, ratios }) => [level, ...ratios.map(({ ratio }) => ratio.toFixed(2))]),
+      ),
       'Growth with every tile (least squares):',
       table(
         ['', ...levels],
@@ -104,4 +126,3 @@ function figure(one: { mean: number; low: number | null; high: number | null } |
   if (!one) return '';
   return one.low === null || one.high === null ? short(one.mean) : `${short(one.mean)} (${short(one.low)} … ${short(one.high)})`;
 }
-

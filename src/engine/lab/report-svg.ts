@@ -34,10 +34,22 @@ export function reportSvg(experiment: Experiment, report: LabReport): string {
 
 function panelsOf(experiment: Experiment, { summary }: LabReport): string[] {
   const all = [...new Set(summary.map(({ metric }) => metric))];
-  if (experiment.kind === 'training') return experiment.measure.map(({ metric }) => metric).filter((metric) => all.includes(metric)).slice(0, MOST_PANELS);
+  if (experiment.kind === 'training')
+    return experiment.measure
+      .map(({ metric }) => metric)
+      .filter((metric) => all.includes(metric))
+      .slice(0, MOST_PANELS);
   const counted = experiment.tiles.filter((count) => all.some((metric) => metric.endsWith(`, ${count} tiles`)));
   const tiles = counted.includes(6) ? 6 : Math.max(...counted);
-  const wanted = ['vision, ms', 'samples/s in training', 'training step, ms', 'prefill, ms', 'decode, ms a token', 'memory in chat, bytes', 'KV cache, bytes in f16'];
+  const wanted = [
+    'vision, ms',
+    'samples/s in training',
+    'training step, ms',
+    'prefill, ms',
+    'decode, ms a token',
+    'memory in chat, bytes',
+    'KV cache, bytes in f16',
+  ];
   return wanted.map((metric) => `${metric}, ${tiles} tiles`).filter((metric) => all.includes(metric));
 }
 
@@ -60,15 +72,34 @@ function panelSvg({ cells, summary }: LabReport, levels: readonly string[], metr
         `<line x1="${x(tick)}" x2="${x(tick)}" y1="${top + TITLE}" y2="${base}" stroke="#e0e0e0"/>` +
         `<text x="${x(tick)}" y="${base + 15}" font-size="11" fill="#595959" text-anchor="middle">${short(tick)}</text>`,
     ),
-    ...levels.map((level, i) => rowSvg(level, rows[i], cells.filter((one) => one.level === level).flatMap(({ metrics }) => metrics[metric] ?? []), i, top + TITLE + i * ROW + ROW / 2, x)),
+    ...levels.map((level, i) =>
+      rowSvg(
+        level,
+        rows[i],
+        cells.filter((one) => one.level === level).flatMap(({ metrics }) => metrics[metric] ?? []),
+        i,
+        top + TITLE + i * ROW + ROW / 2,
+        x,
+      ),
+    ),
   ].join('\n');
 }
 
-function rowSvg(level: string, row: LabSummary | undefined, seeds: readonly number[], index: number, y: number, x: (value: number) => string): string {
+function rowSvg(
+  level: string,
+  row: LabSummary | undefined,
+  seeds: readonly number[],
+  index: number,
+  y: number,
+  x: (value: number) => string,
+): string {
   const colour = LEVEL_COLOURS[index % LEVEL_COLOURS.length]!;
   const label = `<text x="${LEFT - 12}" y="${y + 4}" font-size="12" fill="#1a1a1a" text-anchor="end">${escape(level)}</text>`;
   if (!row) return `${label}<text x="${LEFT}" y="${y + 4}" font-size="11" fill="#595959">not run</text>`;
-  const interval = row.low === null || row.high === null ? '' : `<line x1="${x(row.low)}" x2="${x(row.high)}" y1="${y}" y2="${y}" stroke="${colour}" stroke-width="3"/>`;
+  const interval =
+    row.low === null || row.high === null
+      ? ''
+      : `<line x1="${x(row.low)}" x2="${x(row.high)}" y1="${y}" y2="${y}" stroke="${colour}" stroke-width="3"/>`;
   return [
     label,
     interval,

@@ -95,14 +95,20 @@ function parseResult(bytes: Uint8Array | null, experiment: Experiment): CellResu
     isList(result.losses) &&
     isList(result.rounds) &&
     isList(result.answers) &&
-    result.answers.every((answer) => typeof answer?.id === 'string' && typeof answer.task === 'string' && typeof answer.correct === 'boolean');
+    result.answers.every(
+      (answer) => typeof answer?.id === 'string' && typeof answer.task === 'string' && typeof answer.correct === 'boolean',
+    );
   return fits ? result : null;
 }
 
 /** Puts together whatever cells there are. @throws NvlmError `not-found` for none */
 export function makeReport(experiment: Experiment, choice: LabChoice, results: readonly CellResult[]): LabReport {
   if (results.length === 0)
-    throw new NvlmError('not-found', `No cell of ${experiment.name} is done at this scale.`, 'Run it first, or name the folder that it was run in.');
+    throw new NvlmError(
+      'not-found',
+      `No cell of ${experiment.name} is done at this scale.`,
+      'Run it first, or name the folder that it was run in.',
+    );
   const done = new Set(results.map(({ level, seed }) => `${level}\n${seed}`));
   const metrics = [...new Set(results.flatMap((result) => Object.keys(result.metrics)))];
   const levels = experiment.levels.map(({ level }) => level);
@@ -112,7 +118,9 @@ export function makeReport(experiment: Experiment, choice: LabChoice, results: r
       const some = of(level, metric);
       if (some.length === 0) return [];
       const { mean, low, high } = meanInterval(some.map((result) => result.metrics[metric]!));
-      return [{ level, metric, mean, low: known(low), high: known(high), seeds: some.length, questions: questionsOf(experiment, metric, some) }];
+      return [
+        { level, metric, mean, low: known(low), high: known(high), seeds: some.length, questions: questionsOf(experiment, metric, some) },
+      ];
     }),
   );
   const differences = levels

@@ -41,7 +41,10 @@ export interface LabHost {
   /** The folder of the engine's runs and datasets. */
   files: Folder;
   /** Has the device alone for as long as `work` lasts; `open` opens a bundled model. */
-  alone<T>(signal: AbortSignal | undefined, work: (device: Device, open: (model: string) => Promise<ModelFolder>) => Promise<T>): Promise<T>;
+  alone<T>(
+    signal: AbortSignal | undefined,
+    work: (device: Device, open: (model: string) => Promise<ModelFolder>) => Promise<T>,
+  ): Promise<T>;
   /** What a run file's `model` names, where it is none of the bundled ones. */
   modelSource?: (name: string) => Promise<ModelSource>;
 }
@@ -127,7 +130,11 @@ export async function runTrainingCell(
   }
   if (summary.state !== 'finished') {
     if (signal?.aborted) throw new NvlmError('cancelled', 'The experiment was paused.', 'Run it again: it goes on from where it is.');
-    throw new NvlmError('internal', `${request.title} stopped: ${summary.note ?? summary.state}.`, 'Run it again: it goes on from its last checkpoint.');
+    throw new NvlmError(
+      'internal',
+      `${request.title} stopped: ${summary.note ?? summary.state}.`,
+      'Run it again: it goes on from its last checkpoint.',
+    );
   }
   const { log, samples } = await engine.readRun(summary.id);
   const { backend, adapter } = await engine.device();
@@ -141,7 +148,11 @@ export async function runTrainingCell(
     backend,
     adapter: adapter && (adapter.description || adapter.device || adapter.vendor),
     seconds: Math.round(performance.now() - begin) / 1000,
-    metrics: metricsOf(experiment, rounds, log.map(({ loss }) => loss)),
+    metrics: metricsOf(
+      experiment,
+      rounds,
+      log.map(({ loss }) => loss),
+    ),
     losses: log.map(({ loss }) => loss),
     rounds: rounds.map(({ step, answers }) => ({ step, metrics: scoresOf(experiment.measure, answers) })),
     answers: rounds.at(-1)?.answers ?? [],
@@ -150,7 +161,13 @@ export async function runTrainingCell(
   return result;
 }
 
-export async function writeCell(files: Folder, experiment: Experiment, choice: LabChoice, cell: LabCell, result: CellResult): Promise<void> {
+export async function writeCell(
+  files: Folder,
+  experiment: Experiment,
+  choice: LabChoice,
+  cell: LabCell,
+  result: CellResult,
+): Promise<void> {
   const path = `${labPlace(experiment.name)}/${cellName(experiment, choice, cell)}.json`;
   await files.write(path, new TextEncoder().encode(`${JSON.stringify(result)}\n`));
 }

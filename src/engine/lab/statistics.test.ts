@@ -19,7 +19,8 @@ describe('intervals are those of scipy', () => {
   });
 
   it('of paired differences', () => {
-    for (const { reference, values, ...wanted } of scipy.paired) expectClose(meanInterval(values.map((value, i) => value - reference[i]!)), wanted, 1e-12);
+    for (const { reference, values, ...wanted } of scipy.paired)
+      expectClose(meanInterval(values.map((value, i) => value - reference[i]!)), wanted, 1e-12);
   });
 
   it('of questions drawn anew, as near as 2000 draws come', () => {

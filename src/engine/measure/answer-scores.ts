@@ -100,11 +100,7 @@ function scoreOf<T extends Answered>(question: string, group: readonly T[]): Que
   return { question, asked: group.length, right: rightOf(group), labels, confusion: confusionOf(names, byLabel, group.length) };
 }
 
-function confusionOf<T extends Answered>(
-  labels: string[],
-  byLabel: ReadonlyMap<string, readonly T[]>,
-  asked: number,
-): Confusion<T> | null {
+function confusionOf<T extends Answered>(labels: string[], byLabel: ReadonlyMap<string, readonly T[]>, asked: number): Confusion<T> | null {
   const areLabels = labels.length >= 2 && labels.length <= MOST_LABELS && labels.length < asked;
   if (!areLabels || labels.some(({ length }) => length > LONGEST_LABEL)) return null;
   const columns = new Map(labels.map((label, i) => [label, i]));

@@ -96,8 +96,7 @@ describe('shuffled images', () => {
     const questions = [ask('1', 'A', ''), ask('2', 'A', ''), ask('3', 'B', ''), ask('4', null, ''), ask('5', 'C', '')];
     const shuffled = shuffleImages(questions);
     expect(shuffled.map(({ id }) => id)).toEqual(['1', '2', '3', '5']);
-    for (const { id, image } of shuffled)
-      expect(image).not.toBe(questions.find((question) => question.id === id)!.image);
+    for (const { id, image } of shuffled) expect(image).not.toBe(questions.find((question) => question.id === id)!.image);
     expect(new Set(shuffled.map(({ image }) => image)).size).toBe(3);
     expect(() => shuffleImages(questions.slice(0, 2))).toThrow(NvlmError);
   });

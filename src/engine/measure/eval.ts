@@ -45,12 +45,7 @@ export interface EvalOptions extends CallOptions {
 const MAX_NEW_TOKENS = 96;
 
 /** What can be wrong with one question alone. */
-const QUESTION_ERRORS: ReadonlySet<ErrorCode> = new Set([
-  'bad-image',
-  'image-too-large',
-  'empty-prompt',
-  'prompt-too-long',
-]);
+const QUESTION_ERRORS: ReadonlySet<ErrorCode> = new Set(['bad-image', 'image-too-large', 'empty-prompt', 'prompt-too-long']);
 
 /**
  * Asks every question greedily and compares whole answers, white space at the ends aside.
@@ -59,11 +54,7 @@ const QUESTION_ERRORS: ReadonlySet<ErrorCode> = new Set([
  * @throws NvlmError `bad-data` when not one question could be asked, and what `chat` throws for other reasons than one
  *   question's
  */
-export async function evaluate(
-  questions: readonly DataQuestion[],
-  chat: Engine['chat'],
-  options: EvalOptions,
-): Promise<EvalResult> {
+export async function evaluate(questions: readonly DataQuestion[], chat: Engine['chat'], options: EvalOptions): Promise<EvalResult> {
   const { signal, readImage, onProgress } = options;
   const answers: (EvalAnswer | null)[] = questions.map(() => null);
   const problems: EvalProblem[] = [];
@@ -90,11 +81,7 @@ export async function evaluate(
   const asked = answers.filter((answer) => answer !== null);
   if (asked.length === 0) {
     const why = problems[0] ? ` The first, ${problems[0].id}: ${problems[0].reason}` : '';
-    throw new NvlmError(
-      'bad-data',
-      `No question could be asked.${why}`,
-      'Check the pictures: their paths are relative to the data file.',
-    );
+    throw new NvlmError('bad-data', `No question could be asked.${why}`, 'Check the pictures: their paths are relative to the data file.');
   }
   return { tasks: scoresOf(asked), accuracy: shareCorrect(asked), answers: asked, problems };
 }
@@ -111,10 +98,7 @@ function groupByImage(questions: readonly DataQuestion[]): { image: string | nul
 }
 
 /** The error instead of the bytes: it is a problem of the questions about this picture. */
-async function readGroupImage(
-  path: string | null,
-  readImage: EvalOptions['readImage'],
-): Promise<Uint8Array | null | NvlmError> {
+async function readGroupImage(path: string | null, readImage: EvalOptions['readImage']): Promise<Uint8Array | null | NvlmError> {
   if (path === null) return null;
   return readImage(path).catch((error: unknown) => {
     if (error instanceof NvlmError && error.code !== 'cancelled') return error;
@@ -153,11 +137,7 @@ export function shuffleImages(questions: readonly DataQuestion[]): DataQuestion[
   const seeing = questions.filter(({ image }) => image !== null);
   const images = [...new Set(seeing.map(({ image }) => image))];
   if (images.length < 2) {
-    throw new NvlmError(
-      'bad-data',
-      'There are no two pictures to exchange.',
-      'Leave --shuffle-images out, or give more pictures.',
-    );
+    throw new NvlmError('bad-data', 'There are no two pictures to exchange.', 'Leave --shuffle-images out, or give more pictures.');
   }
   const shift = Math.floor(images.length / 2);
   const other = new Map(images.map((image, i) => [image, images[(i + shift) % images.length]!]));

@@ -20,12 +20,7 @@ const MOST_TILES = 64;
  * @returns `logits` [T, V] f32 and, with pixels, `image_features` [tiles, tokens, width] f32
  * @throws NvlmError `bad-data` for missing tensors and shapes that do not fit the model
  */
-export async function forward(
-  model: NvlmModel,
-  device: Device,
-  inputs: Inputs,
-  { signal }: CallOptions = {},
-): Promise<TensorData[]> {
+export async function forward(model: NvlmModel, device: Device, inputs: Inputs, { signal }: CallOptions = {}): Promise<TensorData[]> {
   const { config } = model;
   const inputIds = integers(inputs, 'input_ids', 1);
   if (!inputIds || inputIds.values.length === 0) throw bad('input_ids is missing or empty', 'Give the token ids as a 1-D i32 tensor.');
@@ -102,7 +97,8 @@ function tagRows(inputs: Inputs, tiles: number, config: NvlmConfig): Int32Array[
 
 function checkIds(ids: Int32Array, config: NvlmConfig): void {
   const { vocabSize, maxPositions } = config.llm;
-  if (ids.length > maxPositions) throw bad(`${ids.length} tokens are more than the model's ${maxPositions} positions`, 'Shorten the sequence.');
+  if (ids.length > maxPositions)
+    throw bad(`${ids.length} tokens are more than the model's ${maxPositions} positions`, 'Shorten the sequence.');
   const wrong = ids.find((id) => id < 0 || id >= vocabSize);
   if (wrong !== undefined) throw bad(`Token id ${wrong} is outside the vocabulary of ${vocabSize}`, 'Use ids of this model’s tokenizer.');
 }

@@ -21,8 +21,7 @@ import { planMemory, type PlanDevice } from './memory-plan.ts';
 import { Session } from '../chat/session.ts';
 import { planConversation } from '../chat/text-side.ts';
 
-const open = (model: string) =>
-  openModelFolder(nodeFiles(fileURLToPath(new URL(`../../../${model}`, import.meta.url)), model));
+const open = (model: string) => openModelFolder(nodeFiles(fileURLToPath(new URL(`../../../${model}`, import.meta.url)), model));
 
 let device: Device | undefined;
 afterEach(() => device?.dispose());
@@ -241,4 +240,3 @@ describe('the verdict', () => {
     expect(() => planMemory({ ...folder, tensors }, wasm)).toThrow(expect.objectContaining({ code: 'bad-model' }) as Error);
   });
 });
-

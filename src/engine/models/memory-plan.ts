@@ -87,9 +87,9 @@ function needOf(
     visionRowsAtOnce: ROWS_AT_ONCE,
     scores: !packed,
   });
-  const keys = kvCacheBytes({ ...config, llm: { ...config.llm, layers: 1 } }, { tokens: contextLength, crossKeys: 0, inPlace: backend !== 'cpu' }) / 2;
-  const largestBuffer =
-    keys > weights.largest.bytes ? { name: 'the keys of one layer', bytes: keys } : weights.largest;
+  const keys =
+    kvCacheBytes({ ...config, llm: { ...config.llm, layers: 1 } }, { tokens: contextLength, crossKeys: 0, inPlace: backend !== 'cpu' }) / 2;
+  const largestBuffer = keys > weights.largest.bytes ? { name: 'the keys of one layer', bytes: keys } : weights.largest;
   const bytes = { weights: weights.bytes, kvCache, activations, total: weights.bytes + kvCache + activations };
   return { bytes, largestBuffer, quantized: weights.quantized };
 }
@@ -138,4 +138,3 @@ function settingsThatFit(
 function gigabytes(bytes: number): string {
   return bytes < 1e9 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toPrecision(3)} GB`;
 }
-

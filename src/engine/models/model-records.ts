@@ -6,10 +6,7 @@ import { familySummary } from './family-summary.ts';
 import { modelAddress, modelTitle } from './model-address.ts';
 
 /** What is known of a stored model without opening it. */
-export type ModelRecord = Pick<
-  ModelEntry,
-  'title' | 'source' | 'family' | 'parameters' | 'bytes' | 'takesPictures' | 'settings'
->;
+export type ModelRecord = Pick<ModelEntry, 'title' | 'source' | 'family' | 'parameters' | 'bytes' | 'takesPictures' | 'settings'>;
 
 /** Beside the model's own files, so that it comes and goes with them; `~` stands in no file name of a model. */
 const RECORD_FILE = '~model.json';
@@ -21,7 +18,9 @@ export function storageFolder(source: ModelSource): string {
   if (source.kind === 'hub') return `hub/${source.repository}/${source.revision}`;
   const hasher = createHasher();
   hasher.update(new TextEncoder().encode(modelAddress(source)));
-  const name = modelTitle(source).replace(/[^\w.-]/g, '_').slice(0, 80);
+  const name = modelTitle(source)
+    .replace(/[^\w.-]/g, '_')
+    .slice(0, 80);
   return `${source.kind}/${name}-${hasher.digest().slice(0, 16)}`;
 }
 

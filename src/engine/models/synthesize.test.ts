@@ -18,7 +18,12 @@ it('gives any span of a checkpoint that lies nowhere, as the whole file has it',
   const { name, bytes } = file!;
   expect(await source.size(name)).toBe(bytes);
   // Rows here are 1152 bytes and 3 072: spans that begin and end within a row, one over a tensor's end, the header, the last byte.
-  for (const [start, end] of [[0, 100], [7_000_001, 7_000_900], [60_000_000, 60_300_007], [bytes - 1, bytes]] as const) {
+  for (const [start, end] of [
+    [0, 100],
+    [7_000_001, 7_000_900],
+    [60_000_000, 60_300_007],
+    [bytes - 1, bytes],
+  ] as const) {
     const whole = file!.read(start - (start % 4096), Math.min(bytes, end + 4096));
     expect(Buffer.compare(await source.read(name, start, end), whole.subarray(start % 4096, (start % 4096) + end - start))).toBe(0);
   }
@@ -36,7 +41,13 @@ it('makes shards with an index that the loader reads, of the sizes it says', asy
   try {
     const json = JSON.parse(await readFile(join(goldenFolder('nvlm-h'), 'config.json'), 'utf8')) as object;
     const config = parseConfig(json);
-    const checkpoint = { config, dummyHeads: 0, fileName: (name: string) => name, tensors: parameterSpecs(config), files: { 'config.json': json } };
+    const checkpoint = {
+      config,
+      dummyHeads: 0,
+      fileName: (name: string) => name,
+      tensors: parameterSpecs(config),
+      files: { 'config.json': json },
+    };
     const files = syntheticFiles(checkpoint, 7, 200_000);
     expect(files.at(-1)!.name).toBe('config.json');
     for (const { name, bytes, pieces } of files) {

@@ -3,7 +3,10 @@ import { NvlmError } from '../../errors.ts';
 import { MemoryFolder } from '../../files/memory-folder.ts';
 import { featureKey, FeatureStore } from './feature-store.ts';
 
-const features = (seed: number) => ({ shape: [1, 2, 3] as [number, number, number], data: Float32Array.from({ length: 6 }, (_, i) => i * 0.1 + seed) });
+const features = (seed: number) => ({
+  shape: [1, 2, 3] as [number, number, number],
+  data: Float32Array.from({ length: 6 }, (_, i) => i * 0.1 + seed),
+});
 const FILE_BYTES = 12 + 32 + 24;
 
 describe('features that outlive a run', () => {

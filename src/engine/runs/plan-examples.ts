@@ -42,14 +42,7 @@ export type ReadImage = (path: string) => Promise<Uint8Array>;
 const YIELD_EVERY_MS = 40;
 
 /** What can be wrong with one record alone. */
-const RECORD_ERRORS: ReadonlySet<ErrorCode> = new Set([
-  'bad-image',
-  'bad-data',
-  'image-too-large',
-  'not-found',
-  'empty-prompt',
-  'usage',
-]);
+const RECORD_ERRORS: ReadonlySet<ErrorCode> = new Set(['bad-image', 'bad-data', 'image-too-large', 'not-found', 'empty-prompt', 'usage']);
 
 /**
  * Plans every record: a picture that cannot be read or a conversation that is too long is found here, not in the
@@ -109,12 +102,7 @@ export function unfit(plan: TokenPlan, { config }: TextSide): string | null {
  * @param maxTiles null = the model's own maximum
  * @throws NvlmError `bad-image`, `image-too-large`, `usage` (a text model)
  */
-export async function tileForModel(
-  { config }: { config: NvlmConfig },
-  bytes: Uint8Array,
-  maxTiles: number | null,
-): Promise<Tiling> {
-  if (!config.vision)
-    throw new NvlmError('usage', 'this is a text model: it cannot see pictures', 'Use text-only data.');
+export async function tileForModel({ config }: { config: NvlmConfig }, bytes: Uint8Array, maxTiles: number | null): Promise<Tiling> {
+  if (!config.vision) throw new NvlmError('usage', 'this is a text model: it cannot see pictures', 'Use text-only data.');
   return tilePicture(await decodeImage(bytes), config, maxTiles);
 }

@@ -18,8 +18,7 @@ export { datasetPlace };
 export async function openRunData(files: Folder, run: RunConfig): Promise<RunData> {
   const records = (id: string) => readRecords(files, id);
   // A path from the root cannot stand in a record, so it tells the other datasets' pictures from the run's own.
-  const other = async (id: string | null | undefined) =>
-    id ? { ...(await records(id)), folder: `/${datasetPlace(id)}/` } : null;
+  const other = async (id: string | null | undefined) => (id ? { ...(await records(id)), folder: `/${datasetPlace(id)}/` } : null);
   return {
     data: await records(run.data),
     textData: run.text?.data ? await records(run.text.data) : null,

@@ -51,10 +51,7 @@ export interface PoolOptions extends CallOptions {
  *
  * @throws NvlmError `bad-data` when there is nothing to learn from
  */
-export async function readPools(
-  request: RunData & { run: RunConfig; text: TextSide },
-  options: PoolOptions = {},
-): Promise<Pools> {
+export async function readPools(request: RunData & { run: RunConfig; text: TextSide }, options: PoolOptions = {}): Promise<Pools> {
   const { run, text, readImage } = request;
   const { main, blend, heldOut, problems } = readRecords(request);
   const total = main.length + blend.length + heldOut.length;
@@ -75,11 +72,7 @@ export async function readPools(
   for (const { examples, what } of pools) {
     if (examples.length > 0) continue;
     const why = problems[0] ? ` The first, ${problems[0].id}: ${problems[0].reason}.` : '';
-    throw new NvlmError(
-      'bad-data',
-      `There is no ${what} to learn from.${why}`,
-      'Give LLaVA records: id, image, conversations.',
-    );
+    throw new NvlmError('bad-data', `There is no ${what} to learn from.${why}`, 'Give LLaVA records: id, image, conversations.');
   }
   return {
     examples: [...first.examples, ...second.examples],

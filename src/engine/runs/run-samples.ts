@@ -50,7 +50,14 @@ export async function planQuestions(
 export async function* answerQuestions(
   questions: readonly SampleQuestion[],
   step: number,
-  { model, text, trainer, images, device, stopIds }: {
+  {
+    model,
+    text,
+    trainer,
+    images,
+    device,
+    stopIds,
+  }: {
     model: NvlmModel;
     text: TextSide;
     trainer: Trainer;

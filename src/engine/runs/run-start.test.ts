@@ -46,8 +46,7 @@ function openPage(): Engine {
 
 async function writeRows(id: string, rows: readonly Row[]): Promise<void> {
   await files.write(`datasets/${id}/data.json`, new TextEncoder().encode(JSON.stringify(rows)));
-  for (const { image } of rows)
-    if (image) await files.write(`datasets/${id}/${image}`, await readFile(join(goldens, 'data', image)));
+  for (const { image } of rows) if (image) await files.write(`datasets/${id}/${image}`, await readFile(join(goldens, 'data', image)));
 }
 
 let rows: Row[];
@@ -90,9 +89,7 @@ async function roundedByHand(): Promise<string> {
   for (const name of ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'generation_config.json'])
     await to.write(name, await readFile(join(goldens, 'nvlm-d', name)));
   const config = parseConfig(JSON.parse(await readFile(join(goldens, 'nvlm-d/config.json'), 'utf8')));
-  const packed = new Set(
-    parameterSpecs(config).flatMap((spec) => (isQuantizable(spec, QUANTIZE.group_size) ? [spec.name] : [])),
-  );
+  const packed = new Set(parameterSpecs(config).flatMap((spec) => (isQuantizable(spec, QUANTIZE.group_size) ? [spec.name] : [])));
   expect(packed.size).toBeGreaterThan(20);
   const tensors = parseSafetensors(await readFile(join(goldens, 'nvlm-d/model.safetensors')), 'model');
   const written = [...tensors].map(([name, { dtype, shape, bytes }]) => {
@@ -124,14 +121,10 @@ describe('a run on a packed base', () => {
     for (const { path, bytes } of await engine.exportRun(paused.id, 'run')) await folder.write(path, bytes);
     const cli = await runCli(['train', '--config', join(place, 'run/run.json'), '--resume', '--backend', 'wasm']);
     expect(cli).toMatchObject({ code: 0, stdout: expect.stringContaining('from step 2') as string });
-    const back = await Promise.all(
-      (await folder.list()).map(async ({ path }) => ({ path, bytes: (await folder.read(path))! })),
-    );
+    const back = await Promise.all((await folder.list()).map(async ({ path }) => ({ path, bytes: (await folder.read(path))! })));
     expect(await lossesOf((await engine.importRun(back)).id)).toEqual(own);
     // Another base is another run.
-    await expect(
-      engine.resumeRun(paused.id, { changes: { quantize: null } as object }),
-    ).rejects.toMatchObject({ code: 'usage' });
+    await expect(engine.resumeRun(paused.id, { changes: { quantize: null } as object })).rejects.toMatchObject({ code: 'usage' });
 
     await engine.load(golden);
     expect(await engine.adapters()).toContainEqual(expect.objectContaining({ id: packed.id, misfit: null }));
@@ -159,9 +152,7 @@ describe('a run from an adapter of the browser', () => {
     const [, last] = (await lossesOf(first.id)).at(-1) as [number, number];
     const lora = { rank: 7, alpha: 1, targets: ['k_proj'], init: first.id };
     const still = { lora, steps: 2, optimizer: { lr: 0 } };
-    expect((await engine.planRun(request(still))).trainedParameters).toBe(
-      (await engine.planRun(request())).trainedParameters,
-    );
+    expect((await engine.planRun(request(still))).trainedParameters).toBe((await engine.planRun(request())).trainedParameters);
     const next = await engine.startRun(request(still));
     expect((await lossesOf(next.id)).at(-1)).toMatchObject([expect.any(Number), last]);
     const [before, after] = [await adapterOf(first.id), await adapterOf(next.id)];
@@ -253,7 +244,9 @@ describe('a run on a folder of the visitor', () => {
     const index = new Blob([JSON.stringify({ weight_map: { 'mlp1.0.weight': 'gone.safetensors' } })]);
     const files = [...model.files, { path: 'mine/model.safetensors.index.json', blob: index }];
     const { warnings } = await engine.planRun(request({}, { ...model, files }));
-    expect(warnings).toEqual(['mine holds model.safetensors and an index of other files: model.safetensors is read, as transformers does, and not the file that model.safetensors.index.json names.']);
+    expect(warnings).toEqual([
+      'mine holds model.safetensors and an index of other files: model.safetensors is read, as transformers does, and not the file that model.safetensors.index.json names.',
+    ]);
   });
 
   it('goes on while it is open; after a reload with the folder, and with that one alone', async () => {

@@ -30,8 +30,7 @@ beforeAll(async () => {
   rows.slice(0, 2).forEach((row) => (row.held_out = true));
   heldOut = rows.slice(0, 2).map(({ id }) => id);
   await files.write('datasets/shapes/data.json', new TextEncoder().encode(JSON.stringify(rows)));
-  for (const { image } of rows)
-    if (image) await files.write(`datasets/shapes/${image}`, await readFile(join(goldens, 'data', image)));
+  for (const { image } of rows) if (image) await files.write(`datasets/shapes/${image}`, await readFile(join(goldens, 'data', image)));
   engine = createEngine(nodeEnginePlatform(files));
   await engine.openDevice('wasm');
 });

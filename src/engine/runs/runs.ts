@@ -112,12 +112,7 @@ export function createTraining(host: TrainingHost): TrainingApi {
     return summarize(run);
   }
 
-  async function trainRun(
-    run: StoredRun,
-    store: RunStore,
-    device: Device,
-    { signal, onEvent }: RunOptions,
-  ): Promise<TrainResult> {
+  async function trainRun(run: StoredRun, store: RunStore, device: Device, { signal, onEvent }: RunOptions): Promise<TrainResult> {
     const { request } = run;
     const stage = (name: Extract<RunEvent, { type: 'stage' }>['stage'], done: number, total: number) =>
       onEvent?.({ type: 'stage', stage: name, done, total });

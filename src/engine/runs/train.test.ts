@@ -29,16 +29,14 @@ function stopAfter(count: number) {
   return { signal: stop.signal, onStep: ({ step }: { step: number }) => step === count - 1 && stop.abort() };
 }
 
-const lossesOf = (steps: readonly { loss: number; gradNorm: number }[]) =>
-  steps.map(({ loss, gradNorm }) => [loss, gradNorm]);
+const lossesOf = (steps: readonly { loss: number; gradNorm: number }[]) => steps.map(({ loss, gradNorm }) => [loss, gradNorm]);
 
 /** Everything that draws random numbers, at once. */
 const RANDOM = { shuffle: true, bucket: true, text: { data: null, ratio: 0.25 }, accumulate: 2, seed: 5, steps: 6 };
 
 describe('resuming', () => {
   it.each(['sft', 'lora'] as const)('%s: stopped and resumed equals never stopped, to the last bit', async (stage) => {
-    const lora =
-      stage === 'lora' ? { lora: { rank: 2, alpha: 4, dropout: 0.2, targets: ['q_proj', 'mlp1.3'], init: null } } : {};
+    const lora = stage === 'lora' ? { lora: { rank: 2, alpha: 4, dropout: 0.2, targets: ['q_proj', 'mlp1.3'], init: null } } : {};
     const changes = { ...RANDOM, ...lora };
     const whole = await runGolden('nvlm-h', stage, device, changes);
     const output = new RunOutput();
@@ -56,10 +54,7 @@ describe('resuming', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as object);
     expect(log.map((line) => (line as { step: number }).step)).toEqual([0, 1, 2, 3, 4, 5]);
-    expect(Object.keys(log[0]!)).toEqual([
-      ...['step', 'loss', 'lr', 'gradNorm', 'tokens', 'ms'],
-      ...['gates', 'memoryBytes'],
-    ]);
+    expect(Object.keys(log[0]!)).toEqual([...['step', 'loss', 'lr', 'gradNorm', 'tokens', 'ms'], ...['gates', 'memoryBytes']]);
   });
 
   it('refuses the checkpoint of another run, a damaged one and none', async () => {
@@ -145,11 +140,7 @@ describe('a run', () => {
       code: 'not-a-number',
       fix: expect.stringContaining('learning rate') as string,
     });
-    expect(
-      [...output.checkpoint.values()].every(({ bytes }) =>
-        new Float32Array(bytes.slice().buffer).every(Number.isFinite),
-      ),
-    ).toBe(true);
+    expect([...output.checkpoint.values()].every(({ bytes }) => new Float32Array(bytes.slice().buffer).every(Number.isFinite))).toBe(true);
   });
 
   it('writes a checkpoint every so many steps and when cancelled', async () => {
@@ -199,9 +190,7 @@ describe('a run', () => {
     const names = [...output.checkpoint.keys()].filter((name) => !name.startsWith('optimizer.'));
     expect(names).toHaveLength(12);
     expect(names.every((name) => name.includes('.cross_attn'))).toBe(true);
-    await expect(runGolden('nvlm-d', 'sft', device, { steps: 1, trainable: ['cross_attention'] })).rejects.toThrow(
-      'nothing to train',
-    );
+    await expect(runGolden('nvlm-d', 'sft', device, { steps: 1, trainable: ['cross_attention'] })).rejects.toThrow('nothing to train');
     await expect(runGolden('nvlm-d', 'sft', device, { steps: 1, trainable: ['vision_model.'] })).rejects.toMatchObject({
       fix: expect.stringContaining('stays frozen') as string,
     });
@@ -279,7 +268,9 @@ describe('packed questions', () => {
     await runGolden(name, stage, device, changes, { output, extraRecords, ...stopAfter(1) });
     const rest = await runGolden(name, stage, device, changes, { output, extraRecords, resume: true });
     expect(lossesOf(rest.steps)).toEqual(lossesOf(whole.steps.slice(1)));
-    await expect(runGolden(name, stage, device, { ...changes, pack: false }, { output, extraRecords, resume: true })).rejects.toMatchObject({ code: 'usage' });
+    await expect(runGolden(name, stage, device, { ...changes, pack: false }, { output, extraRecords, resume: true })).rejects.toMatchObject(
+      { code: 'usage' },
+    );
   });
 });
 

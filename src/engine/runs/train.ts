@@ -114,10 +114,7 @@ export async function train(request: TrainRequest, options: TrainOptions = {}): 
 
 type RunningRequest = TrainRequest & Pools & { questions: SampleQuestion[]; trainer: Trainer; images: TrainingImages };
 
-async function runSteps(
-  request: RunningRequest,
-  options: TrainOptions,
-): Promise<TrainResult> {
+async function runSteps(request: RunningRequest, options: TrainOptions): Promise<TrainResult> {
   const { examples, mainCount, problems, trainer, images, run, folder, output, resume, device } = request;
   const { signal, onStep, onStage } = options;
   const identity = runIdentity(run, fingerprintOf(request));
@@ -214,10 +211,7 @@ function lengthOf(unit: readonly TrainingExample[]): number {
   return sharedPositions(sharedOf(unit));
 }
 
-function observe(
-  request: RunningRequest,
-  { onStage, onSample }: TrainOptions,
-): RunObserver {
+function observe(request: RunningRequest, { onStage, onSample }: TrainOptions): RunObserver {
   const { folder, text } = request;
   const asked = { ...request, stopIds: stopIdsOf(folder, text.tokenizer) };
   return new RunObserver(request.run, {
@@ -230,11 +224,7 @@ function observe(
 }
 
 /** The measurement that the last step lacks when the run was stopped in the middle of it. */
-async function completeLastLine(
-  output: Folder,
-  observer: RunObserver,
-  signal: AbortSignal | undefined,
-): Promise<void> {
+async function completeLastLine(output: Folder, observer: RunObserver, signal: AbortSignal | undefined): Promise<void> {
   const lines = new TextDecoder()
     .decode((await output.read(LOG)) ?? new Uint8Array(0))
     .trimEnd()
@@ -247,12 +237,7 @@ async function completeLastLine(
 }
 
 /** @returns the folder that was written, if one was */
-async function exportModel(
-  folder: ModelFolder,
-  trainer: Trainer,
-  output: Folder,
-  device: Device,
-): Promise<string | null> {
+async function exportModel(folder: ModelFolder, trainer: Trainer, output: Folder, device: Device): Promise<string | null> {
   const trained = parseSafetensors(await writeTrained(trainer.tensors, device), MODEL);
   // In f32: the last steps' small changes would drown in the rounding of a half.
   for (const { path, parts } of await exportedFiles(folder, replacements(trained), { dtype: 'f32' }))
@@ -260,11 +245,7 @@ async function exportModel(
   return MODEL;
 }
 
-async function imageOf(
-  path: string | null,
-  images: TrainingImages,
-  signal: AbortSignal | undefined,
-): Promise<Tensor3D | null> {
+async function imageOf(path: string | null, images: TrainingImages, signal: AbortSignal | undefined): Promise<Tensor3D | null> {
   return path === null ? null : images.get(path, signal);
 }
 
@@ -282,7 +263,12 @@ async function writeFiles(
   if (!run.lora || !modules) return;
   const naming = namingOf(model.config.family.namings, folder.tensors.keys());
   // One that was begun with has modules of its own, whatever the run file targets.
-  const targets = adapter ? targetsOf(model.weights, modules.map(({ module }) => module)) : run.lora.targets;
+  const targets = adapter
+    ? targetsOf(
+        model.weights,
+        modules.map(({ module }) => module),
+      )
+    : run.lora.targets;
   const lora = { ...run.lora, targets };
   const description = { lora, modules, base: run.model, naming, isTextModel: !model.config.vision };
   for (const [path, bytes] of await adapterFiles(trainer.tensors, description, device)) await output.write(path, bytes);
@@ -291,8 +277,7 @@ async function writeFiles(
 /** Restores the checkpoint and cuts the log back to it: steps after it are done again. */
 async function resumeFrom(output: Folder, trainer: Trainer, identity: RunIdentity): Promise<number> {
   const bytes = await output.read(CHECKPOINT);
-  if (!bytes)
-    throw new NvlmError('not-found', 'There is no checkpoint to resume from.', 'Leave --resume out to start the run.');
+  if (!bytes) throw new NvlmError('not-found', 'There is no checkpoint to resume from.', 'Leave --resume out to start the run.');
   const step = restoreCheckpoint(bytes, CHECKPOINT, trainer.tensors, identity);
   const log = new TextDecoder().decode((await output.read(LOG)) ?? new Uint8Array(0));
   const kept = log.split('\n').slice(0, step);

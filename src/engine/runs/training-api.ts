@@ -192,8 +192,5 @@ export interface AdapterApi {
    *
    * @throws NvlmError `usage` for an adapter that the layout cannot take in
    */
-  exportMerged(
-    adapters: readonly AdapterUse[],
-    options: CallOptions & { onPart: (part: ExportPart) => unknown },
-  ): Promise<void>;
+  exportMerged(adapters: readonly AdapterUse[], options: CallOptions & { onPart: (part: ExportPart) => unknown }): Promise<void>;
 }

@@ -110,7 +110,10 @@ export function longestPack(examples: readonly TrainingExample[]): DataExtent {
     most.prefix = Math.max(most.prefix, prefixLength);
     most.block = Math.max(most.block, blockLength);
     most.blocks = Math.max(most.blocks, blocks.length);
-    most.labels = Math.max(most.labels, pack.reduce((sum, { plan }) => sum + plan.labels.filter((label) => label >= 0).length, 0));
+    most.labels = Math.max(
+      most.labels,
+      pack.reduce((sum, { plan }) => sum + plan.labels.filter((label) => label >= 0).length, 0),
+    );
   }
   return {
     ...longest,
@@ -143,8 +146,7 @@ export function planTraining(
   const problems = problemsOf(asked, device);
   const { largestBuffer, quantized, ...plan } = asked;
   const packs = computesPacked(device) && !quantized;
-  const changes =
-    problems.length > 0 ? mildestChanges(run, longest, packs, (changed) => problemsOf(need(changed), device)) : null;
+  const changes = problems.length > 0 ? mildestChanges(run, longest, packs, (changed) => problemsOf(need(changed), device)) : null;
   return {
     ...plan,
     longest: longest.tokens,
@@ -259,8 +261,7 @@ function freshUpdates(config: NvlmConfig, { rank, targets }: Pick<LoraConfig, 'r
 }
 
 function problemsOf({ total, largestBuffer }: Need, { backend, limits }: PlanDevice): string[] {
-  if (backend === 'wasm' && total > WASM_BYTES)
-    return [`It needs ${gigabytes(total)} and wasm can address ${gigabytes(WASM_BYTES)}.`];
+  if (backend === 'wasm' && total > WASM_BYTES) return [`It needs ${gigabytes(total)} and wasm can address ${gigabytes(WASM_BYTES)}.`];
   const most = Math.min(limits['maxBufferSize'] ?? Infinity, limits['maxStorageBufferBindingSize'] ?? Infinity);
   if (backend === 'webgpu' && largestBuffer > most)
     return [`One of its buffers needs ${gigabytes(largestBuffer)} and this GPU adapter allows ${gigabytes(most)}.`];
@@ -281,16 +282,24 @@ function mildestChanges(
 ): Partial<RunFile> | null {
   const packed = ([8, 4] as const)
     .filter((bits) => packs && bits < (run.quantize?.bits ?? 32))
-    .map((bits): Change => [
-      { quantize: { bits, groupSize: GROUP_SIZE } },
-      { quantize: { bits, group_size: GROUP_SIZE } },
-    ]);
+    .map((bits): Change => [{ quantize: { bits, groupSize: GROUP_SIZE } }, { quantize: { bits, group_size: GROUP_SIZE } }]);
   const kinds: Change[] = [[{}, {}]];
   if (run.lora) kinds.push(...packed);
   else {
     const lora = { ...LORA, dropout: 0, targets: [...DECODER_TARGETS], init: null };
-    const adapter: Change = [{ lora, trainable: null }, { lora: LORA, trainable: null }];
-    kinds.push(adapter, ...packed.map((pack): Change => [{ ...adapter[0], ...pack[0] }, { ...adapter[1], ...pack[1] }]));
+    const adapter: Change = [
+      { lora, trainable: null },
+      { lora: LORA, trainable: null },
+    ];
+    kinds.push(
+      adapter,
+      ...packed.map(
+        (pack): Change => [
+          { ...adapter[0], ...pack[0] },
+          { ...adapter[1], ...pack[1] },
+        ],
+      ),
+    );
   }
   for (const [patch, keys] of kinds) {
     const found = lessAtATime({ ...run, ...patch }, tiles, problems);
@@ -300,11 +309,7 @@ function mildestChanges(
 }
 
 /** One after the other, each on top of those before it, until nothing is in the way; {} = nothing is already. */
-function lessAtATime(
-  run: RunConfig,
-  tiles: number,
-  problems: (changed: RunConfig) => string[],
-): Partial<RunFile> | null {
+function lessAtATime(run: RunConfig, tiles: number, problems: (changed: RunConfig) => string[]): Partial<RunFile> | null {
   let changed = run;
   const changes: Record<string, unknown> = {};
   const attempt = (patch: Partial<RunConfig>, keys: Record<string, unknown>): boolean => {
@@ -313,8 +318,7 @@ function lessAtATime(
     return problems(changed).length === 0;
   };
   if (attempt({}, {})) return changes;
-  if (!changed.activationCheckpointing && attempt({ activationCheckpointing: true }, { activation_checkpointing: true }))
-    return changes;
+  if (!changed.activationCheckpointing && attempt({ activationCheckpointing: true }, { activation_checkpointing: true })) return changes;
   while (changed.batch > 1 && changed.batch % 2 === 0) {
     const [batch, accumulate] = [changed.batch / 2, changed.accumulate * 2];
     if (attempt({ batch, accumulate }, { batch, accumulate })) return changes;

@@ -36,7 +36,7 @@ export function blockSums(store: BlobStore, size: number): BlockSums {
   };
   return {
     async add(bytes) {
-      for (let at = 0; at < bytes.length;) {
+      for (let at = 0; at < bytes.length; ) {
         const part = bytes.subarray(at, at + block.length - filled);
         block.set(part, filled);
         filled += part.length;

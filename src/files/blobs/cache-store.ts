@@ -64,7 +64,7 @@ export function cacheStore(cache: Cache, lock: Lock): BlobStore {
         async read(start, end) {
           if (end > size) throw new RangeError(`${end} is past the end of ${path}`);
           const out = new Uint8Array(end - start);
-          for (let at = start; at < end;) {
+          for (let at = start; at < end; ) {
             const index = Math.floor(at / PIECE_BYTES);
             const from = index * PIECE_BYTES;
             const piece = await readPiece(path, index, Math.min(PIECE_BYTES, size - from));
@@ -102,7 +102,7 @@ export function cacheStore(cache: Cache, lock: Lock): BlobStore {
         start: 0,
         readKept: () => Promise.reject(new RangeError(`nothing of ${path} is kept`)),
         async append(bytes) {
-          for (let at = 0; at < bytes.length;) {
+          for (let at = 0; at < bytes.length; ) {
             const part = bytes.subarray(at, at + piece.length - filled);
             if (part.length === 0) throw wrongLength(path, size, size + bytes.length - at);
             piece.set(part, filled);

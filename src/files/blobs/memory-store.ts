@@ -45,10 +45,7 @@ export function memoryStore(limitBytes = DEFAULT_LIMIT_BYTES): BlobStore {
       const partial = partials.get(path);
       partials.delete(path);
       const freeBytes = () =>
-        [...files, ...partials].reduce(
-          (free, [name, file]) => free - (name === path ? 0 : file.bytes.length),
-          limitBytes - reserved,
-        );
+        [...files, ...partials].reduce((free, [name, file]) => free - (name === path ? 0 : file.bytes.length), limitBytes - reserved);
       // What was begun and left is worth less than what is wanted now.
       if (size > freeBytes()) partials.clear();
       if (size > freeBytes()) {

@@ -136,8 +136,7 @@ describe('memory', () => {
 });
 
 describe('quota', () => {
-  const manager = (quota: number, usage: number) =>
-    ({ estimate: async () => ({ quota, usage }) }) as unknown as StorageManager;
+  const manager = (quota: number, usage: number) => ({ estimate: async () => ({ quota, usage }) }) as unknown as StorageManager;
 
   it('is asked before writing', async () => {
     const free = (await freeQuota(manager(100e6, 40e6)))!;

@@ -93,11 +93,7 @@ export function readAdapterConfig(json: unknown): AdapterConfig {
 }
 
 export function broken(why: string): NvlmError {
-  return new NvlmError(
-    'bad-model',
-    `The adapter cannot be used: ${why}.`,
-    'Get its files again, or export it again with PEFT.',
-  );
+  return new NvlmError('bad-model', `The adapter cannot be used: ${why}.`, 'Get its files again, or export it again with PEFT.');
 }
 
 export function unsupported(why: string): NvlmError {

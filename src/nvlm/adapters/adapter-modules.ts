@@ -18,9 +18,7 @@ export interface AdapterModule {
 
 /** Names of the linears that an adapter may stand on: never the vision encoder's. */
 export function linearModules(weights: Weights): string[] {
-  return [...weights.linears.keys()]
-    .map((name) => name.replace(/\.weight$/, ''))
-    .filter((module) => partOf(module) !== 'vision_encoder');
+  return [...weights.linears.keys()].map((name) => name.replace(/\.weight$/, '')).filter((module) => partOf(module) !== 'vision_encoder');
 }
 
 /** Targets that these modules fit and no other does: ends of their names, or their names where ends are not enough. */
@@ -81,13 +79,7 @@ function sizeOf(weights: Weights, module: string): LinearSize {
   return weights.linearSize(module) ?? weights.linear(module);
 }
 
-function checkSizes(
-  module: string,
-  rank: number,
-  a: Float32Array,
-  b: Float32Array,
-  { inFeatures, outFeatures }: LinearSize,
-): void {
+function checkSizes(module: string, rank: number, a: Float32Array, b: Float32Array, { inFeatures, outFeatures }: LinearSize): void {
   if (a.length === rank * inFeatures && b.length === outFeatures * rank) return;
   throw new NvlmError(
     'bad-model',

@@ -33,11 +33,7 @@ export function mergedUpdates(
   );
 }
 
-function addRows(
-  values: Float32Array,
-  firstRow: number,
-  { rank, a, b, factor }: AdapterModule & { factor: number },
-): void {
+function addRows(values: Float32Array, firstRow: number, { rank, a, b, factor }: AdapterModule & { factor: number }): void {
   const columns = a.length / rank;
   for (let row = 0; row * columns < values.length; row++) {
     const out = values.subarray(row * columns, (row + 1) * columns);

@@ -23,11 +23,7 @@ const NAME = /^(?:base_model\.model\.)?(.+)\.lora_([AB])(?:\.default)?\.weight$/
  * @param tensors of adapter_model.safetensors
  * @throws NvlmError `bad-model`; `unsupported-model` for what is not plain LoRA
  */
-export function parseAdapter(
-  config: unknown,
-  tensors: ReadonlyMap<string, LoadedTensor>,
-  weights: LinearSizes,
-): AdapterModule[] {
+export function parseAdapter(config: unknown, tensors: ReadonlyMap<string, LoadedTensor>, weights: LinearSizes): AdapterModule[] {
   const { scaleOf } = readAdapterConfig(config);
   const modules = new Map<string, AdapterModule>();
   for (const { given, a, b, ...sizes } of readPairs(tensors)) {
@@ -83,9 +79,7 @@ export function adapterMisfit(parts: readonly AdapterPart[], weights: LinearSize
 }
 
 /** An adapter's matrices, two by two. */
-function readPairs(
-  tensors: ReadonlyMap<string, LoadedTensor>,
-): (AdapterPart & { a: LoadedTensor; b: LoadedTensor })[] {
+function readPairs(tensors: ReadonlyMap<string, LoadedTensor>): (AdapterPart & { a: LoadedTensor; b: LoadedTensor })[] {
   const sides = new Map<string, { A?: LoadedTensor; B?: LoadedTensor }>();
   for (const [name, tensor] of tensors) {
     // PEFT saves a copy of the frozen head or table that it adapts.
@@ -157,7 +151,6 @@ function sumOf(first: AdapterModule, second: AdapterModule): AdapterModule {
 function values(tensor: LoadedTensor): Float32Array {
   const floats = toF32(tensor.dtype, tensor.bytes);
   if (!floats) throw broken(`${tensor.name} has element type ${tensor.dtype}`);
-  if (floats.some((value) => !Number.isFinite(value)))
-    throw broken(`${tensor.name} holds values that are not finite numbers`);
+  if (floats.some((value) => !Number.isFinite(value))) throw broken(`${tensor.name} holds values that are not finite numbers`);
   return floats;
 }

@@ -84,7 +84,9 @@ describe('the list', () => {
   it('is the only way to a family: no other code compares with the name of one', () => {
     const names = /(===|!==|\bcase|includes\(|startsWith\()\s*['"](NVLM_|nvlm-[a-z]\b|internvl|InternVL|smolvlm|SmolVLM|idefics)/;
     const root = join(import.meta.dirname, '../..');
-    const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => /\.tsx?$/.test(file) && !/\.test\.tsx?$/.test(file));
+    const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(
+      (file) => /\.tsx?$/.test(file) && !/\.test\.tsx?$/.test(file),
+    );
     expect(files.length).toBeGreaterThan(300);
     const comparing = files
       .filter((file) => !file.startsWith('nvlm/families/'))

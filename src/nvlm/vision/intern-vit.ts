@@ -46,12 +46,13 @@ export function encodeInternVit(pixels: Float32Array, tiles: number, config: Vis
           q = rmsNorm(q, weights.vector(`${name}.attn.q_norm.weight`), config.normEps);
           k = rmsNorm(k, weights.vector(`${name}.attn.k_norm.weight`), config.normEps);
         }
-        const attended = attention(
-          q,
-          k.reshape<Tensor3D>([tiles, length, hiddenSize]),
-          v.reshape<Tensor3D>([tiles, length, hiddenSize]),
-          { heads, kvHeads: heads, causal: false, starts: null, keyMask: null },
-        );
+        const attended = attention(q, k.reshape<Tensor3D>([tiles, length, hiddenSize]), v.reshape<Tensor3D>([tiles, length, hiddenSize]), {
+          heads,
+          kvHeads: heads,
+          causal: false,
+          starts: null,
+          keyMask: null,
+        });
         const afterAttention = x.add<Tensor2D>(apply(attended, `${name}.attn.proj`).mul(weights.vector(`${name}.ls1`)));
         const hidden = gelu(apply(normalise(afterAttention, `${name}.norm2`), `${name}.mlp.fc1`));
         return afterAttention.add<Tensor2D>(apply(hidden, `${name}.mlp.fc2`).mul(weights.vector(`${name}.ls2`)));

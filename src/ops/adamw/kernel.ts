@@ -8,5 +8,15 @@ export function adamWKernel({ value, first, second }: AdamWTensors, gradient: tf
   const { learningRate, beta1, beta2, eps, weightDecay, gradientScale } = step;
   const { stepSize, rootCorrection } = corrections(step);
   const addresses = [value, first, second, gradient].map(addressOf);
-  wasmKernels()!.adamW(...addresses, value.size, gradientScale, beta1, beta2, eps, 1 - learningRate * weightDecay, stepSize, rootCorrection);
+  wasmKernels()!.adamW(
+    ...addresses,
+    value.size,
+    gradientScale,
+    beta1,
+    beta2,
+    eps,
+    1 - learningRate * weightDecay,
+    stepSize,
+    rootCorrection,
+  );
 }

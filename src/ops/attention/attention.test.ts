@@ -40,8 +40,14 @@ forEachBackend((name, device) => {
     // The query is (s, 0, …): key 270 has the highest score, 200 more than the next, and key 5 the lowest, −400.
     const loud = (at: number) => (at === 270 ? 400 : at === 5 ? -400 : 200);
     const output = tf.tidy(() => {
-      const q = tf.tensor2d(Float32Array.from({ length: rows * 16 }, (_, i) => (i % 8 === 0 ? Math.sqrt(8) : 0)), [rows, 16]);
-      const k = tf.tensor3d(Float32Array.from({ length: keys * 8 }, (_, i) => (i % 8 === 0 ? loud(i / 8) : 0)), [1, keys, 8]);
+      const q = tf.tensor2d(
+        Float32Array.from({ length: rows * 16 }, (_, i) => (i % 8 === 0 ? Math.sqrt(8) : 0)),
+        [rows, 16],
+      );
+      const k = tf.tensor3d(
+        Float32Array.from({ length: keys * 8 }, (_, i) => (i % 8 === 0 ? loud(i / 8) : 0)),
+        [1, keys, 8],
+      );
       return attention(q, k, cache(keys, 3), { ...plain, causal: false });
     });
     const wanted = floats([1, keys, 8], 3).values.slice(270 * 8, 271 * 8);
@@ -79,9 +85,7 @@ forEachBackend((name, device) => {
   });
 
   test('no keys at all give zeros', async () => {
-    const output = tf.tidy(() =>
-      attention(query(2), tf.zeros([1, 0, 8]), tf.zeros([1, 0, 8]), { ...plain, causal: false }),
-    );
+    const output = tf.tidy(() => attention(query(2), tf.zeros([1, 0, 8]), tf.zeros([1, 0, 8]), { ...plain, causal: false }));
     expect([...(await device().read(output))]).toEqual(new Array(32).fill(0));
     output.dispose();
   });
@@ -97,9 +101,7 @@ forEachBackend((name, device) => {
         [31, 70],
       ] as const;
       for (const [rows, keys] of lengths) {
-        await device().read(
-          tf.tidy(() => attention(query(rows), cache(keys, 2), cache(keys, 3), { ...plain, causal: false })),
-        );
+        await device().read(tf.tidy(() => attention(query(rows), cache(keys, 2), cache(keys, 3), { ...plain, causal: false })));
         if (rows === 5) compiled.mockClear();
       }
       expect(compiled).not.toHaveBeenCalled();
@@ -113,9 +115,7 @@ describe('shapes that disagree', () => {
     test('are an error that names them', () => {
       tf.tidy(() => {
         expect(() => attention(query(2), cache(3, 2), cache(4, 3), plain)).toThrow('attention: v is [1,4,8]');
-        expect(() => attention(query(2), cache(3, 2), cache(3, 3), { ...plain, heads: 3, kvHeads: 2 })).toThrow(
-          '3 heads over 2',
-        );
+        expect(() => attention(query(2), cache(3, 2), cache(3, 3), { ...plain, heads: 3, kvHeads: 2 })).toThrow('3 heads over 2');
         const wide = tf.zeros<tf.Rank.R3>([1, 3, 257]);
         expect(() => attention(tf.zeros([2, 257]), wide, wide, { ...plain, heads: 1 })).toThrow('head width 257');
       });

@@ -41,14 +41,7 @@ const run = defineOp<Inputs, Attrs>({
       }
       if (wasmKernels()) return attendGradientKernel({ dy, q, k, v }, sizes, { causal: attrs.causal, starts, keyMask });
       const gradients = tf.tidy(() =>
-        attendGradientReference(
-          dy as tf.Tensor2D,
-          q,
-          k,
-          v,
-          sizes,
-          maskVisibility(sizes, attrs.causal, starts, keyMask),
-        ),
+        attendGradientReference(dy as tf.Tensor2D, q, k, v, sizes, maskVisibility(sizes, attrs.causal, starts, keyMask)),
       );
       return { q: () => gradients.q, k: () => gradients.k, v: () => gradients.v };
     },

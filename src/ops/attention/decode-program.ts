@@ -20,9 +20,7 @@ export function decodeProgram(dim: number, mask: MaskTensors, split: boolean): P
   const write = (u: number) => {
     if (!split) return `result[rowHead(b, t, h) * UNITS + unit] = total${u} * select(0.0, 1.0 / sum, sum > 0.0);`;
     const at = `part * ${dim + 2}u + unit * ${components}u`;
-    return components === 4
-      ? `for (var c = 0u; c < 4u; c++) { result[${at} + c] = total${u}[c]; }`
-      : `result[${at}] = total${u};`;
+    return components === 4 ? `for (var c = 0u; c < 4u; c++) { result[${at} + c] = total${u}[c]; }` : `result[${at}] = total${u};`;
   };
   const writeStats = /* wgsl */ `
         if (localIndex == 0u) {
@@ -37,8 +35,7 @@ export function decodeProgram(dim: number, mask: MaskTensors, split: boolean): P
         for (var i = 0u; i < ${shares}u; i++) {
           total${u} += shareSums[i * ${lanes}u + lane];
         }`;
-  const accumulate = (u: number) =>
-    `if (lane + ${u * lanes}u < UNITS) { acc${u} += weights[j] * v[at + ${u * lanes}u]; }`;
+  const accumulate = (u: number) => `if (lane + ${u * lanes}u < UNITS) { acc${u} += weights[j] * v[at + ${u * lanes}u]; }`;
   return {
     name: split ? 'attention-decode-split' : 'attention-decode',
     inputs: inputList(

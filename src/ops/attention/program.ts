@@ -23,13 +23,7 @@ function once(key: string, make: () => Program): Program {
 }
 
 /** Attention of q over k and v under a mask; keys ≥ 1. */
-export function attendProgram(
-  q: TensorInfo,
-  k: TensorInfo,
-  v: TensorInfo,
-  sizes: AttentionSizes,
-  mask: MaskTensors,
-): TensorInfo {
+export function attendProgram(q: TensorInfo, k: TensorInfo, v: TensorInfo, sizes: AttentionSizes, mask: MaskTensors): TensorInfo {
   if (sizes.rows > FEW_ROWS) return runTiles('forward', { q, k, v }, sizes, mask, q.shape);
   const { batch, rows, keys, heads, dim } = sizes;
   const count = batch * rows * heads;
@@ -63,8 +57,7 @@ export function attendGradientPrograms(
   const { batch, rows, heads } = sizes;
   const asTensor = (info: TensorInfo) => tf.engine().makeTensorFromTensorInfo(info);
   const stats = asTensor(runTiles('stats', tensors, sizes, mask, [batch * rows, heads, 2]));
-  const gradient = (kind: TileKind, like: tf.Tensor) => () =>
-    asTensor(runTiles(kind, { ...tensors, stats }, sizes, mask, like.shape));
+  const gradient = (kind: TileKind, like: tf.Tensor) => () => asTensor(runTiles(kind, { ...tensors, stats }, sizes, mask, like.shape));
   return { q: gradient('dq', tensors.q), k: gradient('dk', tensors.k), v: gradient('dv', tensors.v) };
 }
 

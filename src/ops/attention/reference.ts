@@ -77,13 +77,7 @@ export function attendReference(
 }
 
 /** The general case: a loop over kv heads of 2-D products. q [T, H·D], k, v [S, Hkv·D]. */
-function attendByHead(
-  q: tf.Tensor2D,
-  k: tf.Tensor2D,
-  v: tf.Tensor2D,
-  sizes: AttentionSizes,
-  visible: tf.Tensor2D | null,
-): tf.Tensor2D {
+function attendByHead(q: tf.Tensor2D, k: tf.Tensor2D, v: tf.Tensor2D, sizes: AttentionSizes, visible: tf.Tensor2D | null): tf.Tensor2D {
   const { rows, keys, heads, kvHeads, dim } = sizes;
   const qHeads = splitHeads(q, rows, heads, dim);
   const kHeads = tf.transpose(tf.reshape(k, [keys, kvHeads, dim]), [1, 2, 0]);

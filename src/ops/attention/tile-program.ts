@@ -67,8 +67,7 @@ function accumulators(dim: number) {
   const all = range(perThread).flatMap((r) => range(steps).map((u) => ({ r, u, name: `acc${r}_${u}` })));
   return {
     declare: all.map(({ name }) => `var ${name} = V();`).join(' '),
-    scale: (factor: (row: string) => string) =>
-      all.map(({ r, name }) => `${name} *= ${factor(ownedRow(r))};`).join(' '),
+    scale: (factor: (row: string) => string) => all.map(({ r, name }) => `${name} *= ${factor(ownedRow(r))};`).join(' '),
     /** Adds weight(row) · vectors[base + unit] for all accumulators. */
     add: (vectors: string, base: string, weight: (row: string) => string) =>
       range(steps)
@@ -101,16 +100,13 @@ const WALK = 4;
 
 /** The owned × walked dot products of one thread, in variables `<name><i><j>`. */
 function dots(products: { name: string; owned: string; walked: string }[]): string {
-  const each = (statement: (i: number, j: number) => string) =>
-    unroll(OWN, (i) => unroll(WALK, (j) => statement(i, j)));
+  const each = (statement: (i: number, j: number) => string) => unroll(OWN, (i) => unroll(WALK, (j) => statement(i, j)));
   const declare = products.map(({ name }) => each((i, j) => `var ${name}${i}${j} = 0.0;`));
   const load = products.flatMap(({ owned, walked }) => [
     unroll(OWN, (i) => `let ${owned}Own${i} = ${owned}[ownedAt${i} + u];`),
     unroll(WALK, (j) => `let ${walked}Walk${j} = ${walked}[walkedAt${j} + u];`),
   ]);
-  const add = products.map(({ name, owned, walked }) =>
-    each((i, j) => `${name}${i}${j} += inner(${owned}Own${i}, ${walked}Walk${j});`),
-  );
+  const add = products.map(({ name, owned, walked }) => each((i, j) => `${name}${i}${j} += inner(${owned}Own${i}, ${walked}Walk${j});`));
   return /* wgsl */ `
           ${declare.join('\n')}
           for (var u = 0u; u < UNITS; u++) {
@@ -119,11 +115,7 @@ function dots(products: { name: string; owned: string; walked: string }[]): stri
 }
 
 /** Writes the weight of each owned × walked pair to workgroup memory: `value`, or `hidden` where not `visible`. */
-function storeWeights(
-  visible: (i: number, j: number) => string,
-  value: (i: number, j: number) => string,
-  hidden: string,
-): string {
+function storeWeights(visible: (i: number, j: number) => string, value: (i: number, j: number) => string, hidden: string): string {
   const store = (i: number, j: number) => /* wgsl */ `
           {
             var w = ${hidden};

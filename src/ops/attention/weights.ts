@@ -25,7 +25,15 @@ export function attentionWeights(
     const kHeads = tf.transpose(tf.reshape(k, [keys, kvHeads, dim]), [1, 2, 0]);
     const hidden = hiddenScores(visible);
     const groups = Array.from({ length: kvHeads }, (_, g) =>
-      tf.tidy(() => headWeights(groupOf(qHeads, g, sizes), tf.reshape(tf.slice(kHeads, [g, 0, 0], [1, dim, keys]), [dim, keys]), sizes, visible, hidden)),
+      tf.tidy(() =>
+        headWeights(
+          groupOf(qHeads, g, sizes),
+          tf.reshape(tf.slice(kHeads, [g, 0, 0], [1, dim, keys]), [dim, keys]),
+          sizes,
+          visible,
+          hidden,
+        ),
+      ),
     );
     return tf.reshape(groups.length === 1 ? groups[0]! : tf.concat(groups, 0), [heads, rows, keys]);
   });

@@ -7,9 +7,10 @@ import type { AttentionSizes } from './reference.ts';
 /** Scores at or below this are hidden keys; finite, because WGSL does not promise what infinities do. */
 const HIDDEN = '-1e30';
 
-export const UNIFORMS: Program['uniforms'] = (
-  ['batch', 'rows', 'keys', 'heads', 'kvHeads', 'tiles', 'splits'] as const
-).map((name) => ({ name, type: 'u32' }));
+export const UNIFORMS: Program['uniforms'] = (['batch', 'rows', 'keys', 'heads', 'kvHeads', 'tiles', 'splits'] as const).map((name) => ({
+  name,
+  type: 'u32',
+}));
 
 export function uniformsOf(sizes: AttentionSizes, mask: MaskTensors, splits = 1): Record<string, number> {
   const { batch, rows, keys, heads, kvHeads } = sizes;

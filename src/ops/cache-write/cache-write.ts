@@ -23,17 +23,11 @@ export function writesInPlace(): boolean {
  * @param startsOnHost the same numbers, for checking bounds and for backends that need them on the host
  * @throws RangeError when shapes disagree or the rows pass the capacity
  */
-export function cacheWrite(
-  cache: tf.Tensor3D,
-  rows: tf.Tensor3D,
-  starts: tf.Tensor1D,
-  startsOnHost: number[],
-): tf.Tensor3D {
+export function cacheWrite(cache: tf.Tensor3D, rows: tf.Tensor3D, starts: tf.Tensor1D, startsOnHost: number[]): tf.Tensor3D {
   const [batch] = rows.shape;
   checkShape('cacheWrite', 'cache', cache, [batch, null, rows.shape[2]]);
   checkShape('cacheWrite', 'starts', starts, [batch]);
-  if (startsOnHost.length !== batch)
-    throw new RangeError(`cacheWrite: ${startsOnHost.length} starts for a batch of ${batch}`);
+  if (startsOnHost.length !== batch) throw new RangeError(`cacheWrite: ${startsOnHost.length} starts for a batch of ${batch}`);
   const last = Math.max(...startsOnHost);
   if (Math.min(...startsOnHost) < 0 || last > cache.shape[1]) {
     throw new RangeError(`cacheWrite: starts ${startsOnHost} in a cache of ${cache.shape[1]} rows`);

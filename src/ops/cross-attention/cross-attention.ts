@@ -66,12 +66,7 @@ export interface CrossAttentionOptions {
  * @returns f32 [B·T, H·D]; gradients to q, k and v, computed together
  * @throws RangeError when shapes disagree
  */
-export function crossAttention(
-  q: tf.Tensor2D,
-  k: tf.Tensor3D,
-  v: tf.Tensor3D,
-  options: CrossAttentionOptions,
-): tf.Tensor2D {
+export function crossAttention(q: tf.Tensor2D, k: tf.Tensor3D, v: tf.Tensor3D, options: CrossAttentionOptions): tf.Tensor2D {
   const { heads, kvHeads, rowTiles, keyTiles } = options;
   const { batch, keys } = attentionSizes('crossAttention', q, k, v, options);
   checkShape('crossAttention', 'rowTiles', rowTiles, [q.shape[0], null]);

@@ -15,9 +15,7 @@ forEachBackend((_, device) => {
         [-1e4, 0, 1e4, 0],
       ]);
       const { loss, rowLosses } = crossEntropy(logits, tf.tensor1d([2, 0, -100, 1], 'int32'));
-      const gradient = tf.grad(
-        (x) => crossEntropy(x as tf.Tensor2D, tf.tensor1d([-100, -100, -100, -100], 'int32')).loss,
-      );
+      const gradient = tf.grad((x) => crossEntropy(x as tf.Tensor2D, tf.tensor1d([-100, -100, -100, -100], 'int32')).loss);
       return [loss, rowLosses, gradient(logits)];
     });
     const [loss, rows, gradient] = await Promise.all(results.map((result) => device().read(result)));

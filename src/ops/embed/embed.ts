@@ -35,8 +35,7 @@ const embedF32 = defineOp<Inputs, { vocab: number; width: number; visualRows: nu
   gradient: {
     save: ['ids', 'slots'],
     of: (dy, { ids, slots }, { vocab, visualRows }) => ({
-      table: () =>
-        tf.tidy(() => scatterAdd({ dy: dy as tf.Tensor2D, targets: textTargets(ids, slots) }, { count: vocab })),
+      table: () => tf.tidy(() => scatterAdd({ dy: dy as tf.Tensor2D, targets: textTargets(ids, slots) }, { count: vocab })),
       visual: () => scatterAdd({ dy: dy as tf.Tensor2D, targets: slots! }, { count: visualRows }),
     }),
   },
@@ -46,8 +45,7 @@ const embedF16 = defineOp<Inputs, { width: number; visualRows: number }>({
   name: 'NvlmEmbedF16',
   required: ['ids', 'table'],
   optional: ['visual', 'slots'],
-  reference: ({ ids, table, visual, slots }, { width }) =>
-    embedReference(ids, unpackTable(table, width), visual, slots),
+  reference: ({ ids, table, visual, slots }, { width }) => embedReference(ids, unpackTable(table, width), visual, slots),
   program: (inputs, { width }) => embedProgram('f16', width, inputs),
   kernel: (inputs, { width }) => embedKernel('f16', width, inputs),
   gradient: {
@@ -85,12 +83,7 @@ const embedAffine = defineOp<AffineInputs, { width: number; visualRows: number; 
  * @returns f32 [R, C]; gradients to an f32 table and to visual (rows used more than once are summed, in row order)
  * @throws RangeError when shapes disagree
  */
-export function embed(
-  ids: tf.Tensor1D,
-  table: EmbeddingTable,
-  visual: tf.Tensor2D | null,
-  slots: tf.Tensor1D | null,
-): tf.Tensor2D {
+export function embed(ids: tf.Tensor1D, table: EmbeddingTable, visual: tf.Tensor2D | null, slots: tf.Tensor1D | null): tf.Tensor2D {
   const { vocab, width } = table;
   if ((visual === null) !== (slots === null)) throw new RangeError('embed: visual and slots come together');
   if (visual) checkShape('embed', 'visual', visual, [null, width]);

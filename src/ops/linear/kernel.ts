@@ -44,7 +44,11 @@ const FEW_ROWS = 8;
 const FEW_FLOAT_ROWS = 4;
 
 /** a · b (+ bias), [m, n], by the wasm kernels: see kernels/gemm.ts and kernels/few-rows.ts. */
-export function productKernel(a: tf.Tensor2D, b: HeldMatrix, { aTransposed = false, bTransposed = false, bias }: ProductOptions): tf.TensorInfo {
+export function productKernel(
+  a: tf.Tensor2D,
+  b: HeldMatrix,
+  { aTransposed = false, bTransposed = false, bias }: ProductOptions,
+): tf.TensorInfo {
   const [k, m] = aTransposed ? a.shape : [a.shape[1], a.shape[0]];
   const n = bTransposed ? b.rows : b.columns;
   const { format, groupSize = 1 } = b;

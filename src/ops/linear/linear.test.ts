@@ -19,7 +19,9 @@ describe('infinities and NaN stay in their own row and column', () => {
       const inFeatures = 160;
       const { words, scales, biases } = quantised(outFeatures, inFeatures, kind, 32, 3);
       if (bad !== null) biases.values.fill(bad, (BAD_COLUMN * inFeatures) / 32, ((BAD_COLUMN + 1) * inFeatures) / 32);
-      const [data, s, b] = [words, scales, biases].map(({ values, shape, dtype }) => tf.tensor<tf.Rank>(values, shape, dtype) as tf.Tensor2D);
+      const [data, s, b] = [words, scales, biases].map(
+        ({ values, shape, dtype }) => tf.tensor<tf.Rank>(values, shape, dtype) as tf.Tensor2D,
+      );
       return { kind: 'affine', bits: kind, groupSize: 32, inFeatures, outFeatures, data: data!, scales: s!, biases: b! };
     }
     const inFeatures = 35;
@@ -43,44 +45,56 @@ describe('infinities and NaN stay in their own row and column', () => {
   forEachBackend(
     (_, device) => {
       // 3 rows take the programs for few rows, 19 the tiled ones.
-      test.each((['f32', 'f16', 4, 8] as const).flatMap((kind) => [3, 19].map((rows) => [kind, rows] as const)))('%s weight, %i rows', async (kind, rows) => {
-        const run = async (bad: number | null) => {
-          const results = tf.tidy(() => {
-            const weight = weightOf(kind, bad);
-            const { inFeatures } = weight;
-            const x = withBadRow(rows, inFeatures, bad);
-            const clean = weightOf(kind, null);
-            // The gradient to x reads the weight the other way, so its bad column is that of a feature of x.
-            const crossed = kind === 'f32' || kind === 'f16' ? weightOf(kind, bad, 'in') : clean;
-            const dy = withBadRow(rows, outFeatures, bad);
-            const gradientOf = (input: tf.Tensor2D) => tf.grad((given) => linear(given as tf.Tensor2D, crossed, null).mul(dy).sum())(input);
-            const y = linear(x, weight, null);
-            const dx = gradientOf(withBadRow(rows, inFeatures, null));
-            if (clean.kind !== 'f32') return [y, dx];
-            // A bad feature of x and a bad column of dy reach one row and one column of the weight's gradient.
-            const columnwise = (columns: number) => tf.transpose(withBadRow(columns, rows, bad)) as tf.Tensor2D;
-            const dw = tf.grad((given) =>
-              linear(columnwise(inFeatures), { ...clean, data: given as tf.Tensor2D }, null).mul(columnwise(outFeatures)).sum(),
-            )(clean.data);
-            return [y, dx, dw];
-          });
-          const values = await Promise.all(results.map((result) => device().read(result)));
-          tf.dispose(results);
-          return values;
-        };
-        const clean = await run(null);
-        for (const bad of [Infinity, NaN]) {
-          const dirty = await run(bad);
-          const spoilt = (which: number, row: number, column: number) =>
-            [row === BAD_ROW || column === BAD_COLUMN, row === BAD_ROW || column === BAD_COLUMN, row === BAD_ROW || column === BAD_ROW][which]!;
-          dirty.forEach((values, which) => {
-            const width = which === 1 ? values.length / rows : outFeatures;
-            values.forEach((value, i) => {
-              if (!spoilt(which, Math.floor(i / width), i % width)) expect(value, `result ${which}, ${i}`).toBe(clean[which]![i]);
+      test.each((['f32', 'f16', 4, 8] as const).flatMap((kind) => [3, 19].map((rows) => [kind, rows] as const)))(
+        '%s weight, %i rows',
+        async (kind, rows) => {
+          const run = async (bad: number | null) => {
+            const results = tf.tidy(() => {
+              const weight = weightOf(kind, bad);
+              const { inFeatures } = weight;
+              const x = withBadRow(rows, inFeatures, bad);
+              const clean = weightOf(kind, null);
+              // The gradient to x reads the weight the other way, so its bad column is that of a feature of x.
+              const crossed = kind === 'f32' || kind === 'f16' ? weightOf(kind, bad, 'in') : clean;
+              const dy = withBadRow(rows, outFeatures, bad);
+              const gradientOf = (input: tf.Tensor2D) =>
+                tf.grad((given) =>
+                  linear(given as tf.Tensor2D, crossed, null)
+                    .mul(dy)
+                    .sum(),
+                )(input);
+              const y = linear(x, weight, null);
+              const dx = gradientOf(withBadRow(rows, inFeatures, null));
+              if (clean.kind !== 'f32') return [y, dx];
+              // A bad feature of x and a bad column of dy reach one row and one column of the weight's gradient.
+              const columnwise = (columns: number) => tf.transpose(withBadRow(columns, rows, bad)) as tf.Tensor2D;
+              const dw = tf.grad((given) =>
+                linear(columnwise(inFeatures), { ...clean, data: given as tf.Tensor2D }, null)
+                  .mul(columnwise(outFeatures))
+                  .sum(),
+              )(clean.data);
+              return [y, dx, dw];
             });
-          });
-        }
-      });
+            const values = await Promise.all(results.map((result) => device().read(result)));
+            tf.dispose(results);
+            return values;
+          };
+          const clean = await run(null);
+          for (const bad of [Infinity, NaN]) {
+            const dirty = await run(bad);
+            const spoilt = (which: number, row: number, column: number) =>
+              [row === BAD_ROW || column === BAD_COLUMN, row === BAD_ROW || column === BAD_COLUMN, row === BAD_ROW || column === BAD_ROW][
+                which
+              ]!;
+            dirty.forEach((values, which) => {
+              const width = which === 1 ? values.length / rows : outFeatures;
+              values.forEach((value, i) => {
+                if (!spoilt(which, Math.floor(i / width), i % width)) expect(value, `result ${which}, ${i}`).toBe(clean[which]![i]);
+              });
+            });
+          }
+        },
+      );
     },
     ['webgpu'],
   );

@@ -104,9 +104,7 @@ export function linearAffineProgram(
   const block = ([1, 2, 4, 8] as const).find((n) => n >= rows) ?? 8;
   const program = few
     ? once(`affine${bits} few ${block} ${withBias}`, () => affineRowProgram(bits, block, withBias))
-    : once(`affine${bits} tiled ${perThread} ${withBias}`, () =>
-        tiledProgram('rows', `affine${bits}`, perThread, false, withBias),
-      );
+    : once(`affine${bits} tiled ${perThread} ${withBias}`, () => tiledProgram('rows', `affine${bits}`, perThread, false, withBias));
   return runProgram(program, {
     inputs: bias ? [x, words, scales, biases, bias] : [x, words, scales, biases],
     uniforms: { rows, inner, columns, groupSize },
@@ -124,9 +122,7 @@ export function linearAffineGradientProgram(
   const [rows = 0, inner = 0] = dy.shape;
   const columns = (words.shape[1]! * 32) / bits;
   const perThread = rows <= 16 ? 1 : 4;
-  const program = once(`affine${bits}-rows tiled ${perThread}`, () =>
-    tiledProgram('rows', `affine${bits}-rows`, perThread, false, false),
-  );
+  const program = once(`affine${bits}-rows tiled ${perThread}`, () => tiledProgram('rows', `affine${bits}-rows`, perThread, false, false));
   return runProgram(program, {
     inputs: [dy, words, scales, biases],
     uniforms: { rows, inner, columns, groupSize },

@@ -1,16 +1,6 @@
 import { unroll } from '../unroll.ts';
 import type { Program } from '../webgpu-program.ts';
-import {
-  AFFINE_UNIFORMS,
-  UNIFORMS,
-  bitsOf,
-  halves,
-  inputsOf,
-  isAffine,
-  quantised,
-  type Layout,
-  type LeftLayout,
-} from './layouts.ts';
+import { AFFINE_UNIFORMS, UNIFORMS, bitsOf, halves, inputsOf, isAffine, quantised, type Layout, type LeftLayout } from './layouts.ts';
 
 /** Depth of a tile. */
 const TILE_K = 16;
@@ -68,9 +58,7 @@ function loadB(layout: Layout, vectorised: boolean): string {
   } else if (vectorised) {
     read = 'b = weight[(k * uniforms.columns + n) / 4u];';
   } else {
-    read = [0, 1, 2, 3]
-      .map((i) => `if (n + ${i}u < uniforms.columns) { b[${i}] = weight[k * uniforms.columns + n + ${i}u]; }`)
-      .join(' ');
+    read = [0, 1, 2, 3].map((i) => `if (n + ${i}u < uniforms.columns) { b[${i}] = weight[k * uniforms.columns + n + ${i}u]; }`).join(' ');
   }
   return /* wgsl */ `
         {
@@ -110,18 +98,11 @@ function loadPairs(pairAt: (row: string) => string): string {
 }
 
 /** Each of 16 × 16 threads computes `perThread` rows × 4 columns; both operands pass through workgroup memory. */
-export function tiledProgram(
-  left: LeftLayout,
-  layout: Layout,
-  perThread: 1 | 4,
-  vectorised: boolean,
-  withBias: boolean,
-): Program {
+export function tiledProgram(left: LeftLayout, layout: Layout, perThread: 1 | 4, vectorised: boolean, withBias: boolean): Program {
   const tileRows = 16 * perThread;
   // One more than the rows, so that threads which store along the depth meet different memory banks.
   const stride = tileRows + 1;
-  const source =
-    left === 'rows' ? '(rowBase + r) * uniforms.inner + depth + k' : '(depth + k) * uniforms.rows + rowBase + r';
+  const source = left === 'rows' ? '(rowBase + r) * uniforms.inner + depth + k' : '(depth + k) * uniforms.rows + rowBase + r';
   return {
     name: `linear-${left}-${layout}-tiled`,
     inputs: inputsOf(layout === 'f32' && vectorised ? 4 : 1, 1, withBias, isAffine(layout)),

@@ -19,8 +19,7 @@ forEachBackend((_, device) => {
     });
     const [v2, v1, gradient, x] = await Promise.all(results.map((result) => device().read(result)));
     expect(results[0]!.shape).toEqual([2, 4, 8]);
-    const token = (r: number, q: number) =>
-      [0, 1, 4, 5].map((offset) => 8 * r + 2 * q + offset).flatMap((p) => [p, p === 0 ? -0 : -p]);
+    const token = (r: number, q: number) => [0, 1, 4, 5].map((offset) => 8 * r + 2 * q + offset).flatMap((p) => [p, p === 0 ? -0 : -p]);
     expect([...v2!.slice(0, 32)]).toEqual([...token(0, 0), ...token(0, 1), ...token(1, 0), ...token(1, 1)]);
     expect([...v1!.slice(0, 32)]).toEqual([...token(0, 0), ...token(1, 0), ...token(0, 1), ...token(1, 1)]);
     expect(v2![32]).toBe(100);

@@ -166,5 +166,9 @@ export function bufferOf(tensor: TensorInfo): GPUBuffer {
 
 /** A storage buffer of so many 32-bit values, all zero. */
 export function makeBuffer(device: GPUDevice, label: string, values: number): GPUBuffer {
-  return device.createBuffer({ label, size: values * 4, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
+  return device.createBuffer({
+    label,
+    size: values * 4,
+    usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+  });
 }

@@ -9,7 +9,13 @@ import { runKernel } from '../wasm-kernel.ts';
 let last: { positions: object; frequencies: object; turns: Float32Array } | null = null;
 
 /** See kernels/rope.ts. wasm has no sine, so the angles' are made here, each rounded to f32 as the reference rounds them. */
-export function ropeKernel(x: tf.Tensor2D, positions: tf.Tensor1D, inverseFrequencies: tf.Tensor1D, heads: number, direction: 1 | -1): tf.TensorInfo {
+export function ropeKernel(
+  x: tf.Tensor2D,
+  positions: tf.Tensor1D,
+  inverseFrequencies: tf.Tensor1D,
+  heads: number,
+  direction: 1 | -1,
+): tf.TensorInfo {
   const turns = turnsOf(positions, inverseFrequencies);
   return runKernel(x.shape, (run, y, at) => {
     const scratch = scratchOf(turns.byteLength);

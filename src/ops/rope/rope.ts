@@ -13,16 +13,13 @@ const run: (inputs: Inputs, attrs: Attrs) => tf.Tensor = defineOp<Inputs, Attrs>
   required: ['x', 'positions', 'inverseFrequencies'],
   reference: ({ x, positions, inverseFrequencies }, { heads, direction }) =>
     ropeReference(x, positions, inverseFrequencies, heads, direction),
-  program: ({ x, positions, inverseFrequencies }, { heads, direction }) =>
-    ropeProgram(x, positions, inverseFrequencies, heads, direction),
-  kernel: ({ x, positions, inverseFrequencies }, { heads, direction }) =>
-    ropeKernel(x, positions, inverseFrequencies, heads, direction),
+  program: ({ x, positions, inverseFrequencies }, { heads, direction }) => ropeProgram(x, positions, inverseFrequencies, heads, direction),
+  kernel: ({ x, positions, inverseFrequencies }, { heads, direction }) => ropeKernel(x, positions, inverseFrequencies, heads, direction),
   gradient: {
     save: ['positions', 'inverseFrequencies'],
     // A rotation's transpose is the rotation back.
     of: (dy, { positions, inverseFrequencies }, { heads, direction }) => ({
-      x: () =>
-        run({ x: dy as tf.Tensor2D, positions, inverseFrequencies }, { heads, direction: direction === 1 ? -1 : 1 }),
+      x: () => run({ x: dy as tf.Tensor2D, positions, inverseFrequencies }, { heads, direction: direction === 1 ? -1 : 1 }),
     }),
   },
 });
@@ -37,12 +34,7 @@ const run: (inputs: Inputs, attrs: Attrs) => tf.Tensor = defineOp<Inputs, Attrs>
  * @returns f32 [R, heads · dim]; gradient to x
  * @throws RangeError when shapes disagree
  */
-export function rope(
-  x: tf.Tensor2D,
-  positions: tf.Tensor1D,
-  inverseFrequencies: tf.Tensor1D,
-  heads: number,
-): tf.Tensor2D {
+export function rope(x: tf.Tensor2D, positions: tf.Tensor1D, inverseFrequencies: tf.Tensor1D, heads: number): tf.Tensor2D {
   checkShape('rope', 'x', x, [positions.shape[0], heads * 2 * inverseFrequencies.shape[0]]);
   return run({ x, positions, inverseFrequencies }, { heads, direction: 1 }) as tf.Tensor2D;
 }

@@ -14,8 +14,7 @@ const runGateGradient = defineOp<GateGradientInputs, object>({
   required: ['dy', 'gate', 'up'],
   reference: ({ dy, gate, up }) => swigluGateGradientReference(dy, gate, up),
   program: ({ dy, gate, up }) => swigluGateGradientProgram(dy, gate, up),
-  kernel: ({ dy, gate, up }) =>
-    runKernel(gate.shape, (run, out, at) => run.swigluGateGradient(at(dy), at(gate), at(up), out, gate.size)),
+  kernel: ({ dy, gate, up }) => runKernel(gate.shape, (run, out, at) => run.swigluGateGradient(at(dy), at(gate), at(up), out, gate.size)),
 });
 
 const run: (inputs: Inputs, attrs: object) => tf.Tensor = defineOp<Inputs, object>({
@@ -23,8 +22,7 @@ const run: (inputs: Inputs, attrs: object) => tf.Tensor = defineOp<Inputs, objec
   required: ['gate', 'up'],
   reference: ({ gate, up }) => swigluReference(gate, up),
   program: ({ gate, up }) => swigluProgram(gate, up),
-  kernel: ({ gate, up }) =>
-    runKernel(gate.shape, (run, out, at) => run.swiglu(at(gate), at(up), out, gate.size)),
+  kernel: ({ gate, up }) => runKernel(gate.shape, (run, out, at) => run.swiglu(at(gate), at(up), out, gate.size)),
   gradient: {
     save: ['gate', 'up'],
     of: (dy, { gate, up }) => ({

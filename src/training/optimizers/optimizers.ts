@@ -11,7 +11,7 @@ export type OptimizerConfig = Schedule & {
   /** Largest global norm of the gradient; null = no clipping. */
   clip: number | null;
 } & AdamWSettings &
-  ({ name: 'adamw' } | ({ name: 'muon'; /** Rate of what AdamW changes. */ adamwLr: number } & MuonSettings));
+  ({ name: 'adamw' } | ({ name: 'muon' /** Rate of what AdamW changes. */; adamwLr: number } & MuonSettings));
 
 export type OptimizerName = OptimizerConfig['name'];
 

@@ -187,7 +187,11 @@ export const jobs = {
     onDevice(choice, (device) => forwardErrors(httpFiles(goldenUrl(model)), device, records)),
 
   /** The first chats of a golden model beside the reference's answers. */
-  goldenChats: (choice: BackendChoice, model: string, most: number): Promise<{ got: Pick<GoldenChat, 'ids' | 'text'>; expected: GoldenChat }[]> =>
+  goldenChats: (
+    choice: BackendChoice,
+    model: string,
+    most: number,
+  ): Promise<{ got: Pick<GoldenChat, 'ids' | 'text'>; expected: GoldenChat }[]> =>
     onDevice(choice, (device) => answerChats(httpFiles(goldenUrl(model)), device, readGolden(model), most)),
 
   /** Looks inside the answer to a chat of each golden model: errors against the reference. */

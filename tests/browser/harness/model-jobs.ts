@@ -44,7 +44,8 @@ export const modelJobs = {
 
   askModel: ({ prompt, image, maxNewTokens }: GoldenChat): Promise<Outcome<string>> =>
     outcome(async () => {
-      const picture = image === null ? null : new Uint8Array(await (await fetch(new URL(`/nvlm-d/${image}`, location.origin))).arrayBuffer());
+      const picture =
+        image === null ? null : new Uint8Array(await (await fetch(new URL(`/nvlm-d/${image}`, location.origin))).arrayBuffer());
       const messages = [{ role: 'user' as const, content: prompt }];
       return (await engine.chat({ messages, image: picture, sampling: { temperature: 0 }, maxNewTokens })).text;
     }),

@@ -36,19 +36,12 @@ export function AddData({ importing, large }: { importing: Importing; large: boo
     try {
       const items = await navigator.clipboard.read();
       const blobs = await Promise.all(
-        items.flatMap((item) =>
-          item.types.filter((type) => type.startsWith('image/')).map((type) => item.getType(type)),
-        ),
+        items.flatMap((item) => item.types.filter((type) => type.startsWith('image/')).map((type) => item.getType(type))),
       );
-      if (blobs.length === 0)
-        throw new NvlmError('bad-image', 'There is no picture on the clipboard.', 'Copy one first, then paste.');
+      if (blobs.length === 0) throw new NvlmError('bad-image', 'There is no picture on the clipboard.', 'Copy one first, then paste.');
       await importing.takeFiles(blobs.map((blob, i) => ({ path: `pasted-${i + 1}.png`, blob })));
     } catch (error) {
-      const closed = new NvlmError(
-        'usage',
-        'The browser does not let this page read the clipboard.',
-        'Press Ctrl+V (⌘V).',
-      );
+      const closed = new NvlmError('usage', 'The browser does not let this page read the clipboard.', 'Press Ctrl+V (⌘V).');
       importing.fail(error instanceof NvlmError ? error : closed);
     }
   }
@@ -112,30 +105,16 @@ export function AddData({ importing, large }: { importing: Importing; large: boo
         hidden
         onChange={(event) => take(event.target)}
       />
-      <input
-        ref={photo}
-        type="file"
-        hidden
-        accept="image/*"
-        capture="environment"
-        onChange={(event) => take(event.target)}
-      />
+      <input ref={photo} type="file" hidden accept="image/*" capture="environment" onChange={(event) => take(event.target)} />
       {importing.busy && <Progress importing={importing} />}
       {importing.error && <Problem error={importing.error} onDismiss={importing.dismiss} />}
       {dialog === 'camera' && (
         <CameraDialog onClose={close} onPhoto={(file) => void importing.takeFiles([{ path: file.name, blob: file }])} />
       )}
-      {dialog === 'bursts' && (
-        <BurstDialog onClose={close} onUse={(files) => (close(), void importing.takeFiles(files))} />
-      )}
-      {dialog === 'web' && (
-        <WebDialog onClose={close} onAddress={(address) => (close(), void importing.takeAddress(address))} />
-      )}
+      {dialog === 'bursts' && <BurstDialog onClose={close} onUse={(files) => (close(), void importing.takeFiles(files))} />}
+      {dialog === 'web' && <WebDialog onClose={close} onAddress={(address) => (close(), void importing.takeAddress(address))} />}
       {dialog === 'generate' && (
-        <GenerateDialog
-          onClose={close}
-          onGenerate={(title, request) => (close(), void importing.generate(title, request))}
-        />
+        <GenerateDialog onClose={close} onGenerate={(title, request) => (close(), void importing.generate(title, request))} />
       )}
       {importing.waiting?.tables[0] ? (
         <ColumnsDialog

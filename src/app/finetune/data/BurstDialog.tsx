@@ -18,13 +18,7 @@ const MOST_LABELS = 24;
 const THUMBNAILS = 8;
 
 /** Pictures from the camera into labels, for as long as a label's button is held. */
-export function BurstDialog({
-  onClose,
-  onUse,
-}: {
-  onClose(): void;
-  onUse(files: { path: string; blob: Blob }[]): void;
-}) {
+export function BurstDialog({ onClose, onUse }: { onClose(): void; onUse(files: { path: string; blob: Blob }[]): void }) {
   const camera = useCamera();
   const [labels, setLabels] = useState<readonly BurstLabel[]>([
     { id: 1, name: 'label 1', frames: [] },

@@ -41,8 +41,7 @@ export function ColumnsDialog({
         }}
       >
         <p className={styles.hint}>
-          {columns.length} columns{rows !== null && `, ${formatCount(rows)} rows`}. Guessed by their names: correct what
-          is wrong.
+          {columns.length} columns{rows !== null && `, ${formatCount(rows)} rows`}. Guessed by their names: correct what is wrong.
         </p>
         <div className={styles.roles}>
           {ROLES.map(([role, name]) => (

@@ -39,9 +39,7 @@ export function DataPanel({
         <>
           <AddData importing={importing} large />
           {error && <Problem error={error} />}
-          {datasets !== null && datasets.length > 0 && (
-            <DatasetList datasets={datasets} onSelect={onSelect} onChanged={refresh} />
-          )}
+          {datasets !== null && datasets.length > 0 && <DatasetList datasets={datasets} onSelect={onSelect} onChanged={refresh} />}
         </>
       ) : (
         <>
@@ -64,15 +62,7 @@ export function DataPanel({
   );
 }
 
-function DatasetList({
-  datasets,
-  onSelect,
-  onChanged,
-}: {
-  datasets: DatasetSummary[];
-  onSelect(id: string): void;
-  onChanged(): void;
-}) {
+function DatasetList({ datasets, onSelect, onChanged }: { datasets: DatasetSummary[]; onSelect(id: string): void; onChanged(): void }) {
   const showToast = useApp((state) => state.showToast);
   async function remove({ id, title }: DatasetSummary): Promise<void> {
     await dataClient.remove(id);

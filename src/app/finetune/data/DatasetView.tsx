@@ -18,17 +18,7 @@ import { useRecords } from './use-dataset.ts';
 const PAGE = 12;
 
 /** One dataset: its records page by page, and what can be done with all of them. */
-export function DatasetView({
-  id,
-  version,
-  model,
-  add,
-}: {
-  id: string;
-  version: number;
-  model: ModelSource;
-  add: ReactNode;
-}) {
+export function DatasetView({ id, version, model, add }: { id: string; version: number; model: ModelSource; add: ReactNode }) {
   const [filter, setFilter] = useState<RecordFilter>('all');
   const [search, setSearch] = useState('');
   const [task, setTask] = useState<string | null>(null);
@@ -123,11 +113,7 @@ export function DatasetView({
         <Button icon="half" disabled={summary.records === 0} onClick={() => setDialog('split')}>
           Hold out…
         </Button>
-        <Button
-          icon="download"
-          disabled={summary.records === 0}
-          onClick={() => void run(() => saveZip(id, summary.title))}
-        >
+        <Button icon="download" disabled={summary.records === 0} onClick={() => void run(() => saveZip(id, summary.title))}>
           Export zip
         </Button>
       </div>
@@ -152,11 +138,7 @@ export function DatasetView({
           onChange={(event) => narrowed(() => setSearch(event.target.value))}
         />
         {tasks.length > 1 && (
-          <select
-            aria-label="Task"
-            value={task ?? ''}
-            onChange={(event) => narrowed(() => setTask(event.target.value || null))}
-          >
+          <select aria-label="Task" value={task ?? ''} onChange={(event) => narrowed(() => setTask(event.target.value || null))}>
             <option value="">every task</option>
             {tasks.map(({ name, records: count, heldOut }) => (
               <option key={name} value={name}>
@@ -203,8 +185,7 @@ function Heading({ page: { summary }, onRename }: { page: RecordPage; onRename(t
         onKeyDown={(event) => event.key === 'Enter' && event.currentTarget.blur()}
       />
       <p>
-        {plural(summary.records, 'record')} · {plural(summary.pictures, 'picture')} · {formatCount(summary.heldOut)}{' '}
-        held out
+        {plural(summary.records, 'record')} · {plural(summary.pictures, 'picture')} · {formatCount(summary.heldOut)} held out
         {summary.drafts > 0 && ` · ${formatCount(summary.drafts)} without an answer`} · {formatBytes(summary.bytes)}
       </p>
     </header>

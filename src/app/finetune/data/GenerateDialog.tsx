@@ -24,13 +24,7 @@ const SUBJECTS: { value: LessonName | 'world'; label: string }[] = [
 
 const TITLES: Record<LessonName, string> = { ring: 'New word: ring', due: 'New field: amount due', labels: 'Labels of one’s own' };
 
-export function GenerateDialog({
-  onClose,
-  onGenerate,
-}: {
-  onClose(): void;
-  onGenerate(title: string, request: GenerateRequest): void;
-}) {
+export function GenerateDialog({ onClose, onGenerate }: { onClose(): void; onGenerate(title: string, request: GenerateRequest): void }) {
   const [lesson, setLesson] = useState<(typeof SUBJECTS)[number]['value']>('ring');
   const [pictures, setPictures] = useState(40);
   const [seed, setSeed] = useState(1);
@@ -77,9 +71,7 @@ export function GenerateDialog({
                 <input
                   type="checkbox"
                   checked={kinds.includes(kind)}
-                  onChange={(event) =>
-                    setKinds(event.target.checked ? [...kinds, kind] : kinds.filter((one) => one !== kind))
-                  }
+                  onChange={(event) => setKinds(event.target.checked ? [...kinds, kind] : kinds.filter((one) => one !== kind))}
                 />
                 {name}
               </label>

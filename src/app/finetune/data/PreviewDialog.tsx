@@ -24,9 +24,7 @@ export function PreviewDialog({
   const [preview, setPreview] = useState<ExamplePreview | null>(null);
   const [error, setError] = useState<PlainError | null>(null);
   useEffect(() => {
-    dataClient
-      .preview(dataset, record, model, null)
-      .then(setPreview, (cause: unknown) => setError(toPlainError(cause)));
+    dataClient.preview(dataset, record, model, null).then(setPreview, (cause: unknown) => setError(toPlainError(cause)));
   }, [dataset, record, model]);
   return (
     <Dialog title={`What ${modelName(model)} learns from ${record}`} onClose={onClose}>
@@ -61,11 +59,7 @@ function Preview({ preview }: { preview: ExamplePreview }) {
       <ol className={styles.strip} aria-label="Tokens in order">
         {runs.map((run, i) =>
           run.kind === 'visual' ? (
-            <li
-              key={i}
-              className={styles.visual}
-              title={`${run.count} positions hold what tile ${(run.tile ?? 0) + 1} looks like`}
-            >
+            <li key={i} className={styles.visual} title={`${run.count} positions hold what tile ${(run.tile ?? 0) + 1} looks like`}>
               {plural(run.count, 'image token')}, tile {(run.tile ?? 0) + 1}
             </li>
           ) : (

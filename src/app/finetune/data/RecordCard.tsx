@@ -60,18 +60,13 @@ export const RecordCard = memo(function RecordCard({
     if (timer.current) clearTimeout(timer.current);
     timer.current = setTimeout(() => flushLast.current(), SAVE_AFTER_MS);
   }
-  const set = (i: number, patch: Partial<Pair>) =>
-    edit(pairs.map((pair, k) => (k === i ? { ...pair, ...patch } : pair)));
+  const set = (i: number, patch: Partial<Pair>) => edit(pairs.map((pair, k) => (k === i ? { ...pair, ...patch } : pair)));
   const draft = pairs.some(({ answer }) => answer.trim() === '');
 
   return (
     <article className={styles.card} aria-labelledby={name} data-draft={draft || undefined}>
       <div className={styles.side}>
-        {record.image ? (
-          <Thumbnail dataset={dataset} path={record.image} />
-        ) : (
-          <span className={styles.noPicture}>text only</span>
-        )}
+        {record.image ? <Thumbnail dataset={dataset} path={record.image} /> : <span className={styles.noPicture}>text only</span>}
       </div>
       <div className={styles.main}>
         <header className={styles.head}>
@@ -126,12 +121,7 @@ export const RecordCard = memo(function RecordCard({
                 Another question
               </Button>
             )}
-            <Button
-              size="small"
-              variant="quiet"
-              icon="chat"
-              onClick={() => edit([...pairs, { question: '', answer: '' }])}
-            >
+            <Button size="small" variant="quiet" icon="chat" onClick={() => edit([...pairs, { question: '', answer: '' }])}>
               Follow-up
             </Button>
             {pairs.length > 1 && (
@@ -142,11 +132,7 @@ export const RecordCard = memo(function RecordCard({
             <Button size="small" variant="quiet" icon="tiles" onClick={() => (flush(), actions.preview(record))}>
               Tokens
             </Button>
-            <IconButton
-              icon="copy"
-              label={`Duplicate ${record.id}`}
-              onClick={() => (flush(), actions.duplicate(record))}
-            />
+            <IconButton icon="copy" label={`Duplicate ${record.id}`} onClick={() => (flush(), actions.duplicate(record))} />
             <IconButton icon="trash" label={`Delete ${record.id}`} onClick={() => (flush(), actions.remove(record))} />
           </span>
         </footer>

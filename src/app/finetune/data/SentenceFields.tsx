@@ -18,15 +18,7 @@ export function isComplete({ question, answer }: Sentences): boolean {
 /**
  * @param example a label, to show what the answer becomes
  */
-export function SentenceFields({
-  value,
-  example,
-  onChange,
-}: {
-  value: Sentences;
-  example: string;
-  onChange(value: Sentences): void;
-}) {
+export function SentenceFields({ value, example, onChange }: { value: Sentences; example: string; onChange(value: Sentences): void }) {
   const { question, answer } = value;
   return (
     <>

@@ -17,9 +17,8 @@ export function SplitDialog({ onClose, onSplit }: { onClose(): void; onSplit(rat
         }}
       >
         <p className={styles.hint}>
-          Held-out records are never learnt: loss and answers on them show whether the model understood or only
-          remembers. Every task and label gives its share; all records of a picture stay together. This replaces what was held out
-          by hand.
+          Held-out records are never learnt: loss and answers on them show whether the model understood or only remembers. Every task and
+          label gives its share; all records of a picture stay together. This replaces what was held out by hand.
         </p>
         <div className={styles.pair}>
           <NumberField label="Held out, percent" min={0} max={90} step={1} required value={percent} onChange={setPercent} />

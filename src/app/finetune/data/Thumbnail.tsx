@@ -21,7 +21,5 @@ export function Thumbnail({ dataset, path }: { dataset: string; path: string }) 
     };
   }, [dataset, path]);
   if (lost) return <span className={styles.noPicture}>picture lost</span>;
-  return url ? (
-    <img className={styles.picture} src={url} alt={`Picture ${path.slice(path.lastIndexOf('/') + 1)}`} />
-  ) : null;
+  return url ? <img className={styles.picture} src={url} alt={`Picture ${path.slice(path.lastIndexOf('/') + 1)}`} /> : null;
 }

@@ -26,8 +26,8 @@ export function WebDialog({ onClose, onAddress }: { onClose(): void; onAddress(a
           />
         </label>
         <p className={styles.hint}>
-          Your browser asks that server for the file, and for nothing else; it must be open to everybody. Pictures must
-          stand in the file itself, as they do in the hub’s parquet files and in zips.
+          Your browser asks that server for the file, and for nothing else; it must be open to everybody. Pictures must stand in the file
+          itself, as they do in the hub’s parquet files and in zips.
         </p>
         <Button type="submit" variant="primary" icon="download">
           Read it

@@ -52,11 +52,7 @@ export function canHoldOut(labels: readonly BurstLabel[]): boolean {
  *
  * @param holdOut whether each label's last burst is held out, as far as {@link canHoldOut}
  */
-export function filesOf(
-  labels: readonly BurstLabel[],
-  { question, answer }: Sentences,
-  holdOut: boolean,
-): { path: string; blob: Blob }[] {
+export function filesOf(labels: readonly BurstLabel[], { question, answer }: Sentences, holdOut: boolean): { path: string; blob: Blob }[] {
   const apart = holdOut && canHoldOut(labels);
   const recorded = labels.flatMap(({ name, frames }, i) =>
     frames.map((frame, k) => ({

@@ -12,8 +12,7 @@ const PATIENCE_MS = 5000;
 /** The dataset library of the page; its worker starts with the first call, and anew after it died. */
 export const dataClient: DataApi = createRemote<DataApi>({
   methods: DATA_METHODS,
-  spawn: () =>
-    hostOf(new Worker(new URL('../../../../workers/data.worker.ts', import.meta.url), { type: 'module', name: 'data' })),
+  spawn: () => hostOf(new Worker(new URL('../../../../workers/data.worker.ts', import.meta.url), { type: 'module', name: 'data' })),
   lost: (why) => new NvlmError('internal', `The data worker stopped. ${why}`.trim(), 'Try again: what was saved is kept.'),
   patienceMs: PATIENCE_MS,
 }).api;

@@ -45,8 +45,7 @@ export async function readable(files: Files): Promise<ImportSource> {
     const png = foreign ? await convertToPng(file.blob).catch(() => null) : null;
     const path = /\.[a-z0-9]+$/i.test(file.path) ? file.path : `${file.path}.${file.blob.type.split('/')[1] ?? ''}`;
     if (!png) converted.push({ path, blob: file.blob });
-    else
-      converted.push({ path: `${path}.png`, blob: new Blob([png as Uint8Array<ArrayBuffer>], { type: 'image/png' }) });
+    else converted.push({ path: `${path}.png`, blob: new Blob([png as Uint8Array<ArrayBuffer>], { type: 'image/png' }) });
   }
   return { files: converted };
 }

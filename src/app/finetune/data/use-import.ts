@@ -1,11 +1,5 @@
 import { useEffect, useRef, useState } from 'react';
-import type {
-  GenerateRequest,
-  ImportChoices,
-  ImportDescription,
-  ImportProgress,
-  ImportReport,
-} from '../../../datasets/types.ts';
+import type { GenerateRequest, ImportChoices, ImportDescription, ImportProgress, ImportReport } from '../../../datasets/types.ts';
 import { toPlainError, type PlainError } from '../../../errors.ts';
 import { dataClient, type ImportSource } from './data-client.ts';
 import { readable, titleFor } from './dropped-files.ts';
@@ -48,9 +42,7 @@ export function useImport(dataset: string | null, onDone: (id: string) => void):
   const running = useRef<AbortController | null>(null);
   useEffect(() => () => running.current?.abort(), []);
 
-  async function run(
-    work: (signal: AbortSignal) => Promise<{ id: string; report: ImportReport } | null>,
-  ): Promise<void> {
+  async function run(work: (signal: AbortSignal) => Promise<{ id: string; report: ImportReport } | null>): Promise<void> {
     running.current?.abort();
     const controller = (running.current = new AbortController());
     setBusy(true);
@@ -102,8 +94,7 @@ export function useImport(dataset: string | null, onDone: (id: string) => void):
         const title = address.split('/').at(-1)?.split('.')[0] ?? '';
         return take({ address }, title, signal);
       }),
-    generate: (title, request) =>
-      run((signal) => dataClient.generate(target(title), request, { signal, onProgress: setProgress })),
+    generate: (title, request) => run((signal) => dataClient.generate(target(title), request, { signal, onProgress: setProgress })),
     confirm: (choices) =>
       run(async (signal) => {
         setWaiting(null);

@@ -65,9 +65,7 @@ export function RunCard({ summary }: { summary: RunSummary }) {
           See its course
         </Button>
       </div>
-      {view && (
-        <Scores history={view.history} version={view.version} dataset={dataset} wanted={summary.request.samples} />
-      )}
+      {view && <Scores history={view.history} version={view.version} dataset={dataset} wanted={summary.request.samples} />}
       {view && <Samples history={view.history} version={view.version} dataset={dataset} />}
       <Downloads summary={summary} dataset={dataset} />
       <div className={styles.buttons}>
@@ -102,17 +100,12 @@ function Downloads({ summary, dataset }: { summary: RunSummary; dataset: string 
   }
 
   const download = (what: RunExport) =>
-    make(what, async () =>
-      saveBlob(await zipped(await engine.exportRun(summary.id, what)), exportName(summary.title, `${what}.zip`)),
-    );
+    make(what, async () => saveBlob(await zipped(await engine.exportRun(summary.id, what)), exportName(summary.title, `${what}.zip`)));
   const report = (form: 'html' | 'json') =>
     make(form, async () => {
       const record = await engine.readRun(summary.id);
       const names = record.samples.flatMap(({ picture }) => (picture === null ? [] : [picture]));
-      const pictures =
-        form === 'html' && dataset !== null
-          ? await pictureUrls(dataset, [...new Set(names)])
-          : new Map<string, string>();
+      const pictures = form === 'html' && dataset !== null ? await pictureUrls(dataset, [...new Set(names)]) : new Map<string, string>();
       const parts = { record, device, pictures };
       const text = form === 'html' ? reportHtml(parts) : reportJson(parts);
       const type = form === 'html' ? 'text/html' : 'application/json';
@@ -188,13 +181,7 @@ function RenameDialog({ summary, onClose }: { summary: RunSummary; onClose(): vo
           void renameRun(summary.id, title.trim());
         }}
       >
-        <input
-          aria-label="Name"
-          type="text"
-          maxLength={120}
-          value={title}
-          onChange={({ target }) => setTitle(target.value)}
-        />
+        <input aria-label="Name" type="text" maxLength={120} value={title} onChange={({ target }) => setTitle(target.value)} />
         <Button type="submit" variant="primary" disabled={title.trim() === ''}>
           Rename
         </Button>
@@ -209,8 +196,8 @@ function DeleteDialog({ summary, onClose }: { summary: RunSummary; onClose(): vo
   return (
     <Dialog title={`Delete “${summary.title}”?`} onClose={onClose}>
       <p>
-        Its log, its answers, its checkpoint and what it has learnt are gone for good; {formatBytes(summary.bytes)}{' '}
-        become free. The dataset stays.
+        Its log, its answers, its checkpoint and what it has learnt are gone for good; {formatBytes(summary.bytes)} become free. The dataset
+        stays.
       </p>
       <div className={styles.buttons}>
         <Button

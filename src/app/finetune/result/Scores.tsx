@@ -91,10 +91,7 @@ function Labels({ row: { question, base, tuned }, dataset }: { row: QuestionRow;
       </div>
       {shown?.confusion && (
         <Scrolling label={`Confusion matrix: ${question}`}>
-          <Matrix
-            confusion={shown.confusion}
-            onOpen={(title, answers) => setOpened({ title, pairs: answers.map(({ pair }) => pair) })}
-          />
+          <Matrix confusion={shown.confusion} onOpen={(title, answers) => setOpened({ title, pairs: answers.map(({ pair }) => pair) })} />
         </Scrolling>
       )}
       <p className={styles.muted}>Rows: what was expected. Columns: what was answered. A number opens its pictures.</p>

@@ -17,14 +17,9 @@ export async function readPickedRun(picked: File[]): Promise<ExportedFile[]> {
     return withoutCommonFolder(await unzipped(first, MOST_BYTES));
   const bytes = picked.reduce((sum, { size }) => sum + size, 0);
   if (picked.length > MOST_FILES || bytes > MOST_BYTES)
-    throw new NvlmError(
-      'bad-data',
-      'This is more than a run’s folder holds.',
-      'Choose the folder that nvlm train wrote.',
-    );
+    throw new NvlmError('bad-data', 'This is more than a run’s folder holds.', 'Choose the folder that nvlm train wrote.');
   const files: ExportedFile[] = [];
-  for (const file of picked)
-    files.push({ path: file.webkitRelativePath || file.name, bytes: new Uint8Array(await file.arrayBuffer()) });
+  for (const file of picked) files.push({ path: file.webkitRelativePath || file.name, bytes: new Uint8Array(await file.arrayBuffer()) });
   return withoutCommonFolder(files);
 }
 

@@ -92,7 +92,18 @@ describe('report of a run', () => {
     const { accuracy } = JSON.parse(reportJson({ record: { ...record, samples }, device: null, pictures })) as {
       accuracy: Record<'base' | 'tuned', unknown[]>;
     };
-    expect(accuracy.base).toMatchObject([{ asked: 3, right: 0, confusion: { counts: [[0, 0, 2], [0, 0, 1]] } }]);
+    expect(accuracy.base).toMatchObject([
+      {
+        asked: 3,
+        right: 0,
+        confusion: {
+          counts: [
+            [0, 0, 2],
+            [0, 0, 1],
+          ],
+        },
+      },
+    ]);
     expect(accuracy.tuned).toMatchObject([
       {
         question: 'Which <pet>?',
@@ -102,7 +113,13 @@ describe('report of a run', () => {
           { label: 'cat', asked: 2, right: 1 },
           { label: 'dog', asked: 1, right: 0 },
         ],
-        confusion: { labels: ['cat', 'dog'], counts: [[1, 1, 0], [0, 0, 1]] },
+        confusion: {
+          labels: ['cat', 'dog'],
+          counts: [
+            [1, 1, 0],
+            [0, 0, 1],
+          ],
+        },
       },
     ]);
     const table = reportHtml({ record: { ...record, samples }, device: null, pictures });

@@ -31,17 +31,11 @@ export function reportHtml({ record, device, pictures }: ReportParts): string {
     svgPlot('Loss', history.steps, [
       { label: 'train', colour: '#9bb5aa', values: history.loss },
       { label: 'train, smoothed', colour: '#0a6c51', values: history.smooth },
-      ...(history.bestHeldOut()
-        ? [{ label: 'held-out', colour: '#b3541e', values: history.heldOut, dots: true }]
-        : []),
+      ...(history.bestHeldOut() ? [{ label: 'held-out', colour: '#b3541e', values: history.heldOut, dots: true }] : []),
     ]),
-    svgPlot('Learning rate', history.steps, [
-      { label: 'learning rate', colour: '#0a6c51', values: history.learningRate },
-    ]),
+    svgPlot('Learning rate', history.steps, [{ label: 'learning rate', colour: '#0a6c51', values: history.learningRate }]),
     svgPlot('Gradient norm', history.steps, [{ label: 'gradient norm', colour: '#0a6c51', values: history.gradNorm }]),
-    svgPlot('Tokens a second', history.steps, [
-      { label: 'tokens/s', colour: '#0a6c51', values: history.tokensPerSecond },
-    ]),
+    svgPlot('Tokens a second', history.steps, [{ label: 'tokens/s', colour: '#0a6c51', values: history.tokensPerSecond }]),
     ...(history.gates.length > 0
       ? [
           svgPlot(
@@ -110,10 +104,7 @@ function figuresOf({ summary, log }: RunRecord): [string, string][] {
     ['Steps', `${formatCount(summary.step)} of ${formatCount(summary.steps)}`],
   ];
   if (history.length > 0) {
-    rows.push([
-      'Training loss, first and last (smoothed)',
-      `${short(history.loss[0]!)} → ${short(history.smooth.at(-1)!)}`,
-    ]);
+    rows.push(['Training loss, first and last (smoothed)', `${short(history.loss[0]!)} → ${short(history.smooth.at(-1)!)}`]);
     rows.push(['Time in steps', `${formatDuration(ms)}, ${formatDuration(ms / history.length)} a step`]);
   }
   if (best) rows.push(['Lowest held-out loss', `${short(best.loss)} at step ${formatCount(best.step)}`]);

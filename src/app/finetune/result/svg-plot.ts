@@ -16,9 +16,7 @@ const TOP = 8;
 
 /** A plot as SVG text, for a report that needs no script. All that comes from outside is escaped. */
 export function svgPlot(title: string, x: readonly number[], lines: readonly PlotLine[]): string {
-  const all = lines.flatMap(
-    ({ values }) => values.filter((value) => value !== null && Number.isFinite(value)) as number[],
-  );
+  const all = lines.flatMap(({ values }) => values.filter((value) => value !== null && Number.isFinite(value)) as number[]);
   if (x.length === 0 || all.length === 0) return '';
   const low = all.reduce((a, b) => Math.min(a, b));
   const high = all.reduce((a, b) => Math.max(a, b), low + 1e-12);
@@ -34,15 +32,10 @@ export function svgPlot(title: string, x: readonly number[], lines: readonly Plo
     })
     .join('');
   const steps = [first, last]
-    .map(
-      (step) =>
-        `<text x="${px(step)}" y="${HEIGHT - 6}" text-anchor="${step === first ? 'start' : 'end'}">${step}</text>`,
-    )
+    .map((step) => `<text x="${px(step)}" y="${HEIGHT - 6}" text-anchor="${step === first ? 'start' : 'end'}">${step}</text>`)
     .join('');
   const drawn = lines.map((line) => draw(line, x, px, py)).join('');
-  const legend = lines
-    .map(({ label, colour }) => `<tspan fill="${colour}">● </tspan><tspan>${escapeText(label)}  </tspan>`)
-    .join('');
+  const legend = lines.map(({ label, colour }) => `<tspan fill="${colour}">● </tspan><tspan>${escapeText(label)}  </tspan>`).join('');
   const name = escapeText(title);
   const key = `<text x="${WIDTH / 2}" y="${HEIGHT - 6}" text-anchor="middle">${legend}</text>`;
   const svg = `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${name}">`;
@@ -55,18 +48,14 @@ function draw(
   px: (step: number) => number,
   py: (value: number) => number,
 ): string {
-  const known = values.flatMap((value, i) =>
-    value !== null && Number.isFinite(value) ? [{ step: x[i]!, value }] : [],
-  );
+  const known = values.flatMap((value, i) => (value !== null && Number.isFinite(value) ? [{ step: x[i]!, value }] : []));
   const kept = decimate(
     known.map(({ value }) => value),
     400,
   ).map((i) => known[i]!);
   const points = kept.map(({ step, value }) => `${px(step)},${py(value)}`);
   if (dots) {
-    return points
-      .map((point) => `<circle cx="${point.split(',')[0]}" cy="${point.split(',')[1]}" r="3" fill="${colour}"/>`)
-      .join('');
+    return points.map((point) => `<circle cx="${point.split(',')[0]}" cy="${point.split(',')[1]}" r="3" fill="${colour}"/>`).join('');
   }
   return `<polyline points="${points.join(' ')}" fill="none" stroke="${colour}" stroke-width="1.5"/>`;
 }

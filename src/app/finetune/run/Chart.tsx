@@ -42,8 +42,7 @@ export function Chart({ title, x, series, summary, format, logarithmic = false, 
 
   useEffect(() => {
     const host = place.current!;
-    const inkOf = (name: string) => () =>
-      getComputedStyle(figure.current!.querySelector(`[data-ink="${name}"]`) ?? host).color;
+    const inkOf = (name: string) => () => getComputedStyle(figure.current!.querySelector(`[data-ink="${name}"]`) ?? host).color;
     const lineOf = ({ label, tone, sparse }: ChartSeries): uPlot.Series => ({
       label,
       stroke: inkOf(tone),
@@ -162,11 +161,7 @@ export function Chart({ title, x, series, summary, format, logarithmic = false, 
   );
 }
 
-function words(
-  data: uPlot.AlignedData,
-  at: number,
-  { series, format }: Pick<ChartProps, 'series' | 'format'>,
-): string {
+function words(data: uPlot.AlignedData, at: number, { series, format }: Pick<ChartProps, 'series' | 'format'>): string {
   const step = data[0][at];
   const parts = series.flatMap(({ label }, i) => {
     const value = data[i + 1]?.[at];

@@ -38,15 +38,7 @@ export function Charts({ history, version }: { history: RunHistory; version: num
             onChange={setScale}
           />
         </div>
-        <Chart
-          title="Loss"
-          x={x}
-          series={lossSeries}
-          summary={lossWords(history)}
-          format={number}
-          logarithmic={scale === 'log'}
-          tall
-        />
+        <Chart title="Loss" x={x} series={lossSeries} summary={lossWords(history)} format={number} logarithmic={scale === 'log'} tall />
       </div>
       <Chart {...one('Learning rate', x, drawn.learningRate, number)} />
       <Chart {...one('Gradient norm', x, drawn.gradNorm, number)} />
@@ -66,9 +58,7 @@ export function Charts({ history, version }: { history: RunHistory; version: num
         />
       )}
       <Chart {...one('Tokens a second', x, drawn.tokensPerSecond, (value) => formatCount(Math.round(value)))} />
-      {drawn.memory.some((value) => value !== null) && (
-        <Chart {...one('Memory on the device', x, drawn.memory, formatBytes)} />
-      )}
+      {drawn.memory.some((value) => value !== null) && <Chart {...one('Memory on the device', x, drawn.memory, formatBytes)} />}
     </section>
   );
 }
@@ -77,9 +67,7 @@ function one(title: string, x: number[], values: (number | null)[], format: (val
   const known = values.filter((value) => value !== null);
   const most = known.reduce((a, b) => Math.max(a, b), -Infinity);
   const summary =
-    known.length > 0
-      ? `${title}: ${format(known[0]!)} at first, ${format(known.at(-1)!)} at last, at most ${format(most)}.`
-      : title;
+    known.length > 0 ? `${title}: ${format(known[0]!)} at first, ${format(known.at(-1)!)} at last, at most ${format(most)}.` : title;
   const series: ChartSeries[] = [{ label: title.toLowerCase(), values, tone: 'main' }];
   return { title, x, series, summary, format };
 }

@@ -41,9 +41,7 @@ export function RunPanel({ view, onAnother }: { view: RunView; onAnother(): void
         {going && <WhatIfIGo view={view} />}
       </section>
       {error && <Failure view={view} />}
-      {!error && !going && summary?.note && summary.state !== 'finished' && (
-        <Notice tone="warn">{summary.note}</Notice>
-      )}
+      {!error && !going && summary?.note && summary.state !== 'finished' && <Notice tone="warn">{summary.note}</Notice>}
       <Charts history={history} version={version} />
       <Samples history={history} version={version} dataset={datasetOf(view)} />
       {problems.length > 0 && (
@@ -99,8 +97,8 @@ function WhatIfIGo({ view }: { view: RunView }) {
   const every = Number(view.request.run['checkpoint_every'] ?? 100);
   return (
     <p className={styles.hint}>
-      It goes on while this tab is in the background. A checkpoint is kept every {plural(every, 'step')}: closing the
-      tab loses at most these.{' '}
+      It goes on while this tab is in the background. A checkpoint is kept every {plural(every, 'step')}: closing the tab loses at most
+      these.{' '}
       {awake === 'on'
         ? 'The screen stays on.'
         : awake === 'not-offered'

@@ -29,8 +29,7 @@ export function RunStep({ run, dataset, datasets, lasts, onDataChange }: RunStep
   useEffect(() => {
     if (run === null && liveId !== null) setParams({ run: liveId });
   }, [run, liveId]);
-  if (run === null && !training)
-    return <SetupStep dataset={dataset} datasets={datasets} lasts={lasts} onDataChange={onDataChange} />;
+  if (run === null && !training) return <SetupStep dataset={dataset} datasets={datasets} lasts={lasts} onDataChange={onDataChange} />;
   const shown = run === null ? live : view;
   if (shown) return <RunPanel view={shown} onAnother={() => openStep('run', { run: null })} />;
   return error ? <Problem error={error} /> : <p role="status">Reading the run…</p>;

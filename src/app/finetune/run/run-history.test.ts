@@ -23,9 +23,7 @@ describe('history of a run', () => {
   });
 
   it('replaces the steps that a resumed run does again, and is then as if it had never stopped', () => {
-    const log = Array.from({ length: 30 }, (_, i) =>
-      step(i, 5 / (i + 1), i % 10 === 9 ? { heldOutLoss: 9 - i / 10 } : {}),
-    );
+    const log = Array.from({ length: 30 }, (_, i) => step(i, 5 / (i + 1), i % 10 === 9 ? { heldOutLoss: 9 - i / 10 } : {}));
     const whole = RunHistory.of(log, []);
     const torn = RunHistory.of(
       log.slice(0, 17).map((one) => (one.step < 10 ? one : { ...one, loss: 99 })),
@@ -48,10 +46,7 @@ describe('history of a run', () => {
   });
 
   it('keeps a column a gate, also where the first steps have none', () => {
-    const history = RunHistory.of(
-      [step(0, 1), step(1, 1, { gates: [0.1, 0.2] }), step(2, 1, { gates: [0.3, 0.4] })],
-      [],
-    );
+    const history = RunHistory.of([step(0, 1), step(1, 1, { gates: [0.1, 0.2] }), step(2, 1, { gates: [0.3, 0.4] })], []);
     expect(history.gates).toEqual([
       [null, 0.1, 0.3],
       [null, 0.2, 0.4],
@@ -70,10 +65,7 @@ describe('samples', () => {
   });
 
   it('stand beside each other: base and tuned, at any step', () => {
-    const history = RunHistory.of(
-      [],
-      [sample(0, 'a', 'a cat'), sample(5, 'a', 'a sta'), sample(10, 'a', 'a star'), sample(0, 'b', 'x')],
-    );
+    const history = RunHistory.of([], [sample(0, 'a', 'a cat'), sample(5, 'a', 'a sta'), sample(10, 'a', 'a star'), sample(0, 'b', 'x')]);
     expect(history.sampleSteps()).toEqual([0, 5, 10]);
     expect(pairSamples(history.samples, null)).toMatchObject([
       { record: 'a', base: 'a cat', tuned: 'a star' },

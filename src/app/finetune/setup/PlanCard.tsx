@@ -79,8 +79,7 @@ export function PlanCard({ request, onChanges, unknown }: PlanCardProps) {
           </dl>
           <p>
             <strong data-tone={plan.verdict}>{VERDICTS[plan.verdict]}</strong> {formatBytes(plan.total)} at most;{' '}
-            {formatParameters(plan.trainedParameters)} numbers train; the longest record has{' '}
-            {formatCount(plan.longest)} tokens.
+            {formatParameters(plan.trainedParameters)} numbers train; the longest record has {formatCount(plan.longest)} tokens.
           </p>
           {[...plan.notes, ...(unknown === null ? [] : [unknown])].map((note) => (
             <p key={note} className={styles.muted}>

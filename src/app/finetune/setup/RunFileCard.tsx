@@ -26,7 +26,11 @@ export function RunFileCard({ form, text, onForm }: RunFileCardProps) {
   async function take(file: File | undefined): Promise<void> {
     if (!file) return;
     try {
-      const read = readRunFile(file.size > 1_000_000 ? '' : await file.text(), form, (adapters ?? []).map(({ id }) => id));
+      const read = readRunFile(
+        file.size > 1_000_000 ? '' : await file.text(),
+        form,
+        (adapters ?? []).map(({ id }) => id),
+      );
       onForm(read.form);
       setNotes(read.notes);
       setError(null);
@@ -59,11 +63,7 @@ export function RunFileCard({ form, text, onForm }: RunFileCardProps) {
         <Button size="small" icon="copy" onClick={() => void copy()}>
           Copy
         </Button>
-        <Button
-          size="small"
-          icon="download"
-          onClick={() => saveBlob(new Blob([text], { type: 'application/json' }), 'run.json')}
-        >
+        <Button size="small" icon="download" onClick={() => saveBlob(new Blob([text], { type: 'application/json' }), 'run.json')}>
           Download
         </Button>
         <Button size="small" onClick={() => input.current?.click()}>

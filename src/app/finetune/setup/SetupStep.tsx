@@ -31,7 +31,8 @@ const METHODS: { method: Method; title: string; words: string; gated?: boolean }
   {
     method: 'decoder',
     title: 'Decoder and connector',
-    words: 'Everything but the vision encoder. Learns most when old abilities are kept, and forgets most without; the result is a model of its own.',
+    words:
+      'Everything but the vision encoder. Learns most when old abilities are kept, and forgets most without; the result is a model of its own.',
   },
   {
     method: 'connector',
@@ -179,12 +180,7 @@ export function SetupStep({ dataset, datasets, lasts, onDataChange }: SetupStepP
           <legend>How long</legend>
           {PRESETS.map(({ id, title: name, words, steps }) => (
             <label key={id}>
-              <input
-                type="radio"
-                name="length"
-                checked={form.steps === steps}
-                onChange={() => change(ofLength(steps))}
-              />
+              <input type="radio" name="length" checked={form.steps === steps} onChange={() => change(ofLength(steps))} />
               <span>
                 <strong>{name}</strong> {words}
               </span>
@@ -192,14 +188,7 @@ export function SetupStep({ dataset, datasets, lasts, onDataChange }: SetupStepP
           ))}
         </fieldset>
         <div className={styles.fields}>
-          <NumberField
-            label="Steps"
-            problem={problems.steps}
-            min={1}
-            step={1}
-            value={form.steps}
-            onChange={(steps) => change({ steps })}
-          />
+          <NumberField label="Steps" problem={problems.steps} min={1} step={1} value={form.steps} onChange={(steps) => change({ steps })} />
           <NumberField
             label="Learning rate"
             problem={problems.learningRate}
@@ -230,9 +219,7 @@ export function SetupStep({ dataset, datasets, lasts, onDataChange }: SetupStepP
               value={datasets?.some(({ id }) => id === form.blendData) ? form.blendData : ''}
               options={[
                 { value: '', label: 'Generated notes, receipts, bars, shapes and text' },
-                ...(datasets ?? [])
-                  .filter(({ id }) => id !== dataset)
-                  .map(({ id, title: name }) => ({ value: id, label: name })),
+                ...(datasets ?? []).filter(({ id }) => id !== dataset).map(({ id, title: name }) => ({ value: id, label: name })),
               ]}
               onChange={(blendData) => change({ blendData })}
             />
@@ -268,9 +255,13 @@ export function SetupStep({ dataset, datasets, lasts, onDataChange }: SetupStepP
             request={wrong > 0 || !data || !model ? null : requestFor(settled)}
             onChanges={(changes) => {
               const text = JSON.stringify({ ...toRunFile(settled, dataset), ...changes });
-              const { form: fitting } = readRunFile(text, settled, (adapters ?? []).map(({ id }) => id));
-            // Generated old tasks are in no run file before the start.
-            change({ ...fitting, blendRatio: settled.blendRatio, blendData: settled.blendData });
+              const { form: fitting } = readRunFile(
+                text,
+                settled,
+                (adapters ?? []).map(({ id }) => id),
+              );
+              // Generated old tasks are in no run file before the start.
+              change({ ...fitting, blendRatio: settled.blendRatio, blendData: settled.blendData });
             }}
             unknown={
               settled.blendRatio > 0 && !datasets?.some(({ id }) => id === settled.blendData)
@@ -312,8 +303,8 @@ function DataCard({ data, onChange }: { data: DatasetSummary | null; onChange():
       <p>
         {data ? (
           <>
-            <strong>{data.title}</strong>: {plural(data.records - data.heldOut, 'record')} to learn from,{' '}
-            {data.heldOut} held out to measure.
+            <strong>{data.title}</strong>: {plural(data.records - data.heldOut, 'record')} to learn from, {data.heldOut} held out to
+            measure.
           </>
         ) : (
           'Reading…'

@@ -108,22 +108,12 @@ export function SelectField<T extends string>({
   );
 }
 
-export function CheckField({
-  label,
-  hint,
-  checked,
-  onChange,
-}: FieldProps & { checked: boolean; onChange(on: boolean): void }) {
+export function CheckField({ label, hint, checked, onChange }: FieldProps & { checked: boolean; onChange(on: boolean): void }) {
   const id = useId();
   return (
     <div className={styles.field}>
       <label>
-        <input
-          type="checkbox"
-          checked={checked}
-          aria-describedby={`${id}-words`}
-          onChange={({ target }) => onChange(target.checked)}
-        />{' '}
+        <input type="checkbox" checked={checked} aria-describedby={`${id}-words`} onChange={({ target }) => onChange(target.checked)} />{' '}
         {label}
       </label>
       <Words id={`${id}-words`} hint={hint} />

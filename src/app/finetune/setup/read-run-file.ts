@@ -15,11 +15,7 @@ type Values = Record<string, unknown>;
  * @param adapters ids of those in this browser
  * @throws NvlmError `usage` when it is no run file at all
  */
-export function readRunFile(
-  text: string,
-  form: RunForm,
-  adapters: readonly string[],
-): { form: RunForm; notes: string[] } {
+export function readRunFile(text: string, form: RunForm, adapters: readonly string[]): { form: RunForm; notes: string[] } {
   const file = parse(text);
   const notes: string[] = [];
   // What a file does not say of blends it does not do.
@@ -59,10 +55,8 @@ export function readRunFile(
     Object.assign(next, { baseBits: String(bits), ...(size && { groupSize: size }) });
     if (!size) notes.push(`“quantize.group_size” is none of ${GROUP_SIZES.join(', ')}; ${form.groupSize} stays.`);
   } else if (bits !== undefined) notes.push('“quantize.bits” is neither 4 nor 8; the base stays as it is stored.');
-  if (at(file, 'text.data'))
-    notes.push('Its text-only data is not here; text-only records of the chosen data are used.');
-  if (at(file, 'blend.data'))
-    notes.push('Its old abilities are kept with generated records; choose other data if you like.');
+  if (at(file, 'text.data')) notes.push('Its text-only data is not here; text-only records of the chosen data are used.');
+  if (at(file, 'blend.data')) notes.push('Its old abilities are kept with generated records; choose other data if you like.');
   if (typeof file['model'] === 'string' && file['model'] !== modelName(form.model))
     notes.push(`It was written for ${file['model'].slice(0, 200)}; ${modelName(form.model)} stays chosen.`);
   return { form: next, notes };
@@ -72,8 +66,7 @@ function parse(text: string): Values {
   try {
     if (text.length > MOST_CHARACTERS) throw new Error('too long');
     const json: unknown = JSON.parse(text);
-    if (isObject(json) && ['model', 'data', 'steps', 'optimizer', 'lora', 'stage'].some((key) => key in json))
-      return json;
+    if (isObject(json) && ['model', 'data', 'steps', 'optimizer', 'lora', 'stage'].some((key) => key in json)) return json;
   } catch {
     // Told below, as for JSON that is something else.
   }
@@ -106,8 +99,7 @@ function texts(value: unknown): string[] {
 
 function at(file: Values, path: string): unknown {
   let value: unknown = file;
-  for (const key of path.split('.'))
-    value = isObject(value) || Array.isArray(value) ? (value as Values)[key] : undefined;
+  for (const key of path.split('.')) value = isObject(value) || Array.isArray(value) ? (value as Values)[key] : undefined;
   return value;
 }
 

@@ -88,10 +88,7 @@ describe('run form', () => {
   });
 
   it('has the bounds of the trainer', () => {
-    for (const [name, { min, max, key, whole }] of Object.entries(BOUNDS) as [
-      NumberSetting,
-      (typeof BOUNDS)[NumberSetting],
-    ][]) {
+    for (const [name, { min, max, key, whole }] of Object.entries(BOUNDS) as [NumberSetting, (typeof BOUNDS)[NumberSetting]][]) {
       if (key === null) continue;
       for (const value of [min, max]) {
         const form = { ...changed, textRatio: 0, minLearningRate: 0, [name]: value };

@@ -169,8 +169,7 @@ export function checkForm(
     if (problem) problems[name] = problem;
   }
   if (!problems.warmup && !problems.steps && form.warmup > form.steps) problems.warmup = 'Longer than the run itself.';
-  if (!problems.minLearningRate && form.minLearningRate > form.learningRate)
-    problems.minLearningRate = 'Above the learning rate.';
+  if (!problems.minLearningRate && form.minLearningRate > form.learningRate) problems.minLearningRate = 'Above the learning rate.';
   if (!problems.learningRate && form.learningRate === 0) problems.learningRate = 'At 0 nothing would be learnt.';
   if (form.optimizer === 'muon' && form.method === 'connector')
     problems.optimizer = 'Muon changes matrices of the decoder layers, and the connector has none: choose AdamW.';

@@ -7,8 +7,7 @@ export interface InternVLConversation {
 
 const hermes2: InternVLConversation = {
   chatTemplate: chatMl('<|im_end|>'),
-  systemMessage:
-    '你是由上海人工智能实验室联合商汤科技开发的书生多模态大模型，英文名叫InternVL, 是一个有用无害的人工智能助手。',
+  systemMessage: '你是由上海人工智能实验室联合商汤科技开发的书生多模态大模型，英文名叫InternVL, 是一个有用无害的人工智能助手。',
 };
 
 const CONVERSATIONS = new Map<string, InternVLConversation>([
@@ -19,8 +18,7 @@ const CONVERSATIONS = new Map<string, InternVLConversation>([
     'internvl2_5',
     {
       chatTemplate: chatMl('<|im_end|>\\n'),
-      systemMessage:
-        '你是书生·万象，英文名是InternVL，是由上海人工智能实验室、清华大学及多家合作单位联合开发的多模态大语言模型。',
+      systemMessage: '你是书生·万象，英文名是InternVL，是由上海人工智能实验室、清华大学及多家合作单位联合开发的多模态大语言模型。',
     },
   ],
 ]);

@@ -92,7 +92,8 @@ function parseProcessor(processor: JsonReader, imageSize: number) {
   if (processor.has('size')) {
     const size = processor.object('size');
     for (const side of ['height', 'width']) {
-      if (size.integer(side, imageSize, 1, 1 << 16) !== imageSize) throw processor.error('size', `is not the ${imageSize} pixels that the vision encoder reads`);
+      if (size.integer(side, imageSize, 1, 1 << 16) !== imageSize)
+        throw processor.error('size', `is not the ${imageSize} pixels that the vision encoder reads`);
     }
   }
   return {

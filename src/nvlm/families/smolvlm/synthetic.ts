@@ -78,6 +78,18 @@ function shape(decoder: Decoder): SyntheticShape {
 }
 
 export const smolvlmShapes: Readonly<Record<string, SyntheticShape>> = {
-  'smolvlm-256m': shape({ hidden_size: 576, intermediate_size: 1536, num_hidden_layers: 30, num_attention_heads: 9, num_key_value_heads: 3 }),
-  'smolvlm-500m': shape({ hidden_size: 960, intermediate_size: 2560, num_hidden_layers: 32, num_attention_heads: 15, num_key_value_heads: 5 }),
+  'smolvlm-256m': shape({
+    hidden_size: 576,
+    intermediate_size: 1536,
+    num_hidden_layers: 30,
+    num_attention_heads: 9,
+    num_key_value_heads: 3,
+  }),
+  'smolvlm-500m': shape({
+    hidden_size: 960,
+    intermediate_size: 2560,
+    num_hidden_layers: 32,
+    num_attention_heads: 15,
+    num_key_value_heads: 5,
+  }),
 };
