@@ -50,11 +50,17 @@ export async function openParquet(file: SourceFile): Promise<Parquet> {
           if (!(count >= 0 && bytes >= 0 && bytes <= MOST_GROUP_BYTES))
             throw new RangeError(`a row group has ${Math.round(bytes / 2 ** 20)} MiB; write it with smaller ones`);
           const range = { rowStart: first, rowEnd: first + count };
+          const checkedSlice = async (start: number, end?: number) => {
+            const part = await buffer.slice(start, end);
+            for (const chunk of chunks) checkPages(new Uint8Array(part), start, chunk);
+            return part;
+          };
           const checked = {
             ...buffer,
-            async slice(start: number, end?: number) {
-              const part = await buffer.slice(start, end);
-              for (const chunk of chunks) checkPages(new Uint8Array(part), start, chunk);
+            slice(start: number, end?: number) {
+              const part = checkedSlice(start, end);
+              // All columns are fetched at once, and once one is damaged nobody waits for the others.
+              part.catch(() => undefined);
               return part;
             },
           };
