@@ -160,7 +160,7 @@ test('a folder on the web is planned, loaded with and without room for it, asked
   await expect(planOf(page, 'tiny')).toContainText(/Downloads 1.2 MB. This browser has only 0 B free, so they are not kept/);
   await planOf(page, 'tiny').getByRole('button', { name: 'Load' }).click();
   const card = page.getByRole('article', { name: 'tiny', exact: true });
-  await expect(card).toContainText(/not kept.*Delete a stored model/);
+  await expect(card).toContainText(/not kept.*Delete a run, a dataset or a stored model/);
   await card.getByRole('button', { name: 'Unload' }).click();
 
   await quota.send('Storage.overrideQuotaForOrigin', { origin });
