@@ -177,7 +177,8 @@ async function runLab(file: string, options: LabOptions, context: Context): Prom
 
 function report(event: LabEvent, name: string, { progress }: Context): void {
   if (event.type === 'data') progress.update('Drawing', event.done, event.total, 'pictures');
-  else if (event.type === 'step') progress.update(name, event.step.step + 1, event.step.step + 1 + 0, 'steps');
+  else if (event.type === 'measured') progress.update('Measuring', event.done, event.total, 'numbers of tiles');
+  else if (event.type === 'step') progress.update(name, event.step.step + 1, event.step.step + 1, 'steps');
   else if (event.type === 'stage') progress.update(`${name}: ${event.stage}`, event.done, event.total, 'steps');
 }
 

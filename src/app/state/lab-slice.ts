@@ -133,6 +133,7 @@ type Inside = Extract<ExperimentEvent, { type: 'inside' }>['event'];
 
 function progressOf(event: Inside): Pick<LabLive, 'stage' | 'done' | 'total'> | null {
   if (event.type === 'data') return { stage: 'drawing pictures', done: event.done, total: event.total };
+  if (event.type === 'measured') return { stage: 'measuring numbers of tiles', done: event.done, total: event.total };
   if (event.type === 'stage') return { stage: STAGES[event.stage] ?? event.stage, done: event.done, total: event.total };
   if (event.type === 'step') return { stage: 'training', done: event.step.step + 1, total: 0 };
   return null;

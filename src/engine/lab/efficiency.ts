@@ -49,7 +49,7 @@ export async function runEfficiencyCell(
     const metrics: Record<string, number> = {};
     for (const [i, tiles] of counts.entries()) {
       throwIfAborted(signal);
-      onEvent?.({ type: 'data', done: i, total: counts.length });
+      onEvent?.({ type: 'measured', done: i, total: counts.length });
       const isReal = 'shape' in measured;
       const folder = isReal ? await openModelFolder(syntheticSource(measured.shape), signal) : await open(measured.model);
       const measure = isReal ? measureAnswering : measureAll;

@@ -49,7 +49,7 @@ export interface LabHost {
   modelSource?: (name: string) => Promise<ModelSource>;
 }
 
-export type LabEvent = { type: 'data'; done: number; total: number } | RunEvent;
+export type LabEvent = { type: 'data' | 'measured'; done: number; total: number } | RunEvent;
 type CellOptions = CallOptions & { onEvent?: (event: LabEvent) => void };
 
 /** Where the cells of an experiment keep what they are about, beside `runs/` and `datasets/`. */
