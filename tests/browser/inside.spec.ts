@@ -93,9 +93,9 @@ test('an answer of the chat is seen from inside: its tokens, where they looked, 
   await page.getByRole('button', { name: 'Look inside the changed answer' }).click();
   await expect(page.getByText('This is the answer under changes.')).toBeVisible({ timeout: 60_000 });
 
-  // The address is the view.
-  expect(page.url()).toMatch(/hide=0/);
-  expect(page.url()).toMatch(/show=worth/);
+  // The address is the view, once the settings have come to rest.
+  await expect(page).toHaveURL(/hide=0/);
+  await expect(page).toHaveURL(/show=worth/);
   await page.getByRole('button', { name: 'Undo them' }).click();
   await expect(page.getByRole('heading', { name: 'PLATFORM' })).toBeVisible({ timeout: 60_000 });
   await expectExports(page);
