@@ -45,18 +45,16 @@ function score(q: usize, k: usize, stride: usize, keys: i32, dim: i32, scale: f3
   for (; key < keys; key++, k += stride, out += 4) store<f32>(out, dot(q, k, dim) * scale);
 }
 
-/** {@link score} of two queries at once, `next` bytes apart, to `out` and `outNext`, for `dim` in whole eights. */
-// @ts-ignore: decorator
-@inline
-function scorePair(q: usize, next: usize, k: usize, stride: usize, keys: i32, dim: i32, scale: f32, out: usize, outNext: usize): void {
-  const end = q + (<usize>dim << 2);
+/** {@link score} of two queries at once, `next` bytes apart, to `out` and `outNext`, for `dim` in whole fours. */
+export function scorePair(q: usize, next: usize, k: usize, stride: usize, keys: i32, dim: i32, scale: f32, out: usize, outNext: usize): void {
+  const end = <usize>dim << 2;
   const scales = f32x4.splat(scale);
+  const y = q + next;
   let key = 0;
   for (; key + 4 <= keys; key += 4, k += 4 * stride, out += 16, outNext += 16) {
-    let k0 = k;
-    let k1 = k + stride;
-    let k2 = k1 + stride;
-    let k3 = k2 + stride;
+    const k1 = k + stride;
+    const k2 = k1 + stride;
+    const k3 = k2 + stride;
     let a0 = f32x4.splat(0);
     let a1 = f32x4.splat(0);
     let a2 = f32x4.splat(0);
@@ -65,46 +63,28 @@ function scorePair(q: usize, next: usize, k: usize, stride: usize, keys: i32, di
     let b1 = f32x4.splat(0);
     let b2 = f32x4.splat(0);
     let b3 = f32x4.splat(0);
-    for (let at = q; at < end; at += 32) {
-      let x = v128.load(at);
-      let y = v128.load(at + next);
-      let values = v128.load(k0);
-      a0 = madd(x, values, a0);
-      b0 = madd(y, values, b0);
-      values = v128.load(k1);
-      a1 = madd(x, values, a1);
-      b1 = madd(y, values, b1);
-      values = v128.load(k2);
-      a2 = madd(x, values, a2);
-      b2 = madd(y, values, b2);
-      values = v128.load(k3);
-      a3 = madd(x, values, a3);
-      b3 = madd(y, values, b3);
-      x = v128.load(at, 16);
-      y = v128.load(at + next, 16);
-      values = v128.load(k0, 16);
-      a0 = madd(x, values, a0);
-      b0 = madd(y, values, b0);
-      values = v128.load(k1, 16);
-      a1 = madd(x, values, a1);
-      b1 = madd(y, values, b1);
-      values = v128.load(k2, 16);
-      a2 = madd(x, values, a2);
-      b2 = madd(y, values, b2);
-      values = v128.load(k3, 16);
-      a3 = madd(x, values, a3);
-      b3 = madd(y, values, b3);
-      k0 += 32;
-      k1 += 32;
-      k2 += 32;
-      k3 += 32;
+    for (let at: usize = 0; at < end; at += 16) {
+      const p = v128.load(q + at);
+      const r = v128.load(y + at);
+      let values = v128.load(k + at);
+      a0 = madd(p, values, a0);
+      b0 = madd(r, values, b0);
+      values = v128.load(k1 + at);
+      a1 = madd(p, values, a1);
+      b1 = madd(r, values, b1);
+      values = v128.load(k2 + at);
+      a2 = madd(p, values, a2);
+      b2 = madd(r, values, b2);
+      values = v128.load(k3 + at);
+      a3 = madd(p, values, a3);
+      b3 = madd(r, values, b3);
     }
     v128.store(out, f32x4.mul(sumEach(a0, a1, a2, a3), scales));
     v128.store(outNext, f32x4.mul(sumEach(b0, b1, b2, b3), scales));
   }
   for (; key < keys; key++, k += stride, out += 4, outNext += 4) {
     store<f32>(out, dot(q, k, dim) * scale);
-    store<f32>(outNext, dot(q + next, k, dim) * scale);
+    store<f32>(outNext, dot(y, k, dim) * scale);
   }
 }
 
@@ -161,14 +141,55 @@ function mix(weights: usize, v: usize, stride: usize, keys: i32, dim: i32, out: 
   }
 }
 
+/** {@link mix} of two heads at once, whose weights are `nextWeights` and outputs `next` bytes apart, for `dim` in whole sixteens. */
+export function mixPair(weights: usize, nextWeights: usize, v: usize, stride: usize, keys: i32, dim: i32, out: usize, next: usize): void {
+  const end = weights + (<usize>keys << 2);
+  for (let column = 0; column < dim; column += 16, v += 64, out += 64) {
+    let a0 = v128.load(out);
+    let a1 = v128.load(out, 16);
+    let a2 = v128.load(out, 32);
+    let a3 = v128.load(out, 48);
+    const to = out + next;
+    let b0 = v128.load(to);
+    let b1 = v128.load(to, 16);
+    let b2 = v128.load(to, 32);
+    let b3 = v128.load(to, 48);
+    let from = v;
+    for (let at = weights; at < end; at += 4, from += stride) {
+      const x = v128.load32_splat(at);
+      const y = v128.load32_splat(at + nextWeights);
+      let values = v128.load(from);
+      a0 = madd(x, values, a0);
+      b0 = madd(y, values, b0);
+      values = v128.load(from, 16);
+      a1 = madd(x, values, a1);
+      b1 = madd(y, values, b1);
+      values = v128.load(from, 32);
+      a2 = madd(x, values, a2);
+      b2 = madd(y, values, b2);
+      values = v128.load(from, 48);
+      a3 = madd(x, values, a3);
+      b3 = madd(y, values, b3);
+    }
+    v128.store(out, a0);
+    v128.store(out, a1, 16);
+    v128.store(out, a2, 32);
+    v128.store(out, a3, 48);
+    v128.store(to, b0);
+    v128.store(to, b1, 16);
+    v128.store(to, b2, 32);
+    v128.store(to, b3, 48);
+  }
+}
+
 // @ts-ignore: decorator
 @inline
 function add(to: usize, values: v128): void {
   v128.store(to, f32x4.add(v128.load(to), values));
 }
 
-/** So many bytes of keys, and then of values, are worked on for all heads while they are in the nearest cache. */
-const BLOCK_BYTES: usize = 16384;
+/** So many bytes of keys, and then of values, are worked on for all heads while they are in a cache close by. */
+const BLOCK_BYTES: usize = 65536;
 
 export function attendFewRowsScratch(keys: i32, heads: i32): usize {
   return (<usize>((keys + 3) & ~3) * <usize>heads) << 2;
@@ -220,7 +241,7 @@ export function attendFewRows(
         const to = scratch + <usize>head * width + (<usize>first << 2);
         const query = q + at + <usize>head * headBytes;
         const keysOf = from + <usize>(head / group) * headBytes;
-        if ((dim & 7) == 0 && head % group + 1 < group) {
+        if ((dim & 3) == 0 && head % group + 1 < group) {
           scorePair(query, headBytes, keysOf, stride, count, dim, scale, to, to + width);
           head++;
         } else {
@@ -236,7 +257,14 @@ export function attendFewRows(
       touch(from, from + <usize>count * stride);
       for (let head = 0; head < heads; head++) {
         const weights = scratch + <usize>head * width + (<usize>first << 2);
-        mix(weights, from + <usize>(head / group) * headBytes, stride, count, dim, out + at + <usize>head * headBytes);
+        const valuesOf = from + <usize>(head / group) * headBytes;
+        const to = out + at + <usize>head * headBytes;
+        if ((dim & 15) == 0 && head % group + 1 < group) {
+          mixPair(weights, width, valuesOf, stride, count, dim, to, headBytes);
+          head++;
+        } else {
+          mix(weights, valuesOf, stride, count, dim, to);
+        }
       }
     }
   }

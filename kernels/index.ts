@@ -6,7 +6,8 @@
  */
 export { adamW } from './adamw';
 export { attend, attendGradient, attendGradientScratch, attendScratch } from './attention';
-export { attendFewRows, attendFewRowsScratch } from './decode-attention';
+// Those of pairs are only called from there, but as functions of their own, for V8 has too few registers for all loops in one.
+export { attendFewRows, attendFewRowsScratch, mixPair, scorePair } from './decode-attention';
 export { embed } from './embed';
 export { gelu, geluGradient, geluTanh, geluTanhGradient, swiglu, swigluGateGradient } from './activations';
 export { multiply, multiplyScratch } from './gemm';

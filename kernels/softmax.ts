@@ -32,7 +32,16 @@ export function softmaxRow(row: usize, count: i32, keyMask: usize, rowTiles: usi
   }
   const shift = f32x4.splat(top);
   let sums = f32x4.splat(0);
-  for (let at = row; at < end; at += 16) {
+  let at = row;
+  // Two at a time, for the constants of exp are made anew for each turn of the loop.
+  for (; at + 32 <= end; at += 32) {
+    const weight = exp(f32x4.sub(v128.load(at), shift));
+    const next = exp(f32x4.sub(v128.load(at, 16), shift));
+    sums = f32x4.add(sums, f32x4.add(weight, next));
+    v128.store(at, weight);
+    v128.store(at, next, 16);
+  }
+  for (; at < end; at += 16) {
     const weight = exp(f32x4.sub(v128.load(at), shift));
     sums = f32x4.add(sums, weight);
     v128.store(at, weight);

@@ -75,6 +75,18 @@ export const opCases: OpCase[] = [
     starts: [3, 500],
     mask: (b, s) => b === 0 || s % 5 > 0,
   }),
+  attentionCase({
+    name: 'decode, three heads of 12 to one of the cache',
+    batch: 1,
+    rows: 2,
+    keys: 39,
+    heads: 6,
+    kvHeads: 2,
+    dim: 12,
+    causal: true,
+    starts: [35],
+    gradient: false,
+  }),
   attentionCase({ name: 'prefill, odd head', batch: 1, rows: 5, keys: 5, heads: 2, kvHeads: 1, dim: 6, causal: true }),
   attentionCase({
     name: 'decode, odd head',
