@@ -107,7 +107,7 @@ function affineOf(words: TensorEntry, spec: ParameterSpec, tensors: ModelFolder[
 
 /** Tensors that checkpoints carry along and the forward pass does not read. */
 function isHarmless(name: string): boolean {
-  return /\.(rotary_emb\.inv_freq|position_ids|masked_bias|embeddings\.mask_token)$/.test(name);
+  return /\.(rotary_embd?\.inv_freq|position_ids|masked_bias|embeddings\.mask_token)$/.test(name);
 }
 
 /** @throws NvlmError `bad-model` for a model that was saved with a LoRA adapter beside its matrices instead of in them */

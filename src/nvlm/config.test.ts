@@ -35,7 +35,7 @@ describe('parseConfig', () => {
     const original = parseConfig(golden('internvl'));
     const hf = parseConfig(golden('internvl-hf'));
     expect(original).toMatchObject({ family: { id: 'internvl' }, tagFormat: 'none' });
-    expect(original.layout.block([{ tag: '', col: 0, row: 0, thumbnail: false }])).toEqual([
+    expect(original.layout.block([{ tag: '', col: 0, row: 0, thumbnail: false }], { picture: 0, pictures: 1 })).toEqual([
       { text: '<img>' },
       { tile: 0 },
       { text: '</img>' },

@@ -81,6 +81,8 @@ export interface NvlmConfig extends PictureConfig {
   /** Id that stands where visual tokens go; null when only the tokenizer knows it. */
   imageTokenId: number | null;
   systemMessage: string | null;
+  /** Tokens that the model's own code adds behind the tokenizer's, in this order. */
+  extraTokens?: readonly string[];
   /** Jinja, where the model's own code writes conversations by it instead of the tokenizer's template; else null. */
   chatTemplate: string | null;
 }

@@ -37,6 +37,11 @@ export class JsonReader {
     return Array.isArray(value) && typeof value[0] === 'string' ? value[0] : '';
   }
 
+  /** The values of an object of texts, in the file's order. */
+  strings(): string[] {
+    return [...this.values.keys()].map((key) => this.string(key, ''));
+  }
+
   boolean(key: string, fallback: boolean): boolean {
     if (!this.has(key)) return fallback;
     const value = this.values.get(key);

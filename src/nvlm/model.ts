@@ -264,8 +264,11 @@ export class NvlmModel {
         if (isVisual) visual++;
         if (position < from || position >= to) return;
         const at = row * length + position - from;
-        ids[at] = id;
-        if (!isVisual) return;
+        // A placeholder has no embedding to look up: its id may lie beyond the vocabulary.
+        if (!isVisual) {
+          ids[at] = id;
+          return;
+        }
         const tile = plan.sequenceTiles[Math.floor(index / perTile)];
         if (tile !== undefined) slots[at] = offsets[sample]! + tile * perTile + (index % perTile);
       });

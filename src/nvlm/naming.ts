@@ -57,8 +57,8 @@ export function tableNaming(
   function ownModule(given: string) {
     const beginning = beginnings.find(([, theirs]) => given.startsWith(theirs!));
     if (beginning) return { module: beginning[0] + given.slice(beginning[1]!.length), part: 0, parts: 1 };
-    const layer = /\.layers?\.(\d+)\./.exec(given)?.[1] ?? '';
-    const general = given.replace(/(\.layers?\.)\d+\./, '$1*.');
+    const layer = /\.(?:layers?|blocks)\.(\d+)\./.exec(given)?.[1] ?? '';
+    const general = given.replace(/(\.(?:layers?|blocks)\.)\d+\./, '$1*.');
     for (const [ours, ...theirs] of table) {
       const part = theirs.indexOf(general);
       if (part >= 0) return { module: ours.replace('*', layer), part, parts: theirs.length };

@@ -4,6 +4,8 @@ import type { ModelDescription, ModelFolder } from '../weights/model-folder.ts';
 import type { NvlmConfig } from './config.ts';
 import { familyOf } from './families/list.ts';
 import { JsonReader } from './json-reader.ts';
+import { names } from './names.ts';
+import { namingOf } from './naming.ts';
 
 /**
  * Reads an untrusted `config.json` of any family in `families/list.ts`.
@@ -32,8 +34,14 @@ export function configOf({
   tensors,
 }: Pick<ModelDescription, 'config'> & Partial<Pick<ModelFolder, 'imageProcessor' | 'tensors'>>): NvlmConfig {
   const parsed = parseConfig(config, imageProcessor ?? null);
-  const storesHead = [...(tensors?.keys() ?? [])].some((name) => /(^|\.)lm_head\.weight$/.test(name));
-  return storesHead ? { ...parsed, llm: { ...parsed.llm, tieWordEmbeddings: false } } : parsed;
+  return tensors && storesHead(parsed, tensors) ? { ...parsed, llm: { ...parsed.llm, tieWordEmbeddings: false } } : parsed;
+}
+
+/** Under the names that this kind of checkpoint has; some store the one matrix that is both under the head's. */
+function storesHead(config: NvlmConfig, tensors: ModelFolder['tensors']): boolean {
+  const { sourceNames } = namingOf(config.family.namings, tensors.keys());
+  const [head] = sourceNames(`${names.lmHead(config)}.weight`);
+  return head !== sourceNames(names.embedTokens(config))[0] && tensors.has(head!);
 }
 
 /** Packed weights of other schemes would pass for missing tensors; their names say it better. */

@@ -1,6 +1,7 @@
 import { markAnswer, marksFor, startOfAnswer, type Marks } from './answers.ts';
 import { badTemplate, withSystemMessage } from './chat-template.ts';
 import type { ChatTemplate, ContentPart, TemplateMessage } from './chat-template.ts';
+import type { ImageLayout } from './image-layout.ts';
 import { IMAGE_PLACEHOLDER } from './image-placeholder.ts';
 import type { ChatMessage } from './types.ts';
 
@@ -18,8 +19,8 @@ export interface ConversationOptions {
   systemMessage?: string;
   /** How many pictures the conversation has. */
   pictures: number;
-  /** What a template of content parts writes in place of a picture. */
-  placeholder: string;
+  /** How the family has pictures among words. */
+  layout: Pick<ImageLayout, 'placeholder' | 'inline'>;
   addGenerationPrompt: boolean;
 }
 
@@ -32,7 +33,7 @@ export interface ConversationOptions {
  * (see {@link startOfAnswer}).
  *
  * Pictures stand where the user messages say {@link IMAGE_PLACEHOLDER}, one each in order. Those that no placeholder
- * asks for stand at the beginning of the first user message, each on a line of its own; a placeholder beyond the last
+ * asks for stand at the beginning of the first user message, each on a line of its own unless the family has them `inline`; a placeholder beyond the last
  * picture is plain text. A template that reads contents as lists of parts gets pictures as parts of their own, without
  * the line ends that set a placeholder off, and says itself where they stand.
  *
@@ -57,7 +58,7 @@ function countPictures(pieces: readonly Piece[]): number {
 /** @param asParts hand contents over as lists of parts */
 function rendered(
   told: readonly ToldMessage[],
-  { chatTemplate, pictures, placeholder, addGenerationPrompt }: ConversationOptions,
+  { chatTemplate, pictures, layout, addGenerationPrompt }: ConversationOptions,
   { open, close }: Marks,
   asParts: boolean,
 ): Piece[] {
@@ -82,7 +83,9 @@ function rendered(
     // Marks are counted, so they are made in the order in which they stand.
     const content = asParts
       ? partsOf(stretches).map((part) => (part.type === 'image' ? part : { ...part, text: marks(part.text, role, message) }))
-      : stretches.map((text, n) => (n > 0 ? mark({ kind: 'image' }) : '') + marks(text, role, message)).join('');
+      : (layout.inline ? withoutLineEnds(stretches) : stretches)
+          .map((text, n) => (n > 0 ? mark({ kind: 'image' }) : '') + marks(text, role, message))
+          .join('');
     return { role, content };
   });
 
@@ -123,7 +126,7 @@ function rendered(
       found += 1;
     });
   if (found !== marked.length) throw badTemplate('it leaves out a message.');
-  return asParts && pictures > 0 ? pieces.flatMap((piece) => atPlaceholders(piece, placeholder)) : pieces;
+  return asParts && pictures > 0 ? pieces.flatMap((piece) => atPlaceholders(piece, layout.placeholder)) : pieces;
 }
 
 /** Index of the message in which a conversation's picture stands: the first user message that says so, else the first one. */
@@ -169,13 +172,18 @@ function placePictures(messages: readonly ChatMessage[], pictures: number): Told
   });
 }
 
-/** Contents as parts: one line end beside a picture only set its placeholder off. */
-function partsOf(stretches: readonly string[]): ContentPart[] {
-  const parts = stretches.flatMap((text, n): ContentPart[] => {
-    let own = text;
-    if (n > 0) own = own.replace(/^\n/, '');
-    if (n < stretches.length - 1) own = own.replace(/\n$/, '');
-    return [...(n > 0 ? [{ type: 'image' as const }] : []), ...(own === '' ? [] : [{ type: 'text' as const, text: own }])];
+/** One line end beside a picture only set its placeholder off. */
+function withoutLineEnds(stretches: readonly string[]): string[] {
+  return stretches.map((text, n) => {
+    const own = n > 0 ? text.replace(/^\n/, '') : text;
+    return n < stretches.length - 1 ? own.replace(/\n$/, '') : own;
   });
+}
+
+function partsOf(stretches: readonly string[]): ContentPart[] {
+  const parts = withoutLineEnds(stretches).flatMap((own, n): ContentPart[] => [
+    ...(n > 0 ? [{ type: 'image' as const }] : []),
+    ...(own === '' ? [] : [{ type: 'text' as const, text: own }]),
+  ]);
   return parts.length > 0 ? parts : [{ type: 'text', text: '' }];
 }

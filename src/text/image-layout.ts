@@ -37,12 +37,22 @@ export type BlockPiece = { text: string } | { tile: number };
 /** How a family lays a picture out in the decoder's sequence. */
 export interface ImageLayout {
   routing: TileRouting;
-  /** The block of one picture: every tile once, in sequence order, and what stands around and between them. */
-  block(tiles: readonly TileMark[]): BlockPiece[];
+  /**
+   * The block of one picture: every tile once, in sequence order, and what stands around and between them.
+   * @param place which of the conversation's pictures it is, from 0, and how many there are: some families number several
+   */
+  block(tiles: readonly TileMark[], place: PicturePlace): BlockPiece[];
   /** Tokenise wrapper and tags as one text with what stands beside them, as Hugging Face does; else each tag by itself. */
   joinTags: boolean;
   /** What a chat template of content parts writes in place of a picture. */
   placeholder: string;
+  /** In a content that is one text, the picture stands right beside the words, and not on a line of its own. */
+  inline?: boolean;
+}
+
+export interface PicturePlace {
+  picture: number;
+  pictures: number;
 }
 
 /** The usual block: tiles one after the other between two marks. */
@@ -71,11 +81,16 @@ export function routeTiles(
  * What stands in the decoder's sequence for one picture.
  *
  * @param tiles in sequence order
- * @param first number of its first tile among those of all pictures
+ * @param place which picture it is, and `first`, the number of its first tile among those of all pictures
  * @param tokensPerTile of one tile after pixel shuffle
  * @throws NvlmError `bad-model` for more tokens than any model has room for
  */
-export function imageBlock(tiles: readonly TileMark[], first: number, layout: ImageLayout, tokensPerTile: number): Part[] {
+export function imageBlock(
+  tiles: readonly TileMark[],
+  { first, ...place }: PicturePlace & { first: number },
+  layout: ImageLayout,
+  tokensPerTile: number,
+): Part[] {
   if (!Number.isInteger(tokensPerTile) || tokensPerTile < 1 || tiles.length * tokensPerTile > MAX_VISUAL_TOKENS) {
     throw new NvlmError(
       'bad-model',
@@ -86,7 +101,7 @@ export function imageBlock(tiles: readonly TileMark[], first: number, layout: Im
   const here = new Set(layout.routing.inSequence(tiles));
   const columns = [...tiles.keys()].filter((tile) => !here.has(tile));
   const parts: Part[] = [];
-  for (const piece of layout.block(tiles)) {
+  for (const piece of layout.block(tiles, place)) {
     if ('text' in piece) {
       parts.push({ kind: 'text', text: piece.text, literal: [], sees: parts.length === 0 ? 'none' : 'all' });
       continue;

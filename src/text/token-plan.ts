@@ -33,15 +33,15 @@ export function planTokens(options: PlanOptions): TokenPlan {
   const { tokenizer, chatTemplate, messages, pictures, layout, tokensPerTile } = options;
   if (options.addGenerationPrompt) assertPrompt(messages);
   if (pictures.length > 1) refuseSeveral(options);
-  const pieces = renderConversation(messages, { ...options, pictures: pictures.length, placeholder: layout.placeholder });
+  const pieces = renderConversation(messages, { ...options, pictures: pictures.length, layout });
   const parts: Part[] = [];
   let [seen, tiles] = [0, 0];
   let sees: Sees = 'none';
   let answered = false;
   for (const piece of pieces) {
     if (piece.kind === 'image') {
-      const picture = pictures[seen++]!;
-      parts.push(...imageBlock(picture, tiles, layout, tokensPerTile));
+      const picture = pictures[seen]!;
+      parts.push(...imageBlock(picture, { picture: seen++, pictures: pictures.length, first: tiles }, layout, tokensPerTile));
       tiles += picture.length;
       sees = 'all';
     } else if (piece.kind === 'answer') {
@@ -82,8 +82,8 @@ export function planImageBlock(options: AssemblyOptions): TokenPlan {
   const { pictures, layout, tokensPerTile } = options;
   if (pictures.length > 1) refuseSeveral(options);
   let first = 0;
-  const parts = pictures.flatMap((tiles) => {
-    const block = imageBlock(tiles, first, layout, tokensPerTile);
+  const parts = pictures.flatMap((tiles, picture) => {
+    const block = imageBlock(tiles, { picture, pictures: pictures.length, first }, layout, tokensPerTile);
     first += tiles.length;
     return block;
   });

@@ -34,6 +34,11 @@ export function toPixelValues(tiles: readonly RgbImage[], normalisation: Normali
     for (let channel = 0; channel < 3; channel++) {
       const table = tables[channel]!;
       const out = values.subarray((index * 3 + channel) * plane, (index * 3 + channel + 1) * plane);
+      if (tile.exact) {
+        const [mean, std] = [normalisation.mean[channel]!, normalisation.std[channel]!];
+        for (let i = 0, from = channel; i < plane; i++, from += 3) out[i] = (tile.exact[from]! / 255 - mean) / std;
+        continue;
+      }
       for (let i = 0, from = channel; i < plane; i++, from += 3) out[i] = table[tile.data[from]!]!;
     }
   });

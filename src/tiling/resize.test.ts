@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { resizeImage, type ResizeFilter } from './resize.ts';
+import { resizeImage, resizeUnrounded, type ResizeFilter } from './resize.ts';
 import type { RgbImage } from './types.ts';
 
 const fixtures = new URL('../../tests/fixtures/tiling/', import.meta.url);
@@ -49,5 +49,27 @@ describe('resizeImage', () => {
 
   it('refuses sizes that are not whole numbers of at least 1', () => {
     for (const size of [0, -1, 1.5, Number.NaN]) expect(() => resizeImage(pattern(4, 4), size, 4)).toThrow(RangeError);
+  });
+});
+
+describe('resizeUnrounded', () => {
+  it('keeps what rounding to 8 bits takes away: eighths', () => {
+    // torch 2.13: interpolate(x, size, mode='bilinear', antialias=True), 3 × 1 → 2 × 1 and 4 × 2 → 1 × 1.
+    const row = (values: number[]) => Uint8Array.from(values.flatMap((value) => [value, value, value]));
+    const two = resizeUnrounded({ width: 3, height: 1, data: row([0, 10, 255]) }, 2, 1);
+    [3.75, 163.125].forEach((value, x) => expect(two.exact[3 * x]).toBeCloseTo(value, 4));
+    expect([two.data[0], two.data[3]]).toEqual([4, 163]);
+    const one = resizeUnrounded({ width: 4, height: 2, data: row([1, 2, 3, 4, 10, 20, 30, 40]) }, 1, 1);
+    expect(one.exact[0]).toBeCloseTo(13.75, 5);
+  });
+
+  it('is within half a step of Pillow’s of the same kernel, and leaves a picture of that size as it is', () => {
+    const image = pattern(61, 47);
+    const { exact, data } = resizeUnrounded(image, 28, 28);
+    const rounded = resizeImage(image, 28, 28, 'bilinear').data;
+    // Pillow rounds after each pass.
+    expect(Math.max(...exact.map((value, i) => Math.abs(value - rounded[i]!)))).toBeLessThan(1.01);
+    expect(exact.some((value, i) => Math.abs(value - data[i]!) > 0.4)).toBe(true);
+    expect([...resizeUnrounded(image, 61, 47).data]).toEqual([...image.data]);
   });
 });

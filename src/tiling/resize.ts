@@ -3,8 +3,8 @@ import type { RgbImage } from './types.ts';
 /** Fraction bits of a coefficient: Pillow's 32 − 8 − 2 (8 for the sample, 2 for overshoot). */
 const PRECISION_BITS = 22;
 const HALF = 1 << (PRECISION_BITS - 1);
-/** Resampling kernels by Pillow's names; what a checkpoint's image processor calls `resample` 3 and 1. */
-export type ResizeFilter = 'bicubic' | 'lanczos';
+/** Resampling kernels by Pillow's names; what a checkpoint's image processor calls `resample` 2, 3 and 1. */
+export type ResizeFilter = 'bilinear' | 'bicubic' | 'lanczos';
 
 interface Kernel {
   /** Reach in samples, to either side. */
@@ -13,6 +13,7 @@ interface Kernel {
 }
 
 const KERNELS: Readonly<Record<ResizeFilter, Kernel>> = {
+  bilinear: { support: 1, weight: triangle },
   bicubic: { support: 2, weight: cubic },
   lanczos: { support: 3, weight: lanczos },
 };
@@ -21,13 +22,13 @@ const KERNELS: Readonly<Record<ResizeFilter, Kernel>> = {
 const VERTICAL_FIRST_ASPECT = 100;
 
 /** For each output sample, which input samples it is the weighted sum of. */
-interface Coefficients {
+interface Coefficients<Weights = Int32Array> {
   /** First input sample, an output sample each. */
   start: Int32Array;
   /** Number of input samples, an output sample each. */
   count: Int32Array;
-  /** Fixed-point weights, `stride` an output sample. */
-  weights: Int32Array;
+  /** `stride` an output sample: fixed-point where Pillow computes, which sums whole numbers. */
+  weights: Weights;
   stride: number;
 }
 
@@ -51,6 +52,10 @@ export function resizeImage(image: RgbImage, width: number, height: number, filt
   return resizeColumns(resizeRows(image, width, kernel), height, kernel);
 }
 
+function triangle(x: number): number {
+  return Math.max(0, 1 - Math.abs(x));
+}
+
 function cubic(x: number): number {
   const a = -0.5;
   x = Math.abs(x);
@@ -70,33 +75,38 @@ function sinc(x: number): number {
   return Math.sin(x) / x;
 }
 
-function coefficients(from: number, to: number, kernel: Kernel): Coefficients {
+/** @returns weights that add up to 1 for each output sample */
+function weightsOf(from: number, to: number, kernel: Kernel): Coefficients<Float64Array> {
   const scale = from / to;
   const filterScale = Math.max(1, scale);
   const support = kernel.support * filterScale;
   const stride = Math.ceil(support) * 2 + 1;
   const start = new Int32Array(to);
   const count = new Int32Array(to);
-  const weights = new Int32Array(to * stride);
-  const raw = new Float64Array(stride);
+  const weights = new Float64Array(to * stride);
   const inverse = 1 / filterScale;
   for (let out = 0; out < to; out++) {
     const center = (out + 0.5) * scale;
     const first = Math.max(0, Math.trunc(center - support + 0.5));
     const n = Math.min(from, Math.trunc(center + support + 0.5)) - first;
+    const own = weights.subarray(out * stride, out * stride + n);
     let sum = 0;
-    for (let i = 0; i < n; i++) {
-      raw[i] = kernel.weight((i + first - center + 0.5) * inverse);
-      sum += raw[i]!;
-    }
-    for (let i = 0; i < n; i++) {
-      const weight = (sum === 0 ? raw[i]! : raw[i]! / sum) * (1 << PRECISION_BITS);
-      weights[out * stride + i] = Math.trunc(weight < 0 ? weight - 0.5 : weight + 0.5);
-    }
+    for (let i = 0; i < n; i++) sum += own[i] = kernel.weight((i + first - center + 0.5) * inverse);
+    if (sum !== 0) for (let i = 0; i < n; i++) own[i] = own[i]! / sum;
     start[out] = first;
     count[out] = n;
   }
   return { start, count, weights, stride };
+}
+
+function coefficients(from: number, to: number, kernel: Kernel): Coefficients {
+  const { weights, ...rest } = weightsOf(from, to, kernel);
+  return { ...rest, weights: Int32Array.from(weights, fixedPoint) };
+}
+
+function fixedPoint(weight: number): number {
+  const scaled = weight * (1 << PRECISION_BITS);
+  return Math.trunc(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
 }
 
 function resizeRows(image: RgbImage, to: number, kernel: Kernel): RgbImage {
@@ -146,4 +156,35 @@ function resizeColumns(image: RgbImage, to: number, kernel: Kernel): RgbImage {
     for (let x = 0; x < rowLength; x++) out[target + x] = sums[x]! >> PRECISION_BITS;
   }
   return { width, height: to, data: new Uint8Array(out.buffer) };
+}
+
+/**
+ * Bilinear resize as PyTorch does it on floats (`interpolate` with `antialias`, which torchvision's `resize` calls for tensors): the
+ * weights of Pillow's, not rounded, and nothing rounded to 8 bits in between or after. Within 1e-6 of a sample's range.
+ * @returns the picture, and its unrounded samples as `exact`
+ */
+export function resizeUnrounded(image: RgbImage, width: number, height: number): RgbImage & { exact: Float32Array } {
+  const across = weightsOf(image.width, width, KERNELS.bilinear);
+  const down = weightsOf(image.height, height, KERNELS.bilinear);
+  const rows = new Float32Array(image.height * width * 3);
+  for (let y = 0; y < image.height; y++) {
+    for (let x = 0; x < width; x++) {
+      const first = y * image.width + across.start[x]!;
+      for (let channel = 0; channel < 3; channel++) {
+        let sum = 0;
+        for (let i = 0; i < across.count[x]!; i++) sum += image.data[(first + i) * 3 + channel]! * across.weights[x * across.stride + i]!;
+        rows[(y * width + x) * 3 + channel] = sum;
+      }
+    }
+  }
+  const rowLength = width * 3;
+  const exact = new Float32Array(height * rowLength);
+  for (let y = 0; y < height; y++) {
+    for (let at = 0; at < rowLength; at++) {
+      let sum = 0;
+      for (let i = 0; i < down.count[y]!; i++) sum += rows[(down.start[y]! + i) * rowLength + at]! * down.weights[y * down.stride + i]!;
+      exact[y * rowLength + at] = sum;
+    }
+  }
+  return { width, height, data: Uint8Array.from(exact, Math.round), exact };
 }

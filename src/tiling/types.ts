@@ -6,6 +6,8 @@ export interface RgbImage {
   height: number;
   /** length = width · height · 3 */
   data: Uint8Array;
+  /** The same samples before they were rounded to 8 bits, 0–255, where a model is shown those: then `data` is for the eye. */
+  exact?: Float32Array;
 }
 
 export type { TagFormat } from './tags.ts';

@@ -1,5 +1,6 @@
 import { NvlmError } from '../errors.ts';
 import { checkFilePath } from './file-path.ts';
+import { withForeignTokenizer } from './foreign-tokenizer.ts';
 import { httpFiles } from './http-files.ts';
 import { endpointUrl, hubId, type HubModel } from './hub-address.ts';
 import type { HttpOptions } from './http-transport.ts';
@@ -55,8 +56,15 @@ function askForToken(page: string, token: string | undefined): string {
     : `Accept its terms on ${page}, and give a token that may read it (HF_TOKEN).`;
 }
 
-/** @throws NvlmError `usage` for an endpoint that is no address */
+/**
+ * A hub's model, with its tokenizer where that lies in another repository of the hub.
+ * @throws NvlmError `usage` for an endpoint that is no address
+ */
 export function openHub(model: HubModel, options: HubOptions = {}): Hub {
+  return withForeignTokenizer(openRepository(model, options), (other) => openRepository(other, options));
+}
+
+function openRepository(model: HubModel, options: HubOptions): Hub {
   const base = endpointUrl(options.endpoint);
   const fetch = hubFetch(options);
   const { repository } = model;

@@ -1,5 +1,6 @@
 import { NvlmError } from '../errors.ts';
 import { checkFilePath } from './file-path.ts';
+import { tokenizerRepository } from './foreign-tokenizer.ts';
 import type { TensorEntry } from './safetensors.ts';
 import { hasQwen2TokenizerFiles, qwen2TokenizerJson } from './qwen2-tokenizer-files.ts';
 import { readHeader } from './safetensors.ts';
@@ -230,7 +231,17 @@ export async function openModelFolder(files: ModelFiles, signal?: AbortSignal): 
 /** The tokenizer's two files, for whoever handles text. @throws NvlmError `not-found` */
 export function requireTokenizer(folder: ModelDescription): { tokenizer: JsonObject; tokenizerConfig: JsonObject } {
   const { tokenizer, tokenizerConfig } = folder;
+  const elsewhere = tokenizerRepository(folder.config);
+  if (elsewhere && !(tokenizer && tokenizerConfig)) throw tokenizerElsewhere(folder.files.id, elsewhere.repository);
   if (!tokenizer) throw missingFile('tokenizer.json', folder.files.id);
   if (!tokenizerConfig) throw missingFile('tokenizer_config.json', folder.files.id);
   return { tokenizer, tokenizerConfig };
+}
+
+function tokenizerElsewhere(id: string, repository: string): NvlmError {
+  return new NvlmError(
+    'not-found',
+    `${id} has no tokenizer of its own: its config.json names the one of ${repository}.`,
+    `Put tokenizer.json and tokenizer_config.json of ${repository} beside config.json; from Hugging Face they come by themselves.`,
+  );
 }

@@ -125,7 +125,7 @@ describe('any input gives a value or a typed error', () => {
       const pieces = renderConversation(messages, {
         chatTemplate,
         pictures: 0,
-        placeholder: '<image>',
+        layout: { placeholder: '<image>' },
         addGenerationPrompt: (seed & 2) > 0,
       });
       return pieces.length < 1000;

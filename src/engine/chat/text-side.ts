@@ -1,6 +1,7 @@
 import { tokensPerTile, type NvlmConfig } from '../../nvlm/config.ts';
 import { configOf } from '../../nvlm/parse-config.ts';
 import { createChatTemplate, type ChatTemplate } from '../../text/chat-template.ts';
+import { withExtraTokens } from '../../text/extra-tokens.ts';
 import { planTokens } from '../../text/token-plan.ts';
 import { createTokenizer } from '../../text/tokenizer.ts';
 import type { ChatMessage, Tokenizer, TokenPlan } from '../../text/types.ts';
@@ -28,7 +29,7 @@ export function openTextSide(description: ModelDescription): TextSide {
 function readTextSide(description: ModelDescription): TextSide {
   const config = configOf(description);
   const files = requireTokenizer(description);
-  const tokenizer = createTokenizer(files.tokenizer, files.tokenizerConfig);
+  const tokenizer = createTokenizer(withExtraTokens(files.tokenizer, config.extraTokens ?? []), files.tokenizerConfig);
   const chatTemplate = createChatTemplate(files.tokenizerConfig, config.chatTemplate ?? undefined);
   return { config, tokenizer, chatTemplate, imageTokenId: imageTokenIdOf(config, tokenizer) };
 }

@@ -24,7 +24,7 @@ export async function forward(model: NvlmModel, device: Device, inputs: Inputs, 
   const { config } = model;
   const inputIds = integers(inputs, 'input_ids', 1);
   if (!inputIds || inputIds.values.length === 0) throw bad('input_ids is missing or empty', 'Give the token ids as a 1-D i32 tensor.');
-  checkIds(inputIds.values, config);
+  checkIds(inputIds.values, config, model.imageTokenId);
   const pixels = inputs.get('pixel_values');
   const tiles = pixels ? checkPixels(pixels, config) : 0;
   const features = pixels ? await encodeTiles(model, floats(pixels), tiles, { signal }) : null;
@@ -95,11 +95,12 @@ function tagRows(inputs: Inputs, tiles: number, config: NvlmConfig): Int32Array[
   });
 }
 
-function checkIds(ids: Int32Array, config: NvlmConfig): void {
+/** @param imageTokenId may lie beyond the vocabulary, which has no embedding for it */
+function checkIds(ids: Int32Array, config: NvlmConfig, imageTokenId: number | null = null): void {
   const { vocabSize, maxPositions } = config.llm;
   if (ids.length > maxPositions)
     throw bad(`${ids.length} tokens are more than the model's ${maxPositions} positions`, 'Shorten the sequence.');
-  const wrong = ids.find((id) => id < 0 || id >= vocabSize);
+  const wrong = ids.find((id) => id < 0 || (id >= vocabSize && id !== imageTokenId));
   if (wrong !== undefined) throw bad(`Token id ${wrong} is outside the vocabulary of ${vocabSize}`, 'Use ids of this model’s tokenizer.');
 }
 

@@ -4,10 +4,10 @@ import type { VisionConfig } from '../../config.ts';
 import { JsonReader } from '../../json-reader.ts';
 import { LARGEST_WIDTH, parseLlm } from '../../llm-config.ts';
 import { imageTokenId } from '../../nested-config.ts';
+import { siglipParameters } from '../../vision/siglip-parameters.ts';
 import type { Family } from '../family.ts';
 import { smolvlmLayout } from './layout.ts';
 import { smolvlmNaming } from './names.ts';
-import { siglipParameters } from './siglip-parameters.ts';
 import { smolvlmShapes } from './synthetic.ts';
 import { edgeTiler } from './tiler.ts';
 
@@ -49,8 +49,8 @@ export const smolvlm: Family = {
   routing: unrolled,
   crossAttends: false,
   imageTokens: ['<image>'],
-  visionParameters: siglipParameters,
-  network: async () => (await import('./network.ts')).smolvlmNetwork,
+  visionParameters: (config) => siglipParameters(config),
+  network: async () => (await import('../../vision/siglip.ts')).siglipNetwork(),
   namings: [smolvlmNaming],
   synthetic: smolvlmShapes,
 };
