@@ -18,16 +18,21 @@ describe('syntheticCheckpoint', () => {
     // As the hub counts the published weights.
     expect(parameters('smolvlm-256m')).toBe(256_484_928);
     expect(parameters('smolvlm-500m')).toBe(507_482_304);
+    // As PyTorch counts the networks of tests/references/nanovlm.py in these shapes.
+    expect(parameters('nanovlm-222m')).toBe(222_081_600);
+    expect(parameters('nanovlm-450m')).toBe(450_614_400);
+    expect(parameters('nanovlm-230m-8k')).toBe(228_063_936);
+    expect(parameters('nanovlm-460m-8k')).toBe(460_113_984);
     expect(parameters('internvl2-1b') / 1e6).toBeCloseTo(938.16, 2);
   });
 
   it.each(SYNTHETIC_MODELS)('%s is a checkpoint that the loader accepts, with its control tokens', (like) => {
     const { files, tensors, config, fileName } = syntheticCheckpoint(like, 2);
-    const isQwen = config.family.id !== 'smolvlm';
+    const isQwen = !/^(smolvlm|nanovlm)/.test(config.family.id);
     expect(config.llm.layers).toBe(2);
-    expect(like.startsWith(config.family.id)).toBe(true);
+    expect(like.startsWith(config.family.id.replace('-whole', ''))).toBe(true);
     expect(hasCrossAttention(config, 1)).toBe(/^nvlm-[xh]/.test(like));
-    expect(tokensPerTile(config)).toBe(isQwen ? 256 : 64);
+    expect(tokensPerTile(config)).toBe(isQwen ? 256 : like === 'nanovlm-222m' ? 49 : 64);
     const entries = tensors.map(({ name, shape }) => ({
       name: fileName(name),
       shape,
@@ -48,8 +53,17 @@ describe('syntheticCheckpoint', () => {
       tokenizerConfig: files['tokenizer_config.json'] as never,
     });
     expect(text.imageTokenId).toBe(
-      { 'internvl3_5-1b': 151671, 'internvl2_5-1b': 151667, 'internvl2-1b': 151648, 'smolvlm-256m': 49190, 'smolvlm-500m': 49190 }[like] ??
-        151654,
+      {
+        'internvl3_5-1b': 151671,
+        'internvl2_5-1b': 151667,
+        'internvl2-1b': 151648,
+        'smolvlm-256m': 49190,
+        'smolvlm-500m': 49190,
+        'nanovlm-222m': 49152,
+        'nanovlm-450m': 49152,
+        'nanovlm-230m-8k': 49152,
+        'nanovlm-460m-8k': 49152,
+      }[like] ?? 151654,
     );
     const sample = 'Füße <tile_1> 漢字';
     const ids = text.tokenizer.encode(sample);

@@ -17,6 +17,6 @@ export function unsupportedModel(name: string): NvlmError {
   return new NvlmError(
     'unsupported-model',
     `config.json describes "${name}"${kind ? `: ${kind}` : ''}, which is not an architecture this engine knows.`,
-    'Use an NVLM-D, NVLM-X or NVLM-H folder, an InternVL or SmolVLM model, or a plain Qwen2, Qwen3 or Llama text model.',
+    'Use an NVLM-D, NVLM-X or NVLM-H folder, an InternVL, SmolVLM or nanoVLM model, or a plain Qwen2, Qwen3 or Llama text model.',
   );
 }

@@ -12,6 +12,10 @@ interface TagNames {
 /** Megatron-LM's; the paper writes `<tile_global>`. */
 const NVLM_THUMBNAIL = '<tile_global_thumbnail>';
 
+function rowAndColumn(k: number, { cols }: { cols: number }): string {
+  return `<row_${Math.floor(k / cols) + 1}_col_${(k % cols) + 1}>`;
+}
+
 /**
  * Every format of tile tags there is (NVLM paper §4.2); the first is the paper's choice. Another one is an entry here:
  * configurations, the command line and the page take their choices from this list.
@@ -51,8 +55,15 @@ export const TAG_FORMATS = {
   'row-col': {
     label: 'Row, column',
     hint: '<row_1_col_1>, <row_1_col_2> … <global-img> (what SmolVLM uses)',
-    tile: (k, { cols }) => `<row_${Math.floor(k / cols) + 1}_col_${(k % cols) + 1}>`,
+    tile: rowAndColumn,
     thumbnail: '<global-img>',
+  },
+  /** The same with nanoVLM's mark of the whole picture. */
+  'row-col-global': {
+    label: 'Row, column, global image',
+    hint: '<|global_image|> <row_1_col_1>, <row_1_col_2> … (what nanoVLM uses)',
+    tile: rowAndColumn,
+    thumbnail: '<|global_image|>',
   },
   none: { label: 'None', hint: 'Tiles one after the other, without a word between them', tile: () => '', thumbnail: '' },
 } satisfies Record<string, TagNames>;

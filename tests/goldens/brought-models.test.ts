@@ -97,7 +97,7 @@ describe('a head tied to the embedding', () => {
 
 it.each([
   ['internvl_unmerged', 'bad-model', /not merged/, /Merge the LoRA first/],
-  ['internvl_moe', 'unsupported-model', /a mixture of experts/, /InternVL or SmolVLM/],
+  ['internvl_moe', 'unsupported-model', /a mixture of experts/, /InternVL, SmolVLM or nanoVLM/],
 ])('%s is refused with its cause before its weights are read', async (name, code, message, fix) => {
   const folder = await folderOf(name);
   expect(() => planWeights(folder, configOf(folder))).toThrow(

@@ -20,6 +20,8 @@ const LAYOUTS = [
   'internvl',
   'internvl-hf',
   'smolvlm',
+  'nanovlm',
+  'nanovlm-whole',
   'text/qwen2',
   'text/qwen3',
   'text/llama',
@@ -75,7 +77,7 @@ describe('export', () => {
     }
   });
 
-  it.each(['nvlm-d', 'internvl', 'internvl-hf', 'smolvlm', 'text/llama'])(
+  it.each(['nvlm-d', 'internvl', 'internvl-hf', 'smolvlm', 'nanovlm', 'text/llama'])(
     '%s keeps element types, and every byte of the rest',
     async (name) => {
       const folder = await open(name);

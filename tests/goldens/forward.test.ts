@@ -30,11 +30,11 @@ const CASES: Record<string, number[]> = {
 
 /**
  * InternVL3.5 puts parts together that are each computed everywhere above, and layouts of transformers are other names for what is;
- * SmolVLM on wasm has a test of its own.
+ * SmolVLM and nanoVLM on wasm have tests of their own.
  */
 const MORE_CASES: Record<string, Record<string, number[]>> = {
   wasm: { 'internvl-hf': [0], internvl3_5: [0], 'internvl3_5-hf': [0] },
-  webgpu: { smolvlm: [1] },
+  webgpu: { smolvlm: [1], nanovlm: [1], 'nanovlm-whole': [0] },
 };
 
 /** The same weights under other names, so the same records. */

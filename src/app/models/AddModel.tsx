@@ -18,8 +18,8 @@ export function AddModel() {
     <section className={styles.section} aria-labelledby="add-model">
       <h2 id="add-model">Add a model</h2>
       <p className={styles.lead}>
-        Public checkpoints of the same kind load as they are: NVLM-D, InternVL, SmolVLM, and plain Qwen2, Qwen3 or Llama text models. First
-        comes what one needs in memory here; its weights are fetched when you press Load.
+        Public checkpoints of the same kind load as they are: NVLM-D, InternVL, SmolVLM, nanoVLM, and plain Qwen2, Qwen3 or Llama text
+        models. First comes what one needs in memory here; its weights are fetched when you press Load.
       </p>
       <div aria-live="polite">{candidate && <PlanCard candidate={candidate} />}</div>
       <div className={styles.ways}>

@@ -24,6 +24,27 @@ export const PRESETS: readonly Preset[] = [
     seesPhotographs: true,
   },
   {
+    repository: 'lusxvr/nanoVLM-222M',
+    words: 'The model of a well-known tutorial: SigLIP and SmolLM2-135M, one tile of 224 pixels, one question.',
+    licence: 'MIT',
+    download: 888e6,
+    seesPhotographs: true,
+  },
+  {
+    repository: 'lusxvr/nanoVLM-450M',
+    words: 'The same code with SmolLM2-360M, one tile of 256 pixels.',
+    licence: 'MIT',
+    download: 1.8e9,
+    seesPhotographs: true,
+  },
+  {
+    repository: 'lusxvr/nanoVLM-230M-8k',
+    words: 'Its later form: tiles of 512 pixels with row and column tags, the whole picture first.',
+    licence: 'MIT',
+    download: 912e6,
+    seesPhotographs: true,
+  },
+  {
     repository: 'OpenGVLab/InternVL2_5-1B',
     words: 'Photographs, documents, charts: NVLM-D’s architecture without tile tags, Qwen2.5.',
     licence: 'MIT',

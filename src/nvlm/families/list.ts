@@ -4,6 +4,7 @@ import { declaredArchitecture } from '../nested-config.ts';
 import type { OwnModule } from '../naming.ts';
 import type { Family } from './family.ts';
 import { internvl } from './internvl/family.ts';
+import { nanovlm, nanovlmWhole } from './nanovlm/family.ts';
 import { nvlmD } from './nvlm-d/family.ts';
 import { nvlmH } from './nvlm-h/family.ts';
 import { nvlmX } from './nvlm-x/family.ts';
@@ -11,7 +12,7 @@ import { smolvlm } from './smolvlm/family.ts';
 import { text } from './text/family.ts';
 
 /** Every family there is. */
-export const FAMILIES: readonly Family[] = [nvlmD, nvlmX, nvlmH, internvl, smolvlm, text];
+export const FAMILIES: readonly Family[] = [nvlmD, nvlmX, nvlmH, internvl, smolvlm, nanovlm, nanovlmWhole, text];
 
 /** @throws NvlmError `unsupported-model` that names what the file describes */
 export function familyOf(config: JsonReader): Family {
