@@ -57,9 +57,9 @@ function panelSvg({ cells, summary }: LabReport, levels: readonly string[], metr
   const rows = levels.map((level) => summary.find((one) => one.level === level && one.metric === metric));
   const values = rows.flatMap((row) => (row ? [row.mean, row.low ?? row.mean, row.high ?? row.mean] : []));
   const dots = cells.flatMap(({ metrics }) => metrics[metric] ?? []);
-  // A share reaches from 0 to 1, an interval may reach beyond.
+  // Of times and bytes as of shares the distance from nothing tells how much they differ; an interval may reach below.
+  const low = Math.min(0, ...values, ...dots);
   const isShare = dots.every((value) => value >= 0 && value <= 1);
-  const low = Math.min(isShare ? 0 : Infinity, ...values, ...dots);
   const high = Math.max(isShare ? 1 : -Infinity, ...values, ...dots);
   const span = high - low || 1;
   const x = (value: number) => (LEFT + ((value - low) / span) * (WIDTH - LEFT - 90)).toFixed(1);
