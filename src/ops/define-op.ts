@@ -40,11 +40,12 @@ export interface OpDefinition<I extends OpInputs, A extends object> {
  */
 export function defineOp<I extends OpInputs, A extends object>(op: OpDefinition<I, A>): (inputs: I, attrs: A) => tf.Tensor {
   const optional = op.optional ?? [];
-  const kernelName = (present: string[]) => [op.name, ...present].join('+');
+  const names: string[] = [];
 
   for (let variant = 0; variant < 1 << optional.length; variant++) {
     const present = optional.filter((_, i) => variant & (1 << i));
-    const name = kernelName(present);
+    const name = [op.name, ...present].join('+');
+    names.push(name);
     const { reference, kernel, program } = op;
     const register = (backendName: string, compute: (inputs: I, attrs: A) => tf.TensorInfo) =>
       tf.registerKernel({
@@ -72,15 +73,24 @@ export function defineOp<I extends OpInputs, A extends object>(op: OpDefinition<
     });
   }
 
+  // Called twenty times a layer and token: nothing is built here but what tfjs takes.
   return (inputs, attrs) => {
-    const present = optional.filter((name) => inputs[name] !== undefined);
-    const given = Object.fromEntries([...op.required, ...present].map((name) => [name, inputs[name]])) as tf.NamedTensorMap;
-    return tf.engine().runKernel(kernelName(present), given, attrs as unknown as tf.NamedAttrMap);
+    const given: tf.NamedTensorMap = {};
+    for (const name of op.required) given[name] = inputs[name]!;
+    let variant = 0;
+    for (let i = 0; i < optional.length; i++) {
+      const input = inputs[optional[i]!];
+      if (input === undefined) continue;
+      given[optional[i]!] = input;
+      variant |= 1 << i;
+    }
+    return tf.engine().runKernel(names[variant]!, given, attrs as unknown as tf.NamedAttrMap);
   };
 }
 
 /** Throws unless the tensor has this shape; `null` leaves a dimension free. */
 export function checkShape(op: string, name: string, tensor: { shape: number[] }, shape: (number | null)[]): void {
-  const fits = tensor.shape.length === shape.length && shape.every((n, i) => n === null || n === tensor.shape[i]);
+  let fits = tensor.shape.length === shape.length;
+  for (let i = 0; i < shape.length; i++) if (shape[i] !== null && shape[i] !== tensor.shape[i]) fits = false;
   if (!fits) throw new RangeError(`${op}: ${name} is [${tensor.shape}], expected [${shape.map((n) => n ?? '*')}]`);
 }
