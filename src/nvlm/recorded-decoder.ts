@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Tensor1D } from '@tensorflow/tfjs';
+import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import { submitPending } from '../device/tensor-memory.ts';
 import type { Device } from '../device/types.ts';
@@ -16,11 +16,12 @@ import { embedTokenCommand } from '../ops/recorded/embed-token.ts';
 import { chunksOf, markWords, NOT_A_NUMBER, pickCommands, type PickBuffers } from '../ops/recorded/pick.ts';
 import { bindingsOf, productCommand, swigluCommand, walkAlike, type Factor, type ProductInput } from '../ops/recorded/product.ts';
 import { isRecordable } from '../ops/recorded/weight-wgsl.ts';
+import type { LinearWeight } from '../ops/types.ts';
 import { hasCrossAttention, type NvlmConfig } from './config.ts';
 import type { KeysAndValues, KvCache } from './kv-cache.ts';
 import { names } from './names.ts';
 import { notANumber, type Sampler } from './sampler.ts';
-import type { Weights } from './weights.ts';
+import type { LowRankUpdate, Weights } from './weights.ts';
 
 /** Steps that wait on the device while the host still reads the one before. More would only be thrown away after a stop. */
 const RUN_AHEAD = 1;
@@ -41,10 +42,12 @@ interface Rows {
   /** Runs of long sequences before they are joined; null while every sequence is short. */
   parts: GPUBuffer | null;
   gated: GPUBuffer;
+  /** Adapters' A · x of one row; null without adapters. */
+  low: GPUBuffer | null;
 }
 
 /**
- * Decoding on WebGPU as a recorded step (design: CONTRIBUTING, "the recorded step"): pipelines and bind groups of a whole token are made
+ * Decoding on WebGPU as a recorded step (ARCHITECTURE, "The way of a picture"): pipelines and bind groups of a whole token are made
  * once and replayed, one submit and one small write a token. The token is picked on the device and read by the next step there; four
  * bytes come back while that one is queued already.
  *
@@ -80,6 +83,7 @@ export class RecordedDecoder {
       attended: make('attended', heads * headDim),
       parts: null,
       gated: make('gated', intermediateSize),
+      low: model.weights.updates.size > 0 ? make('low', ranksOf(model.weights)) : null,
     };
     this.pick = {
       logits: make('logits', vocabSize),
@@ -97,7 +101,7 @@ export class RecordedDecoder {
    * A recorder for the rest of an answer whose prompt is in `cache`.
    *
    * @param sequence ids so far, the one that is read first last
-   * @returns null where the ordinary step must do it: off WebGPU, in batches, with adapters, with weights that stay on disk, for rare widths
+   * @returns null where the ordinary step must do it: off WebGPU, in batches, with weights that stay on disk, with dropout, for rare widths
    */
   static start(model: RecordedModel, cache: KvCache, sampler: Sampler, sequence: readonly number[]): RecordedDecoder | null {
     if (!canRecord(model, cache)) return null;
@@ -189,7 +193,7 @@ export class RecordedDecoder {
       if (image) yield* this.crossAttention(layer, image, cross);
       yield* this.feedForward(layer);
     }
-    yield productCommand('decode-head', this.normed(names.finalNorm(config)), [this.factor(names.lmHead(config))], this.pick.logits);
+    yield* this.products('decode-head', this.normed(names.finalNorm(config)), [names.lmHead(config)], this.pick.logits);
     yield* pickCommands(config.llm.vocabSize, this.pick);
   }
 
@@ -198,51 +202,84 @@ export class RecordedDecoder {
     const { x, fresh, attended, parts } = this.rows;
     const { qkNorm, rmsNormEps } = config.llm;
     const name = names.decoderLayer(config, layer);
-    const factors = ['q_proj', 'k_proj', 'v_proj'].map((projection) => this.factor(`${name}.self_attn.${projection}`));
-    yield* this.products('decode-qkv', this.normed(`${name}.input_layernorm.weight`), factors, fresh);
+    const projections = ['q_proj', 'k_proj', 'v_proj'].map((projection) => `${name}.self_attn.${projection}`);
+    yield* this.products('decode-qkv', this.normed(`${name}.input_layernorm.weight`), projections, fresh);
     const norm = (side: string) => weights.vector(`${name}.self_attn.${side}_norm.weight`);
     const norms = qkNorm ? { q: norm('q'), k: norm('k'), eps: rmsNormEps } : null;
     yield* selfAttentionCommands(sizes, { fresh, k, v, inverseFrequencies, qkNorm: norms }, parts, attended);
-    yield productCommand('decode-out', { row: attended, norm: null }, [this.factor(`${name}.self_attn.o_proj`)], x, { add: true });
+    yield* this.products('decode-out', { row: attended, norm: null }, [`${name}.self_attn.o_proj`], x, { add: true });
   }
 
   private *crossAttention(layer: number, { k, v }: KeysAndValues, sizes: AttendSizes): Generator<Command> {
     const { config, weights } = this.model;
     const { x, fresh, attended, parts } = this.rows;
     const name = names.decoderLayer(config, layer);
-    const query = this.factor(`${name}.cross_attn.q_proj`);
-    yield productCommand('decode-cross-q', this.normed(`${name}.cross_attn_layernorm.weight`), [query], fresh);
+    yield* this.products('decode-cross-q', this.normed(`${name}.cross_attn_layernorm.weight`), [`${name}.cross_attn.q_proj`], fresh);
     yield* crossAttentionCommands(sizes, { queries: fresh, k, v }, parts, attended);
-    const out = this.factor(`${name}.cross_attn.o_proj`);
     const gate = weights.vector(names.crossAttentionGate(config, layer));
-    yield productCommand('decode-cross-out', { row: attended, norm: null }, [out], x, { add: true, gate });
+    yield* this.products('decode-cross-out', { row: attended, norm: null }, [`${name}.cross_attn.o_proj`], x, { add: true, gate });
   }
 
   private *feedForward(layer: number): Generator<Command> {
     const { x, gated } = this.rows;
     const name = names.decoderLayer(this.model.config, layer);
     const input = this.normed(`${name}.post_attention_layernorm.weight`);
-    yield swigluCommand('decode-swiglu', input, this.factor(`${name}.mlp.gate_proj`), this.factor(`${name}.mlp.up_proj`), gated);
-    yield productCommand('decode-down', { row: gated, norm: null }, [this.factor(`${name}.mlp.down_proj`)], x, { add: true });
+    const sides = [`${name}.mlp.gate_proj`, `${name}.mlp.up_proj`];
+    yield* this.lowRows(input, sides);
+    const [gate, up] = this.factors(sides) as [Factor, Factor];
+    yield swigluCommand('decode-swiglu', input, gate, up, gated);
+    yield* this.products('decode-down', { row: gated, norm: null }, [`${name}.mlp.down_proj`], x, { add: true });
   }
 
-  /** One dispatch, or more where the device does not bind so many buffers at once. */
-  private *products(label: string, input: ProductInput, factors: readonly Factor[], result: GPUBuffer): Generator<Command> {
+  /** One dispatch, or more where the device does not bind so many buffers at once, and one before for what adapters change. */
+  private *products(
+    label: string,
+    input: ProductInput,
+    linears: readonly string[],
+    result: GPUBuffer,
+    how: { add?: boolean; gate?: Tensor1D } = {},
+  ): Generator<Command> {
+    yield* this.lowRows(input, linears);
+    const factors = this.factors(linears);
     const most = this.device.limits.maxStorageBuffersPerShaderStage;
     let offset = 0;
     for (let first = 0; first < factors.length; ) {
       let end = first + 1;
       while (end < factors.length && bindingsOf(input, factors.slice(first, end + 1)) <= most) end++;
       const part = factors.slice(first, end);
-      yield productCommand(label, input, part, result, { offset });
+      yield productCommand(label, input, part, result, { ...how, offset });
       offset += part.reduce((sum, { weight }) => sum + weight.outFeatures, 0);
       first = end;
     }
   }
 
-  private factor(name: string): Factor {
+  /** A · x of every adapter on these linears, behind each other. */
+  private *lowRows(input: ProductInput, linears: readonly string[]): Generator<Command> {
+    const factors = linears.flatMap((name) => this.updates(name)).map(({ a }) => ({ weight: floats(a), bias: null }));
+    const most = this.device.limits.maxStorageBuffersPerShaderStage - bindingsOf(input, []);
+    let offset = 0;
+    for (let first = 0; first < factors.length; first += most) {
+      const part = factors.slice(first, first + most);
+      yield productCommand('decode-adapters', input, part, this.rows.low!, { offset });
+      offset += part.reduce((sum, { weight }) => sum + weight.outFeatures, 0);
+    }
+  }
+
+  private factors(linears: readonly string[]): Factor[] {
     const { weights } = this.model;
-    return { weight: weights.linear(name), bias: weights.bias(name) };
+    let at = 0;
+    return linears.map((name) => {
+      const updates = this.updates(name).map(({ a, b, scale }) => {
+        const term = { low: this.rows.low!, at, b, scale };
+        at += a.shape[1];
+        return term;
+      });
+      return { weight: weights.linear(name), bias: weights.bias(name), updates };
+    });
+  }
+
+  private updates(name: string): readonly LowRankUpdate[] {
+    return this.model.weights.updates.get(name) ?? [];
   }
 
   private normed(name: string): ProductInput {
@@ -257,8 +294,19 @@ export class RecordedDecoder {
   }
 }
 
+/** An adapter's matrix as a weight. */
+function floats(data: Tensor2D): LinearWeight {
+  return { kind: 'f32', inFeatures: data.shape[0], outFeatures: data.shape[1], data };
+}
+
+/** More than the ranks of any linears that are multiplied with one row. */
+function ranksOf({ updates }: Weights): number {
+  return [...updates.values()].flat().reduce((sum, { a }) => sum + a.shape[1], 0);
+}
+
 function canRecord({ config, weights }: RecordedModel, cache: KvCache): boolean {
-  if (tf.getBackend() !== 'webgpu' || cache.batch !== 1 || weights.updates.size > 0 || !weights.stays) return false;
+  if (tf.getBackend() !== 'webgpu' || cache.batch !== 1 || !weights.stays) return false;
+  if ([...weights.updates.values()].flat().some(({ a, dropout }) => dropout || a.shape[0] % 4 !== 0)) return false;
   const { heads, kvHeads, headDim, hiddenSize, layers } = config.llm;
   if (!isAttendable({ heads, kvHeads, dim: headDim }) || hiddenSize % 4 !== 0) return false;
   for (let layer = 0; layer < layers; layer++) {

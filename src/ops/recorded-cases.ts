@@ -23,6 +23,8 @@ export const recordedCases: OpCase[] = [
   productCase('f16', 48, [9, 33]),
   productCase('affine4', 96, [10, 7]),
   productCase('affine8', 64, [33]),
+  updateCase('f32', 40, 36),
+  updateCase('affine8', 64, 13),
   residualCase('f32', 36, 20),
   residualCase('f16', 64, 13),
   swigluCase('f32', 20, 36),
@@ -140,6 +142,49 @@ function residualCase(kind: Kind, inFeatures: number, outFeatures: number): OpCa
           .flatten()
           .mul(tf.tanh(inputs.gate!)),
       );
+    },
+  };
+}
+
+/** What two adapters add, of ranks 3 and 5, to the outputs of a product and of a gate. */
+function updateCase(kind: Kind, inFeatures: number, outFeatures: number): OpCase {
+  const ranks = [3, 5];
+  const bOf = (inputs: Tensors) => ranks.map((_, n) => inputs[`b${n}`] as tf.Tensor2D);
+  const factor = (inputs: Tensors): Factor => ({
+    weight: weightOf(kind, inFeatures, outFeatures, inputs),
+    bias: inputs.bias as tf.Tensor1D,
+  });
+  return {
+    op: 'recordedProduct',
+    case: `${kind}, [${inFeatures}] × [${outFeatures}] and low-rank updates`,
+    bound: 1e-5,
+    onlyOn: 'webgpu',
+    inputs: () => ({
+      x: floats([1, inFeatures], 1, 3),
+      bias: floats([outFeatures], 3),
+      low: floats([8], 4),
+      ...Object.fromEntries(ranks.map((rank, n) => [`b${n}`, floats([rank, outFeatures], 5 + n)])),
+      ...matrixInputs(kind, inFeatures, outFeatures, 10),
+    }),
+    differentiable: [],
+    run: (inputs) => {
+      const low = bufferOf(inputs.low!);
+      const [first, second] = bOf(inputs) as [tf.Tensor2D, tf.Tensor2D];
+      const updates = [
+        { low, at: 0, b: first, scale: 2 },
+        { low, at: 3, b: second, scale: 0.5 },
+      ];
+      return replayOnce(tf.zeros([outFeatures]), (result) => [
+        productCommand('product', { row: bufferOf(inputs.x!), norm: null }, [{ ...factor(inputs), updates }], result),
+      ]);
+    },
+    reference: (inputs) => {
+      const { weight, bias } = factor(inputs);
+      const [first, second] = bOf(inputs).map((b, n) =>
+        tf.matMul(tf.slice(inputs.low!, [3 * n], [ranks[n]!]).reshape<tf.Tensor2D>([1, -1]), b),
+      );
+      const product = linearReference(inputs.x as tf.Tensor2D, matrixOf(weight), bias ?? undefined);
+      return product.add(first!.mul(2)).add(second!.mul(0.5)).flatten();
     },
   };
 }

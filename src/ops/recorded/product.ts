@@ -1,4 +1,4 @@
-import type { Tensor1D } from '@tensorflow/tfjs';
+import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import type { LinearWeight } from '../types.ts';
 import { unroll } from '../unroll.ts';
 import { bufferOf, type Binding, type Command } from './command-list.ts';
@@ -8,6 +8,18 @@ import { PRODUCT_THREADS, weightCode, type WeightCode } from './weight-wgsl.ts';
 export interface Factor {
   weight: LinearWeight;
   bias: Tensor1D | null;
+  /** What adapters add, scale · B · low: see {@link LowRankTerm}. */
+  updates?: readonly LowRankTerm[];
+}
+
+/** The second half of a low-rank update; the first, A · x, was a product of its own. */
+export interface LowRankTerm {
+  /** f32: A · x from its `at`-th value on. */
+  low: GPUBuffer;
+  at: number;
+  /** f32 [rank, out] */
+  b: Tensor2D;
+  scale: number;
 }
 
 export interface ProductInput {
@@ -33,11 +45,13 @@ export function productCommand(
   const branches: string[] = [];
   let groups = 0;
   let at = offset;
-  factors.forEach(({ weight, bias }, n) => {
+  factors.forEach((factor, n) => {
+    const { weight } = factor;
     const code = weightCode(weight, String(n));
-    bindings.push(...code.bindings);
-    if (bias) bindings.push({ name: `bias${n}`, type: 'f32', buffer: bufferOf(bias), access: 'read' });
-    const value = (i: number) => `${element('total0', code, i)}${bias ? ` + bias${n}[column + ${i}u]` : ''}`;
+    const added = addedTo(factor, n);
+    bindings.push(...code.bindings, ...added.bindings);
+    functions.push(added.code);
+    const value = (i: number) => `${element('total0', code, i)}${added.value(i)}`;
     const store = (i: number) => {
       const place = `result[${at}u + column + ${i}u]`;
       return add ? `${place} += (${value(i)})${gate ? ' * tanh(gate[0])' : ''};` : `${place} = ${value(i)};`;
@@ -54,6 +68,7 @@ export function productCommand(
     groups,
     bindings: [
       ...inputBindings(input),
+      ...lowBinding(factors),
       ...bindings,
       ...(gate ? [{ name: 'gate', type: 'f32', buffer: bufferOf(gate), access: 'read' as const }] : []),
       { name: 'result', type: 'f32', buffer: result, access: 'read_write' },
@@ -65,10 +80,8 @@ export function productCommand(
 /** silu(gate) · up, both of the same row, in one dispatch. */
 export function swigluCommand(label: string, input: ProductInput, gate: Factor, up: Factor, result: GPUBuffer): Command {
   const codes = [weightCode(gate.weight, '0'), weightCode(up.weight, '1')];
-  const biases = [gate.bias, up.bias].flatMap((bias, n) =>
-    bias ? [{ name: `bias${n}`, type: 'f32', buffer: bufferOf(bias), access: 'read' as const }] : [],
-  );
-  const side = (n: 0 | 1, i: number) => `${element(`total${n}`, codes[n]!, i)}${[gate, up][n]!.bias ? ` + bias${n}[column + ${i}u]` : ''}`;
+  const added = [addedTo(gate, 0), addedTo(up, 1)];
+  const side = (n: 0 | 1, i: number) => `${element(`total${n}`, codes[n]!, i)}${added[n]!.value(i)}`;
   const store = (i: number) => /* wgsl */ `
       {
         let g = ${side(0, i)};
@@ -81,17 +94,41 @@ export function swigluCommand(label: string, input: ProductInput, gate: Factor, 
     bindings: [
       ...inputBindings(input),
       ...codes.flatMap((code) => code.bindings),
-      ...biases,
+      ...lowBinding([gate, up]),
+      ...added.flatMap(({ bindings }) => bindings),
       { name: 'result', type: 'f32', buffer: result, access: 'read_write' },
     ],
-    code: `${prelude(input, 2)}\n${columnFunction('main', codes, gate.weight, input, (width) => unroll(width, store))}`,
+    code: `${prelude(input, 2)}\n${added.map(({ code }) => code).join('\n')}\n${columnFunction('main', codes, gate.weight, input, (width) => unroll(width, store))}`,
   };
 }
 
 /** Storage buffers that a product needs, against what a device binds at once. */
 export function bindingsOf(input: ProductInput, factors: readonly Factor[], extra = 0): number {
-  const each = factors.map(({ weight, bias }) => (weight.kind === 'affine' ? 3 : 1) + (bias ? 1 : 0));
-  return each.reduce((sum, count) => sum + count, 2 + (input.norm ? 1 : 0) + extra);
+  const each = factors.map(({ weight, bias, updates = [] }) => (weight.kind === 'affine' ? 3 : 1) + (bias ? 1 : 0) + updates.length);
+  return each.reduce((sum, count) => sum + count, 2 + (input.norm ? 1 : 0) + lowBinding(factors).length + extra);
+}
+
+/** What the `n`-th factor adds to its products: a bias, and the terms of adapters, which the one thread that writes an output sums. */
+function addedTo({ bias, updates = [], weight }: Factor, n: number): { bindings: Binding[]; code: string; value: (i: number) => string } {
+  const bindings: Binding[] = bias ? [{ name: `bias${n}`, type: 'f32', buffer: bufferOf(bias), access: 'read' }] : [];
+  const sums = updates.map(({ at, b, scale }, m) => {
+    bindings.push({ name: `update${n}_${m}`, type: 'f32', buffer: bufferOf(b), access: 'read' });
+    return /* wgsl */ `
+      for (var r = 0u; r < ${b.shape[0]}u; r++) {
+        sum += ${scale} * low[${at}u + r] * update${n}_${m}[r * ${weight.outFeatures}u + column];
+      }`;
+  });
+  return {
+    bindings,
+    code: updates.length > 0 ? `fn updates${n}(column : u32) -> f32 {\nvar sum = 0.0;${sums.join('')}\nreturn sum;\n}` : '',
+    value: (i) => `${bias ? ` + bias${n}[column + ${i}u]` : ''}${updates.length > 0 ? ` + updates${n}(column + ${i}u)` : ''}`,
+  };
+}
+
+/** All updates of a command lie in one buffer. */
+function lowBinding(factors: readonly Factor[]): Binding[] {
+  const low = factors.flatMap(({ updates = [] }) => updates)[0]?.low;
+  return low ? [{ name: 'low', type: 'f32', buffer: low, access: 'read' }] : [];
 }
 
 /** Weights that one thread can walk in step, as gate and up are. */
