@@ -2,16 +2,15 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { NvlmError } from '../errors.ts';
-import { openModelFolder } from '../weights/model-folder.ts';
 import { parseSafetensors, writeSafetensors, type TensorData } from '../weights/safetensors.ts';
-import { readAdapters, withAdapterOption, type AdapterOptions } from './adapter-folder.ts';
+import { withAdapterOption, type AdapterOptions } from './adapter-folder.ts';
 import { required, withCommonOptions, type CommonOptions, type Context, type Run } from './command.ts';
 import { readInput } from './input-files.ts';
-import { MODEL_HELP, modelSource } from './model-source.ts';
-import { commandDevices, openFiles } from './node-platform.ts';
-import { offloadOf, withOffloadOptions, type OffloadFlags } from './offload-option.ts';
-import { deviceName, reportLoading, warnOfSoftwareAdapter } from './open-engine.ts';
-import { quantizationOf, withQuantizeOptions, type QuantizeOptions } from './quantize-option.ts';
+import { MODEL_HELP } from './model-source.ts';
+import { withOffloadOptions, type OffloadFlags } from './offload-option.ts';
+import { deviceName } from './open-engine.ts';
+import { openSession } from './open-session.ts';
+import { withQuantizeOptions, type QuantizeOptions } from './quantize-option.ts';
 
 interface ForwardOptions extends CommonOptions, QuantizeOptions, OffloadFlags, AdapterOptions {
   model?: string;
@@ -40,29 +39,10 @@ async function forwardOnce(options: ForwardOptions, context: Context) {
   const model = required(options.model, '--model');
   const inputs = required(options.inputs, '--inputs');
   const output = required(options.output, '--output');
-  const { signal, backend } = context;
+  const { signal } = context;
   const tensors = parseSafetensors(await readInput(inputs, MOST_INPUT_BYTES), inputs);
-  const adapters = await readAdapters(options);
-  const source = await modelSource(model);
-  const folder = await openModelFolder(await openFiles(source, { signal }), signal);
-  context.caution(folder.warnings);
-
-  const [{ openDevice }, { Session }, { forward }] = await Promise.all([
-    import('../device/open-device.ts'),
-    import('../engine/chat/session.ts'),
-    import('../engine/measure/forward.ts'),
-  ]);
-  const device = await openDevice(backend, commandDevices());
-  warnOfSoftwareAdapter(device.info, context);
-  const session = await Session.open(folder, device, {
-    quantize: quantizationOf(options),
-    offload: offloadOf(options),
-    adapters,
-    signal,
-    onProgress: (progress) => reportLoading(model, progress, context),
-  }).catch((error: unknown) => {
-    throw device.explain(error);
-  });
+  const { session, device } = await openSession(model, options, context);
+  const { forward } = await import('../engine/measure/forward.ts');
   const start = performance.now();
   const outputs = await forward(session.model, device, tensors, { signal });
   const ms = performance.now() - start;

@@ -7,17 +7,16 @@ import { assertPrompt } from '../text/prompt-limits.ts';
 import type { ChatMessage } from '../text/types.ts';
 import { decodeImage } from '../tiling/decode.ts';
 import { MAX_TILES_ANYWHERE } from '../tiling/tile-limits.ts';
-import { openModelFolder } from '../weights/model-folder.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';
-import { readAdapters, withAdapterOption, type AdapterOptions } from './adapter-folder.ts';
+import { withAdapterOption, type AdapterOptions } from './adapter-folder.ts';
 import { required, withCommonOptions, wholeNumber, type CommonOptions, type Context, type Run } from './command.ts';
 import { formatTable } from './format.ts';
 import { cautionOfPicture, readImageFile } from './input-files.ts';
-import { MODEL_HELP, modelSource } from './model-source.ts';
-import { commandDevices, openFiles } from './node-platform.ts';
-import { offloadOf, withOffloadOptions, type OffloadFlags } from './offload-option.ts';
-import { deviceName, reportLoading, warnOfSoftwareAdapter } from './open-engine.ts';
-import { quantizationOf, withQuantizeOptions, type QuantizeOptions } from './quantize-option.ts';
+import { MODEL_HELP } from './model-source.ts';
+import { withOffloadOptions, type OffloadFlags } from './offload-option.ts';
+import { deviceName } from './open-engine.ts';
+import { openSession } from './open-session.ts';
+import { withQuantizeOptions, type QuantizeOptions } from './quantize-option.ts';
 
 interface InsideCommandOptions extends CommonOptions, QuantizeOptions, OffloadFlags, AdapterOptions {
   model: string;
@@ -53,7 +52,7 @@ export function addInside(program: Command, run: Run): void {
 }
 
 async function inside(options: InsideCommandOptions, context: Context) {
-  const { signal, backend, progress } = context;
+  const { signal, progress } = context;
   const messages: ChatMessage[] = [{ role: 'user', content: required(options.prompt, '--prompt') }];
   const image = options.image === undefined ? null : await readImageFile(options.image);
   // Complain before a large model has been loaded, not after.
@@ -62,29 +61,12 @@ async function inside(options: InsideCommandOptions, context: Context) {
     await decodeImage(image);
     cautionOfPicture(options.image!, image, context);
   }
-  const adapters = await readAdapters(options);
-  const source = await modelSource(options.model);
-  const folder = await openModelFolder(await openFiles(source, { signal }), signal);
-  context.caution(folder.warnings);
-
-  const [{ openDevice }, { Session }, { Inside }, { wholeTiles }, { insideTensors }] = await Promise.all([
-    import('../device/open-device.ts'),
-    import('../engine/chat/session.ts'),
+  const { session, device } = await openSession(options.model, options, context);
+  const [{ Inside }, { wholeTiles }, { insideTensors }] = await Promise.all([
     import('../engine/inside/inside.ts'),
     import('../engine/inside/regions.ts'),
     import('../engine/inside/inside-tensors.ts'),
   ]);
-  const device = await openDevice(backend, commandDevices());
-  warnOfSoftwareAdapter(device.info, context);
-  const session = await Session.open(folder, device, {
-    quantize: quantizationOf(options),
-    offload: offloadOf(options),
-    adapters,
-    signal,
-    onProgress: (loading) => reportLoading(options.model, loading, context),
-  }).catch((error: unknown) => {
-    throw device.explain(error);
-  });
   const look: Inside = new Inside(session);
   const trace = await look.open(
     { messages, image, maxTiles: options.maxTiles, maxNewTokens: options.maxNewTokens },

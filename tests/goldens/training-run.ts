@@ -1,6 +1,7 @@
 /** Training runs of the goldens, for comparison with PyTorch's traces. */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { expect } from 'vitest';
 import { parseRecords } from '../../src/datasets/llava.ts';
 import type { Device } from '../../src/device/types.ts';
 import { Session } from '../../src/engine/chat/session.ts';
@@ -104,6 +105,19 @@ export async function goldenLog(name: string, stage: Stage): Promise<{ loss: num
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line) as { loss: number; lr: number; gradNorm: number });
+}
+
+/** Holds every step of a run to PyTorch's: losses within a thousandth, gradient norms within a hundredth. */
+export async function expectGoldenSteps(name: string, stage: Stage, steps: readonly TrainStep[]): Promise<void> {
+  const expected = await goldenLog(name, stage);
+  expect(steps.length).toBe(expected.length);
+  steps.forEach(({ step, loss, lr, gradNorm }, i) => {
+    const right = expected[i]!;
+    expect(step).toBe(i);
+    expect(Math.abs(lr / right.lr - 1), `lr of step ${step}`).toBeLessThan(1e-6);
+    expect(Math.abs(loss / right.loss - 1), `loss of step ${step}`).toBeLessThan(1e-3);
+    expect(Math.abs(gradNorm / right.gradNorm - 1), `gradient norm of step ${step}`).toBeLessThan(1e-2);
+  });
 }
 
 /** The trained tensors after PyTorch's last step. */

@@ -1,3 +1,4 @@
+import { FactList } from '../components/FactList.tsx';
 import { Icon } from '../components/Icon.tsx';
 import { Problem } from '../components/Notice.tsx';
 import { formatBytes, formatCount, formatDuration } from '../format.ts';
@@ -112,14 +113,5 @@ function Facts({ column: { result, cost, weightBytes, gates } }: { column: Colum
     ['decode', `${formatDuration(timings.decodeMs)} for ${formatCount(usage.completionTokens)}`],
     ['gates', gates.length > 0 ? gates.map(({ used }) => used.toFixed(2)).join(' ') : 'none'],
   ];
-  return (
-    <dl className={styles.facts}>
-      {facts.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
+  return <FactList facts={facts} className={styles.facts} />;
 }

@@ -2,6 +2,7 @@ import type { ReactNode } from 'react';
 import type { BackendChoice, DeviceInfo } from '../../engine/api.ts';
 import { gpuAdapterName } from '../gpu-adapter-name.ts';
 import { Button } from '../components/Button.tsx';
+import { FactList } from '../components/FactList.tsx';
 import { Notice, Problem } from '../components/Notice.tsx';
 import { formatBytes, formatCount } from '../format.ts';
 import { useApp } from '../state/hooks.ts';
@@ -41,7 +42,7 @@ export default function DeviceScreen() {
         <VerifyCard />
         <section className={styles.card} aria-labelledby="device-browser">
           <h2 id="device-browser">This browser</h2>
-          <Facts facts={browserRows(facts)} />
+          <FactList className={styles.facts} facts={browserRows(facts)} />
           <ReportButton device={device} facts={facts} />
         </section>
         {device && device.features.length + Object.keys(device.limits).length > 0 && (
@@ -52,7 +53,7 @@ export default function DeviceScreen() {
                 <li key={feature}>{feature}</li>
               ))}
             </ul>
-            <Facts facts={limitRows(device.limits)} mono />
+            <FactList className={styles.facts} facts={limitRows(device.limits)} mono />
           </section>
         )}
       </div>
@@ -71,7 +72,7 @@ function Now({ device }: { device: DeviceInfo }) {
   return (
     <>
       <p className={styles.reason}>{device.reason}</p>
-      <Facts facts={rows} />
+      <FactList className={styles.facts} facts={rows} />
       {device.adapter?.software && (
         <Notice tone="warn">
           <p>A software GPU adapter imitates a graphics card on the processor: expect some thirty times less speed than with wasm.</p>
@@ -124,19 +125,6 @@ function ReportButton({ device, facts }: { device: DeviceInfo | null; facts: Bro
     <Button size="small" icon="copy" onClick={() => void copy()}>
       Copy as a report
     </Button>
-  );
-}
-
-function Facts({ facts, mono }: { facts: [string, ReactNode][]; mono?: boolean }) {
-  return (
-    <dl className={styles.facts} data-mono={mono}>
-      {facts.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
   );
 }
 

@@ -2,23 +2,13 @@ import { NvlmError } from '../../errors.ts';
 import type { Folder } from '../../files/folder.ts';
 import { subfolder } from '../../files/subfolder.ts';
 import { keptSource } from './run-model.ts';
-import type { RunRequest, RunState, RunSummary } from './training-api.ts';
+import type { RunSummary } from './training-api.ts';
 
 /** A run's folder holds this beside what `nvlm train` writes. */
 export const STATE = 'state.json';
 
 /** What {@link STATE} holds. */
-export interface StoredRun {
-  id: string;
-  title: string;
-  request: RunRequest;
-  state: RunState;
-  step: number;
-  steps: number;
-  createdAt: number;
-  changedAt: number;
-  note: string | null;
-  result: RunSummary['result'];
+export interface StoredRun extends Omit<RunSummary, 'bytes' | 'needsModel'> {
   /** Of a model on the visitor's disk or a bundled one, see `fingerprintModel`; null until it was opened, and for all others. */
   modelFingerprint: string | null;
 }
