@@ -3,7 +3,7 @@ import type { QuantizeOptions } from '../nvlm/load-weights.ts';
 import { DECODER_TARGETS } from '../nvlm/lora-targets.ts';
 import { TAG_FORMAT_NAMES, type TagFormat } from '../tiling/tags.ts';
 import { readOptimizer, type OptimizerConfig } from './optimizers/optimizers.ts';
-import { RunKeys } from './run-keys.ts';
+import { FileKeys, type FileKind } from './file-keys.ts';
 
 export interface LoraConfig {
   rank: number;
@@ -59,6 +59,13 @@ export interface RunConfig {
   out: string | null;
 }
 
+const RUN_FILE: FileKind = {
+  name: 'run file',
+  see: 'See `train` in the README for what it holds.',
+  mostCharacters: 4096,
+  mostEntries: 10_000,
+};
+
 /**
  * Reads an untrusted run file (README, Fine-tune from the command line). What it does not say has the defaults of the paper's SFT where
  * those make sense for small runs.
@@ -66,7 +73,7 @@ export interface RunConfig {
  * @throws NvlmError `usage` that names the key and what it may be
  */
 export function parseRun(json: unknown, path: string): RunConfig {
-  const run = new RunKeys(json, path);
+  const run = new FileKeys(json, path, RUN_FILE);
   const optimizer = run.object('optimizer');
   const lora = run.object('lora');
   const text = run.object('text');

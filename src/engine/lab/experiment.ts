@@ -2,8 +2,8 @@
  * An experiment: runs that differ in one factor, some seeds each, and what is measured on them. Its file is JSON that anybody
  * may write, so everything in it is checked.
  */
-import { NvlmError } from '../../errors.ts';
 import { SYNTHETIC_MODELS } from '../../nvlm/synthetic-checkpoint.ts';
+import { FileKeys, type FileKind } from '../../training/file-keys.ts';
 
 /** What a set of records is drawn from: the world that the nano models know, its texts alone, or a lesson in it. */
 export type LabSource = 'desk' | 'text' | 'ring' | 'due';
@@ -89,9 +89,13 @@ export interface EfficiencyExperiment extends ExperimentBase {
 
 export type Experiment = TrainingExperiment | EfficiencyExperiment;
 
-/** Longest list that a file may hold, and longest text. */
 const MOST_ENTRIES = 64;
-const MOST_CHARACTERS = 2000;
+const EXPERIMENT_FILE: FileKind = {
+  name: 'experiment file',
+  see: 'See experiments/ for what such a file holds.',
+  mostCharacters: 2000,
+  mostEntries: MOST_ENTRIES,
+};
 const MOST_COUNT = 100_000;
 const MOST_TILES = 12;
 const SHAPES = ['models', 'real'] as const;
@@ -99,8 +103,8 @@ const SOURCES: readonly LabSource[] = ['desk', 'text', 'ring', 'due'];
 
 /** @throws NvlmError `usage` that names the key and what it may be */
 export function parseExperiment(json: unknown, path: string): Experiment {
-  const file = new Reader(json, path);
-  const scales = file.object('scales');
+  const file = new FileKeys(json, path, EXPERIMENT_FILE);
+  const scales = file.requiredObject('scales');
   const base = {
     name: file.name('name'),
     question: file.text('question'),
@@ -108,10 +112,10 @@ export function parseExperiment(json: unknown, path: string): Experiment {
     factor: file.text('factor'),
     reference: file.text('reference'),
     seeds: file.integers('seeds', 0, 2 ** 31) ?? file.fail('seeds', 'is missing'),
-    scales: Object.fromEntries(scales.keys().map((name) => [name, scaleOf(scales.object(name))])),
+    scales: Object.fromEntries(scales.keys().map((name) => [name, scaleOf(scales.requiredObject(name))])),
   };
   if (Object.keys(base.scales).length === 0) file.fail('scales', 'names no scale');
-  const kind = file.oneOf('kind', ['training', 'efficiency'] as const);
+  const kind = file.oneOf('kind', ['training', 'efficiency'] as const, null);
   const experiment: Experiment = kind === 'training' ? { ...base, kind, ...trainingOf(file) } : { ...base, kind, ...efficiencyOf(file) };
   file.refuseOthers();
   checkScales(file, experiment);
@@ -122,21 +126,21 @@ export function parseExperiment(json: unknown, path: string): Experiment {
   return experiment;
 }
 
-function scaleOf(scale: Reader): LabScale {
+function scaleOf(scale: FileKeys): LabScale {
   const read = {
-    steps: scale.integer('steps', 1, 1_000_000),
-    data: scale.number('data', 0.001, 1000, 1),
-    questions: scale.number('questions', 0.001, 1000, 1),
-    seeds: scale.integer('seeds', 1, MOST_ENTRIES),
-    rounds: scale.integer('rounds', 1, 100, 1),
-    shapes: scale.has('shapes') ? scale.oneOf('shapes', SHAPES) : 'models',
+    steps: scale.integer('steps', null, 1, 1_000_000),
+    data: scale.number('data', 1, 0.001, 1000),
+    questions: scale.number('questions', 1, 0.001, 1000),
+    seeds: scale.integer('seeds', null, 1, MOST_ENTRIES),
+    rounds: scale.integer('rounds', 1, 1, 100),
+    shapes: scale.oneOf('shapes', SHAPES, 'models'),
     tiles: scale.integers('tiles', 1, MOST_TILES),
   };
   scale.refuseOthers();
   return read;
 }
 
-function checkScales(file: Reader, experiment: Experiment): void {
+function checkScales(file: FileKeys, experiment: Experiment): void {
   for (const [name, { shapes, tiles }] of Object.entries(experiment.scales)) {
     if (experiment.kind === 'training') {
       if (shapes !== 'models' || tiles) file.fail('scales', `has "shapes" or "tiles" at ${name}, which training has not`);
@@ -148,22 +152,22 @@ function checkScales(file: Reader, experiment: Experiment): void {
   }
 }
 
-function trainingOf(file: Reader) {
-  const text = file.optionalObject('text');
+function trainingOf(file: FileKeys) {
+  const text = file.object('text');
   return {
-    run: file.object('run').all(),
+    run: file.requiredObject('run').all(),
     levels: file.objects('levels').map((level): LabLevel => {
-      const train = level.optionalObject('train');
+      const train = level.object('train');
       const read = {
         level: level.text('level'),
-        run: level.optionalObject('run')?.all() ?? {},
-        train: train ? partOfSet(train) : {},
+        run: level.object('run').all(),
+        train: partOfSet(train),
       };
       level.refuseOthers();
       return read;
     }),
-    train: setOf(file.object('train')),
-    text: text && setOf(text),
+    train: setOf(file.requiredObject('train')),
+    text: text.given ? setOf(text) : null,
     evaluate: file.objects('evaluate').map(setOf),
     measure: file.objects('measure').map((metric): LabMetric => {
       const read = {
@@ -178,10 +182,10 @@ function trainingOf(file: Reader) {
   };
 }
 
-function efficiencyOf(file: Reader) {
+function efficiencyOf(file: FileKeys) {
   return {
     levels: file.objects('levels').map((level) => {
-      const shape = level.isThere('shape') ? level.oneOf('shape', SYNTHETIC_MODELS) : null;
+      const shape = level.optionalOneOf('shape', SYNTHETIC_MODELS);
       const read = { level: level.text('level'), model: level.text('model'), shape };
       level.refuseOthers();
       return read;
@@ -190,136 +194,23 @@ function efficiencyOf(file: Reader) {
   };
 }
 
-function setOf(set: Reader): LabSet {
+function setOf(set: FileKeys): LabSet {
   const read = {
-    source: set.oneOf('source', SOURCES),
-    count: set.integer('count', 1, MOST_COUNT),
+    source: set.oneOf('source', SOURCES, null),
+    count: set.integer('count', null, 1, MOST_COUNT),
     tiles: set.integers('tiles', 1, 64),
-    wrong: set.number('wrong', 0, 1, 0),
+    wrong: set.number('wrong', 0, 0, 1),
   };
   set.refuseOthers();
   return read;
 }
 
-function partOfSet(set: Reader): Partial<LabSet> {
+function partOfSet(set: FileKeys): Partial<LabSet> {
   const read: Partial<LabSet> = {};
-  if (set.has('source')) read.source = set.oneOf('source', SOURCES);
-  if (set.has('count')) read.count = set.integer('count', 1, MOST_COUNT);
+  if (set.has('source')) read.source = set.oneOf('source', SOURCES, null);
+  if (set.has('count')) read.count = set.integer('count', null, 1, MOST_COUNT);
   if (set.has('tiles')) read.tiles = set.integers('tiles', 1, 64);
-  if (set.has('wrong')) read.wrong = set.number('wrong', 0, 1, 0);
+  if (set.has('wrong')) read.wrong = set.number('wrong', 0, 0, 1);
   set.refuseOthers();
   return read;
-}
-
-/** One object of the file; remembers which keys were asked for, so that a misspelt one is found. */
-class Reader {
-  private readonly values: Map<string, unknown>;
-  private readonly known = new Set<string>();
-
-  constructor(
-    json: unknown,
-    private readonly path: string,
-  ) {
-    if (typeof json !== 'object' || json === null || Array.isArray(json))
-      throw new NvlmError('usage', `${path} is not a JSON object.`, 'See experiments/ for what such a file holds.');
-    this.values = new Map(Object.entries(json));
-  }
-
-  has(key: string): boolean {
-    return this.take(key) !== undefined;
-  }
-
-  /** And not null. */
-  isThere(key: string): boolean {
-    return (this.take(key) ?? null) !== null;
-  }
-
-  keys(): string[] {
-    return [...this.values.keys()].slice(0, MOST_ENTRIES);
-  }
-
-  all(): Record<string, unknown> {
-    return Object.fromEntries(this.values);
-  }
-
-  object(key: string): Reader {
-    return new Reader(this.take(key), `${this.path}: ${key}`);
-  }
-
-  optionalObject(key: string): Reader | null {
-    return this.isThere(key) ? this.object(key) : null;
-  }
-
-  objects(key: string): Reader[] {
-    return this.list(key).map((entry, i) => new Reader(entry, `${this.path}: ${key}[${i}]`));
-  }
-
-  text(key: string): string {
-    const value = this.take(key);
-    const fits = typeof value === 'string' && value !== '' && value.length <= MOST_CHARACTERS;
-    return fits ? value : this.fail(key, 'is not a text');
-  }
-
-  /** Stands in file names. */
-  name(key: string): string {
-    const value = this.text(key);
-    return /^[a-z0-9][a-z0-9-]{0,63}$/.test(value) ? value : this.fail(key, 'is not a name of small letters, digits and dashes');
-  }
-
-  texts(key: string): string[] | null {
-    if (!this.isThere(key)) return null;
-    const list = this.list(key);
-    const fits = list.every((entry) => typeof entry === 'string' && entry.length <= MOST_CHARACTERS);
-    return fits ? (list as string[]) : this.fail(key, 'is not a list of texts');
-  }
-
-  integers(key: string, least: number, most: number): number[] | null {
-    if (!this.isThere(key)) return null;
-    const list = this.list(key);
-    const fits = list.every((entry) => Number.isInteger(entry) && (entry as number) >= least && (entry as number) <= most);
-    return fits ? (list as number[]) : this.fail(key, `is not a list of whole numbers from ${least} to ${most}`);
-  }
-
-  number(key: string, least: number, most: number, fallback?: number): number {
-    const value = this.take(key) ?? fallback;
-    const fits = typeof value === 'number' && value >= least && value <= most;
-    return fits ? value : this.fail(key, `is not a number from ${least} to ${most}`);
-  }
-
-  integer(key: string, least: number, most: number, fallback?: number): number {
-    const value = this.number(key, least, most, fallback);
-    return Number.isInteger(value) ? value : this.fail(key, 'is not a whole number');
-  }
-
-  optionalBoolean(key: string): boolean | null {
-    const value = this.take(key) ?? null;
-    return value === null || typeof value === 'boolean' ? value : this.fail(key, 'is not true or false');
-  }
-
-  oneOf<T extends string>(key: string, allowed: readonly T[]): T {
-    const value = this.take(key);
-    return allowed.find((option) => option === value) ?? this.fail(key, `is not one of ${allowed.join(', ')}`);
-  }
-
-  refuseOthers(): void {
-    const unknown = [...this.values.keys()].find((key) => !this.known.has(key));
-    if (unknown === undefined) return;
-    const fix = `It may hold ${[...this.known].join(', ')}.`;
-    throw new NvlmError('usage', `${this.path}: there is no key "${unknown.slice(0, 80)}".`, fix);
-  }
-
-  fail(key: string, what: string): never {
-    throw new NvlmError('usage', `${this.path}: "${key}" ${what}.`, 'Correct the experiment file.');
-  }
-
-  private list(key: string): unknown[] {
-    const value = this.take(key);
-    const fits = Array.isArray(value) && value.length > 0 && value.length <= MOST_ENTRIES;
-    return fits ? value : this.fail(key, `is not a list of 1 to ${MOST_ENTRIES} entries`);
-  }
-
-  private take(key: string): unknown {
-    this.known.add(key);
-    return this.values.get(key);
-  }
 }

@@ -1,5 +1,5 @@
 import { NvlmError } from '../../errors.ts';
-import type { RunKeys } from '../run-keys.ts';
+import type { FileKeys } from '../file-keys.ts';
 import type { Schedule, ScheduleShape } from '../schedule.ts';
 import { adamWRule, type AdamWSettings } from './adamw.ts';
 import { muonRule, type MuonSettings } from './muon.ts';
@@ -31,7 +31,7 @@ export interface ChosenRule {
 
 interface Optimizer<Config> {
   /** Reads the keys that it has besides those of all, which every run file may give. */
-  read(keys: RunKeys, common: Omit<OptimizerConfig, 'name'>): Config;
+  read(keys: FileKeys, common: Omit<OptimizerConfig, 'name'>): Config;
   /** The learning rate of a run file that names none. */
   lr: number;
   /** @throws NvlmError `usage` when it has nothing to do on these tensors */
@@ -78,7 +78,7 @@ export function optimizerRules(config: OptimizerConfig, tensors: readonly Traine
 }
 
 /** @throws NvlmError `usage` that names the key and what it may be */
-export function readOptimizer(keys: RunKeys): OptimizerConfig {
+export function readOptimizer(keys: FileKeys): OptimizerConfig {
   const name = keys.oneOf('name', Object.keys(OPTIMIZERS) as OptimizerName[], 'adamw');
   const optimizer = OPTIMIZERS[name];
   return optimizer.read(keys, {
