@@ -3,6 +3,7 @@ import type { Scalar, Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import type { Device } from '../../src/device/types.ts';
 import type { NvlmModel } from '../../src/nvlm/model.ts';
 import { names } from '../../src/nvlm/names.ts';
+import { inOnePiece } from '../../src/nvlm/weights.ts';
 import { countLabels } from '../../src/training/labels.ts';
 import { summedLoss } from '../../src/training/loss.ts';
 import type { RunConfig } from '../../src/training/run-config.ts';
@@ -69,7 +70,7 @@ export class StockTrainer {
     const head = `${names.lmHead(config)}.weight`;
     const held = weights.linears.get(head)!;
     if (config.llm.tieWordEmbeddings) {
-      const { width, vocab, data } = weights.embedding(names.embedTokens(config));
+      const { width, vocab, data } = inOnePiece(names.embedTokens(config), weights.embedding(names.embedTokens(config)));
       weights.linears.set(head, {
         kind: 'f32',
         inFeatures: width,

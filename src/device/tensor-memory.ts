@@ -72,6 +72,13 @@ export async function settleWrites(): Promise<void> {
   if (before?.queue === queue) await before.passed;
 }
 
+/** The most bytes that one tensor can have: tfjs binds whole buffers, and a WebGPU device only so much at once. */
+export function largestTensorBytes(): number {
+  if (tf.getBackend() !== 'webgpu') return Infinity;
+  const { maxBufferSize, maxStorageBufferBindingSize } = (tf.backend() as WebGPUBackend).device.limits;
+  return Math.min(maxBufferSize, maxStorageBufferBindingSize);
+}
+
 /** Bytes that the backend holds on the device: of all tensors, and on WebGPU of the buffers that wait in its pool as well. */
 export function deviceBytes(): number {
   if (tf.getBackend() !== 'webgpu') return tf.memory().numBytes;

@@ -3,8 +3,8 @@ import { bufferTooLarge, deviceLost, fromGpuError, outOfMemory, shaderFailed } f
 import { isSoftwareGpuAdapter } from './ladder.ts';
 import type { GpuAdapterDescription } from './types.ts';
 
-/** The cast is for type definitions that do not know subgroups yet. */
-const wantedFeatures = ['shader-f16', 'subgroups', 'timestamp-query'] as GPUFeatureName[];
+/** No program uses others: halves are unpacked by what every device has, and sums go through a workgroup's memory. */
+const wantedFeatures: GPUFeatureName[] = ['timestamp-query'];
 
 /** Without asking, a device has 128 MiB bindings and 8 storage buffers a stage. */
 const wantedLimits = [

@@ -1,16 +1,26 @@
 import * as tf from '@tensorflow/tfjs';
-import { settleWrites } from '../device/tensor-memory.ts';
+import { largestTensorBytes, settleWrites } from '../device/tensor-memory.ts';
 import { NvlmError } from '../errors.ts';
 import type { AffineBits, AffineGroupSize } from '../ops/affine.ts';
-import type { EmbeddingTable, LinearWeight } from '../ops/types.ts';
+import type { EmbeddingTable, LinearWeight, PlainTable, PlainWeight } from '../ops/types.ts';
 import type { ModelFolder } from '../weights/model-folder.ts';
 import type { TensorEntry } from '../weights/safetensors.ts';
 import { streamTensors, type StreamProgress } from '../weights/stream.ts';
 import { isQuantizable, planWeights, type PlannedParameter } from './checkpoint-layout.ts';
 import type { NvlmConfig, VisionConfig } from './config.ts';
 import { floatColumns, floatRows } from './matrix-targets.ts';
+import { isSplittable, parameterBytes } from './memory-need.ts';
 import { names, partOf, type ParameterSpec } from './names.ts';
-import { AffineSink, DenseSink, QuantizingSink, VectorSink, type HeldParameter, type ParameterSink, type Trim } from './parameter-sinks.ts';
+import {
+  AffineSink,
+  DenseSink,
+  QuantizingSink,
+  SplitSink,
+  VectorSink,
+  type HeldParameter,
+  type ParameterSink,
+  type Trim,
+} from './parameter-sinks.ts';
 import { Weights } from './weights.ts';
 
 export interface LoadWeightsOptions {
@@ -18,6 +28,8 @@ export interface LoadWeightsOptions {
   keepHalves: boolean;
   /** Quantise the language model's matrices while they load; the vision encoder, connector, norms and biases stay as they are. */
   quantize?: QuantizeOptions;
+  /** Bytes of one tensor, at most: larger matrices are held in parts. Default: what the device binds at once. */
+  largestTensor?: number;
   signal?: AbortSignal;
   onProgress?: (progress: StreamProgress) => void;
 }
@@ -40,7 +52,7 @@ export async function loadWeights(folder: ModelFolder, config: NvlmConfig, optio
     const tooWide = await stream(folder, parameters, weights, (parameter) => sinkFor(parameter, config, dummyHeads, options), options);
     if (tooWide.length > 0) {
       const { signal } = options;
-      const asFloats = { keepHalves: false };
+      const asFloats = { keepHalves: false, largestTensor: options.largestTensor };
       await stream(folder, tooWide, weights, (parameter) => sinkFor(parameter, config, dummyHeads, asFloats), { signal });
     }
     if (config.llm.tieWordEmbeddings) tieHead(weights, config);
@@ -107,9 +119,15 @@ export function sinkFor(
   parameter: PlannedParameter,
   config: NvlmConfig,
   dummyHeads: number,
-  { keepHalves, quantize }: Pick<LoadWeightsOptions, 'keepHalves' | 'quantize'>,
+  options: Pick<LoadWeightsOptions, 'keepHalves' | 'quantize' | 'largestTensor'>,
 ): ParameterSink {
+  const { keepHalves, quantize, largestTensor = largestTensorBytes() } = options;
   const { spec, sources, affine } = parameter;
+  const { largest } = parameterBytes(parameter, config, dummyHeads, options);
+  if (largest > largestTensor && isSplittable(parameter)) {
+    const rows = Math.max(1, Math.floor(largestTensor / (largest / spec.shape[0]!)));
+    return new SplitSink(parameter, rows, (part) => sinkFor(part, config, dummyHeads, { ...options, largestTensor: Infinity }));
+  }
   const floats = spec.role === 'linear' ? floatColumns : floatRows;
   if (affine) return new AffineSink({ ...parameter, affine }, keepHalves ? null : floats);
   if (quantize && sources.length === 1 && isQuantizable(spec, quantize.groupSize)) {
@@ -136,10 +154,20 @@ export function place(weights: Weights, { name, role }: ParameterSpec, held: Hel
     weights.vectors.set(name, held.data);
     return;
   }
-  const { rows, columns, ...data } = held;
-  if (role === 'linear') {
-    weights.linears.set(name, { ...data, outFeatures: rows, inFeatures: columns } as LinearWeight);
-  } else weights.embeddings.set(name, { ...data, vocab: rows, width: columns } as EmbeddingTable);
+  if (role === 'linear') weights.linears.set(name, linearOf(held));
+  else weights.embeddings.set(name, tableOf(held));
+}
+
+type HeldMatrix = Exclude<HeldParameter, { kind: 'vector' }>;
+
+function linearOf({ rows: outFeatures, columns: inFeatures, ...held }: HeldMatrix): LinearWeight {
+  if (held.kind !== 'parts') return { ...held, outFeatures, inFeatures } as PlainWeight;
+  return { kind: 'parts', outFeatures, inFeatures, parts: held.parts.map((part) => linearOf(part as HeldMatrix) as PlainWeight) };
+}
+
+function tableOf({ rows: vocab, columns: width, ...held }: HeldMatrix): EmbeddingTable {
+  if (held.kind !== 'parts') return { ...held, vocab, width } as PlainTable;
+  return { kind: 'parts', vocab, width, parts: held.parts.map((part) => tableOf(part as HeldMatrix) as PlainTable) };
 }
 
 /** A tied head reads the embedding table: the packed forms are shared, the f32 form needs its transpose. */
@@ -147,6 +175,12 @@ function tieHead(weights: Weights, config: NvlmConfig): void {
   const table = weights.embedding(names.embedTokens(config));
   const { vocab: outFeatures, width: inFeatures } = table;
   const head: LinearWeight =
-    table.kind === 'f32' ? { kind: 'f32', inFeatures, outFeatures, data: tf.transpose(table.data) } : { ...table, inFeatures, outFeatures };
+    table.kind === 'parts' ? { kind: 'parts', inFeatures, outFeatures, parts: table.parts.map(headOf) } : headOf(table);
   weights.linears.set(`${names.lmHead(config)}.weight`, head);
+}
+
+function headOf(table: PlainTable): PlainWeight {
+  const { vocab: outFeatures, width: inFeatures } = table;
+  if (table.kind === 'f32') return { kind: 'f32', inFeatures, outFeatures, data: tf.transpose(table.data) };
+  return { ...table, inFeatures, outFeatures };
 }

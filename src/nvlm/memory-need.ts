@@ -24,12 +24,13 @@ const F32 = 4;
 export function weightsNeed(
   folder: Pick<ModelFolder, 'tensors'>,
   config: NvlmConfig,
-  options: Pick<LoadWeightsOptions, 'keepHalves' | 'quantize'>,
+  options: Pick<LoadWeightsOptions, 'keepHalves' | 'quantize' | 'largestTensor'>,
 ): WeightsNeed {
   const { parameters, dummyHeads } = planWeights(folder, config);
   const need: WeightsNeed = { bytes: 0, largest: { name: '', bytes: 0 }, quantized: parameters.some(({ affine }) => affine) };
   for (const parameter of parameters) {
-    const { total, largest } = parameterBytes(parameter, config, dummyHeads, options);
+    const { total, largest: whole } = parameterBytes(parameter, config, dummyHeads, options);
+    const largest = isSplittable(parameter) ? Math.min(whole, options.largestTensor ?? Infinity) : whole;
     need.bytes += total;
     if (largest > need.largest.bytes) need.largest = { name: parameter.spec.name, bytes: largest };
     const isTied = config.llm.tieWordEmbeddings && parameter.spec.name === names.embedTokens(config);
@@ -39,7 +40,12 @@ export function weightsNeed(
   return need;
 }
 
-/** Bytes of one parameter on the device, and of its largest tensor. */
+/** Can this parameter be held in parts, cut between its rows? Those that are put together from several tensors are never large. */
+export function isSplittable({ spec, sources }: PlannedParameter): boolean {
+  return spec.role !== 'vector' && sources.length === 1;
+}
+
+/** Bytes of one parameter on the device, and of its largest tensor, in one piece. */
 export function parameterBytes(
   { spec, sources, affine }: PlannedParameter,
   config: NvlmConfig,

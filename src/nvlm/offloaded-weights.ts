@@ -13,7 +13,7 @@ import type { NvlmConfig } from './config.ts';
 import { place, refuseQuantized, sinkFor, sourcesOf, type LoadWeightsOptions } from './load-weights.ts';
 import { activationBytes, parameterBytes } from './memory-need.ts';
 import { names } from './names.ts';
-import { Weights, type LinearSize } from './weights.ts';
+import { tensorsOf, Weights, type LinearSize } from './weights.ts';
 
 export interface OffloadOptions {
   /** Bytes on the device that weights, cache and activations together may take; on wasm, its memory as a whole. */
@@ -281,7 +281,7 @@ export class OffloadedWeights extends Weights {
 
   private drop(key: string): void {
     const held = this.linears.get(key)!;
-    for (const tensor of held.kind === 'affine' ? [held.data, held.scales, held.biases] : [held.data]) tensor.dispose();
+    for (const tensor of tensorsOf(held)) tensor.dispose();
     this.linears.delete(key);
     this.resident.delete(key);
     if (this.staying.delete(key)) this.stayingBytes -= this.bytesOf(this.parameter(key));

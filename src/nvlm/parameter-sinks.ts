@@ -14,7 +14,8 @@ import { halfRows, type MatrixTarget } from './matrix-targets.ts';
 export type HeldParameter =
   | { kind: 'vector'; data: Tensor1D }
   | { kind: 'f32' | 'f16'; rows: number; columns: number; data: Tensor2D }
-  | ({ kind: 'affine'; rows: number; columns: number } & AffineTensors);
+  | ({ kind: 'affine'; rows: number; columns: number } & AffineTensors)
+  | { kind: 'parts'; rows: number; columns: number; parts: HeldParameter[] };
 
 /**
  * Takes the pieces of one parameter, from one or several file tensors, and brings each to the device at once: on the host
@@ -251,6 +252,73 @@ export class AffineSink implements ParameterSink {
   dispose(): void {
     disposeAffine(this.tensors);
   }
+}
+
+/**
+ * A matrix that would be larger than one tensor can be, cut between rows: each part has a sink of its own, as if it were a tensor of the
+ * file.
+ */
+export class SplitSink implements ParameterSink {
+  private readonly parts: { sink: ParameterSink; first: number; end: number; sources: Map<TensorEntry, TensorEntry> }[] = [];
+
+  /** @param makeSink of a parameter with some of the rows */
+  constructor(
+    private readonly parameter: PlannedParameter,
+    rowsAtOnce: number,
+    makeSink: (part: PlannedParameter) => ParameterSink,
+  ) {
+    const { spec, sources, affine } = parameter;
+    const [rows, columns] = spec.shape as [number, number];
+    for (let first = 0; first < rows; first += rowsAtOnce) {
+      const end = Math.min(rows, first + rowsAtOnce);
+      const entries = new Map<TensorEntry, TensorEntry>();
+      const cut = (source: TensorEntry): TensorEntry => {
+        const perRow = bytesPerRow(source);
+        const part = { ...source, shape: [end - first, ...source.shape.slice(1)], start: 0, end: (end - first) * perRow };
+        entries.set(source, part);
+        return part;
+      };
+      const part = {
+        ...parameter,
+        spec: { ...spec, shape: [end - first, columns] },
+        sources: sources.map(cut),
+        affine: affine && { ...affine, scales: cut(affine.scales), biases: cut(affine.biases) },
+      };
+      this.parts.push({ sink: makeSink(part), first, end, sources: entries });
+    }
+  }
+
+  add(source: TensorEntry, offset: number, bytes: Uint8Array): void {
+    const perRow = bytesPerRow(source);
+    for (const { sink, first, end, sources } of this.parts) {
+      const from = Math.max(offset, first * perRow);
+      const to = Math.min(offset + bytes.byteLength, end * perRow);
+      if (from < to) sink.add(sources.get(source)!, from - first * perRow, bytes.subarray(from - offset, to - offset));
+    }
+  }
+
+  finish(): HeldParameter | null {
+    const held = this.parts.map(({ sink }) => sink.finish());
+    const [rows, columns] = this.parameter.spec.shape as [number, number];
+    const parts = held.filter((part) => part !== null);
+    if (parts.length === held.length) return { kind: 'parts', rows, columns, parts };
+    for (const part of parts) disposeHeld(part);
+    return null;
+  }
+
+  dispose(): void {
+    for (const { sink } of this.parts) sink.dispose();
+  }
+}
+
+function disposeHeld(held: HeldParameter): void {
+  if (held.kind === 'parts') for (const part of held.parts) disposeHeld(part);
+  else if (held.kind === 'affine') disposeAffine(held);
+  else held.data.dispose();
+}
+
+function bytesPerRow({ shape, start, end }: TensorEntry): number {
+  return (end - start) / shape[0]!;
 }
 
 const VALUES_AT_ONCE = 2 ** 18;

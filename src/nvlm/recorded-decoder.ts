@@ -16,7 +16,7 @@ import { embedTokenCommand } from '../ops/recorded/embed-token.ts';
 import { chunksOf, markWords, NOT_A_NUMBER, pickCommands, type PickBuffers } from '../ops/recorded/pick.ts';
 import { bindingsOf, productCommand, swigluCommand, walkAlike, type Factor, type ProductInput } from '../ops/recorded/product.ts';
 import { isRecordable } from '../ops/recorded/weight-wgsl.ts';
-import type { LinearWeight } from '../ops/types.ts';
+import type { PlainWeight } from '../ops/types.ts';
 import { hasCrossAttention, type NvlmConfig } from './config.ts';
 import type { KeysAndValues, KvCache } from './kv-cache.ts';
 import { names } from './names.ts';
@@ -268,13 +268,15 @@ export class RecordedDecoder {
   private factors(linears: readonly string[]): Factor[] {
     const { weights } = this.model;
     let at = 0;
-    return linears.map((name) => {
+    return linears.flatMap((name) => {
       const updates = this.updates(name).map(({ a, b, scale }) => {
         const term = { low: this.rows.low!, at, b, scale };
         at += a.shape[1];
         return term;
       });
-      return { weight: weights.linear(name), bias: weights.bias(name), updates };
+      const weight = weights.linear(name);
+      if (weight.kind === 'parts') return weight.parts.map((part) => ({ weight: part, bias: null, updates: [] }));
+      return { weight, bias: weights.bias(name), updates };
     });
   }
 
@@ -295,7 +297,7 @@ export class RecordedDecoder {
 }
 
 /** An adapter's matrix as a weight. */
-function floats(data: Tensor2D): LinearWeight {
+function floats(data: Tensor2D): PlainWeight {
   return { kind: 'f32', inFeatures: data.shape[0], outFeatures: data.shape[1], data };
 }
 
@@ -321,8 +323,15 @@ function canRecord({ config, weights }: RecordedModel, cache: KvCache): boolean 
       'mlp.down_proj',
     ];
     if (hasCrossAttention(config, layer)) modules.push('cross_attn.q_proj', 'cross_attn.o_proj');
-    if (!modules.every((module) => isRecordable(weights.linear(`${name}.${module}`)))) return false;
+    if (!modules.every((module) => canMultiply(`${name}.${module}`, weights))) return false;
     if (!walkAlike(weights.linear(`${name}.mlp.gate_proj`), weights.linear(`${name}.mlp.up_proj`))) return false;
   }
-  return isRecordable(weights.linear(names.lmHead(config)));
+  return canMultiply(names.lmHead(config), weights);
+}
+
+/** Parts are factors of their own, to which no bias and no adapter is added. */
+function canMultiply(name: string, weights: Weights): boolean {
+  const weight = weights.linear(name);
+  const isPlain = weight.kind !== 'parts' || (!weights.bias(name) && !weights.updates.has(name));
+  return isPlain && isRecordable(weight);
 }

@@ -1,4 +1,5 @@
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
+import { NvlmError } from '../errors.ts';
 import { linear } from '../ops/linear/linear.ts';
 import type { EmbeddingTable, LinearWeight } from '../ops/types.ts';
 
@@ -78,13 +79,30 @@ export class Weights {
 
   private tensors() {
     return [
-      ...[...this.linears.values(), ...this.embeddings.values()].flatMap((matrix) =>
-        matrix.kind === 'affine' ? [matrix.data, matrix.scales, matrix.biases] : [matrix.data],
-      ),
+      ...[...this.linears.values(), ...this.embeddings.values()].flatMap(tensorsOf),
       ...this.vectors.values(),
       ...[...this.updates.values()].flat().flatMap(({ a, b }) => [a, b]),
     ];
   }
+}
+
+/** Everything that a matrix holds on the device. */
+export function tensorsOf(matrix: LinearWeight | EmbeddingTable): Tensor2D[] {
+  if (matrix.kind === 'parts') return matrix.parts.flatMap(tensorsOf);
+  return matrix.kind === 'affine' ? [matrix.data, matrix.scales, matrix.biases] : [matrix.data];
+}
+
+/**
+ * A matrix as one tensor, as training needs it.
+ * @throws NvlmError `usage` for one in parts
+ */
+export function inOnePiece<M extends LinearWeight | EmbeddingTable>(name: string, matrix: M): Exclude<M, { kind: 'parts' }> {
+  if (matrix.kind !== 'parts') return matrix as Exclude<M, { kind: 'parts' }>;
+  throw new NvlmError(
+    'usage',
+    `${name} is larger than this device binds at once and cannot be trained itself.`,
+    'Train a LoRA adapter on it: add "lora" to the run file.',
+  );
 }
 
 function found<T>(value: T | undefined, name: string): T {

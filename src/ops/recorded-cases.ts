@@ -12,7 +12,7 @@ import { productCommand, swigluCommand, type Factor, type ProductInput } from '.
 import { rmsNormReference } from './rms-norm/reference.ts';
 import { ropeReference } from './rope/reference.ts';
 import { swigluReference } from './swiglu/reference.ts';
-import type { EmbeddingTable, LinearWeight } from './types.ts';
+import type { EmbeddingTable, PlainWeight } from './types.ts';
 
 type Tensors = Record<string, tf.Tensor>;
 type Kind = 'f32' | 'f16' | 'affine4' | 'affine8';
@@ -68,7 +68,7 @@ function matrixInputs(kind: Kind, inFeatures: number, outFeatures: number, seed:
   return { [`weight${tag}`]: words, [`scales${tag}`]: scales, [`biases${tag}`]: biases };
 }
 
-function weightOf(kind: Kind, inFeatures: number, outFeatures: number, inputs: Tensors, tag = ''): LinearWeight {
+function weightOf(kind: Kind, inFeatures: number, outFeatures: number, inputs: Tensors, tag = ''): PlainWeight {
   const data = inputs[`weight${tag}`] as tf.Tensor2D;
   if (kind === 'f32' || kind === 'f16') return { kind, inFeatures, outFeatures, data };
   const sides = { scales: inputs[`scales${tag}`] as tf.Tensor2D, biases: inputs[`biases${tag}`] as tf.Tensor2D };
@@ -76,7 +76,7 @@ function weightOf(kind: Kind, inFeatures: number, outFeatures: number, inputs: T
 }
 
 /** [in, out], exact. */
-function matrixOf(weight: LinearWeight): tf.Tensor2D {
+function matrixOf(weight: PlainWeight): tf.Tensor2D {
   if (weight.kind === 'f16') return unpackWeight(weight.data, weight.inFeatures);
   if (weight.kind !== 'affine') return weight.data;
   return unpackAffineWeight({ words: weight.data, scales: weight.scales, biases: weight.biases }, weight);

@@ -9,10 +9,13 @@ import type { AffineBits } from './affine.ts';
  * word in an int32 tensor [out, ceil(in / 2)], low half first. `affine` is output-major too, 4- or 8-bit numbers with a
  * scale and a bias a group of columns (./affine.ts). Stock ops, where a device has no kernels of ours, unpack both at every use.
  */
-export type LinearWeight =
+export type PlainWeight =
   | { kind: 'f32'; inFeatures: number; outFeatures: number; data: Tensor2D }
   | { kind: 'f16'; inFeatures: number; outFeatures: number; data: Tensor2D }
   | ({ kind: 'affine'; inFeatures: number; outFeatures: number } & AffineTensors);
+
+/** A matrix whose tensor would be larger than a device binds at once, cut between outputs; the parts stand in order. */
+export type LinearWeight = PlainWeight | { kind: 'parts'; inFeatures: number; outFeatures: number; parts: PlainWeight[] };
 
 /** A quantised matrix [rows, columns] on the device, see ./affine.ts; columns are a multiple of the group size. */
 export interface AffineTensors {
@@ -27,9 +30,12 @@ export interface AffineTensors {
 }
 
 /** Token embedding table: f32 [vocab, width], packed halves in int32 [vocab, ceil(width / 2)], or quantised. */
-export type EmbeddingTable =
+export type PlainTable =
   | { kind: 'f32'; vocab: number; width: number; data: Tensor2D }
   | { kind: 'f16'; vocab: number; width: number; data: Tensor2D }
   | ({ kind: 'affine'; vocab: number; width: number } & AffineTensors);
+
+/** As {@link LinearWeight}, cut between ids. */
+export type EmbeddingTable = PlainTable | { kind: 'parts'; vocab: number; width: number; parts: PlainTable[] };
 
 export type Bias = Tensor1D | null;

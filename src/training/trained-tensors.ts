@@ -4,7 +4,7 @@ import type { Device } from '../device/types.ts';
 import { NvlmError } from '../errors.ts';
 import type { NvlmConfig } from '../nvlm/config.ts';
 import { MODEL_PARTS, names, parameterSpecs, partOf, type ModelPart, type ParameterSpec } from '../nvlm/names.ts';
-import type { Weights } from '../nvlm/weights.ts';
+import { inOnePiece, type Weights } from '../nvlm/weights.ts';
 import { halfToFloat } from '../numbers/half.ts';
 import type { RunConfig } from './run-config.ts';
 
@@ -72,7 +72,7 @@ export async function makeTrainable(weights: Weights, specs: readonly ParameterS
       continue;
     }
     const [rows, columns] = shape as [number, number];
-    const held = role === 'linear' ? weights.linear(entry.module) : weights.embedding(name);
+    const held = inOnePiece(name, role === 'linear' ? weights.linear(entry.module) : weights.embedding(name));
     if (held.kind === 'affine') {
       throw new NvlmError(
         'usage',

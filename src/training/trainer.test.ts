@@ -8,6 +8,7 @@ import { loadModel } from '../nvlm/load-model.ts';
 import type { LoadWeightsOptions } from '../nvlm/load-weights.ts';
 import type { NvlmModel } from '../nvlm/model.ts';
 import { names } from '../nvlm/names.ts';
+import { inOnePiece } from '../nvlm/weights.ts';
 import { openModelFolder } from '../weights/model-folder.ts';
 import { summedLoss } from './loss.ts';
 import { parseRun } from './run-config.ts';
@@ -84,7 +85,7 @@ describe('a tied head', () => {
     const { gradNorm } = await trainer.step(0, [[{ plan, image: null }]]);
     const gradient = (await device.read(trainer.tensors[0]!.state['exp_avg']!)).slice();
 
-    const start = (await device.read(weights.embedding(table).data)).slice();
+    const start = (await device.read(inOnePiece(table, weights.embedding(table)).data)).slice();
     const lossAt = async (distance: number) => {
       const moved = start.map((value, i) => value + (distance * gradient[i]!) / gradNorm);
       tf.tidy(() => trainer.tensors[0]!.variable.assign(tf.tensor(moved, trainer.tensors[0]!.variable.shape)));

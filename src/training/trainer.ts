@@ -5,6 +5,7 @@ import { NvlmError } from '../errors.ts';
 import { hasCrossAttention } from '../nvlm/config.ts';
 import { names, partOf } from '../nvlm/names.ts';
 import type { NvlmModel } from '../nvlm/model.ts';
+import { inOnePiece } from '../nvlm/weights.ts';
 import { sharedPositions, sharePrefixes } from '../nvlm/shared-prefix.ts';
 import { checkpointedLayers } from './checkpointed-layers.ts';
 import { addAdapter, type AdapterModule } from '../nvlm/adapters/adapter-modules.ts';
@@ -198,8 +199,8 @@ export class Trainer {
   settle(): void {
     const { config, weights } = this.model;
     if (!this.trainsTiedHead) return;
-    const table = weights.embedding(names.embedTokens(config));
-    const head = weights.linear(names.lmHead(config));
+    const table = inOnePiece(names.embedTokens(config), weights.embedding(names.embedTokens(config)));
+    const head = inOnePiece(names.lmHead(config), weights.linear(names.lmHead(config)));
     const data = table.data.transpose<Tensor2D>();
     if (head.data !== table.data) head.data.dispose();
     weights.linears.set(`${names.lmHead(config)}.weight`, {
@@ -224,7 +225,7 @@ export class Trainer {
       : undefined;
     const lossOf = (): Scalar => {
       if (heldHead) {
-        const table = weights.embedding(names.embedTokens(config));
+        const table = inOnePiece(names.embedTokens(config), weights.embedding(names.embedTokens(config)));
         weights.linears.set(head, {
           kind: 'f32',
           inFeatures: table.width,

@@ -204,15 +204,21 @@ describe('the verdict', () => {
     expect(plan.problems[0]).toContain('wasm');
   });
 
-  it('offers packing where one buffer would be too large, and names it', () => {
+  it('holds a matrix in parts where one buffer would be too large', () => {
     const folder = synthetic(16, 2048);
+    const embedding = { name: expect.stringContaining('embed') as string };
+    expect(planMemory(folder, gpu(1_000_000_000))).toMatchObject({ verdict: 'fits', largestBuffer: embedding });
     const plan = planMemory(folder, gpu(300_000_000));
-    expect(plan).toMatchObject({ verdict: 'fits-if', largestBuffer: { name: expect.stringContaining('embed') as string } });
-    expect(plan.problems[0]).toContain('embed');
-    expect(plan.settingsThatFit).toEqual({ contextLength: 4096, quantize: { bits: 8, groupSize: 64 } });
-    expect(planMemory(folder, gpu(300_000_000), plan.settingsThatFit!).verdict).toBe('fits');
-    expect(planMemory(folder, gpu(150_000_000)).settingsThatFit?.quantize?.bits).toBe(4);
-    expect(planMemory(folder, gpu(10_000_000)).verdict).toBe('does-not-fit');
+    expect(plan).toMatchObject({ verdict: 'fits', largestBuffer: { ...embedding, bytes: 300_000_000 } });
+    expect(planMemory(folder, gpu(150_000_000), { quantize: { bits: 8, groupSize: 64 } }).verdict).toBe('fits');
+  });
+
+  it('offers a shorter context where the keys of a layer need too large a buffer, and names them', () => {
+    const folder = synthetic(16, 2048);
+    const plan = planMemory(folder, gpu(20_000_000), { contextLength: 32_768 });
+    expect(plan).toMatchObject({ verdict: 'fits-if', largestBuffer: { name: expect.stringContaining('keys') as string } });
+    expect(plan.problems[0]).toContain('keys');
+    expect(planMemory(folder, gpu(20_000_000), plan.settingsThatFit!).verdict).toBe('fits');
   });
 
   it('offers a shorter context where the cache is what does not fit', () => {

@@ -78,7 +78,7 @@ function needOf(
 ): Need {
   const { backend } = device;
   const packed = computesPacked(device);
-  const weights = weightsNeed(folder, config, { keepHalves: packed, quantize });
+  const weights = weightsNeed(folder, config, { keepHalves: packed, quantize, largestTensor: largestTensorOf(device) });
   const tiles = config.vision ? config.maxTiles + (config.useThumbnail && config.maxTiles > 1 ? 1 : 0) : 0;
   const kvCache = kvCacheBytes(config, { tokens: contextLength, crossKeys: crossKeysOf(config, tiles), inPlace: backend !== 'cpu' });
   const activations = activationBytes(config, {
@@ -101,12 +101,18 @@ function crossKeysOf(config: NvlmConfig, tiles: number): number {
   return crossTiles.length * (tokensPerTile(config) + (routing.crossTags === 'keys' ? TAG_TOKENS : 0));
 }
 
+/** Larger matrices are held in parts. */
+function largestTensorOf({ backend, limits }: Pick<PlanDevice, 'backend' | 'limits'>): number {
+  if (backend !== 'webgpu') return Infinity;
+  return Math.min(limits['maxBufferSize'] ?? Infinity, limits['maxStorageBufferBindingSize'] ?? Infinity);
+}
+
 function problemsOf({ bytes, largestBuffer }: Need, { backend, limits }: PlanDevice): string[] {
   if (backend === 'wasm' && bytes.total > WASM_BYTES) {
     return [`It needs ${gigabytes(bytes.total)} and wasm can address ${gigabytes(WASM_BYTES)}.`];
   }
-  const most = Math.min(limits['maxBufferSize'] ?? Infinity, limits['maxStorageBufferBindingSize'] ?? Infinity);
-  if (backend === 'webgpu' && largestBuffer.bytes > most) {
+  const most = largestTensorOf({ backend, limits });
+  if (largestBuffer.bytes > most) {
     const { name, bytes: needed } = largestBuffer;
     return [`${name} needs a buffer of ${gigabytes(needed)} and this GPU adapter allows ${gigabytes(most)}.`];
   }

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { AffineBits } from '../affine.ts';
 import { checkAffine } from '../check-affine.ts';
 import { checkShape, defineOp } from '../define-op.ts';
-import type { EmbeddingTable } from '../types.ts';
+import type { EmbeddingTable, PlainTable } from '../types.ts';
 import { embedKernel } from './kernel.ts';
 import { embedProgram, scatterAddProgram } from './program.ts';
 import { embedReference, scatterAddReference, unpackAffineTable, unpackTable } from './reference.ts';
@@ -88,6 +88,7 @@ export function embed(ids: tf.Tensor1D, table: EmbeddingTable, visual: tf.Tensor
   if ((visual === null) !== (slots === null)) throw new RangeError('embed: visual and slots come together');
   if (visual) checkShape('embed', 'visual', visual, [null, width]);
   if (slots) checkShape('embed', 'slots', slots, [ids.shape[0]]);
+  if (table.kind === 'parts') return embedFromParts(ids, table.parts, visual, slots);
   // No rows, no binding: WebGPU has no empty buffers.
   const merged = visual !== null && visual.shape[0] > 0 ? { visual, slots: slots! } : {};
   const inputs = { ids, table: table.data, ...merged };
@@ -103,4 +104,25 @@ export function embed(ids: tf.Tensor1D, table: EmbeddingTable, visual: tf.Tensor
   }
   checkShape('embed', 'packed table', table.data, [vocab, Math.ceil(width / 2)]);
   return embedF16(inputs, { width, visualRows }) as tf.Tensor2D;
+}
+
+/** Each part's rows where the id is one of its own, zeros elsewhere, added up: exact, for every row comes from one part. */
+function embedFromParts(
+  ids: tf.Tensor1D,
+  parts: readonly PlainTable[],
+  visual: tf.Tensor2D | null,
+  slots: tf.Tensor1D | null,
+): tf.Tensor2D {
+  return tf.tidy(() => {
+    let first = 0;
+    const rows = parts.map((part) => {
+      // As floats, which hold ids exactly: tfjs's wasm kernel clips no integers.
+      const local = ids.cast<tf.Tensor1D>('float32').sub<tf.Tensor1D>(first);
+      first += part.vocab;
+      const inside = local.clipByValue<tf.Tensor1D>(0, part.vocab - 1);
+      const isOwn = local.equal(inside).cast<tf.Tensor1D>('float32').expandDims<tf.Tensor2D>(1);
+      return embed(inside.cast<tf.Tensor1D>('int32'), part, visual, slots).mul<tf.Tensor2D>(isOwn);
+    });
+    return rows.reduce((sum, one) => sum.add(one));
+  });
 }

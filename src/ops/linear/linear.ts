@@ -5,7 +5,7 @@ import { columnSums } from '../column-sums.ts';
 import { timesTransposed, transposedTimes } from '../products.ts';
 import type { AffineBits } from '../affine.ts';
 import { checkAffine } from '../check-affine.ts';
-import type { Bias, LinearWeight } from '../types.ts';
+import type { Bias, LinearWeight, PlainWeight } from '../types.ts';
 import { affineOf, f32Of, halvesOf, productKernel } from './kernel.ts';
 import {
   linearAffineGradientProgram,
@@ -122,6 +122,7 @@ export function linear(x: tf.Tensor2D, weight: LinearWeight, bias: Bias): tf.Ten
   const { inFeatures, outFeatures } = weight;
   checkShape('linear', 'x', x, [null, inFeatures]);
   if (bias) checkShape('linear', 'bias', bias, [outFeatures]);
+  if (weight.kind === 'parts') return linearInParts(x, weight.parts, bias);
   if (weight.kind === 'f32') {
     checkShape('linear', 'weight', weight.data, [inFeatures, outFeatures]);
     return linearF32({ x, weight: weight.data, bias: bias ?? undefined }, {}) as tf.Tensor2D;
@@ -133,4 +134,15 @@ export function linear(x: tf.Tensor2D, weight: LinearWeight, bias: Bias): tf.Ten
   }
   checkShape('linear', 'packed weight', weight.data, [outFeatures, Math.ceil(inFeatures / 2)]);
   return linearF16({ x, packed: weight.data, bias: bias ?? undefined }, { inFeatures }) as tf.Tensor2D;
+}
+
+/** The parts' outputs beside each other. */
+function linearInParts(x: tf.Tensor2D, parts: readonly PlainWeight[], bias: Bias): tf.Tensor2D {
+  return tf.tidy(() => {
+    const product = tf.concat2d(
+      parts.map((part) => linear(x, part, null)),
+      1,
+    );
+    return bias ? product.add<tf.Tensor2D>(bias) : product;
+  });
 }

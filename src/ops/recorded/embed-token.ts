@@ -1,4 +1,4 @@
-import type { EmbeddingTable } from '../types.ts';
+import type { EmbeddingTable, PlainTable } from '../types.ts';
 import { bufferOf, type Binding, type Command } from './command-list.ts';
 
 /**
@@ -9,15 +9,18 @@ import { bufferOf, type Binding, type Command } from './command-list.ts';
  */
 export function embedTokenCommand(table: EmbeddingTable, picked: GPUBuffer, result: GPUBuffer): Command {
   const { width } = table;
+  const parts = table.kind === 'parts' ? table.parts : [table];
   const bindings: Binding[] = [
     { name: 'picked', type: 'u32', buffer: picked, access: 'read' },
-    { name: 'table', type: table.kind === 'f32' ? 'f32' : 'u32', buffer: bufferOf(table.data), access: 'read' },
+    ...parts.flatMap(tableBindings),
+    { name: 'result', type: 'f32', buffer: result, access: 'read_write' },
   ];
-  if (table.kind === 'affine') {
-    bindings.push({ name: 'scales', type: 'f32', buffer: bufferOf(table.scales), access: 'read' });
-    bindings.push({ name: 'biases', type: 'f32', buffer: bufferOf(table.biases), access: 'read' });
-  }
-  bindings.push({ name: 'result', type: 'f32', buffer: result, access: 'read_write' });
+  let first = 0;
+  const reads = parts.map((part, n) => {
+    const read = `if (token >= ${first}u) { let id = token - ${first}u; result[c] = ${valueAt(part, n)}; return; }`;
+    first += part.vocab;
+    return read;
+  });
   return {
     label: 'decode-embed',
     threads: 64,
@@ -30,25 +33,36 @@ export function embedTokenCommand(table: EmbeddingTable, picked: GPUBuffer, resu
           return;
         }
         // A step that was queued behind one that failed reads some row; its result is thrown away.
-        let id = min(picked[0], ${table.vocab - 1}u);
-        result[c] = ${valueAt(table)};
+        let token = min(picked[0], ${table.vocab - 1}u);
+        ${reads.reverse().join('\n')}
       }
     `,
   };
 }
 
-function valueAt(table: EmbeddingTable): string {
+function tableBindings(table: PlainTable, n: number): Binding[] {
+  const bindings: Binding[] = [
+    { name: `table${n}`, type: table.kind === 'f32' ? 'f32' : 'u32', buffer: bufferOf(table.data), access: 'read' },
+  ];
+  if (table.kind === 'affine') {
+    bindings.push({ name: `scales${n}`, type: 'f32', buffer: bufferOf(table.scales), access: 'read' });
+    bindings.push({ name: `biases${n}`, type: 'f32', buffer: bufferOf(table.biases), access: 'read' });
+  }
+  return bindings;
+}
+
+function valueAt(table: PlainTable, n: number): string {
   const { width } = table;
   switch (table.kind) {
     case 'f32':
-      return `table[id * ${width}u + c]`;
+      return `table${n}[id * ${width}u + c]`;
     case 'f16':
-      return `unpack2x16float(table[id * ${Math.ceil(width / 2)}u + c / 2u])[c % 2u]`;
+      return `unpack2x16float(table${n}[id * ${Math.ceil(width / 2)}u + c / 2u])[c % 2u]`;
     case 'affine': {
       const { bits, groupSize } = table;
       const at = `(id * ${width}u + c)`;
-      const q = `((table[${at} / ${32 / bits}u] >> (${at} % ${32 / bits}u * ${bits}u)) & ${2 ** bits - 1}u)`;
-      return `f32(${q}) * scales[${at} / ${groupSize}u] + biases[${at} / ${groupSize}u]`;
+      const q = `((table${n}[${at} / ${32 / bits}u] >> (${at} % ${32 / bits}u * ${bits}u)) & ${2 ** bits - 1}u)`;
+      return `f32(${q}) * scales${n}[${at} / ${groupSize}u] + biases${n}[${at} / ${groupSize}u]`;
     }
   }
 }

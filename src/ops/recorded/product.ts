@@ -1,12 +1,12 @@
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
-import type { LinearWeight } from '../types.ts';
+import type { LinearWeight, PlainWeight } from '../types.ts';
 import { unroll } from '../unroll.ts';
 import { bufferOf, type Binding, type Command } from './command-list.ts';
 import { PRODUCT_THREADS, weightCode, type WeightCode } from './weight-wgsl.ts';
 
 /** One linear of a product, and where its outputs go in `result`. */
 export interface Factor {
-  weight: LinearWeight;
+  weight: PlainWeight;
   bias: Tensor1D | null;
   /** What adapters add, scale · B · low: see {@link LowRankTerm}. */
   updates?: readonly LowRankTerm[];
@@ -131,9 +131,9 @@ function lowBinding(factors: readonly Factor[]): Binding[] {
   return low ? [{ name: 'low', type: 'f32', buffer: low, access: 'read' }] : [];
 }
 
-/** Weights that one thread can walk in step, as gate and up are. */
+/** Weights that one thread can walk in step, as gate and up are; not in parts. */
 export function walkAlike(a: LinearWeight, b: LinearWeight): boolean {
-  return a.kind === b.kind && a.inFeatures === b.inFeatures && a.outFeatures === b.outFeatures;
+  return a.kind !== 'parts' && a.kind === b.kind && a.inFeatures === b.inFeatures && a.outFeatures === b.outFeatures;
 }
 
 function inputBindings({ row, norm }: ProductInput): Binding[] {

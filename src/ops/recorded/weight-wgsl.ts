@@ -1,6 +1,6 @@
 import type { AffineBits } from '../affine.ts';
 import { quantised } from '../linear/layouts.ts';
-import type { LinearWeight } from '../types.ts';
+import type { LinearWeight, PlainWeight } from '../types.ts';
 import { unroll } from '../unroll.ts';
 import { bufferOf, type Binding } from './command-list.ts';
 
@@ -32,12 +32,13 @@ export interface WeightCode {
 
 /** Can this weight take part in a recorded step? Rare widths are left to the ordinary programs. */
 export function isRecordable(weight: LinearWeight): boolean {
+  if (weight.kind === 'parts') return weight.parts.every(isRecordable);
   if (weight.kind === 'f16') return weight.inFeatures % 8 === 0;
   return weight.inFeatures % 4 === 0;
 }
 
 /** @param tag tells the names of several weights in one program apart */
-export function weightCode(weight: LinearWeight, tag: string): WeightCode {
+export function weightCode(weight: PlainWeight, tag: string): WeightCode {
   switch (weight.kind) {
     case 'f32':
       return floatColumns(weight, tag);
@@ -48,7 +49,7 @@ export function weightCode(weight: LinearWeight, tag: string): WeightCode {
   }
 }
 
-function floatColumns({ data, inFeatures, outFeatures }: LinearWeight & { kind: 'f32' }, tag: string): WeightCode {
+function floatColumns({ data, inFeatures, outFeatures }: PlainWeight & { kind: 'f32' }, tag: string): WeightCode {
   const width = outFeatures % 4 === 0 ? 4 : 1;
   const type = width === 4 ? 'vec4<f32>' : 'f32';
   const name = `weight${tag}`;
@@ -79,7 +80,7 @@ const lines = {
   writes: 'thread % 16u == 0u',
 };
 
-function halfRows({ data, inFeatures }: LinearWeight & { kind: 'f16' }, tag: string): WeightCode {
+function halfRows({ data, inFeatures }: PlainWeight & { kind: 'f16' }, tag: string): WeightCode {
   const name = `weight${tag}`;
   return {
     ...lines,
@@ -93,7 +94,7 @@ function halfRows({ data, inFeatures }: LinearWeight & { kind: 'f16' }, tag: str
   };
 }
 
-function affineRows({ data, scales, biases, bits, groupSize, inFeatures }: LinearWeight & { kind: 'affine' }, tag: string): WeightCode {
+function affineRows({ data, scales, biases, bits, groupSize, inFeatures }: PlainWeight & { kind: 'affine' }, tag: string): WeightCode {
   // Four words a turn: 32 or 16 numbers, which lie in one group.
   const vectors = 32 / bits;
   const turns = inFeatures / (4 * vectors);
