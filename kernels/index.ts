@@ -10,6 +10,7 @@ export { attend, attendGradient, attendGradientScratch, attendScratch } from './
 export { attendFewRows, attendFewRowsScratch, mixPair, scorePair } from './decode-attention';
 export { embed } from './embed';
 export { gelu, geluGradient, geluTanh, geluTanhGradient, swiglu, swigluGateGradient } from './activations';
+export { halvesOfBfloats, largestMagnitude } from './halves';
 export { multiply, multiplyScratch } from './gemm';
 export { multiplyFewRows, multiplyFewRowsF32, multiplyFewRowsScratch } from './few-rows';
 export { columnSums, layerNorm, rmsNorm, rmsNormGradient } from './norms';

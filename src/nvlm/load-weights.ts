@@ -17,6 +17,7 @@ import {
   QuantizingSink,
   SplitSink,
   VectorSink,
+  releaseScratch,
   type HeldParameter,
   type ParameterSink,
   type Trim,
@@ -60,6 +61,8 @@ export async function loadWeights(folder: ModelFolder, config: NvlmConfig, optio
   } catch (error) {
     weights.dispose();
     throw error;
+  } finally {
+    releaseScratch();
   }
 }
 

@@ -1,10 +1,11 @@
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import type * as tf from '@tensorflow/tfjs';
+import { halvesOf, releaseHalves } from '../device/half-floats.ts';
 import { allocateTensor, hostMemory, writeTensor } from '../device/tensor-memory.ts';
 import { NvlmError } from '../errors.ts';
 import { unpackAffine, type AffineBits } from '../ops/affine.ts';
 import type { AffineTensors } from '../ops/types.ts';
-import { areFiniteHalves, bf16ToF16, DTYPE_BYTES, maxAbs, toF32, wordsOf } from '../weights/dtype.ts';
+import { DTYPE_BYTES, maxAbs, toF32 } from '../weights/dtype.ts';
 import { quantizedRows, quantizeGroups } from '../weights/quantize.ts';
 import type { TensorEntry } from '../weights/safetensors.ts';
 import type { PlannedParameter } from './checkpoint-layout.ts';
@@ -108,14 +109,7 @@ export class DenseSink implements ParameterSink {
       this.write(this.target.to, source, before, offset, finiteF32(source, bytes));
       return;
     }
-    const words = wordsOf(bytes);
-    if (source.dtype === 'F16') {
-      if (!areFiniteHalves(words)) throw notFinite(source.name);
-      this.write(this.target.to, source, before, offset, words);
-      return;
-    }
-    const halves = halvesOf(words.length);
-    const found = bf16ToF16(words, halves);
+    const { halves, found } = halvesOf(source.dtype as 'BF16' | 'F16', bytes);
     if (found === 'not finite') throw notFinite(source.name);
     // bf16 reaches further than f16: a matrix with such a value has to stay f32 rather than become infinite.
     if (found === 'too large') this.giveUp();
@@ -343,16 +337,17 @@ function disposeAffine({ data, scales, biases }: AffineTensors): void {
  * Room for the values of one piece, used again for the next, which they are copied out of at once: otherwise the garbage of a large
  * model's pieces would be several times the pieces themselves before it is collected.
  */
-const scratch = { floats: new Float32Array(0), halves: new Uint16Array(0) };
+let scratch = new Float32Array(0);
 
 function floatsOf(count: number): Float32Array {
-  if (scratch.floats.length < count) scratch.floats = new Float32Array(count);
-  return scratch.floats.subarray(0, count);
+  if (scratch.length < count) scratch = new Float32Array(count);
+  return scratch.subarray(0, count);
 }
 
-function halvesOf(count: number): Uint16Array {
-  if (scratch.halves.length < count) scratch.halves = new Uint16Array(count);
-  return scratch.halves.subarray(0, count);
+/** Gives the memory back that pieces of a model went through. */
+export function releaseScratch(): void {
+  scratch = new Float32Array(0);
+  releaseHalves();
 }
 
 /** Valid until the next call. */

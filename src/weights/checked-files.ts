@@ -2,7 +2,7 @@ import { NvlmError } from '../errors.ts';
 import { createGitHasher, createHasher } from './hasher.ts';
 import { UnknownSize } from './http-files.ts';
 import type { Manifest } from './manifest.ts';
-import type { ModelFiles } from './source.ts';
+import { streamSpans, type ModelFiles } from './source.ts';
 import { tapFiles } from './tapped-files.ts';
 
 function mismatch(path: string, id: string): NvlmError {
@@ -11,6 +11,10 @@ function mismatch(path: string, id: string): NvlmError {
     `${path} of ${id} is not the file that the model's list of files promises.`,
     'Load the model again; if it stays so, the copy on the server is damaged.',
   );
+}
+
+function unlisted(path: string, id: string): NvlmError {
+  return new NvlmError('not-found', `${id} has no ${path}.`, 'Check the name of the file.');
 }
 
 /**
@@ -48,8 +52,12 @@ export function checkedFiles(inner: ModelFiles, manifest: Manifest): ModelFiles 
     ...tapped,
     size: async (path) => manifest.get(path)?.size ?? null,
     async read(path, start, end, signal) {
-      if (!manifest.has(path)) throw new NvlmError('not-found', `${inner.id} has no ${path}.`, 'Check the name of the file.');
+      if (!manifest.has(path)) throw unlisted(path, inner.id);
       return tapped.read(path, start, end, signal);
+    },
+    async *stream(path, spans, signal) {
+      if (!manifest.has(path)) throw unlisted(path, inner.id);
+      yield* streamSpans(tapped, path, spans, signal);
     },
     async readAll(path, maxBytes, signal) {
       if (!manifest.has(path)) return null;

@@ -378,3 +378,181 @@ describe('pauses', () => {
     expect(retryAfterMs('soon')).toBeNull();
   });
 });
+
+describe('a stream', () => {
+  const spans = (from: number, end: number, step = 200_000) => {
+    const list: { start: number; end: number }[] = [];
+    for (let start = from; start < end; start += step) list.push({ start, end: Math.min(end, start + step) });
+    return list;
+  };
+
+  /** Streams and compares; what is lent is looked at before the next is asked for. */
+  async function streamsRight(list: { start: number; end: number }[], of = files, signal?: AbortSignal): Promise<void> {
+    let index = 0;
+    for await (const bytes of of.stream!(FILE, list, signal)) {
+      const { start, end } = list[index++]!;
+      expect(bytes.length).toBe(end - start);
+      expect(same(bytes, start, end)).toBe(true);
+    }
+    expect(index).toBe(list.length);
+  }
+
+  const ranges = () =>
+    server.seen.map(({ range }) =>
+      /(\d+)-(\d+)/
+        .exec(range ?? '')
+        ?.slice(1)
+        .map(Number),
+    );
+
+  it('is one request, over gaps that are not worth another', async () => {
+    await files.read(FILE, 0, 8);
+    server.seen.length = 0;
+    await streamsRight([...spans(8, 1_000_000), ...spans(1_300_000, SIZE - 5)]);
+    expect(ranges()).toEqual([[8, SIZE - 6]]);
+  });
+
+  it('leaves out what is long and not wanted', async () => {
+    await files.read(FILE, 0, 8);
+    server.seen.length = 0;
+    await streamsRight([...spans(100, 400_000), ...spans(2_000_000, SIZE)]);
+    expect(ranges()).toEqual([
+      [100, 399_999],
+      [2_000_000, SIZE - 1],
+    ]);
+  });
+
+  it('finds out about Range by itself, and reads a server without it in one pass', async () => {
+    await streamsRight(spans(0, SIZE));
+    expect(server.seen.length).toBe(2);
+    server.ranges = false;
+    server.seen.length = 0;
+    await streamsRight([...spans(50, 900_000), ...spans(2_100_000, SIZE)], httpFiles(server.url, { retry }));
+    expect(server.seen.length).toBe(1);
+  });
+
+  it('of several files on a server without Range is one pass a file, one after the other', async () => {
+    server.ranges = false;
+    const names = ['shard-0', 'shard-1', 'shard-2'];
+    for (const name of names) server.files.set(name, data);
+    for (const name of names) await files.read(name, 0, 8);
+    server.seen.length = 0;
+    const orders = await Promise.all(
+      names.map(async (name) => {
+        let at = 0;
+        for await (const bytes of files.stream!(name, spans(0, SIZE))) {
+          expect(same(bytes, at, at + bytes.length)).toBe(true);
+          at += bytes.length;
+        }
+        return at;
+      }),
+    );
+    expect(orders).toEqual([SIZE, SIZE, SIZE]);
+    expect(server.seen.length).toBe(3);
+  });
+
+  it('goes on from the byte where the connection was cut, inside a span', async () => {
+    await files.read(FILE, 0, 8);
+    server.seen.length = 0;
+    server.fault = ({ request, response, body }) => {
+      const [start, end] = /(\d+)-(\d+)/.exec(request.headers.range!)!.slice(1).map(Number) as [number, number];
+      if (end - start < 70_000) return false;
+      response.writeHead(206, { 'Content-Length': end - start + 1 });
+      response.write(body.subarray(start, start + 70_000), () => setTimeout(() => response.destroy(), 10));
+      return true;
+    };
+    await streamsRight(spans(8, 600_000));
+    const starts = ranges().map((range) => range![0]!);
+    // As many cuts as there are in 600 000 bytes, more than anybody's patience without progress.
+    expect(starts).toEqual(Array.from({ length: 9 }, (_, i) => 8 + i * 70_000));
+  });
+
+  it('that comes to a halt is asked for again; one that stays silent is a network error', async () => {
+    await files.read(FILE, 0, 8);
+    const halt = (onlyFirst: boolean) => {
+      let halted = 0;
+      server.fault = ({ request, response, body }) => {
+        if (onlyFirst && halted++ > 0) return false;
+        const [start, end] = /(\d+)-(\d+)/.exec(request.headers.range!)!.slice(1).map(Number) as [number, number];
+        response.writeHead(206, { 'Content-Length': end - start + 1 });
+        if (onlyFirst) response.write(body.subarray(start, start + 1000));
+        else response.flushHeaders();
+        return true;
+      };
+    };
+    halt(true);
+    await streamsRight(spans(8, 500_000));
+    halt(false);
+    await expect(streamsRight(spans(8, 500_000))).rejects.toMatchObject({ code: 'network', message: expect.stringContaining(FILE) });
+  });
+
+  it('of a file that changes between two requests, of another part, and of too many bytes is refused', async () => {
+    await files.read(FILE, 0, 8);
+    const changing = (async () => {
+      for await (const _ of files.stream!(FILE, [...spans(8, 400_000), ...spans(2_000_000, SIZE)])) {
+        server.files.set(
+          FILE,
+          data.map((byte) => byte ^ 1),
+        );
+      }
+    })();
+    await expect(changing).rejects.toMatchObject({ code: 'corrupt-file' });
+    server.files.set(FILE, data);
+
+    files = httpFiles(server.url, { retry });
+    await files.read(FILE, 0, 8);
+    server.fault = ({ response, body }) => {
+      response.writeHead(206, { 'Content-Range': `bytes 0-99/${SIZE}`, 'Content-Length': 100 }).end(body.subarray(0, 100));
+      return true;
+    };
+    await expect(streamsRight([{ start: 500, end: 600 }])).rejects.toMatchObject({ code: 'corrupt-file' });
+    server.fault = ({ response, body }) => (response.writeHead(206).end(body), true);
+    await expect(streamsRight(spans(0, 1000, 500))).rejects.toMatchObject({ code: 'corrupt-file' });
+  });
+
+  it('goes on after 503, not after 404, and never mixes up bytes when Range stops midway', async () => {
+    await files.read(FILE, 0, 8);
+    server.fault = ({ response, earlier }) => earlier < 3 && (response.writeHead(503, { 'Retry-After': '0' }).end(), true);
+    await streamsRight(spans(8, SIZE));
+    server.fault = ({ response }) => (response.writeHead(404).end(), true);
+    await expect(streamsRight(spans(8, SIZE))).rejects.toMatchObject({ code: 'not-found' });
+    server.fault = null;
+    server.ranges = false;
+    await expect(streamsRight(spans(8, SIZE))).rejects.toMatchObject({ code: 'network' });
+  });
+
+  it('is refused for spans that are too long or leave the folder', async () => {
+    await expect(files.stream!(FILE, [{ start: 0, end: MAX_READ_BYTES + 1 }]).next()).rejects.toMatchObject({ code: 'internal' });
+    await expect(files.stream!('../x', [{ start: 0, end: 1 }]).next()).rejects.toMatchObject({ code: 'bad-model' });
+    expect(server.seen).toEqual([]);
+  });
+
+  it('closes its request within 100 ms when it is cancelled or left, and sends no more', async () => {
+    files = httpFiles(server.url, { retry: { attempts: 10, baseMs: 5000, stallMs: 20_000 } });
+    await files.read(FILE, 0, 8);
+    server.fault = ({ request, response, body }) => {
+      const [start, end] = /(\d+)-(\d+)/.exec(request.headers.range!)!.slice(1).map(Number) as [number, number];
+      response.writeHead(206, { 'Content-Length': end - start + 1 });
+      response.write(body.subarray(start, start + 250_000));
+      return true;
+    };
+    for (const how of ['cancelled', 'left']) {
+      server.seen.length = 0;
+      const stop = new AbortController();
+      const stream = files.stream!(FILE, spans(8, SIZE), stop.signal);
+      expect(same((await stream.next()).value!, 8, 200_008)).toBe(true);
+      const second = how === 'cancelled' ? stream.next().catch((error: { code?: string }) => error.code) : null;
+      await expect.poll(() => server.seen.length).toBe(1);
+      const before = performance.now();
+      if (second) {
+        stop.abort();
+        expect(await second).toBe('cancelled');
+      } else await stream.return();
+      expect(performance.now() - before).toBeLessThan(100);
+      await expect.poll(() => server.seen[0]!.closedMs, { interval: 5 }).not.toBeNull();
+      expect(server.seen[0]!.closedMs! - before).toBeLessThan(100);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(server.seen.length).toBe(1);
+    }
+  });
+});

@@ -3,7 +3,7 @@ import { unlessAborted } from './back-off.ts';
 import { checkFilePath } from './file-path.ts';
 import type { Body, HttpOptions } from './http-transport.ts';
 import { Transient, httpTransport, readBody, statedLength } from './http-transport.ts';
-import type { ModelFiles } from './source.ts';
+import type { ModelFiles, Span } from './source.ts';
 import { checkSpan, fileTooLarge, missingFile } from './source.ts';
 
 export interface HttpFilesOptions extends HttpOptions {
@@ -33,12 +33,19 @@ interface RemoteFile {
   queue: Promise<unknown>;
 }
 
-/** A whole file coming in, read forwards. */
-interface SinglePass {
+/** Bytes of a file coming in, read forwards. */
+interface Incoming {
   body: Body;
+  /** Where in the file `rest` begins. */
   position: number;
+  /** Where in the file it ends, as far as that is known. */
+  end: number;
   /** Received, not yet taken. */
   rest: Uint8Array;
+}
+
+/** The whole file. */
+interface SinglePass extends Incoming {
   /** A read is taking from it. */
   busy: boolean;
   /** Signals that end this pass when they fire. */
@@ -46,7 +53,7 @@ interface SinglePass {
 }
 
 function beginPass(body: Body): SinglePass {
-  return { body, position: 0, rest: new Uint8Array(0), busy: false, signals: new WeakSet() };
+  return { body, position: 0, end: Infinity, rest: new Uint8Array(0), busy: false, signals: new WeakSet() };
 }
 
 /** A read under way, kept over all its attempts. */
@@ -57,6 +64,16 @@ interface ReadJob {
   /** Bytes of `out` that have come. */
   done: number;
   signal: AbortSignal | undefined;
+}
+
+/** Bytes between two spans that cost less than another request. */
+const WORTHLESS_GAP = 2 ** 20;
+
+/** Where the request that brings span `index` ends: before the first gap that is worth skipping. */
+function runEnd(spans: readonly Span[], index: number): number {
+  let last = index;
+  while (last + 1 < spans.length && spans[last + 1]!.start - spans[last]!.end <= WORTHLESS_GAP) last++;
+  return spans[last]!.end;
 }
 
 const OTHER_SOURCE = 'Try another mirror, or download the folder and open it from disk.';
@@ -80,7 +97,7 @@ function pathOf(base: URL): string {
 }
 
 /**
- * A model folder behind an address. Reads are Range requests; a server without Range is read in one forward pass a file
+ * A model folder behind an address. Reads are Range requests, and a stream is one for all of its spans; a server without Range is read in one forward pass a file
  * instead. Lost, stalled and cut connections, 408, 429 and 5xx are tried again with growing pauses, from the byte where
  * they broke off; a file whose ETag changes on the way is refused. Cancelling ends the request at once.
  * @param baseUrl the folder's address; a query (for signed addresses) is kept on every file's address and out of all
@@ -92,6 +109,8 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
   const { request, patiently } = httpTransport(base.host, options);
   const id = options.id ?? pathOf(base);
   const known = new Map<string, RemoteFile>();
+  /** Streams without Range wait for each other. */
+  let passes: Promise<unknown> = Promise.resolve();
 
   function remote(path: string): RemoteFile {
     let file = known.get(path);
@@ -206,11 +225,12 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
     if (job.done < out.length) throw new Transient('the connection broke off');
   }
 
-  /** One Range request for what is still missing; false when the server ignores or refuses Range. */
-  async function readRange(file: RemoteFile, job: ReadJob): Promise<boolean> {
-    const { path, out, signal } = job;
-    const from = job.start + job.done;
-    const headers = { Range: `bytes=${from}-${job.start + out.length - 1}` };
+  /**
+   * A Range request for [from, end).
+   * @returns the body of exactly these bytes, or null when the server ignores or refuses Range
+   */
+  async function askRange(path: string, file: RemoteFile, from: number, end: number, signal?: AbortSignal): Promise<Body | null> {
+    const headers = { Range: `bytes=${from}-${end - 1}` };
     const { moved } = file;
     let body = await request(moved ?? addressOf(path), { headers, cache: 'no-store' }, signal);
     if (moved && !body.response.ok) {
@@ -220,6 +240,7 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
       body = await request(addressOf(path), { headers, cache: 'no-store' }, signal);
     }
     const { response } = body;
+    let isWanted = false;
     try {
       if (response.redirected && URL.canParse(response.url)) file.moved = new URL(response.url);
       if (response.status !== 416) checkAnswer(path, file, response);
@@ -227,9 +248,10 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
         // Other reads of this file may be under way side by side, which a single pass does not bear.
         if (file.ranges) throw new Transient('the server stopped answering Range requests');
         // Inside the file's known length 416 is a server that cannot do ranges; it may still send the whole.
-        if (response.status === 416) return false;
+        if (response.status === 416) return null;
         file.pass = beginPass(body);
-        return false;
+        isWanted = true;
+        return null;
       }
       // Content-Range is hidden from pages unless the server exposes it; where it is seen it must be what was asked
       // for.
@@ -239,10 +261,23 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
         throw new NvlmError('corrupt-file', `${base.host} sent another part of ${path} than was asked for.`, OTHER_SOURCE);
       }
       file.ranges = true;
+      isWanted = true;
+      return body;
+    } finally {
+      if (!isWanted) body.close();
+    }
+  }
+
+  /** One Range request for what is still missing; false when the server ignores or refuses Range. */
+  async function readRange(file: RemoteFile, job: ReadJob): Promise<boolean> {
+    const { path, start, out, signal } = job;
+    const body = await askRange(path, file, start + job.done, start + out.length, signal);
+    if (!body) return false;
+    try {
       await fill(body, job);
       return true;
     } finally {
-      if (file.pass?.body !== body) body.close();
+      body.close();
     }
   }
 
@@ -251,9 +286,37 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
     file.pass = null;
   }
 
+  /** Reads on in what is coming in, over what lies before the job. */
+  async function take(from: Incoming, job: ReadJob): Promise<void> {
+    const { path, out, signal } = job;
+    while (job.done < out.length) {
+      if (from.rest.length === 0) {
+        const piece = await from.body.next(signal);
+        if (piece === null) throw new Transient('the connection broke off');
+        if (from.position + piece.length > from.end) {
+          throw new NvlmError('corrupt-file', `${base.host} sent more of ${path} than was asked for.`, OTHER_SOURCE);
+        }
+        from.rest = piece;
+      }
+      const skip = Math.min(from.rest.length, job.start + job.done - from.position);
+      const part = from.rest.subarray(skip, skip + out.length - job.done);
+      out.set(part, job.done);
+      job.done += part.length;
+      from.position += skip + part.length;
+      from.rest = from.rest.subarray(skip + part.length);
+    }
+  }
+
+  /** Waits for the stated end of what has all come: that keeps the connection usable for the next request. */
+  async function endOf(from: Incoming, { path, signal }: ReadJob): Promise<void> {
+    if (statedLength(from.body.response) === null) return;
+    const more = await from.body.next(signal).catch(() => null);
+    if (more) throw new NvlmError('corrupt-file', `${base.host} sent more of ${path} than was asked for.`, OTHER_SOURCE);
+  }
+
   /** Reads on in the file's single pass; begins anew when the wanted bytes have gone by. */
   async function readOnePass(file: RemoteFile, job: ReadJob): Promise<void> {
-    const { path, out, signal } = job;
+    const { path, signal } = job;
     if (file.pass && file.pass.position > job.start + job.done) endPass(file);
     if (!file.pass) {
       const body = await request(addressOf(path), { cache: 'no-store' }, signal);
@@ -275,19 +338,7 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
       signal.addEventListener('abort', () => file.pass === pass && endPass(file), { once: true });
     }
     try {
-      while (job.done < out.length) {
-        if (pass.rest.length === 0) {
-          const piece = await pass.body.next(signal);
-          if (piece === null) throw new Transient('the connection broke off');
-          pass.rest = piece;
-        }
-        const skip = Math.min(pass.rest.length, job.start + job.done - pass.position);
-        const take = pass.rest.subarray(skip, skip + out.length - job.done);
-        out.set(take, job.done);
-        job.done += take.length;
-        pass.position += skip + take.length;
-        pass.rest = pass.rest.subarray(skip + take.length);
-      }
+      await take(pass, job);
     } catch (error) {
       endPass(file);
       throw error;
@@ -326,6 +377,87 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
     return mine;
   }
 
+  /** One request for as many spans as lie close together, resumed from the byte where it broke off. */
+  async function* stream(path: string, spans: readonly Span[], signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+    for (const { start, end } of spans) checkSpan(path, start, end);
+    const file = remote(checkFilePath(path));
+    // A reader that leaves ends what is under way.
+    const left = new AbortController();
+    const ends = signal ? AbortSignal.any([signal, left.signal]) : left.signal;
+    // Two take turns: one is filled while the other is lent.
+    const memory = [0, 1].map(() => new ArrayBuffer(Math.max(0, ...spans.map(({ start, end }) => end - start))));
+    let run: Incoming | null = null;
+    let leavePasses: (() => void) | null = null;
+    const endRun = () => {
+      run?.body.close();
+      run = null;
+    };
+
+    async function bring(index: number): Promise<Uint8Array> {
+      const { start, end } = spans[index]!;
+      // The first read finds out whether there are ranges; reads wait for it.
+      if (file.ranges === null) return read(path, start, end, ends);
+      const job: ReadJob = { path, start, out: new Uint8Array(memory[index % 2]!, 0, end - start), done: 0, signal: ends };
+      await patiently(
+        path,
+        () => job.done,
+        ends,
+        async () => {
+          // Passes over several files would keep ending each other's.
+          if (file.ranges === false) {
+            leavePasses ??= await passTurn(ends);
+            return readOnePass(file, job);
+          }
+          const from = start + job.done;
+          if (run && (run.position > from || run.end < end)) endRun();
+          if (!run) {
+            const wantedEnd = runEnd(spans, index);
+            const body = await askRange(path, file, from, wantedEnd, ends);
+            if (!body) throw new Transient('the server stopped answering Range requests');
+            run = { body, position: from, end: wantedEnd, rest: new Uint8Array(0) };
+          }
+          try {
+            await take(run, job);
+            if (run.position === run.end) await endOf(run, job);
+          } catch (error) {
+            endRun();
+            throw error;
+          }
+        },
+      );
+      return job.out;
+    }
+
+    let next: Promise<Uint8Array> | null = null;
+    try {
+      for (let index = 0; index < spans.length; index++) {
+        const bytes = await (next ?? bring(index));
+        next = index + 1 < spans.length ? bring(index + 1) : null;
+        // It is awaited after this one has been used.
+        next?.catch(() => undefined);
+        yield bytes;
+      }
+    } finally {
+      left.abort();
+      endRun();
+      (leavePasses as (() => void) | null)?.();
+    }
+  }
+
+  /** Waits until no other stream is in a single pass. @returns what ends the turn */
+  async function passTurn(signal?: AbortSignal): Promise<() => void> {
+    const before = passes;
+    let leave = (): void => undefined;
+    passes = Promise.all([before, new Promise<void>((resolve) => (leave = resolve))]);
+    try {
+      await unlessAborted(before, signal);
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    return leave;
+  }
+
   async function readWhole(path: string, maxBytes: number, signal?: AbortSignal): Promise<Uint8Array | null> {
     // Revalidated: a small file from an older visit beside new weights would make a broken model.
     const body = await request(addressOf(path), { cache: 'no-cache' }, signal);
@@ -350,6 +482,7 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
     size,
     version,
     read,
+    stream,
     readAll: (path, maxBytes, signal) =>
       patiently(
         path,

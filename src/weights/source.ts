@@ -3,6 +3,12 @@ import { NvlmError, throwIfAborted } from '../errors.ts';
 /** The most that one {@link ModelFiles.read} may ask for, so that no source can be made to hold a whole shard. */
 export const MAX_READ_BYTES = 32 * 1024 * 1024;
 
+/** Bytes [start, end) of a file. */
+export interface Span {
+  start: number;
+  end: number;
+}
+
 /**
  * A model's folder, wherever it lies: on a server, on disk, in a drop, in the browser's storage.
  *
@@ -28,6 +34,12 @@ export interface ModelFiles {
    * last change); null where nothing does. Sources without such knowledge leave it out.
    */
   version?(path: string, signal?: AbortSignal): Promise<string | null>;
+  /**
+   * Spans of one file, each as {@link read} gives it, in ascending order and not overlapping: what lets a server send a whole file
+   * in answer to one request. Each array is lent until the next is asked for. Sources for which that is no better leave it out, see
+   * {@link streamSpans}.
+   */
+  stream?(path: string, spans: readonly Span[], signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined>;
   /** As {@link read}, at once and without a promise; where the source can, which is a disk. */
   readNow?(path: string, start: number, end: number): Uint8Array;
   /** A whole small file, or null when there is none. @throws NvlmError `bad-model` when it is longer than maxBytes. */
@@ -76,6 +88,53 @@ export function shortFile(path: string, wanted: number, got: number): NvlmError 
     `${path} ends early: ${got} bytes where ${wanted} were expected.`,
     'Download the model again; the copy is incomplete.',
   );
+}
+
+/** Reads side by side of a source that does not stream: some have to seek, or to ask a disk. */
+export const READS_AHEAD = 4;
+
+/**
+ * Gives memory that nobody reads any more back at once, where the platform can: left to the garbage collector, what a
+ * model came in piles up to several times what is on its way.
+ */
+function release({ buffer }: Uint8Array): void {
+  (buffer as ArrayBuffer & { transfer?(bytes: number): ArrayBuffer }).transfer?.(0);
+}
+
+/** {@link ModelFiles.stream} of any source; of one that has none by {@link READS_AHEAD} reads at a time. */
+export function streamSpans(
+  files: ModelFiles,
+  path: string,
+  spans: readonly Span[],
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  return files.stream ? files.stream(path, spans, signal) : readAhead(files, path, spans, signal);
+}
+
+/** {@link ModelFiles.stream} made of reads. */
+export async function* readAhead(
+  files: Pick<ModelFiles, 'read'>,
+  path: string,
+  spans: readonly Span[],
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const underWay: Promise<Uint8Array>[] = [];
+  let next = 0;
+  const fill = () => {
+    for (; underWay.length < READS_AHEAD && next < spans.length; next++) {
+      const part = files.read(path, spans[next]!.start, spans[next]!.end, signal);
+      // It is awaited rounds later; until then a failure must not count as unhandled.
+      part.catch(() => undefined);
+      underWay.push(part);
+    }
+  };
+  fill();
+  for (let part = underWay.shift(); part; part = underWay.shift()) {
+    const bytes = await part;
+    fill();
+    yield bytes;
+    release(bytes);
+  }
 }
 
 /** Reads a span of any length in bounded reads into one array that the caller has already decided to afford. */

@@ -229,7 +229,7 @@ describe('a bundled model', () => {
     const controller = new AbortController();
     const files = await bundled();
     server.fault = ({ earlier, request }) => {
-      if (request.url!.endsWith(SECOND) && earlier > 3) controller.abort();
+      if (request.url!.endsWith(SECOND) && earlier > 1) controller.abort();
       return false;
     };
     await expect(load(files, controller.signal)).rejects.toMatchObject({ code: 'cancelled' });

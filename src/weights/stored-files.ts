@@ -4,7 +4,7 @@ import { checkedFiles } from './checked-files.ts';
 import { checkFilePath } from './file-path.ts';
 import type { Manifest } from './manifest.ts';
 import type { ModelFiles } from './source.ts';
-import { checkSpan, fileTooLarge, missingFile } from './source.ts';
+import { checkSpan, fileTooLarge, missingFile, readAhead, streamSpans } from './source.ts';
 import { blockSums, checkedBlob } from '../files/blobs/block-sums.ts';
 import { askPersistence } from '../files/quota.ts';
 import { putSmall } from '../files/blobs/small-files.ts';
@@ -197,6 +197,12 @@ export function storedFiles(remote: ModelFiles, store: BlobStore, options: Store
       bytes.set(await remote.read(path, kept, end, signal), kept - start);
       return bytes;
     },
+    async *stream(path, spans, signal) {
+      const kept = (await writers.get(path))?.start ?? 0;
+      const held = spans.filter(({ start }) => start < kept);
+      yield* readAhead(resumed, path, held, signal);
+      yield* streamSpans(remote, path, spans.slice(held.length), signal);
+    },
   };
   const source = manifest ? checkedFiles(resumed, manifest) : resumed;
 
@@ -258,6 +264,19 @@ export function storedFiles(remote: ModelFiles, store: BlobStore, options: Store
         // A reader that left meanwhile must not open anew what it has closed.
         throwIfAborted(signal);
         return await tapped.read(path, start, end, signal);
+      } catch (error) {
+        throw explain(path, error);
+      }
+    },
+
+    async *stream(path, spans, signal) {
+      throwIfAborted(signal);
+      // A stored file that turns out to be damaged comes from the remote folder from that place on.
+      if (await stored(path, signal)) return yield* readAhead(this, path, spans, signal);
+      try {
+        await begin(path, signal);
+        throwIfAborted(signal);
+        yield* streamSpans(tapped, path, spans, signal);
       } catch (error) {
         throw explain(path, error);
       }

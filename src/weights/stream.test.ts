@@ -170,6 +170,44 @@ describe('streamed tensors', () => {
     expect(reached.get('embed')).toBe(folder.tensors.get('embed')!.end - folder.tensors.get('embed')!.start);
   });
 
+  it('of a source that streams come from three files side by side, all of each in order', async () => {
+    const log = { open: 0, most: 0, begun: [] as string[] };
+    const file = (index: number) => `f${index}`;
+    const entries: TensorEntry[] = [0, 1, 2, 3, 4].flatMap((index) =>
+      [0, 1, 2].map((part) => ({
+        name: `${index}.${part}`,
+        dtype: 'U8' as const,
+        shape: [4],
+        file: file(index),
+        start: part * 4,
+        end: part * 4 + 4,
+      })),
+    );
+    const finished: string[] = [];
+    const source = {
+      ...blobs(),
+      async *stream(path: string, spans: readonly { start: number; end: number }[]) {
+        log.begun.push(path);
+        log.most = Math.max(log.most, ++log.open);
+        for (const { start, end } of spans) {
+          await new Promise((resolve) => setTimeout(resolve, 1));
+          yield Uint8Array.from({ length: end - start }, (_, i) => start + i);
+        }
+        log.open--;
+      },
+      finish: async (path: string) => void finished.push(path),
+    };
+    const { folder } = await watchedFolder();
+    const several = { ...folder, files: source, tensors: new Map(entries.map((entry) => [entry.name, entry])) };
+    const got = new Map<string, number[]>();
+    for await (const { entry, bytes } of streamTensors(several, several.tensors.keys(), { chunkBytes: 16 })) {
+      got.set(entry.file, [...(got.get(entry.file) ?? []), ...bytes]);
+    }
+    expect(log).toEqual({ open: 0, most: 3, begun: [0, 1, 2, 3, 4].map(file) });
+    expect([...got.values()]).toEqual([0, 1, 2, 3, 4].map(() => Array.from({ length: 12 }, (_, i) => i)));
+    expect(finished.sort()).toEqual([0, 1, 2, 3, 4].map(file));
+  });
+
   it('can be a few, wherever they lie; unknown names are refused before reading', async () => {
     const { folder, log } = await watchedFolder();
     const names: string[] = [];

@@ -3,14 +3,13 @@ import { DTYPE_BYTES } from './dtype.ts';
 import type { ModelFolder } from './model-folder.ts';
 import { etaSeconds, startRate, updateRate } from './progress.ts';
 import type { TensorEntry } from './safetensors.ts';
-import { MAX_READ_BYTES, readSpan } from './source.ts';
+import type { ModelFiles } from './source.ts';
+import { MAX_READ_BYTES, READS_AHEAD, readSpan, streamSpans } from './source.ts';
 
-/**
- * What may be on its way at a time, and so what a tab that is closed has to fetch again of a file. Split over a few
- * requests: one alone does not fill a fast line, and many small ones cost a browser more than their bytes do.
- */
+/** What may be on its way at a time, and so what a tab that is closed has to fetch again of a file. */
 export const DEFAULT_CHUNK_BYTES = 16 * 1024 * 1024;
-const REQUESTS = 4;
+/** Files that a source streams side by side: one connection alone does not fill every line. */
+const FILES_AT_ONCE = 3;
 /** Bytes between two tensors that are cheaper to read along than to skip. */
 const WORTHLESS_GAP = 64 * 1024;
 
@@ -40,7 +39,7 @@ export interface StreamProgress {
 export interface StreamOptions {
   signal?: AbortSignal;
   onProgress?: (progress: StreamProgress) => void;
-  /** Bound of what is read ahead of the consumer, in {@link REQUESTS} reads side by side. */
+  /** Bound of what is read ahead of the consumer, in {@link READS_AHEAD} parts. */
   chunkBytes?: number;
 }
 
@@ -102,14 +101,6 @@ export function planReads(entries: readonly TensorEntry[], chunkBytes: number): 
   return reads;
 }
 
-/**
- * Gives memory that nobody reads any more back at once, where the platform can: left to the garbage collector, what a
- * model came in piles up to several times what is on its way.
- */
-function release({ buffer }: Uint8Array): void {
-  (buffer as ArrayBuffer & { transfer?(bytes: number): ArrayBuffer }).transfer?.(0);
-}
-
 function entriesOf(folder: ModelFolder, names: Iterable<string>): TensorEntry[] {
   return [...new Set(names)].map((name) => {
     const entry = folder.tensors.get(name);
@@ -141,23 +132,11 @@ export async function* streamTensors(
 ): AsyncGenerator<TensorPiece, void, undefined> {
   const { files } = folder;
   const entries = entriesOf(folder, names);
-  const reads = planReads(entries, Math.ceil(Math.min(chunkBytes, MAX_READ_BYTES) / REQUESTS));
+  const reads = planReads(entries, Math.ceil(Math.min(chunkBytes, MAX_READ_BYTES) / READS_AHEAD));
   const totalBytes = entries.reduce((sum, entry) => sum + entry.end - entry.start, 0);
-  // Leaving the loop early must also end the read that is under way.
+  // Leaving the loop early must also end the reads that are under way.
   const stop = new AbortController();
   const readSignal = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
-  const underWay: Promise<Uint8Array>[] = [];
-  /** Fills up what is under way with reads of the file that read `index` belongs to: files come one after the other. */
-  const fetchAhead = (index: number): void => {
-    for (let planned = reads[index + underWay.length]; underWay.length < REQUESTS; ) {
-      if (!planned || planned.file !== reads[index]!.file) return;
-      const part = files.read(planned.file, planned.start, planned.end, readSignal);
-      // It is awaited rounds later; until then a failure must not count as unhandled.
-      part.catch(() => undefined);
-      underWay.push(part);
-      planned = reads[index + underWay.length];
-    }
-  };
 
   let loadedBytes = 0;
   let rate = startRate(performance.now());
@@ -175,26 +154,75 @@ export async function* streamTensors(
   let complete = false;
   try {
     throwIfAborted(signal);
-    for (const [index, planned] of reads.entries()) {
-      fetchAhead(index);
-      const chunk = await underWay.shift()!;
+    const streams = [...readsByFile(reads)].map(([file, list]) => streamFile(files, file, list, readSignal));
+    for await (const { planned, chunk } of sideBySide(streams, files.stream ? FILES_AT_ONCE : 1)) {
       throwIfAborted(signal);
-      const fileEnds = reads[index + 1]?.file !== planned.file;
-      if (fileEnds) await files.finish(planned.file, readSignal);
-      if (reads[index + 1]) fetchAhead(index + 1);
       for (const { entry, start, end } of planned.pieces) {
         const bytes = chunk.subarray(start - planned.start, end - planned.start);
         yield { entry, offset: start - entry.start, bytes, last: end === entry.end };
         throwIfAborted(signal);
         loadedBytes += end - start;
       }
-      release(chunk);
       report(planned.file);
     }
     complete = true;
   } finally {
     stop.abort();
     if (!complete) await files.close();
+  }
+}
+
+interface Chunk {
+  planned: PlannedRead;
+  /** Lent until the next chunk of its file is asked for. */
+  chunk: Uint8Array;
+}
+
+function readsByFile(reads: readonly PlannedRead[]): Map<string, PlannedRead[]> {
+  const byFile = new Map<string, PlannedRead[]>();
+  for (const read of reads) {
+    const list = byFile.get(read.file);
+    if (list) list.push(read);
+    else byFile.set(read.file, [read]);
+  }
+  return byFile;
+}
+
+/** What was planned of one file, which is finished before the last of it is given out. */
+async function* streamFile(files: ModelFiles, file: string, reads: readonly PlannedRead[], signal: AbortSignal): AsyncGenerator<Chunk> {
+  let index = 0;
+  for await (const chunk of streamSpans(files, file, reads, signal)) {
+    const planned = reads[index++]!;
+    if (index === reads.length) await files.finish(file, signal);
+    yield { planned, chunk };
+  }
+}
+
+/** The items of `most` streams at a time, as they come; streams are begun in their order. */
+async function* sideBySide<T>(streams: readonly AsyncGenerator<T>[], most: number): AsyncGenerator<T> {
+  type Turn = { stream: AsyncGenerator<T>; result: IteratorResult<T> };
+  const open = new Map<AsyncGenerator<T>, Promise<Turn>>();
+  const ask = (stream: AsyncGenerator<T>) => {
+    const turn = stream.next().then((result) => ({ stream, result }));
+    // Another stream may fail first.
+    turn.catch(() => undefined);
+    open.set(stream, turn);
+  };
+  let begun = Math.min(most, streams.length);
+  for (const stream of streams.slice(0, begun)) ask(stream);
+  try {
+    while (open.size > 0) {
+      const { stream, result } = await Promise.race(open.values());
+      // Behind the others, so that each gets its turn.
+      open.delete(stream);
+      if (!result.done) {
+        yield result.value;
+        ask(stream);
+      } else if (begun < streams.length) ask(streams[begun++]!);
+    }
+  } finally {
+    // One that is waiting for bytes ends with its signal.
+    for (const stream of streams.slice(0, begun)) stream.return(undefined).catch(() => undefined);
   }
 }
 

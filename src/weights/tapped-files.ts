@@ -1,5 +1,6 @@
-import type { ModelFiles } from './source.ts';
-import { missingFile } from './source.ts';
+import { cancelled } from '../errors.ts';
+import type { ModelFiles, Span } from './source.ts';
+import { missingFile, streamSpans } from './source.ts';
 
 /** Sees every byte of one file once and in order. */
 export interface FileTap {
@@ -23,6 +24,18 @@ interface Tapped {
   size: Promise<number>;
   /** Settles when everything planned so far has reached the tap. */
   turns: Promise<void>;
+}
+
+/** Spans and what lies between them, from `from` on, in parts that a read can bring. */
+function withGaps(from: number, spans: readonly Span[]): { all: Span[]; wanted: Set<Span> } {
+  const all: Span[] = [];
+  let at = from;
+  for (const span of spans) {
+    for (; at < span.start; at = all.at(-1)!.end) all.push({ start: at, end: Math.min(span.start, at + GAP_READ_BYTES) });
+    all.push(span);
+    at = Math.max(at, span.end);
+  }
+  return { all, wanted: new Set(spans) };
 }
 
 /** What is read along because the reader skipped it. */
@@ -98,10 +111,63 @@ export function tapFiles(inner: ModelFiles, tapping: Tapping): ModelFiles {
     return mine;
   }
 
+  /** As {@link advance} for all spans: one stream, of what lies between them too, which the tap alone sees. */
+  async function* advanceThrough(
+    path: string,
+    file: Tapped,
+    spans: readonly Span[],
+    signal?: AbortSignal,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const { turns, planned: from } = file;
+    file.planned = spans.at(-1)!.end;
+    let settle = (_error?: unknown): void => undefined;
+    file.turns = new Promise((resolve, reject) => {
+      settle = (error) => (error === undefined ? resolve() : reject(error as Error));
+    });
+    file.turns.catch(() => undefined);
+    let error: unknown = cancelled();
+    let complete = false;
+    try {
+      await turns;
+      const tap = await file.tap;
+      const { all, wanted } = withGaps(from, spans);
+      let index = 0;
+      for await (const bytes of streamSpans(inner, path, all, signal)) {
+        const span = all[index++]!;
+        const fresh = span.start < from ? bytes.subarray(Math.min(bytes.length, from - span.start)) : bytes;
+        // The reader goes first, but for the last of a file: that must have been found right before it is given out.
+        const isLast = index === all.length;
+        if (isLast) {
+          await tap.write(fresh);
+          complete = true;
+          settle();
+        }
+        if (wanted.has(span)) yield bytes;
+        if (!isLast) await tap.write(fresh);
+      }
+    } catch (cause) {
+      error = cause;
+      throw cause;
+    } finally {
+      if (!complete) {
+        settle(error);
+        await discard(path, file, error);
+      }
+    }
+  }
+
   return {
     id: inner.id,
     size: inner.size,
     isStored: inner.isStored,
+
+    async *stream(path, spans, signal) {
+      if (spans.length === 0) return;
+      if (closed.has(path) || !tapping.wants(path)) return yield* streamSpans(inner, path, spans, signal);
+      const file = tappedOf(path, signal);
+      if (spans.at(-1)!.end <= file.planned) return yield* streamSpans(inner, path, spans, signal);
+      yield* advanceThrough(path, file, spans, signal);
+    },
 
     async close() {
       for (const [path, file] of open) void discard(path, file);

@@ -29,7 +29,7 @@ test.beforeEach(async () => {
 });
 test.afterEach(() => server.close());
 
-const asked = () => server.asked.get(SHARD) ?? 0;
+const fetched = () => server.sent.get(SHARD) ?? 0;
 
 async function openTab(page: Page): Promise<Page> {
   await page.goto(server.url);
@@ -54,18 +54,18 @@ test('tabs that load one model at once answer right, fetch it once each at most,
   server.delayMs = WAIT_MS;
   for (const outcome of await Promise.all(tabs.map(open))) expect(outcome).toEqual({ value: { notKept: null }, error: null });
   for (const tab of tabs) await answersRight(tab);
-  expect(asked()).toBeLessThanOrEqual(tabs.length * size);
-  const before = asked();
+  expect(fetched()).toBeLessThanOrEqual(tabs.length * size);
+  const before = fetched();
   await opensKept(await openTab(tabs[0]!));
   await answersRight(tabs[0]!);
-  expect(asked()).toBe(before);
+  expect(fetched()).toBe(before);
 });
 
 test('a tab that deletes a model harms none that loads it or has it', async ({ context }) => {
   const [one, two] = [await openTab(await context.newPage()), await openTab(await context.newPage())];
   server.delayMs = WAIT_MS;
   const loading = open(one);
-  await expect.poll(asked, { intervals: [5] }).toBeGreaterThan(size / 3);
+  await expect.poll(fetched, { intervals: [5] }).toBeGreaterThan(size / 3);
   expect(await remove(two)).toMatchObject({ error: { code: 'busy', message: expect.stringContaining('Another tab') } });
   expect(await loading).toEqual({ value: { notKept: null }, error: null });
   server.delayMs = 0;
@@ -81,10 +81,10 @@ test('a tab that deletes a model harms none that loads it or has it', async ({ c
   expect((await entry(one))?.storedBytes ?? 0).toBe(0);
   await answersRight(one);
   await answersRight(two);
-  const before = asked();
+  const before = fetched();
   await opensKept(two);
   await answersRight(two);
-  expect(asked() - before).toBeGreaterThanOrEqual(size);
+  expect(fetched() - before).toBeGreaterThanOrEqual(size);
 });
 
 test('a quota that is too small is told by the plan, one that fills up by the load; both answer, and nothing stored is lost', async ({
@@ -104,9 +104,9 @@ test('a quota that is too small is told by the plan, one that fills up by the lo
 
   await allow();
   server.delayMs = WAIT_MS;
-  const before = asked();
+  const before = fetched();
   const loading = open(page);
-  await expect.poll(() => asked() - before, { intervals: [5] }).toBeGreaterThan(size / 3);
+  await expect.poll(() => fetched() - before, { intervals: [5] }).toBeGreaterThan(size / 3);
   await allow(1000);
   expect(await loading).toMatchObject({ value: { notKept: { code: 'storage-full' } } });
   await answersRight(page);
@@ -114,10 +114,10 @@ test('a quota that is too small is told by the plan, one that fills up by the lo
   server.delayMs = 0;
   await opensKept(page);
   await allow(1000);
-  const stored = asked();
+  const stored = fetched();
   await opensKept(await openTab(page));
   await answersRight(page);
-  expect(asked()).toBe(stored);
+  expect(fetched()).toBe(stored);
 });
 
 test('storage that is cleared under a load, or under a loaded model, costs the copy alone', async ({ page, context }) => {
@@ -128,7 +128,7 @@ test('storage that is cleared under a load, or under a loaded model, costs the c
   expect(await note('before')).toBe('before');
   server.delayMs = WAIT_MS;
   const loading = open(page);
-  await expect.poll(asked, { intervals: [5] }).toBeGreaterThan(size / 3);
+  await expect.poll(fetched, { intervals: [5] }).toBeGreaterThan(size / 3);
   await clear();
   expect(await loading).toMatchObject({ error: null });
   await answersRight(page);
@@ -139,10 +139,10 @@ test('storage that is cleared under a load, or under a loaded model, costs the c
   await clear();
   await answersRight(page);
   expect((await entry(page))?.storedBytes).toBe(0);
-  const before = asked();
+  const before = fetched();
   await opensKept(page);
   await answersRight(page);
-  expect(asked() - before).toBeGreaterThanOrEqual(size);
+  expect(fetched() - before).toBeGreaterThanOrEqual(size);
 });
 
 test('a flipped bit in a stored file is noticed, and the file fetched anew', async ({ page }) => {
@@ -150,10 +150,10 @@ test('a flipped bit in a stored file is noticed, and the file fetched anew', asy
   await opensKept(page);
   for (const name of [NAME, 'tokenizer.json', 'config.json']) {
     await page.evaluate((file) => window.harness.worker.damageStored(file), name);
-    const before = server.asked.get(`checkpoint/${name}`)!;
+    const before = server.sent.get(`checkpoint/${name}`)!;
     await opensKept(page);
     await answersRight(page);
-    expect(server.asked.get(`checkpoint/${name}`)).toBeGreaterThan(before);
+    expect(server.sent.get(`checkpoint/${name}`)).toBeGreaterThan(before);
   }
 });
 

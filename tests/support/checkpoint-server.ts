@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { createReadStream, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const types: Record<string, string> = {
@@ -21,11 +23,11 @@ export interface ModelRequest {
 
 export interface CheckpointServer {
   url: string;
-  /** Bytes of weights that were asked for since the start, by file name. */
-  asked: Map<string, number>;
+  /** Bytes of the model that were sent since the start, by file name. */
+  sent: Map<string, number>;
   /** GET requests for weights. */
   requests: ModelRequest[];
-  /** How long each answer with weights is kept waiting, so that something can happen meanwhile. */
+  /** How long each answer with weights is kept waiting, and again when half of it is sent, so that something can happen meanwhile. */
   delayMs: number;
   close(): Promise<void>;
 }
@@ -43,9 +45,9 @@ export async function serveCheckpoint(
 ): Promise<CheckpointServer> {
   const folders: Record<string, string> = { ...others, checkpoint: folder };
   const harness = fileURLToPath(new URL(`../../${built}`, import.meta.url));
-  const asked = new Map<string, number>();
+  const sent = new Map<string, number>();
   const requests: ModelRequest[] = [];
-  const state = { asked, requests, delayMs: 0 };
+  const state = { sent, requests, delayMs: 0 };
   const server = createServer((request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://host').pathname)).replace(/^\/+/, '');
     const isModel = path.startsWith('checkpoint/');
@@ -72,15 +74,32 @@ export async function serveCheckpoint(
     }
     const seen: ModelRequest = { startedMs: Date.now(), closedMs: null };
     const isWeights = isModel && path.endsWith('.safetensors');
-    if (isModel) asked.set(path, (asked.get(path) ?? 0) + end - start);
     if (isWeights) requests.push(seen);
-    const body = createReadStream(file, { start, end: end - 1, highWaterMark: 2 ** 18 });
-    const timer = setTimeout(() => body.pipe(response), isWeights ? state.delayMs : 0);
+    const body = createReadStream(file, { start, end: end - 1, highWaterMark: Math.min(2 ** 18, Math.ceil((end - start) / 4)) });
+    const gone = new AbortController();
     response.on('close', () => {
       seen.closedMs = Date.now();
-      clearTimeout(timer);
+      gone.abort();
       body.destroy();
     });
+    const send = async () => {
+      const { signal } = gone;
+      const delayMs = isWeights ? state.delayMs : 0;
+      let heldAt = 0;
+      let count = 0;
+      for await (const part of body as AsyncIterable<Buffer>) {
+        if (delayMs > 0 && count >= heldAt) {
+          heldAt = count === 0 ? (end - start) / 2 : Infinity;
+          await sleep(delayMs, null, { signal });
+        }
+        count += part.length;
+        if (isModel) sent.set(path, (sent.get(path) ?? 0) + part.length);
+        if (!response.write(part)) await once(response, 'drain', { signal });
+      }
+      response.end();
+    };
+    // The browser let go of it.
+    send().catch((error: unknown) => gone.signal.aborted || response.destroy(error as Error));
   });
   await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
   return Object.assign(state, {

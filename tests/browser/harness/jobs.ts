@@ -94,27 +94,28 @@ export const jobs = {
 
   /**
    * Streams a golden model into storage up to a share of its bytes, and stops there with everything left open.
-   * @returns bytes of weights fetched, and in the file
+   * @returns where in the file the last request for weights began, if there was one, and how far the reader came; bytes of the file
    */
-  async storeShare(model: string, share: number): Promise<{ fetched: number; size: number }> {
-    let fetched = 0;
-    const counting: typeof fetch = async (input, init) => {
-      const response = await fetch(input, init);
-      const isPart = init?.method !== 'HEAD' && String(input).endsWith('.safetensors');
-      if (isPart) fetched += Number(response.headers.get('Content-Length'));
-      return response;
+  async storeShare(model: string, share: number): Promise<{ from: number | null; reached: number; size: number }> {
+    let from: number | null = null;
+    const watching: typeof fetch = async (input, init) => {
+      const range = /^bytes=(\d+)-/.exec(new Headers(init?.headers).get('Range') ?? '');
+      if (range && String(input).endsWith('.safetensors')) from = Number(range[1]);
+      return fetch(input, init);
     };
     const store = await openStore();
-    const folder = await openModelFolder(storedFiles(httpFiles(goldenUrl(model), { fetch: counting }), store));
+    const folder = await openModelFolder(storedFiles(httpFiles(goldenUrl(model), { fetch: watching }), store));
     const pieces = streamTensors(folder, folder.tensors.keys(), { chunkBytes: STORE_CHUNK_BYTES });
     let bytes = 0;
+    let reached = 0;
     while (bytes < share * folder.tensorBytes) {
       const { value, done } = await pieces.next();
       if (done) break;
       bytes += value.bytes.length;
+      reached = value.entry.start + value.offset + value.bytes.length;
     }
     if (share >= 1) await pieces.next();
-    return { fetched, size: folder.shards[0]!.bytes };
+    return { from, reached, size: folder.shards[0]!.bytes };
   },
 
   /**
