@@ -221,7 +221,11 @@ async function readImageProcessor(files: ModelFiles, signal?: AbortSignal): Prom
  */
 export async function openModelFolder(files: ModelFiles, signal?: AbortSignal): Promise<ModelFolder> {
   try {
-    return { ...(await readModelDescription(files, signal)), ...(await readTensors(files, signal)) };
+    const description = await readModelDescription(files, signal);
+    const tensors = await readTensors(files, signal);
+    const elsewhere = tokenizerElsewhere(description);
+    const warnings = [...tensors.warnings, ...(elsewhere ? [`${elsewhere.message} ${elsewhere.fix}`] : [])];
+    return { ...description, ...tensors, warnings };
   } catch (error) {
     await files.close(error);
     throw error;
@@ -231,14 +235,18 @@ export async function openModelFolder(files: ModelFiles, signal?: AbortSignal): 
 /** The tokenizer's two files, for whoever handles text. @throws NvlmError `not-found` */
 export function requireTokenizer(folder: ModelDescription): { tokenizer: JsonObject; tokenizerConfig: JsonObject } {
   const { tokenizer, tokenizerConfig } = folder;
-  const elsewhere = tokenizerRepository(folder.config);
-  if (elsewhere && !(tokenizer && tokenizerConfig)) throw tokenizerElsewhere(folder.files.id, elsewhere.repository);
+  const elsewhere = tokenizerElsewhere(folder);
+  if (elsewhere) throw elsewhere;
   if (!tokenizer) throw missingFile('tokenizer.json', folder.files.id);
   if (!tokenizerConfig) throw missingFile('tokenizer_config.json', folder.files.id);
   return { tokenizer, tokenizerConfig };
 }
 
-function tokenizerElsewhere(id: string, repository: string): NvlmError {
+/** Why a model cannot read or write whose config.json names another repository's tokenizer and whose folder has not got it; else null. */
+export function tokenizerElsewhere({ files: { id }, config, tokenizer, tokenizerConfig }: ModelDescription): NvlmError | null {
+  const model = tokenizer && tokenizerConfig ? null : tokenizerRepository(config);
+  if (!model) return null;
+  const { repository } = model;
   return new NvlmError(
     'not-found',
     `${id} has no tokenizer of its own: its config.json names the one of ${repository}.`,

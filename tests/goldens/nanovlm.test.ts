@@ -189,8 +189,14 @@ describe('what is refused', () => {
       ...files,
       readAll: async (path: string, most: number) => (path.startsWith('tokenizer') ? null : files.readAll(path, most)),
     };
-    const description = await readModelDescription(bare);
-    expect(() => requireTokenizer(description)).toThrow(
+    const folder = await openModelFolder(bare);
+    expect(folder.warnings).toEqual([expect.stringMatching(/names the one of org\/tiny-llama\. Put tokenizer\.json/)]);
+    const device = await openBackend('cpu');
+    const session = await Session.open(folder, device);
+    expect(() => session.requireText()).toThrow(/names the one of org\/tiny-llama/);
+    session.dispose();
+    await device.dispose();
+    expect(() => requireTokenizer(folder)).toThrow(
       expect.objectContaining({
         code: 'not-found',
         fix: expect.stringMatching(/tokenizer_config\.json of org\/tiny-llama/) as string,

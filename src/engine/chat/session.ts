@@ -14,7 +14,7 @@ import { createTextStream } from '../../text/text-stream.ts';
 import type { TokenPlan } from '../../text/types.ts';
 import { decodeImage } from '../../tiling/decode.ts';
 import type { RgbImage, Tiling } from '../../tiling/types.ts';
-import type { ModelFolder } from '../../weights/model-folder.ts';
+import { tokenizerElsewhere, type ModelFolder } from '../../weights/model-folder.ts';
 import type { StreamProgress } from '../../weights/stream.ts';
 import { AttachedAdapters, type Stale } from '../../nvlm/adapters/attached-adapters.ts';
 import type { AdapterModule } from '../../nvlm/adapters/adapter-modules.ts';
@@ -59,6 +59,8 @@ export class Session {
   private constructor(
     readonly model: NvlmModel,
     readonly text: TextSide | null,
+    /** Why there is no text side. */
+    private readonly wordless: NvlmError,
     readonly stopIds: ReadonlySet<number>,
     readonly device: Device,
     readonly loadMs: number,
@@ -88,7 +90,7 @@ export class Session {
       await device.check();
       const stopIds = stopIdsOf(folder, text?.tokenizer ?? null);
       const longest = options.contextLength ?? Infinity;
-      return new Session(model, text, stopIds, device, performance.now() - start, longest);
+      return new Session(model, text, tokenizerElsewhere(folder) ?? noTokenizer(), stopIds, device, performance.now() - start, longest);
     } catch (error) {
       model.dispose();
       throw error;
@@ -216,11 +218,7 @@ export class Session {
   /** @throws NvlmError `not-found` without a tokenizer */
   requireText(): TextSide {
     if (this.text) return this.text;
-    throw new NvlmError(
-      'not-found',
-      'This model folder has no tokenizer, so it cannot read or write text.',
-      'Add its tokenizer.json, or use `forward` with token ids.',
-    );
+    throw this.wordless;
   }
 
   /** Decodes, tiles and encodes a picture, or finds that it is the last one again. Its features stay the session's. */
@@ -351,4 +349,12 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
+}
+
+function noTokenizer(): NvlmError {
+  return new NvlmError(
+    'not-found',
+    'This model folder has no tokenizer, so it cannot read or write text.',
+    'Add its tokenizer.json, or use `forward` with token ids.',
+  );
 }
