@@ -1,6 +1,7 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 import { contentSecurityPolicy, contentSecurityPolicyPlugin } from './build/content-security-policy.ts';
+import { isolationHeaders } from './build/isolation.ts';
 import { moduleWorkers } from './build/module-workers.ts';
 import { offlinePlugin } from './build/offline.ts';
 import { tfjsAlias } from './build/tfjs-alias.ts';
@@ -19,11 +20,13 @@ export default defineConfig({
     // A data: URL is an inline resource, and the policy forbids those for all but images.
     assetsInlineLimit: 0,
   },
+  server: { headers: isolationHeaders },
   preview: {
     host: 'localhost',
     headers: {
       'Content-Security-Policy': `${contentSecurityPolicy}; frame-ancestors 'none'`,
       'X-Content-Type-Options': 'nosniff',
+      ...isolationHeaders,
     },
   },
 });

@@ -20,7 +20,7 @@ import { encodePng } from '../src/tiling/encode-png.ts';
 import { openModelFolder } from '../src/weights/model-folder.ts';
 
 const [model = 'nano-d', questions = '40', seed = '11', backend = 'wasm'] = process.argv.slice(2);
-const device = await openDevice(backend as BackendChoice, nodePlatform());
+const device = await openDevice(backend as BackendChoice, nodePlatform({ threads: 1 }));
 const session = await Session.open(await openModelFolder(await openFiles({ kind: 'bundled', id: model }, {})), device);
 const inside = new Inside(session);
 

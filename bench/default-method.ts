@@ -31,7 +31,7 @@ const PICTURES = { count: 40, heldOut: 40, replay: 60 };
 const [lessons = Object.keys(LESSONS).join(), methods = METHODS.join(), seeds = '1,2,3', backend = 'wasm'] = process.argv.slice(2);
 const kept = new URL('../.cache/default-method/', import.meta.url);
 const stored = new URL('../tests/fixtures/nano-eval/', import.meta.url);
-const device = await openDevice(backend as BackendChoice, nodePlatform());
+const device = await openDevice(backend as BackendChoice, nodePlatform({ threads: 1 }));
 const folder = await openModelFolder(await openFiles({ kind: 'bundled', id: 'nano-d' }));
 
 /** % right of the new questions, and of the old world's. */

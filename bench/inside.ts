@@ -35,7 +35,7 @@ const image = await encodePng(
     : gradient(640, 480),
 );
 const messages = [{ role: 'user' as const, content: 'Describe the image.' }];
-const device = await openDevice(backend as BackendChoice, nodePlatform());
+const device = await openDevice(backend as BackendChoice, nodePlatform({ threads: 1 }));
 const session = await Session.open(await openModelFolder(await openFiles(source, {})), device, { quantize });
 const inside = new Inside(session);
 

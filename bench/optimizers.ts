@@ -35,7 +35,7 @@ const OPTIMIZERS = [
   { name: 'muon', lr: 0.02, adamw_lr: 4e-3 },
 ];
 
-const device = await openDevice(backend as BackendChoice, nodePlatform());
+const device = await openDevice(backend as BackendChoice, nodePlatform({ threads: 1 }));
 const folder = await openModelFolder(await openFiles({ kind: 'bundled', id: MODEL }));
 const texts = deskDataset({ count: QUESTIONS.learnt, seed: SEED }).records.filter(({ image }) => image === undefined);
 

@@ -63,7 +63,7 @@ const sets = {
   },
 };
 
-const device = await openDevice(backend as BackendChoice, nodePlatform());
+const device = await openDevice(backend as BackendChoice, nodePlatform({ threads: 1 }));
 const folder = await openModelFolder(await openFiles({ kind: 'bundled', id: run.model }));
 const session = await Session.open(folder, device);
 const measurements: Measurement[] = [];

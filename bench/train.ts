@@ -69,7 +69,7 @@ const KINDS: Record<string, Kind> = {
 };
 const PACKING: Record<string, Kind> = { apart: {}, packed: { pack: true } };
 
-const device = await openDevice(backend as BackendChoice, nodePlatform());
+const device = await openDevice(backend as BackendChoice, nodePlatform({ threads: 1 }));
 
 interface Measured {
   ms: number[];

@@ -3,15 +3,18 @@
  * slows with the tokens that the cache holds. The kinds take turns, so that a machine that is busy for a while is so for all of them; the
  * last rows are ratios of medians.
  *
- * `npx tsx bench/wasm-decode.ts [RUNS] [BACKEND] [SHAPE] [LAYERS] [ROWS]`, e.g. `5 wasm smollm2-135m 30` or `5 wasm llama-1b 4 decode`:
- * ROWS of those measured, by a part of their names.
+ * `npx tsx bench/wasm-decode.ts [RUNS] [BACKEND] [SHAPE] [LAYERS] [ROWS] [--threads N]`, e.g. `5 wasm smollm2-135m 30` or
+ * `5 wasm llama-1b 4 decode`: ROWS of those measured, by a part of their names. With `--threads` every row is measured on one thread and
+ * on N as well (`auto`: on as many as the device chooses), in turn; without it on one.
  */
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { nodePlatform } from '../src/device/node.ts';
 import { openDevice } from '../src/device/open-device.ts';
 import type { BackendChoice } from '../src/device/types.ts';
+import { wasmPool } from '../src/device/wasm-kernels.ts';
 import { syntheticFiles } from '../src/engine/models/synthesize.ts';
 import { median } from '../src/headless/bench-report.ts';
 import type { KvCache } from '../src/nvlm/kv-cache.ts';
@@ -23,7 +26,8 @@ import { openModelFolder } from '../src/weights/model-folder.ts';
 import { nodeFiles } from '../src/weights/node-files.ts';
 import { printReport, type Measurement } from './report.ts';
 
-const [runs = '5', backend = 'wasm', shape = 'smollm2-135m', layers = '30', wanted = ''] = process.argv.slice(2);
+const { positionals, values: flags } = parseArgs({ allowPositionals: true, options: { threads: { type: 'string', default: '1' } } });
+const [runs = '5', backend = 'wasm', shape = 'smollm2-135m', layers = '30', wanted = ''] = positionals;
 /** Tokens decoded for one sample, and those that the cache holds before. */
 const NEW_TOKENS = 8;
 const CACHE_LENGTHS = [128, 2048];
@@ -48,7 +52,16 @@ const json = {
 };
 const KINDS = { '16 bits': undefined, '8 bits': { bits: 8, groupSize: 64 }, '4 bits': { bits: 4, groupSize: 64 } } as const;
 
-const device = await openDevice(backend as BackendChoice, nodePlatform());
+const threads = flags.threads === 'auto' ? undefined : Number(flags.threads);
+const device = await openDevice(backend as BackendChoice, nodePlatform({ threads }));
+/** The words behind a row's name, and how many threads it may use. */
+const TURNS: [words: string, most: number][] =
+  device.info.threads === 1
+    ? [['', 1]]
+    : [
+        [', 1 thread', 1],
+        [`, ${device.info.threads} threads`, Infinity],
+      ];
 const models = await loadModels();
 
 async function loadModels(): Promise<[string, NvlmModel][]> {
@@ -121,20 +134,31 @@ const caches = new Map(models.map(([, model]) => [model, CACHE_LENGTHS.map((toke
 for (let run = 0; run < Number(runs); run++) {
   for (const [kind, model] of models) {
     for (const tokens of PREFILLS) {
-      const row = `prefill, ${tokens} tokens, ${kind}`;
-      if (!row.includes(wanted)) continue;
-      const cache = model.newCache(1);
-      note(row, (1000 * tokens) / (await prefill(model, tokens, cache)));
-      cache.dispose();
+      for (const [words, most] of TURNS) {
+        const row = `prefill, ${tokens} tokens, ${kind}${words}`;
+        if (!row.includes(wanted)) continue;
+        useThreads(most);
+        const cache = model.newCache(1);
+        note(row, (1000 * tokens) / (await prefill(model, tokens, cache)));
+        cache.dispose();
+      }
     }
     for (const cache of caches.get(model)!) {
-      const row = `decode, ${cache.lengths[0]} tokens held, ${kind}`;
-      if (!row.includes(wanted)) continue;
-      const { ms, cpuMs } = await decode(model, cache);
-      note(row, ms);
-      note(`${row}, processor time`, cpuMs);
+      for (const [words, most] of TURNS) {
+        const row = `decode, ${cache.lengths[0]} tokens held, ${kind}${words}`;
+        if (!row.includes(wanted)) continue;
+        useThreads(most);
+        const { ms, cpuMs } = await decode(model, cache);
+        note(row, ms);
+        note(`${row}, processor time`, cpuMs);
+      }
     }
   }
+}
+
+function useThreads(most: number): void {
+  const pool = wasmPool();
+  if (pool) pool.mostUsed = most;
 }
 
 const of = (name: string, unit: string, values: number[]): Measurement => ({
@@ -149,13 +173,23 @@ printReport(
   ...[...samples].map(([name, values]) => of(name, name.startsWith('prefill') ? 'tokens/s' : 'ms a token', values)),
   ...models.map(([kind, model]) => of(`weights, ${kind}`, 'MB', [model.weights.bytes / 1e6])),
   ...models.flatMap(([kind]) =>
-    ['', ', processor time'].flatMap((clock) => {
-      const names = CACHE_LENGTHS.map((length) => `decode, ${length} tokens held, ${kind}${clock}`);
-      if (!names.every((name) => samples.has(name))) return [];
-      const [short, long] = names.map(middle) as [number, number];
-      return of(`decode, ${CACHE_LENGTHS.join(' → ')} tokens held, ${kind}${clock}, ratio`, '', [long / short]);
-    }),
+    TURNS.flatMap(([words]) =>
+      ['', ', processor time'].flatMap((clock) => {
+        const names = CACHE_LENGTHS.map((length) => `decode, ${length} tokens held, ${kind}${words}${clock}`);
+        if (!names.every((name) => samples.has(name))) return [];
+        const [short, long] = names.map(middle) as [number, number];
+        return of(`decode, ${CACHE_LENGTHS.join(' → ')} tokens held, ${kind}${words}${clock}, ratio`, '', [long / short]);
+      }),
+    ),
   ),
+  // How many times as fast, of neighbouring runs.
+  ...[...samples].flatMap(([name, onOne]) => {
+    const [alone, many] = [TURNS[0]![0], TURNS[1]?.[0]];
+    if (many === undefined || !name.endsWith(alone)) return [];
+    const onMany = samples.get(name.replace(alone, many))!;
+    const speedups = onOne.map((sample, i) => (name.startsWith('prefill') ? onMany[i]! / sample : sample / onMany[i]!));
+    return of(name.replace(alone, `${many} beside one, times as fast`), '', speedups);
+  }),
 );
 await device.dispose();
 process.exit(0);

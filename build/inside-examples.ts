@@ -53,7 +53,7 @@ export async function lookAt(inside: Inside, id: string): Promise<StoredLook> {
 
 /** The bundled model's session, on wasm. */
 export async function openBundled(model: string): Promise<{ inside: Inside; close(): Promise<void> }> {
-  const device = await openDevice('wasm', nodePlatform());
+  const device = await openDevice('wasm', nodePlatform({ threads: 1 }));
   const session = await Session.open(await openModelFolder(nodeFiles(folder(`models/${model}`))), device);
   const inside = new Inside(session);
   return {

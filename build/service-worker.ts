@@ -1,7 +1,12 @@
 /**
  * Keeps the files of one build and answers from them. A new build is fetched in the background and takes over once every tab
  * of the old one is closed, so that a page never meets files of another build.
+ *
+ * A host of plain files sends no headers; the page and its scripts get those of isolation here, so that it has threads from its second
+ * visit on. Nothing is reloaded for it.
  */
+
+import { isolationHeaders } from './isolation.ts';
 
 /** The part of the worker's global scope that the DOM types lack. */
 interface ServiceWorkerScope {
@@ -73,5 +78,14 @@ async function takeOver(): Promise<void> {
 
 async function answer(address: string, request: Request): Promise<Response> {
   const cache = await caches.open(cacheName);
-  return (await cache.match(address)) ?? fetch(request);
+  return isolated((await cache.match(address)) ?? (await fetch(request)));
+}
+
+function isolated(response: Response): Response {
+  // Such a response can only be handed on as it is.
+  if (response.type === 'opaqueredirect' || response.type === 'error') return response;
+  const { status, statusText } = response;
+  const headers = new Headers(response.headers);
+  for (const [name, value] of Object.entries(isolationHeaders)) headers.set(name, value);
+  return new Response(response.body, { status, statusText, headers });
 }

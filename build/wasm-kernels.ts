@@ -11,7 +11,19 @@ const target = 'src/device/wasm-kernels-bytes.ts';
 async function compile(features: string): Promise<Uint8Array> {
   const { main } = await import('assemblyscript/asc');
   let bytes: Uint8Array | undefined;
-  const options = ['--runtime', 'stub', '--noAssert', '--importMemory', '--initialMemory', '0', '-O3', '--enable', features];
+  const options = [
+    '--runtime',
+    'stub',
+    '--noAssert',
+    '--importMemory',
+    '--initialMemory',
+    '0',
+    '--maximumMemory',
+    '65536',
+    '-O3',
+    '--enable',
+    features,
+  ];
   const { error, stderr } = await main(['kernels/index.ts', '--baseDir', root, ...options, '--outFile', 'kernels.wasm'], {
     writeFile: (_name, contents) => void (typeof contents === 'string' || (bytes = contents)),
   });

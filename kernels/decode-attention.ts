@@ -188,15 +188,28 @@ function add(to: usize, values: v128): void {
   v128.store(to, f32x4.add(v128.load(to), values));
 }
 
+/** {@link touch} of `bytes` of each of `rows` rows, which are in one piece where they are the whole row. */
+// @ts-ignore: decorator
+@inline
+function touchEach(from: usize, stride: usize, rows: i32, bytes: usize): void {
+  if (bytes == stride) touch(from, from + <usize>rows * stride);
+  else for (let row = 0; row < rows; row++, from += stride) touch(from, from + bytes);
+}
+
 /** So many bytes of keys, and then of values, are worked on for all heads while they are in a cache close by. */
 const BLOCK_BYTES: usize = 65536;
+
+export function attendPairs(heads: i32, kvHeads: i32): i32 {
+  return kvHeads * ((heads / kvHeads + 1) >> 1);
+}
 
 export function attendFewRowsScratch(keys: i32, heads: i32): usize {
   return (<usize>((keys + 3) & ~3) * <usize>heads) << 2;
 }
 
 /**
- * `attend` (attention.ts) for few rows, as in decoding: keys and values are read where they lie, once and from end to end.
+ * `attend` (attention.ts) for few rows, as in decoding: keys and values are read where they lie, once and from end to end. Its units are
+ * the pairs of query heads that share a key head, {@link attendPairs} in all: `units` of them from `from` on are made.
  * @param scratch {@link attendFewRowsScratch} bytes
  */
 export function attendFewRows(
@@ -216,9 +229,17 @@ export function attendFewRows(
   rowTiles: usize,
   tiles: i32,
   keyTiles: usize,
+  from: i32,
+  units: i32,
   scratch: usize,
 ): void {
   const group = heads / kvHeads;
+  const pairs = (group + 1) >> 1;
+  const firstHead = (from / pairs) * group + 2 * (from % pairs);
+  const last = from + units - 1;
+  const endHead = min((last / pairs) * group + 2 * (last % pairs) + 2, (last / pairs + 1) * group);
+  const firstByte = <usize>(firstHead / group) * <usize>dim << 2;
+  const bytesOf = (<usize>((endHead - 1) / group + 1) * <usize>dim << 2) - firstByte;
   const stride = <usize>(kvHeads * dim) << 2;
   const width = <usize>((keys + 3) & ~3) << 2;
   const headBytes = <usize>dim << 2;
@@ -236,8 +257,8 @@ export function attendFewRows(
     for (let first = 0; first < seen; first += block) {
       const count = min(block, seen - first);
       const from = k + held + <usize>first * stride;
-      touch(from, from + <usize>count * stride);
-      for (let head = 0; head < heads; head++) {
+      touchEach(from + firstByte, stride, count, bytesOf);
+      for (let head = firstHead; head < endHead; head++) {
         const to = scratch + <usize>head * width + (<usize>first << 2);
         const query = q + at + <usize>head * headBytes;
         const keysOf = from + <usize>(head / group) * headBytes;
@@ -249,13 +270,13 @@ export function attendFewRows(
         }
       }
     }
-    for (let head = 0; head < heads; head++) softmaxRow(scratch + <usize>head * width, seen, mask, seenBy, ofTiles);
-    memory.fill(out + at, 0, <usize>heads * headBytes);
+    for (let head = firstHead; head < endHead; head++) softmaxRow(scratch + <usize>head * width, seen, mask, seenBy, ofTiles);
+    memory.fill(out + at + <usize>firstHead * headBytes, 0, <usize>(endHead - firstHead) * headBytes);
     for (let first = 0; first < seen; first += block) {
       const count = min(block, seen - first);
       const from = v + held + <usize>first * stride;
-      touch(from, from + <usize>count * stride);
-      for (let head = 0; head < heads; head++) {
+      touchEach(from + firstByte, stride, count, bytesOf);
+      for (let head = firstHead; head < endHead; head++) {
         const weights = scratch + <usize>head * width + (<usize>first << 2);
         const valuesOf = from + <usize>(head / group) * headBytes;
         const to = out + at + <usize>head * headBytes;

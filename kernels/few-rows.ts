@@ -270,13 +270,27 @@ export function multiplyFewRowsScratch(rows: i32, k: i32, groups: i32): usize {
   return <usize>rows * readyBytes(k, groups);
 }
 
+/** Makes the rows x [rows, k] ready at `out`, {@link multiplyFewRowsScratch} bytes, for {@link multiplyFewRows}. */
+export function makeRowsReady(format: i32, x: usize, groupSize: i32, rows: i32, k: i32, out: usize): void {
+  const isHalf = format == F16;
+  const groups = isHalf ? 0 : k / groupSize;
+  const ready = readyBytes(k, groups);
+  for (let row = 0; row < rows; row++) {
+    const to = out + ready * <usize>row;
+    const source = x + <usize>row * (<usize>k << 2);
+    const sums = to + (<usize>k << 2);
+    const step = isHalf ? raiseRow(source, k, to) : fixRow(format, source, k, groupSize, to, sums);
+    store<f32>(sums + (<usize>groups << 2), step);
+  }
+}
+
 /**
- * y = x · Wᵀ (+ bias) for packed W [n, k]: x [rows, k], y [rows, n].
- * @param scratch {@link multiplyFewRowsScratch} bytes
+ * y = x · Wᵀ (+ bias) for packed W [n, k]: x [rows, k], y [rows, n]. Of the results' fours, `fours` from `from` on are made.
+ * @param made x, by {@link makeRowsReady}
  */
 export function multiplyFewRows(
   format: i32,
-  x: usize,
+  made: usize,
   w: usize,
   scales: usize,
   biases: usize,
@@ -286,7 +300,8 @@ export function multiplyFewRows(
   rows: i32,
   n: i32,
   k: i32,
-  scratch: usize,
+  from: i32,
+  fours: i32,
 ): void {
   const isHalf = format == F16;
   const groups = isHalf ? 0 : k / groupSize;
@@ -294,14 +309,8 @@ export function multiplyFewRows(
   const stride = rowBytes(format, k);
   const groupStride = <usize>groups << 2;
   const end = w + <usize>n * stride;
-  for (let row = 0; row < rows; row++) {
-    const to = scratch + ready * <usize>row;
-    const source = x + <usize>row * (<usize>k << 2);
-    const sums = to + (<usize>k << 2);
-    const step = isHalf ? raiseRow(source, k, to) : fixRow(format, source, k, groupSize, to, sums);
-    store<f32>(sums + groupStride, step);
-  }
-  for (let j = 0; j < n; j += 4) {
+  const to = min(n, (from + fours) << 2);
+  for (let j = from << 2; j < to; j += 4) {
     // The last four overlap those before them rather than hang over the edge; of fewer than four the last is repeated.
     const first = n >= 4 ? min(j, n - 4) : 0;
     const reach = n >= 4 ? stride : 0;
@@ -311,20 +320,20 @@ export function multiplyFewRows(
     if (isHalf) touch(min(at + 4 * stride, end), min(at + 8 * stride, end));
     else touch(at, at + 3 * reach + stride);
     for (let row = 0; row < rows; row++) {
-      const fixed = scratch + ready * <usize>row;
+      const fixed = made + ready * <usize>row;
       const sums = fixed + (<usize>k << 2);
       const step = load<f32>(sums + groupStride);
-      const to = y + ((<usize>row * <usize>n + <usize>first) << 2);
+      const out = y + ((<usize>row * <usize>n + <usize>first) << 2);
       if (n < 4) {
         for (let i = 0; i < n; i++) {
           const value = f32x4.extract_lane(fourResults(format, <usize>i, w, stride, 0, 0, scales, biases, groupStride, groupSize, fixed, sums, step, k, groups), 0);
-          store<f32>(to + (<usize>i << 2), bias != 0 ? value + load<f32>(bias + (<usize>i << 2)) : value);
+          store<f32>(out + (<usize>i << 2), bias != 0 ? value + load<f32>(bias + (<usize>i << 2)) : value);
         }
         continue;
       }
       let values = fourResults(format, <usize>first, w, stride, reach, reachGroups, scales, biases, groupStride, groupSize, fixed, sums, step, k, groups);
       if (bias != 0) values = f32x4.add(values, v128.load(bias + (<usize>first << 2)));
-      v128.store(to, values);
+      v128.store(out, values);
     }
   }
 }
@@ -370,13 +379,18 @@ function fourResults(
   return madd(dots, f32x4.splat(step), dotBiases(biases + first * groupStride, reachGroups, sums, groups));
 }
 
-/** y = x · W (+ bias) for floats W [k, n]: x [rows, k], y [rows, n]. Four rows of W at a time are read from end to end. */
-export function multiplyFewRowsF32(x: usize, w: usize, bias: usize, y: usize, rows: i32, n: i32, k: i32): void {
+/**
+ * y = x · W (+ bias) for floats W [k, n]: x [rows, k], y [rows, n]. Four rows of W at a time are read from end to end. Of the results'
+ * fours, `fours` from `from` on are made.
+ */
+export function multiplyFewRowsF32(x: usize, w: usize, bias: usize, y: usize, rows: i32, n: i32, k: i32, from: i32, fours: i32): void {
   const stride = <usize>n << 2;
-  const whole = <usize>(n & ~3) << 2;
+  const first = <usize>from << 4;
+  const end = min(stride, <usize>(from + fours) << 4);
+  const whole = min(<usize>(n & ~3) << 2, end);
   for (let row = 0; row < rows; row++, x += <usize>k << 2, y += stride) {
-    if (bias != 0) memory.copy(y, bias, stride);
-    else memory.fill(y, 0, stride);
+    if (bias != 0) memory.copy(y + first, bias + first, end - first);
+    else memory.fill(y + first, 0, end - first);
     let i = 0;
     for (; i + 4 <= k; i += 4) {
       const w0 = w + <usize>i * stride;
@@ -388,14 +402,14 @@ export function multiplyFewRowsF32(x: usize, w: usize, bias: usize, y: usize, ro
       const x1 = v128.load32_splat(at, 4);
       const x2 = v128.load32_splat(at, 8);
       const x3 = v128.load32_splat(at, 12);
-      let j: usize = 0;
+      let j = first;
       for (; j < whole; j += 16) {
         let sum = madd(x0, v128.load(w0 + j), v128.load(y + j));
         sum = madd(x1, v128.load(w1 + j), sum);
         sum = madd(x2, v128.load(w2 + j), sum);
         v128.store(y + j, madd(x3, v128.load(w3 + j), sum));
       }
-      for (; j < stride; j += 4) {
+      for (; j < end; j += 4) {
         let sum = load<f32>(y + j) + load<f32>(at) * load<f32>(w0 + j);
         sum += load<f32>(at, 4) * load<f32>(w1 + j);
         sum += load<f32>(at, 8) * load<f32>(w2 + j);
@@ -404,8 +418,8 @@ export function multiplyFewRowsF32(x: usize, w: usize, bias: usize, y: usize, ro
     }
     for (; i < k; i++) {
       const value = load<f32>(x + (<usize>i << 2));
-      const from = w + <usize>i * stride;
-      for (let j: usize = 0; j < stride; j += 4) store<f32>(y + j, load<f32>(y + j) + value * load<f32>(from + j));
+      const row = w + <usize>i * stride;
+      for (let j = first; j < end; j += 4) store<f32>(y + j, load<f32>(y + j) + value * load<f32>(row + j));
     }
   }
 }

@@ -188,7 +188,8 @@ function put(c: usize, low: v128, high: v128, scale: v128, addLow: v128, addHigh
 
 /**
  * c (+)= alpha · a · b (+ bias): c [m, n], a [m, k] or, transposed, [k, m], b [k, n] or, transposed, [n, k], in any format.
- * Strides are bytes from row to row. The bias, n floats or 0, is added where nothing is accumulated onto.
+ * Strides are bytes from row to row. The bias, n floats or 0, is added where nothing is accumulated onto. Only the columns
+ * [from, to) of c are made: `from`, and `to` unless it is n, are multiples of {@link NR}.
  * @param scratch {@link multiplyScratch} bytes
  */
 export function product(
@@ -211,6 +212,8 @@ export function product(
   alpha: f32,
   accumulate: bool,
   scratch: usize,
+  from: i32,
+  to: i32,
 ): void {
   const panel = scratch;
   const rows = panel + PANEL_BYTES;
@@ -228,8 +231,8 @@ export function product(
       leftStride = <usize>depth << 2;
     }
     const adds = accumulate || k0 > 0;
-    for (let j = 0; j < n; j += NR) {
-      const columns = min(NR, n - j);
+    for (let j = from; j < to; j += NR) {
+      const columns = min(NR, to - j);
       if (format == F32) {
         if (bTransposed) packTurned(b + <usize>j * bStride + (<usize>k0 << 2), bStride, columns, depth, panel);
         else packStraight(b + <usize>k0 * bStride + (<usize>j << 2), bStride, columns, depth, panel);
@@ -245,11 +248,11 @@ export function product(
           unpackRow(format, b + row * bStride, scales + row * groupStride, biases + row * groupStride, groupSize, j, columns, panel + (<usize>i << 5));
         }
       }
-      const to = c + (<usize>j << 2);
+      const out = c + (<usize>j << 2);
       const added = bias != 0 && !adds ? bias + (<usize>j << 2) : 0;
       if (columns == NR) {
         for (let i = 0; i < m; i += MR) {
-          block(left + <usize>i * leftStride, leftStride, min(MR, m - i), panel, depth, to + <usize>i * cStride, cStride, alpha, adds, added);
+          block(left + <usize>i * leftStride, leftStride, min(MR, m - i), panel, depth, out + <usize>i * cStride, cStride, alpha, adds, added);
         }
         continue;
       }
@@ -259,7 +262,7 @@ export function product(
         block(left + <usize>i * leftStride, leftStride, count, panel, depth, edge, NR * 4, alpha, false, 0);
         for (let row = 0; row < count; row++) {
           for (let at: usize = 0; at < width; at += 4) {
-            const cell = to + <usize>(i + row) * cStride + at;
+            const cell = out + <usize>(i + row) * cStride + at;
             const value = load<f32>(edge + (<usize>row << 5) + at);
             store<f32>(cell, adds ? load<f32>(cell) + value : added != 0 ? value + load<f32>(added + at) : value);
           }
@@ -269,7 +272,10 @@ export function product(
   }
 }
 
-/** {@link product} of whole matrices: rows next to each other, halves padded to words. */
+/**
+ * {@link product} of whole matrices: rows next to each other, halves padded to words. Of its blocks of {@link NR} columns, `blocks` from
+ * `first` on are made.
+ */
 export function multiply(
   a: usize,
   aTransposed: bool,
@@ -284,6 +290,8 @@ export function multiply(
   m: i32,
   n: i32,
   k: i32,
+  first: i32,
+  blocks: i32,
   scratch: usize,
 ): void {
   product(
@@ -306,5 +314,7 @@ export function multiply(
     1,
     false,
     scratch,
+    first * NR,
+    min(n, (first + blocks) * NR),
   );
 }

@@ -5,13 +5,13 @@
  * which the caller gives.
  */
 export { adamW } from './adamw';
-export { attend, attendGradient, attendGradientScratch, attendScratch } from './attention';
+export { attend, attendBlocks, attendGradient, attendGradientScratch, attendScratch } from './attention';
 // Those of pairs are only called from there, but as functions of their own, for V8 has too few registers for all loops in one.
-export { attendFewRows, attendFewRowsScratch, mixPair, scorePair } from './decode-attention';
+export { attendFewRows, attendFewRowsScratch, attendPairs, mixPair, scorePair } from './decode-attention';
 export { embed } from './embed';
 export { gelu, geluGradient, geluTanh, geluTanhGradient, swiglu, swigluGateGradient } from './activations';
 export { halvesOfBfloats, largestMagnitude } from './halves';
 export { multiply, multiplyScratch } from './gemm';
-export { multiplyFewRows, multiplyFewRowsF32, multiplyFewRowsScratch } from './few-rows';
+export { makeRowsReady, multiplyFewRows, multiplyFewRowsF32, multiplyFewRowsScratch } from './few-rows';
 export { columnSums, layerNorm, rmsNorm, rmsNormGradient } from './norms';
 export { rope } from './rope';

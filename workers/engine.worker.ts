@@ -1,3 +1,4 @@
+import '../src/bridge/trusted-types.ts';
 import { expose } from '../src/bridge/expose.ts';
 import type { DeafMessage } from '../src/bridge/protocol.ts';
 import { serve } from '../src/bridge/serve.ts';

@@ -25,7 +25,7 @@ const PREFILLS = [128, 512];
 const MOST_DIFFERENCE = kind === 'f32' && bits === '16' ? 1e-3 : 0.25;
 
 const { folder } = await smollm2();
-const device = await openDevice('wasm', nodePlatform());
+const device = await openDevice('wasm', nodePlatform({ threads: 1 }));
 const quantize = bits === '16' ? undefined : { bits: Number(bits) as 4 | 8, groupSize: 64 as const };
 const model = await loadModel(await openModelFolder(nodeFiles(folder)), { keepHalves: true, quantize });
 const { model: onnx, shape } = await llamaOnnx(folder, kind as OnnxKind);

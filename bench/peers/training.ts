@@ -42,7 +42,7 @@ const config = {
   max_position_embeddings: 512,
   tie_word_embeddings: true,
 };
-const device = await openDevice('wasm', nodePlatform());
+const device = await openDevice('wasm', nodePlatform({ threads: 1 }));
 const folder = await mkdtemp(join(tmpdir(), 'nvlm-bench-'));
 const parsed = parseConfig(config);
 const checkpoint = {

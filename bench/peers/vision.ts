@@ -32,7 +32,7 @@ if (!existsSync(`${folder}config.json`)) {
   }
 }
 
-const device = await openDevice('wasm', nodePlatform());
+const device = await openDevice('wasm', nodePlatform({ threads: 1 }));
 const model = await loadModel(await openModelFolder(nodeFiles(folder)), { keepHalves: true });
 const vision = model.config.vision!;
 const { ort, session } = await openOrt(await visionOnnx(folder, vision, kind as OnnxKind));

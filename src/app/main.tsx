@@ -1,4 +1,4 @@
-import './trusted-types.ts';
+import '../bridge/trusted-types.ts';
 import { startTransition, StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { createEngineClient } from './engine-client.ts';

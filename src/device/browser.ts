@@ -1,6 +1,7 @@
 import plainWasm from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm?url';
 import simdWasm from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm?url';
 import type { DevicePlatform } from './types.ts';
+import type { PoolThread, ThreadStart } from './wasm-pool.ts';
 
 /** The browser's own WebGPU; wasm from files beside the script, so it works from any base path, in a worker and offline. */
 export function browserPlatform(): DevicePlatform {
@@ -10,14 +11,33 @@ export function browserPlatform(): DevicePlatform {
       if (!globalThis.isSecureContext) return { absent: 'Browsers hide WebGPU from pages that did not come over HTTPS' };
       return { absent: 'This browser has no WebGPU' };
     },
-    async prepareWasm() {
-      const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
-      setWasmPaths({
-        'tfjs-backend-wasm.wasm': plainWasm,
-        'tfjs-backend-wasm-simd.wasm': simdWasm,
-        // Never fetched, as threads are off, but the table must name it.
-        'tfjs-backend-wasm-threaded-simd.wasm': simdWasm,
-      });
+    async prepareWasm() {},
+    async wasmBinary(kind) {
+      const response = await fetch(kind === 'simd' ? simdWasm : plainWasm);
+      if (!response.ok) throw new Error(`its file could not be fetched (HTTP ${response.status})`);
+      return new Uint8Array(await response.arrayBuffer());
     },
+    threads() {
+      // A page's own thread must not wait for others.
+      if ('document' in globalThis) return { absent: 'The thread of a page computes alone.' };
+      if (!globalThis.crossOriginIsolated) return { absent: notIsolated };
+      return { most: navigator.hardwareConcurrency ?? 1, fixed: false, start: startThread };
+    },
+  };
+}
+
+const notIsolated =
+  'This page is not cross-origin isolated, so browsers give it no memory that threads could share. Load it once more: from the second visit on it is, ' +
+  'where the browser lets the site keep its files; or have the host send Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp.';
+
+function startThread(start: ThreadStart): PoolThread {
+  const thread = new Worker(new URL('./wasm-thread.worker.ts', import.meta.url), { type: 'module', name: 'wasm thread' });
+  const failed = new Promise<never>((_, reject) => thread.addEventListener('error', () => reject(new Error('the thread failed'))));
+  const ready = new Promise<void>((resolve) => thread.addEventListener('message', () => resolve(), { once: true }));
+  thread.postMessage(start);
+  return {
+    ready: Promise.race([ready, failed]),
+    onEnd: (listener) => void failed.catch(listener),
+    stop: () => thread.terminate(),
   };
 }

@@ -44,7 +44,7 @@ export function wordsFor(backend: BackendName, error: unknown): string {
 }
 
 /** tfjs rejects with plain objects as well. */
-function detailOf(cause: unknown): string {
+export function detailOf(cause: unknown): string {
   const { message } = (cause ?? {}) as { message?: unknown };
   return typeof message === 'string' && message !== '' ? message : String(cause);
 }

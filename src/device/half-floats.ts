@@ -24,7 +24,7 @@ function startConverter(): Converter | null {
   for (const text of [relaxedSimdKernels, simdKernels]) {
     const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
     if (!WebAssembly.validate(bytes)) continue;
-    const memory = new WebAssembly.Memory({ initial: 1 });
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536 });
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
     return { ...(exports as unknown as Omit<Converter, 'memory'>), memory };
   }

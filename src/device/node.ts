@@ -1,11 +1,15 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
+import { Worker } from 'node:worker_threads';
 import type { DevicePlatform } from './types.ts';
+import type { PoolThread, ThreadStart } from './wasm-pool.ts';
 
 /**
  * One Dawn instance a process, never given back: when it is collected, Dawn unloads the driver, and a software driver whose
@@ -17,12 +21,13 @@ let instance: GPU | undefined;
 const WITHOUT_LAVAPIPE = { VK_LOADER_DRIVERS_DISABLE: '*lvp*' };
 
 /**
- * WebGPU through npm `webgpu` (Dawn); the wasm backend finds its own file in node_modules.
+ * WebGPU through npm `webgpu` (Dawn); tfjs's wasm module lies in node_modules.
  *
  * @param quiet looks for a GPU adapter in a process of its own first, which takes half a second: where there is none, Dawn and the drivers
  *   print what they miss, past anything that this process could hold back
+ * @param threads of the wasm backend, exactly; without it as many as there are cores, and each kernel measures how many of them help
  */
-export function nodePlatform({ quiet = false } = {}): DevicePlatform {
+export function nodePlatform({ quiet = false, threads }: { quiet?: boolean; threads?: number } = {}): DevicePlatform {
   return {
     async gpu({ hardwareOnly }) {
       if (process.platform === 'linux') {
@@ -47,6 +52,32 @@ export function nodePlatform({ quiet = false } = {}): DevicePlatform {
     async prepareWasm() {
       // Browsers and Node from 21 on have it switched on.
       setFlagsFromString('--experimental-wasm-relaxed-simd');
+    },
+    async wasmBinary(kind) {
+      const file = kind === 'simd' ? 'tfjs-backend-wasm-simd.wasm' : 'tfjs-backend-wasm.wasm';
+      return readFile(createRequire(import.meta.url).resolve(`@tensorflow/tfjs-backend-wasm/dist/${file}`));
+    },
+    threads: () => ({ most: threads ?? availableParallelism(), fixed: threads !== undefined, start: startThread }),
+  };
+}
+
+/** A thread that keeps nobody waiting at the end of the process. */
+function startThread(start: ThreadStart): PoolThread {
+  // Without the parent's loaders, which would take longer to start than the thread itself.
+  const thread = new Worker(new URL('./node-wasm-thread.js', import.meta.url), { workerData: start, execArgv: [] });
+  thread.unref();
+  let stopped = false;
+  const ended = new Promise<void>((resolve) => thread.once('exit', () => resolve()));
+  const failed = new Promise<never>((_, reject) => thread.once('error', reject));
+  // Its exit tells as much.
+  failed.catch(() => undefined);
+  const ready = new Promise<void>((resolve) => thread.once('message', () => resolve()));
+  return {
+    ready: Promise.race([ready, failed, ended.then(() => Promise.reject(new Error('the thread ended')))]),
+    onEnd: (listener) => void ended.then(() => stopped || listener()),
+    stop: () => {
+      stopped = true;
+      void thread.terminate();
     },
   };
 }

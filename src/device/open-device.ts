@@ -1,18 +1,21 @@
 import * as tf from '@tensorflow/tfjs';
 import type { KernelBackend } from '@tensorflow/tfjs';
 import type { NvlmError } from '../errors.ts';
-import { backendFailed, deviceLost, fromThrown, wordsFor } from './device-errors.ts';
+import { backendFailed, detailOf, deviceLost, fromThrown, wordsFor } from './device-errors.ts';
 import { ladder, type WebGpuFinding } from './ladder.ts';
-import type { BackendChoice, BackendName, Device, DeviceInfo, DevicePlatform } from './types.ts';
-import { startWasmKernels } from './wasm-kernels.ts';
+import type { BackendChoice, BackendName, Device, DeviceInfo, DevicePlatform, WasmThreads } from './types.ts';
+import { compileWasmKernels, startWasmKernels } from './wasm-kernels.ts';
 import { refuseFailedAllocations, wasmModule } from './wasm-memory.ts';
+import { WasmPool } from './wasm-pool.ts';
 import { replaceSlice } from './wasm-slice.ts';
 import { describeGpuAdapter, limitsOf, requestDevice, WebGpuWatch } from './webgpu-device.ts';
 
 /** tfjs has one global engine, so one device is open at a time. */
 let current: Device | null = null;
-/** tfjs forgets how to start a backend once it was removed. */
-let wasmFactory: (() => KernelBackend | Promise<KernelBackend>) | undefined;
+/** Threads beyond so many bring little: what they share, memory and its bandwidth, does not grow. */
+const MOST_THREADS = 16;
+/** Threads that have not come up by then are done without. */
+const THREADS_WAIT_MS = 3000;
 
 /**
  * Opens the best backend of the ladder (`auto`) or the one named, and makes it tfjs's current one. A device that is still open
@@ -83,6 +86,7 @@ async function openWebGpu(adapter: GPUAdapter, reason: string): Promise<Device> 
       features: [...gpuDevice.features].sort(),
       limits: limitsOf(gpuDevice),
       threads: 1,
+      threadsReason: '',
       reason,
     },
     lost: watch.lost,
@@ -99,33 +103,55 @@ async function openWebGpu(adapter: GPUAdapter, reason: string): Promise<Device> 
 
 async function openWasm(reason: string, platform: DevicePlatform): Promise<Device> {
   await platform.prepareWasm();
-  const { BackendWasm } = await import('@tensorflow/tfjs-backend-wasm');
-  wasmFactory ??= tf.findBackendFactory('wasm');
-  // Threads need special headers, and where they were tried (Node, workers) none started.
-  tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
-  // A module of its own for each opening: wasm memory never shrinks, so freeing it means dropping the module. Started here, because
-  // tfjs would say only that it did not start, and not why.
-  const backend = await wasmFactory();
+  const { openWasmModule } = await import('./wasm-module.ts');
+  const given = platform.threads();
+  const wanted = 'absent' in given ? 1 : Math.min(given.most, MOST_THREADS);
+  // Started here, because tfjs would say only that it did not start, and not why.
+  let shared = wanted > 1;
+  let threadsReason = 'absent' in given ? given.absent : '';
+  const backend = await openWasmModule(platform, { shared }).catch((error: unknown) => {
+    if (!shared) throw error;
+    shared = false;
+    threadsReason = `Memory that threads could share cannot be had here: ${detailOf(error)}`;
+    return openWasmModule(platform, { shared });
+  });
   await makeCurrent('wasm', () => backend);
-  if (!(backend instanceof BackendWasm)) throw new Error('another backend answers to the name wasm');
   const wasm = wasmModule();
   refuseFailedAllocations(wasm);
   replaceSlice();
-  const simd = await startWasmKernels(wasm);
+  const kernels = await compileWasmKernels({ shared });
+  const pool = await startWasmKernels(wasm, kernels, (run) =>
+    shared ? new WasmPool(wanted, run, { fixed: 'fixed' in given && given.fixed }) : null,
+  );
+  if (pool && 'start' in given) {
+    await pool.start(given.start, kernels!.module, wasm.asm.memory, THREADS_WAIT_MS);
+    threadsReason = pool.threads > 1 ? threadsWords(pool.threads, given) : 'Other threads did not come up, so one computes.';
+  } else {
+    threadsReason ||= kernels
+      ? 'One thread computes: there is one core, or one was asked for.'
+      : 'One thread computes: this machine has no SIMD.';
+  }
+  const info: DeviceInfo = {
+    backend: 'wasm',
+    adapter: null,
+    features: kernels?.feature === 'relaxed-simd' ? ['simd', 'relaxed-simd'] : kernels ? ['simd'] : [],
+    limits: {},
+    threads: pool?.threads ?? 1,
+    threadsReason,
+    reason,
+  };
+  pool?.onLoss(() => {
+    info.threads = 1;
+    info.threadsReason = 'Other threads were lost, so one computes.';
+  });
   return makeDevice({
-    info: {
-      backend: 'wasm',
-      adapter: null,
-      features: simd === 'relaxed-simd' ? ['simd', simd] : simd ? [simd] : [],
-      limits: {},
-      threads: 1,
-      reason,
-    },
+    info,
     lost: never,
     check: async () => {},
     settle: (work) => work,
     memoryBytes: () => wasm.HEAPU8.length,
     close: () => {
+      pool?.stop();
       // Tensors that outlive the module must still be disposable.
       backend.disposeData = () => true;
       tf.removeBackend('wasm');
@@ -133,12 +159,17 @@ async function openWasm(reason: string, platform: DevicePlatform): Promise<Devic
   });
 }
 
+function threadsWords(threads: number, { fixed }: WasmThreads): string {
+  if (fixed) return `${threads} threads compute, as asked for.`;
+  return `Up to ${threads} threads compute, each kind of work on as many as a measurement finds faster.`;
+}
+
 async function openCpu(reason: string): Promise<Device> {
   await tf.setBackend('cpu');
   // It advertises another package on its first use.
   Reflect.set(tf.backend(), 'firstUse', false);
   return makeDevice({
-    info: { backend: 'cpu', adapter: null, features: [], limits: {}, threads: 1, reason },
+    info: { backend: 'cpu', adapter: null, features: [], limits: {}, threads: 1, threadsReason: '', reason },
     lost: never,
     check: async () => {},
     settle: (work) => work,

@@ -1,5 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import type { NvlmError } from '../errors.ts';
+import type { PoolThread, ThreadStart } from './wasm-pool.ts';
 
 export type BackendName = 'webgpu' | 'wasm' | 'cpu';
 export type BackendChoice = 'auto' | BackendName;
@@ -19,7 +20,10 @@ export interface DeviceInfo {
   adapter: GpuAdapterDescription | null;
   features: string[];
   limits: Record<string, number>;
+  /** How many threads products, attention and the rest of the project's kernels may use; each on as many as a measurement finds faster. */
   threads: number;
+  /** Why there are so many, and what to do for more where there are fewer than cores: one or two sentences; empty off wasm. */
+  threadsReason: string;
   /** Why this rung of the ladder: one plain sentence. */
   reason: string;
 }
@@ -32,8 +36,20 @@ export interface DevicePlatform {
    * @param wanted.hardwareOnly software GPU adapters are of no use: where one can know without asking that there is no other, say so
    */
   gpu(wanted: { hardwareOnly: boolean }): Promise<GPU | { absent: string }>;
-  /** Called once before the wasm backend first starts. */
+  /** Called before the wasm backend starts. */
   prepareWasm(): Promise<void>;
+  /** tfjs's wasm module, for a machine with SIMD or without. */
+  wasmBinary(kind: 'simd' | 'plain'): Promise<Uint8Array>;
+  /** Threads for the wasm backend, or why there is one alone and what to do about it. */
+  threads(): WasmThreads | { absent: string };
+}
+
+export interface WasmThreads {
+  /** How many there are to be at most, the caller's among them: as many as cores. */
+  most: number;
+  /** They were asked for: all are used always, and nothing is measured. */
+  fixed: boolean;
+  start(start: ThreadStart): PoolThread;
 }
 
 /**

@@ -12,7 +12,7 @@ test.each([simdKernels, relaxedSimdKernels])('the kernels lay nothing into memor
   await nodePlatform().prepareWasm();
   const module = await WebAssembly.compile(Buffer.from(text, 'base64'));
   expect(WebAssembly.Module.imports(module)).toEqual([{ module: 'env', name: 'memory', kind: 'memory' }]);
-  const memory = new WebAssembly.Memory({ initial: 1 });
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536 });
   await WebAssembly.instantiate(module, { env: { memory } });
   expect(new Uint8Array(memory.buffer).every((byte) => byte === 0)).toBe(true);
 });

@@ -1,70 +1,106 @@
 import * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import { withSharedMemory } from './share-memory.ts';
 import { relaxedSimdKernels, simdKernels } from './wasm-kernels-bytes.ts';
 import { wasmModule, type WasmModule } from './wasm-memory.ts';
+import type { WasmPool } from './wasm-pool.ts';
+import { type KernelSizes, type Rule, type SplitKernel, SPLITS } from './wasm-splits.ts';
 
 /** A place in wasm's memory, in bytes; 0 stands for what is left out. */
 export type Address = number;
 
 /**
  * The project's own kernels (kernels/*.ts), which work in the memory of tfjs's wasm module. Their arguments are addresses, numbers of
- * elements, and flags that are 0 or 1, in the order of the functions there, which say what they compute.
+ * elements, and flags that are 0 or 1, in the order of the functions there, which say what they compute; but a range of units and scratch
+ * memory, which are those functions' last, are not given here: calls are cut between threads by the rules of wasm-splits.ts.
  */
-export type WasmKernels = Record<
-  | 'adamW'
-  | 'attend'
-  | 'attendFewRows'
-  | 'attendGradient'
-  | 'columnSums'
-  | 'embed'
-  | 'gelu'
-  | 'geluGradient'
-  | 'geluTanh'
-  | 'geluTanhGradient'
-  | 'layerNorm'
-  | 'multiply'
-  | 'multiplyFewRows'
-  | 'multiplyFewRowsF32'
-  | 'rmsNorm'
-  | 'rmsNormGradient'
-  | 'rope'
-  | 'swiglu'
-  | 'swigluGateGradient',
-  (...operands: number[]) => void
-> &
-  /** How many bytes of scratch memory the kernel of that name needs. */
-  Record<
-    'attendScratch' | 'attendFewRowsScratch' | 'attendGradientScratch' | 'multiplyScratch' | 'multiplyFewRowsScratch',
-    (...sizes: number[]) => number
-  >;
+export type WasmKernels = Record<SplitKernel | 'columnSums' | 'embed' | 'makeRowsReady', (...operands: number[]) => void> &
+  Record<'multiplyFewRowsScratch', (...sizes: number[]) => number>;
+
+/** What the module gives: the same with range and scratch, and what the rules of wasm-splits.ts ask for. */
+export type WasmExports = WasmKernels & KernelSizes;
 
 export type WasmFeature = 'simd' | 'relaxed-simd';
 
-let opened: { wasm: WasmModule; run: WasmKernels; scratch: { at: Address; bytes: number } } | null = null;
+interface Started {
+  wasm: WasmModule;
+  run: WasmKernels;
+  pool: WasmPool | null;
+  scratch: { at: Address; bytes: number };
+}
+let opened: Started | null = null;
+
+/** Kernels whose code has been compiled. */
+export interface CompiledKernels {
+  feature: WasmFeature;
+  module: WebAssembly.Module;
+}
 
 /**
- * Starts the kernels in the memory of a wasm module, with relaxed SIMD where the machine has it.
+ * Compiles the kernels, with relaxed SIMD where the machine has it.
+ * @param shared for a memory that is shared between threads
  * @returns null where it has no SIMD at all: then stock tfjs ops compute
  */
-export async function startWasmKernels(wasm: WasmModule): Promise<WasmFeature | null> {
-  opened = null;
+export async function compileWasmKernels({ shared }: { shared: boolean }): Promise<CompiledKernels | null> {
   const choices: [WasmFeature, string][] = [
     ['relaxed-simd', relaxedSimdKernels],
     ['simd', simdKernels],
   ];
   for (const [feature, text] of choices) {
-    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-    if (!WebAssembly.validate(bytes)) continue;
-    const { instance } = await WebAssembly.instantiate(bytes, { env: { memory: wasm.asm.memory } });
-    opened = { wasm, run: instance.exports as unknown as WasmKernels, scratch: { at: 0, bytes: 0 } };
-    return feature;
+    const plain = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+    const bytes = shared ? withSharedMemory(plain) : plain;
+    if (WebAssembly.validate(bytes)) return { feature, module: await WebAssembly.compile(bytes) };
   }
   return null;
+}
+
+/**
+ * Starts the kernels in the memory of a wasm module.
+ * @param makePool the threads that calls are cut between, if there are any
+ */
+export async function startWasmKernels<P extends WasmPool | null>(
+  wasm: WasmModule,
+  kernels: CompiledKernels | null,
+  makePool: (exports: WasmExports) => P,
+): Promise<P | null> {
+  opened = null;
+  if (!kernels) return null;
+  const { exports } = await WebAssembly.instantiate(kernels.module, { env: { memory: wasm.asm.memory } });
+  const run = exports as unknown as WasmExports;
+  const pool = makePool(run);
+  const cut = Object.keys(SPLITS).map((name) => [name, cutCalls(name as SplitKernel, run, pool)]);
+  opened = { wasm, run: { ...run, ...Object.fromEntries(cut) }, pool, scratch: { at: 0, bytes: 0 } };
+  return pool;
+}
+
+/** The kernel with the operands that are its own. */
+function cutCalls(name: SplitKernel, run: WasmExports, pool: WasmPool | null): (...operands: number[]) => void {
+  const rule: Rule = SPLITS[name];
+  const kernel = run[name];
+  return (...operands) => {
+    const split = rule(run, ...operands);
+    let { count } = split;
+    const growth = { ...split.growth };
+    if (count === undefined) {
+      growth[operands.length] = 1;
+      count = operands.push(0, split.units) - 1;
+    }
+    const { scratchBytes } = split;
+    const isCut = pool?.isWorthIt(split) ?? false;
+    if (scratchBytes !== undefined) operands.push(scratchOf(scratchBytes * (isCut ? pool!.size : 1)));
+    if (isCut) pool!.run(name, operands, { ...split, growth }, count, scratchBytes === undefined ? -1 : operands.length - 1);
+    else kernel(...operands);
+  };
 }
 
 /** The kernels, where the current backend has them: wasm on a machine with SIMD. */
 export function wasmKernels(): WasmKernels | null {
   return opened && tf.getBackend() === 'wasm' && opened.wasm === wasmModule() ? opened.run : null;
+}
+
+/** The threads that calls of the kernels are cut between; null where one computes all. */
+export function wasmPool(): WasmPool | null {
+  return wasmKernels() && opened!.pool;
 }
 
 /** The numbers of kernels/formats.ts: how a matrix lies in memory. */

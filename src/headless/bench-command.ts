@@ -69,7 +69,7 @@ async function bench(options: BenchOptions, context: Context) {
     import('../engine/measure/measure.ts'),
     import('../engine/models/memory-plan.ts'),
   ]);
-  const device = await openDevice(context.backend, commandDevices());
+  const device = await openDevice(context.backend, commandDevices(context));
   warnOfSoftwareAdapter(device.info, context);
   const { takesPictures } = planMemory(folder, device.info, { quantize }).about;
   const picture = given ?? (takesPictures ? sixTiles() : null);

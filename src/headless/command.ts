@@ -6,6 +6,7 @@ import type { Progress } from './progress.ts';
 /** What every command takes, besides `--json`, which may also stand before the command and is main's affair. */
 export interface CommonOptions {
   backend: BackendChoice;
+  threads?: number;
 }
 
 /** What a command has at hand while it works. */
@@ -13,6 +14,8 @@ export interface Context {
   /** One JSON document goes to standard output, and nothing else. */
   json: boolean;
   backend: BackendChoice;
+  /** Of the wasm backend; without it as many as help. */
+  threads?: number;
   /** Fires on Ctrl-C. */
   signal: AbortSignal;
   progress: Progress;
@@ -36,11 +39,17 @@ export interface Outcome {
 
 export type Run = (options: CommonOptions, work: (context: Context) => Promise<Outcome>) => Promise<void>;
 
+export const MOST_THREADS = 16;
 const BACKENDS: readonly BackendChoice[] = ['auto', 'webgpu', 'wasm', 'cpu'];
 
 export function withCommonOptions(command: Command): Command {
   return command
     .addOption(new Option('--backend <name>', 'what computes; auto never takes a software GPU adapter').choices(BACKENDS).default('auto'))
+    .option(
+      '--threads <n>',
+      'threads of the wasm backend (default: up to one a core, as many as measure faster)',
+      wholeNumber(1, MOST_THREADS),
+    )
     .addOption(jsonOption());
 }
 

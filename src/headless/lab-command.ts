@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
@@ -10,7 +11,16 @@ import type { LabEvent, LabHost } from '../engine/lab/run-cell.ts';
 import { NvlmError, throwIfAborted } from '../errors.ts';
 import { nodeFolder } from '../files/node-folder.ts';
 import { openModelFolder } from '../weights/model-folder.ts';
-import { required, withCommonOptions, wholeNumber, type CommonOptions, type Context, type Outcome, type Run } from './command.ts';
+import {
+  MOST_THREADS,
+  required,
+  withCommonOptions,
+  wholeNumber,
+  type CommonOptions,
+  type Context,
+  type Outcome,
+  type Run,
+} from './command.ts';
 import { formatDuration } from './format.ts';
 import { readInput } from './input-files.ts';
 import { modelSource } from './model-source.ts';
@@ -80,11 +90,11 @@ function choiceOf({ scale, seeds }: LabOptions): LabChoice {
   return { scale: scale ?? null, seeds: seeds ?? null };
 }
 
-async function openHost(out: string | null, { backend }: Context): Promise<{ host: LabHost; dispose(): Promise<void> }> {
+async function openHost(out: string | null, { backend, threads }: Context): Promise<{ host: LabHost; dispose(): Promise<void> }> {
   const { createEngine } = await import('../engine/engine.ts');
   const { MemoryFolder } = await import('../files/memory-folder.ts');
   const files = out === null ? new MemoryFolder() : nodeFolder(out);
-  const engine = createEngine(nodeEnginePlatform(files));
+  const engine = createEngine(nodeEnginePlatform(files, { threads }));
   let isOpen = false;
   const host: LabHost = {
     engine: {
@@ -98,7 +108,7 @@ async function openHost(out: string | null, { backend }: Context): Promise<{ hos
     files,
     modelSource,
     async alone(_signal, work) {
-      const device = await openDevice(backend, commandDevices());
+      const device = await openDevice(backend, commandDevices({ threads }));
       try {
         return await work(device, async (model) => openModelFolder(await openFiles(await modelSource(model))));
       } finally {
@@ -200,18 +210,20 @@ function cellAt(cells: readonly LabCell[], given: string): LabCell {
   throw new NvlmError('usage', `There is no cell "${text}".`, `Give a whole number from 0 to ${cells.length - 1}, or \`array\`.`);
 }
 
-/** A process a cell, so many at a time: a backend computes on one core. */
+/** A process a cell, so many at a time, which share the cores. */
 async function runWorkers(file: string, cells: readonly LabCell[], out: string, options: LabOptions, context: Context): Promise<Outcome> {
   const left = [...cells];
+  const workers = Math.min(options.workers!, cells.length);
+  const threads = options.threads ?? Math.max(1, Math.min(MOST_THREADS, Math.floor(availableParallelism() / workers)));
   const failed: number[] = [];
   const work = async () => {
     for (let cell = left.shift(); cell && !context.signal.aborted; cell = left.shift()) {
-      const code = await runProcess(file, cell.index, out, options, context);
+      const code = await runProcess(file, cell.index, out, { ...options, threads }, context);
       if (code !== 0) failed.push(cell.index);
       else context.progress.say(`cell ${cell.index} of ${cells.length} is done: ${cell.level}, seed ${cell.seed}`);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(options.workers!, cells.length) }, work));
+  await Promise.all(Array.from({ length: workers }, work));
   throwIfAborted(context.signal);
   return {
     document: { experiment: file, out, cells, ran: cells.length - failed.length, failed },
@@ -227,12 +239,26 @@ function runProcess(
   file: string,
   cell: number,
   out: string,
-  { scale, seeds, backend }: LabOptions,
+  { scale, seeds, backend, threads }: LabOptions,
   { signal, warn }: Context,
 ): Promise<number> {
   const nvlm = fileURLToPath(new URL('./nvlm.mjs', import.meta.url));
   const chosen = [...(scale === undefined ? [] : ['--scale', scale]), ...(seeds === undefined ? [] : ['--seeds', String(seeds)])];
-  const args = [nvlm, 'lab', 'run', file, '--cell', String(cell), '--out', out, '--backend', backend, ...chosen];
+  const args = [
+    nvlm,
+    'lab',
+    'run',
+    file,
+    '--cell',
+    String(cell),
+    '--out',
+    out,
+    '--backend',
+    backend,
+    '--threads',
+    String(threads),
+    ...chosen,
+  ];
   return new Promise((done) => {
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     let last = '';

@@ -53,6 +53,7 @@ async function parse(argv: readonly string[], json: boolean, progress: Progress)
     const outcome = await work({
       json,
       backend: options.backend,
+      threads: options.threads,
       signal: abortOnInterrupt(),
       progress,
       warn,

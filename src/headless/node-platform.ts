@@ -14,8 +14,13 @@ import type { ModelFiles } from '../weights/source.ts';
 import { hubOptions } from './model-source.ts';
 
 /** The devices of a command, whose terminal is not for what Dawn and the drivers have to say. */
-export function commandDevices(): DevicePlatform {
-  return nodePlatform({ quiet: true });
+export function commandDevices({ threads }: ThreadOptions = {}): DevicePlatform {
+  return nodePlatform({ quiet: true, threads });
+}
+
+interface ThreadOptions {
+  /** Of the wasm backend, exactly; without it as many as help. */
+  threads?: number;
 }
 
 /**
@@ -23,9 +28,9 @@ export function commandDevices(): DevicePlatform {
  *
  * @param files where runs and datasets lie
  */
-export function nodeEnginePlatform(files: Folder = new MemoryFolder()): EnginePlatform {
+export function nodeEnginePlatform(files: Folder = new MemoryFolder(), options: ThreadOptions = {}): EnginePlatform {
   return {
-    device: commandDevices(),
+    device: commandDevices(options),
     hub: hubOptions(),
     openFiles,
     store: async () => null,

@@ -13,7 +13,7 @@ export async function openEngine(
   const source = await modelSource(model);
   const adapters = await readAdapters({ adapter });
   const { createEngine } = await import('../engine/engine.ts');
-  const engine = createEngine(nodeEnginePlatform());
+  const engine = createEngine(nodeEnginePlatform(undefined, context));
   const device = await engine.openDevice(context.backend);
   warnOfSoftwareAdapter(device, context);
   const onProgress = (progress: LoadProgress) => reportLoading(model, progress, context);

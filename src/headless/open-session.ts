@@ -20,7 +20,7 @@ export async function openSession(
   const folder = await openModelFolder(await openFiles(await modelSource(model), { signal }), signal);
   context.caution(folder.warnings);
   const [{ openDevice }, { Session }] = await Promise.all([import('../device/open-device.ts'), import('../engine/chat/session.ts')]);
-  const device = await openDevice(backend, commandDevices());
+  const device = await openDevice(backend, commandDevices(context));
   warnOfSoftwareAdapter(device.info, context);
   const session = await Session.open(folder, device, {
     quantize: quantizationOf(options),

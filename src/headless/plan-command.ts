@@ -23,11 +23,11 @@ export function addPlan(program: Command, run: Run): void {
   ).action((options: PlanOptions) => run(options, (context) => plan(options, context)));
 }
 
-async function plan(options: PlanOptions, { backend, signal, caution }: Context) {
+async function plan(options: PlanOptions, { backend, threads, signal, caution }: Context) {
   const model = required(options.model, '--model');
   const source = await modelSource(model);
   const { createEngine } = await import('../engine/engine.ts');
-  const engine = createEngine(nodeEnginePlatform());
+  const engine = createEngine(nodeEnginePlatform(undefined, { threads }));
   await engine.openDevice(backend);
   const { warnings, ...result } = await engine.plan(source, {
     contextLength: options.context,

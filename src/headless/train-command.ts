@@ -83,7 +83,7 @@ async function trainModel(options: TrainOptions, context: Context) {
     onProblems: (problems: readonly DataProblem[]) => warnOfProblems(problems, context),
   };
   if (place === null) {
-    const { info } = await openDevice(backend, commandDevices());
+    const { info } = await openDevice(backend, commandDevices(context));
     const plan = await planOnData({ ...learnt, folder, run, init, device: info }, reading);
     await folder.files.close();
     const document = { model: run.model, backend: info.backend, ...plan };
@@ -92,7 +92,7 @@ async function trainModel(options: TrainOptions, context: Context) {
 
   const { out, output } = place;
   await keepRunFile(json, file, out, beside);
-  const device = await openDevice(backend, commandDevices());
+  const device = await openDevice(backend, commandDevices(context));
   warnOfSoftwareAdapter(device.info, context);
   const session = await Session.open(folder, device, {
     quantize: run.quantize ?? undefined,

@@ -12,7 +12,7 @@ export function addVerify(program: Command, run: Run): void {
 
 async function verify(context: Context) {
   const [{ openDevice }, { verifyOps }] = await Promise.all([import('../device/open-device.ts'), import('../engine/measure/verify.ts')]);
-  const device = await openDevice(context.backend, commandDevices());
+  const device = await openDevice(context.backend, commandDevices(context));
   warnOfSoftwareAdapter(device.info, context);
   const ops = await verifyOps(device, {
     signal: context.signal,

@@ -14,7 +14,7 @@ export interface OpCaseResult {
   ok: boolean;
 }
 
-interface Values {
+export interface Values {
   output: Float32Array;
   gradients: Float32Array[];
 }
@@ -60,7 +60,7 @@ export async function runOpCase(opCase: OpCase): Promise<OpCaseResult> {
 }
 
 /** Result, and gradients of its sum under fixed uneven weights, so that rows and columns do not cancel. */
-async function evaluate(opCase: OpCase, compute: OpCase['run']): Promise<Values> {
+export async function evaluate(opCase: OpCase, compute: OpCase['run']): Promise<Values> {
   const inputs = Object.fromEntries(Object.entries(opCase.inputs()).map(([name, host]) => [name, toTensor(host)]));
   const output = tf.tidy(() => compute(inputs));
   const gradients = tf.tidy(() => {

@@ -1,5 +1,19 @@
 import { expect, test } from './fixtures.ts';
 
+test('a worker of an isolated page has a thread a core, which give the bits of one', async ({ harness }) => {
+  const { info, isolated, differ } = await harness.evaluate(() => window.harness.worker.threads());
+  expect(isolated).toBe(true);
+  const cores = await harness.evaluate(() => navigator.hardwareConcurrency);
+  expect(info).toMatchObject({ threads: Math.min(cores, 16) });
+  expect(info.threadsReason).toContain(cores > 1 ? 'as many as a measurement finds faster' : 'one core');
+  expect(differ).toEqual([]);
+});
+
+test('the thread of a page computes alone, for it must not wait', async ({ harness }) => {
+  const { info } = await harness.evaluate(() => window.harness.page.threads());
+  expect(info).toMatchObject({ threads: 1, threadsReason: 'The thread of a page computes alone.' });
+});
+
 const places = ['page', 'worker'] as const;
 
 for (const place of places) {

@@ -16,6 +16,8 @@ test('the site works from any path on a host that sends no headers', async ({ pa
   await page.goto(site.url);
   expect(await page.evaluate(() => globalThis.crossOriginIsolated)).toBe(false);
   await modelAnswers(page);
+  await page.getByRole('link', { name: 'Device' }).click();
+  await expect(page.getByText('not cross-origin isolated')).toBeVisible();
   await site.stop();
 });
 
@@ -27,9 +29,14 @@ test('after the first visit the site works without a network', async ({ page, pa
 
   await site.stop();
   await page.reload();
+  // The files that are kept come with the headers that the host does not send.
+  expect(await page.evaluate(() => globalThis.crossOriginIsolated)).toBe(true);
   await modelAnswers(page);
   await page.getByRole('link', { name: 'Tiles' }).click();
   await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+  await page.getByRole('link', { name: 'Device' }).click();
+  const cores = await page.evaluate(() => navigator.hardwareConcurrency);
+  await expect(page.getByText(cores > 1 ? `Up to ${Math.min(cores, 16)} threads compute` : 'One thread computes')).toBeVisible();
   // Chromium logs each request that found no network.
   pageErrors.splice(0, Infinity, ...pageErrors.filter((text) => !text.includes('ERR_CONNECTION_REFUSED')));
 });

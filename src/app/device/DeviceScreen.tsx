@@ -21,7 +21,7 @@ const CHOICES: { value: BackendChoice; title: string; words: string }[] = [
     title: 'WebGPU',
     words: 'Custom compute shaders on the graphics card; on a software GPU adapter too when there is no other.',
   },
-  { value: 'wasm', title: 'wasm', words: 'WebAssembly with SIMD, on one core of the processor.' },
+  { value: 'wasm', title: 'wasm', words: 'WebAssembly with SIMD, on as many cores of the processor as help.' },
   { value: 'cpu', title: 'cpu', words: 'Plain JavaScript: works everywhere, some fifty times slower than wasm.' },
 ];
 
@@ -73,6 +73,7 @@ function Now({ device }: { device: DeviceInfo }) {
     <>
       <p className={styles.reason}>{device.reason}</p>
       <FactList className={styles.facts} facts={rows} />
+      {device.threadsReason && <p className={styles.muted}>{device.threadsReason}</p>}
       {device.adapter?.software && (
         <Notice tone="warn">
           <p>A software GPU adapter imitates a graphics card on the processor: expect some thirty times less speed than with wasm.</p>

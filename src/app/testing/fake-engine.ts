@@ -44,6 +44,7 @@ const DEVICE: DeviceInfo = {
   features: [],
   limits: {},
   threads: 1,
+  threadsReason: 'One thread computes.',
   reason: 'No WebGPU here.',
 };
 

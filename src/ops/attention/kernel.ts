@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { addressOf, scratchOf, wasmKernels, wasmOutput } from '../../device/wasm-kernels.ts';
+import { addressOf, wasmKernels, wasmOutput } from '../../device/wasm-kernels.ts';
 import { runKernel } from '../wasm-kernel.ts';
 import type { AttentionSizes } from './reference.ts';
 
@@ -18,11 +18,8 @@ const FEW_ROWS = 4;
 
 /** {@link attendReference} by the wasm kernels. */
 export function attendKernel(q: tf.Tensor2D, k: tf.Tensor3D, v: tf.Tensor3D, sizes: AttentionSizes, mask: KernelMask): tf.TensorInfo {
-  const { rows, keys, heads } = sizes;
   return runKernel(q.shape, (run, out, at) => {
-    const few = rows <= FEW_ROWS;
-    const scratch = scratchOf(few ? run.attendFewRowsScratch(keys, heads) : run.attendScratch(keys));
-    (few ? run.attendFewRows : run.attend)(at(q), at(k), at(v), out, ...operandsOf(sizes, mask), scratch);
+    (sizes.rows <= FEW_ROWS ? run.attendFewRows : run.attend)(at(q), at(k), at(v), out, ...operandsOf(sizes, mask));
   });
 }
 
@@ -32,10 +29,8 @@ export function attendGradientKernel(
   sizes: AttentionSizes,
   mask: KernelMask,
 ): Record<'q' | 'k' | 'v', () => tf.Tensor> {
-  const run = wasmKernels()!;
   const outputs = [q, k, v].map(({ shape }) => wasmOutput(shape));
-  const scratch = scratchOf(run.attendGradientScratch(sizes.keys));
-  run.attendGradient(...[dy, q, k, v, ...outputs].map(addressOf), ...operandsOf(sizes, mask), scratch);
+  wasmKernels()!.attendGradient(...[dy, q, k, v, ...outputs].map(addressOf), ...operandsOf(sizes, mask));
   const [dq, dk, dv] = outputs.map((info) => tf.engine().makeTensorFromTensorInfo(info)) as [tf.Tensor, tf.Tensor, tf.Tensor];
   return { q: () => dq, k: () => dk, v: () => dv };
 }

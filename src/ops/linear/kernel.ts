@@ -56,14 +56,14 @@ export function productKernel(
     const few = !aTransposed && m < (format === FORMAT.f32 ? FEW_FLOAT_ROWS : FEW_ROWS);
     const [scales, biases] = [at(b.scales), at(b.biases)];
     if (few && bTransposed && format !== FORMAT.f32) {
-      const scratch = scratchOf(run.multiplyFewRowsScratch(m, k, b.groupSize ? k / groupSize : 0));
-      run.multiplyFewRows(format, at(a), at(b.data), scales, biases, groupSize, at(bias), c, m, n, k, scratch);
+      const ready = scratchOf(run.multiplyFewRowsScratch(m, k, b.groupSize ? k / groupSize : 0));
+      run.makeRowsReady(format, at(a), groupSize, m, k, ready);
+      run.multiplyFewRows(format, ready, at(b.data), scales, biases, groupSize, at(bias), c, m, n, k);
     } else if (few && !bTransposed && format === FORMAT.f32) {
       run.multiplyFewRowsF32(at(a), at(b.data), at(bias), c, m, n, k);
     } else {
       const flags = [Number(aTransposed), format, at(b.data), Number(bTransposed)];
-      const scratch = scratchOf(run.multiplyScratch(Number(aTransposed), m, k));
-      run.multiply(at(a), ...flags, scales, biases, groupSize, at(bias), c, m, n, k, scratch);
+      run.multiply(at(a), ...flags, scales, biases, groupSize, at(bias), c, m, n, k);
     }
   });
 }

@@ -19,6 +19,7 @@ import { checkStoreContract } from '../../../src/files/blobs/store-contract.ts';
 import { storedFiles } from '../../../src/weights/stored-files.ts';
 import { streamTensors } from '../../../src/weights/stream.ts';
 import { digestOf } from '../../support/digest.ts';
+import { casesThatDifferOnThreads } from '../../support/threads.ts';
 import { SMALL_LESSON, teachRing } from '../../support/teach-nano.ts';
 import { answerChats, forwardErrors, insideErrors, type GoldenChat, type GoldenError } from '../../goldens/check.ts';
 import { modelJobs } from './model-jobs.ts';
@@ -83,6 +84,15 @@ export const jobs = {
     await device.check();
     await device.dispose();
     return results;
+  },
+
+  /** What there is of threads on wasm, and the op cases whose bits are others on all of them than on one. */
+  async threads(): Promise<{ info: DeviceInfo; isolated: boolean; differ: string[] }> {
+    const device = await openDevice('wasm', browserPlatform());
+    const { info } = device;
+    const differ = info.threads > 1 ? await casesThatDifferOnThreads() : [];
+    await device.dispose();
+    return { info, isolated: crossOriginIsolated, differ };
   },
 
   /** Holds the browser's best storage to its contract; which one it is. */

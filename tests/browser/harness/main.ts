@@ -1,5 +1,5 @@
 // The page's policy, which the harness is built with too, lets workers start through it alone.
-import '../../../src/app/trusted-types.ts';
+import '../../../src/bridge/trusted-types.ts';
 import * as Comlink from 'comlink';
 import { jobs, type Jobs } from './jobs.ts';
 

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
 import { contentSecurityPolicyPlugin } from '../../../build/content-security-policy.ts';
+import { isolationHeaders } from '../../../build/isolation.ts';
 import { moduleWorkers } from '../../../build/module-workers.ts';
 import { tfjsAlias } from '../../../build/tfjs-alias.ts';
 
@@ -20,5 +21,5 @@ export default defineConfig({
     chunkSizeWarningLimit: 1500,
     assetsInlineLimit: 0,
   },
-  preview: { host: 'localhost' },
+  preview: { host: 'localhost', headers: isolationHeaders },
 });

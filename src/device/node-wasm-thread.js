@@ -1,0 +1,6 @@
+// @ts-check
+/** A thread of the wasm backend in Node; see wasm-thread.js. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { serveJobs } from './wasm-thread.js';
+
+serveJobs(workerData, () => parentPort?.postMessage('ready'));
