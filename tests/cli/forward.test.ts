@@ -15,8 +15,13 @@ it('nvlm forward writes the reference logits and image features', async () => {
     const model = fixture('goldens/nvlm-h');
     const output = join(folder, 'new', 'out.safetensors');
     const inputs = join(model, 'forward', '0.inputs.safetensors');
-    const { code, document } = await runJson(['forward', '--model', model, '--inputs', inputs, '--output', output, '--backend', 'wasm']);
+    const forward = ['forward', '--model', model, '--inputs', inputs, '--backend', 'wasm'];
+    const { code, document } = await runJson([...forward, '--threads', '1', '--output', output]);
     expect(code).toBe(0);
+    // Threads change no bit.
+    const onTwo = join(folder, 'two.safetensors');
+    expect((await runJson([...forward, '--threads', '2', '--output', onTwo])).code).toBe(0);
+    expect((await readFile(onTwo)).equals(await readFile(output))).toBe(true);
     const read = async (path: string) => parseSafetensors(await readFile(path), path);
     const [got, expected] = [await read(output), await read(join(model, 'forward', '0.outputs.safetensors'))];
     expect([...got.keys()].sort()).toEqual(['image_features', 'logits']);
