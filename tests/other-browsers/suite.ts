@@ -73,6 +73,21 @@ export async function browserSuite(browser: DrivenBrowser): Promise<void> {
       await browser.run(until(`/6 tiles \\+ thumbnail/.test(document.querySelector('[data-testid=cut]')?.innerText ?? '')`, 30));
     });
 
+    test('has a thread a core, which give the bits of one', async () => {
+      await openHarness();
+      const { info, isolated, differ, cores } = await browser.run<{
+        info: { threads: number; threadsReason: string };
+        isolated: boolean;
+        differ: string[];
+        cores: number;
+      }>(`return { ...(await window.harness.worker.threads()), cores: navigator.hardwareConcurrency }`);
+      expect({ isolated, differ, threads: info.threads }, info.threadsReason).toEqual({
+        isolated: true,
+        differ: [],
+        threads: Math.min(cores, 16),
+      });
+    });
+
     test.each(backends)('opens %s twice in one worker', async (backend) => {
       await openHarness();
       for (let round = 0; round < 2; round++) {
