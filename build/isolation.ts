@@ -1,9 +1,10 @@
 /**
  * Headers that make a page cross-origin isolated, so that browsers give it memory which threads can share (the wasm backend's). What comes
- * from other origins must then come by CORS, as everything does that this page fetches; `credentialless` would let more in, but
- * Safari does not know it. Workers' scripts need the second one as well.
+ * from other origins comes by CORS, as everything does that this page fetches, or without credentials. Workers' scripts need the second
+ * one as well. Not `require-corp`, which WebKit knows too: there a worker of a page that is loaded again never starts under it
+ * (WebKitGTK 2.50), while `credentialless` leaves the page as it was, on one thread.
  */
 export const isolationHeaders = {
   'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Embedder-Policy': 'require-corp',
+  'Cross-Origin-Embedder-Policy': 'credentialless',
 };

@@ -21,14 +21,16 @@ export function browserPlatform(): DevicePlatform {
       // A page's own thread must not wait for others.
       if ('document' in globalThis) return { absent: 'The thread of a page computes alone.' };
       if (!globalThis.crossOriginIsolated) return { absent: notIsolated };
+      // WebKitGTK isolates pages and gives them none.
+      if (!('SharedArrayBuffer' in globalThis)) return { absent: 'This browser gives pages no memory that threads could share.' };
       return { most: navigator.hardwareConcurrency ?? 1, fixed: false, start: startThread };
     },
   };
 }
 
 const notIsolated =
-  'This page is not cross-origin isolated, so browsers give it no memory that threads could share. Load it once more: from the second visit on it is, ' +
-  'where the browser lets the site keep its files; or have the host send Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp.';
+  'This page is not cross-origin isolated, so the browser gives it no memory that threads could share. In Chrome, Edge and Firefox it is ' +
+  'from the second visit on: load it once more. Safari computes on one thread.';
 
 function startThread(start: ThreadStart): PoolThread {
   const thread = new Worker(new URL('./wasm-thread.worker.ts', import.meta.url), { type: 'module', name: 'wasm thread' });

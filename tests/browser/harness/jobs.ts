@@ -87,12 +87,12 @@ export const jobs = {
   },
 
   /** What there is of threads on wasm, and the op cases whose bits are others on all of them than on one. */
-  async threads(): Promise<{ info: DeviceInfo; isolated: boolean; differ: string[] }> {
+  async threads(): Promise<{ info: DeviceInfo; isolated: boolean; shares: boolean; differ: string[] }> {
     const device = await openDevice('wasm', browserPlatform());
     const { info } = device;
     const differ = info.threads > 1 ? await casesThatDifferOnThreads() : [];
     await device.dispose();
-    return { info, isolated: crossOriginIsolated, differ };
+    return { info, isolated: crossOriginIsolated, shares: 'SharedArrayBuffer' in globalThis, differ };
   },
 
   /** Holds the browser's best storage to its contract; which one it is. */
