@@ -73,7 +73,8 @@ async function fill(): Promise<void> {
 async function takeOver(): Promise<void> {
   const names = await caches.keys();
   await Promise.all(names.filter((name) => name.startsWith(prefix) && name !== cacheName).map((name) => caches.delete(name)));
-  await scope.clients.claim();
+  // Not waited for: Firefox asks every worker of the page, and holds all requests while this one is not active.
+  void scope.clients.claim();
 }
 
 async function answer(address: string, request: Request): Promise<Response> {

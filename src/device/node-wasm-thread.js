@@ -3,4 +3,4 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { serveJobs } from './wasm-thread.js';
 
-serveJobs(workerData, () => parentPort?.postMessage('ready'));
+void serveJobs(workerData, () => parentPort?.postMessage('ready'));

@@ -47,6 +47,11 @@ export const MOST_OPERANDS = JOB.growth - JOB.operands;
 
 /** As long as a thread looks out for the next job before it falls asleep: about what lies between two products of a decoder's layer. */
 const LOOK_OUT_MS = 0.1;
+/**
+ * No longer than this a thread keeps from its event loop: Firefox asks every worker of a page when a service worker takes it over, and holds
+ * the page's requests until all have answered.
+ */
+const DEAF_MS = 200;
 
 /**
  * @param {number} threads
@@ -137,22 +142,29 @@ function read(numbers, at) {
  * @param {string[]} start.names of the kernels that are cut, in the order of their numbers
  * @param {() => void} ready
  */
-export function serveJobs({ control, threads, thread, module, memory, names }, ready) {
+export async function serveJobs({ control, threads, thread, module, memory, names }, ready) {
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   const kernels = names.map((name) => /** @type {(...operands: number[]) => void} */ (exports[name]));
   const views = viewsOf(control, threads);
   const { words } = views;
   const asleep = asleepAt(thread);
   ready();
+  let listened = performance.now();
   for (let seen = 0; ; ) {
+    if (performance.now() - listened >= DEAF_MS) {
+      await new Promise((resolve) => setTimeout(resolve));
+      listened = performance.now();
+    }
     const until = performance.now() + LOOK_OUT_MS;
     while (Atomics.load(words, WORD.jobs) === seen) {
       if (Atomics.load(words, WORD.active) > thread && performance.now() < until) continue;
       Atomics.store(words, asleep, 1);
       // Whoever gives a job either sees that this thread sleeps, or is seen here.
-      if (Atomics.load(words, WORD.jobs) === seen) Atomics.wait(words, asleep, 1);
+      const woken = Atomics.load(words, WORD.jobs) !== seen || Atomics.wait(words, asleep, 1, DEAF_MS) !== 'timed-out';
       Atomics.store(words, asleep, 0);
+      if (!woken) break;
     }
+    if (Atomics.load(words, WORD.jobs) === seen) continue;
     seen = Atomics.load(words, WORD.jobs);
     takePieces(views, kernels, thread);
   }

@@ -6,7 +6,7 @@ const engine = globalThis as unknown as Pick<MessagePort, 'postMessage'>;
 
 addEventListener(
   'message',
-  ({ data }: MessageEvent<Parameters<typeof serveJobs>[0]>) => serveJobs(data, () => engine.postMessage('ready')),
+  ({ data }: MessageEvent<Parameters<typeof serveJobs>[0]>) => serveJobs(data, () => engine.postMessage('ready')).catch(reportError),
   {
     once: true,
   },
