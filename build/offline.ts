@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
-import type { Plugin, ResolvedConfig } from 'vite';
+import type { Plugin, ResolvedConfig, Rolldown } from 'vite';
 
 const workerName = 'service-worker';
 
@@ -54,10 +54,17 @@ export function offlinePlugin(): Plugin {
         const version = fingerprint.digest('hex').slice(0, 16);
         worker.code = worker.code
           .replaceAll('__PRECACHED_FILES__', JSON.stringify(files.sort()))
+          .replaceAll('__PAGE_SHA256__', JSON.stringify(createHash('sha256').update(pageOf(bundle)).digest('hex')))
           .replaceAll('__PRECACHE_VERSION__', JSON.stringify(version));
       },
     },
   };
+}
+
+function pageOf(bundle: Rolldown.OutputBundle): string | Uint8Array {
+  const page = bundle['index.html'];
+  if (page?.type !== 'asset') throw new Error('the page was not built');
+  return page.source;
 }
 
 function publicFiles(folder: string): string[] {

@@ -23,9 +23,10 @@ interface RequestEvent {
   respondWith(response: Promise<Response>): void;
 }
 
-/** Both are written in by the build. */
+/** All are written in by the build. */
 declare const __PRECACHED_FILES__: string[];
 declare const __PRECACHE_VERSION__: string;
+declare const __PAGE_SHA256__: string;
 
 const scope = self as unknown as ServiceWorkerScope;
 const addressOf = (file: string) => new URL(file, scope.registration.scope).href;
@@ -64,10 +65,30 @@ async function newestDescription(request: Request): Promise<Response> {
   }
 }
 
+/**
+ * Nothing that the page has just fetched is fetched again: names under assets/ change with their content, models are described by a
+ * manifest of hashes, and the page itself, whose name says nothing of what is in it, is compared with the one of this build.
+ */
 async function fill(): Promise<void> {
   const cache = await caches.open(cacheName);
-  // no-cache: the HTTP cache may hold the old page under the same address.
-  await cache.addAll([...kept].map((address) => new Request(address, { cache: 'no-cache' })));
+  const others = [...kept].filter((address) => address !== page);
+  await Promise.all([
+    keepPage(cache),
+    cache.addAll(others.map((address) => new Request(address, { cache: isImmutable(address) ? 'force-cache' : 'no-cache' }))),
+  ]);
+}
+
+function isImmutable(address: string): boolean {
+  return address.startsWith(addressOf('assets/')) || address.startsWith(models);
+}
+
+async function keepPage(cache: Cache): Promise<void> {
+  const held = await fetch(scope.registration.scope, { cache: 'force-cache' });
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', await held.clone().arrayBuffer()));
+  const isThis = held.ok && [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('') === __PAGE_SHA256__;
+  const response = isThis ? held : await fetch(page, { cache: 'no-cache' });
+  if (!response.ok) throw new Error(`${page}: ${response.status}`);
+  await cache.put(page, response);
 }
 
 async function takeOver(): Promise<void> {

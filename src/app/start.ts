@@ -12,7 +12,8 @@ const BACKENDS: readonly BackendChoice[] = ['auto', 'webgpu', 'wasm', 'cpu'];
 /** Opens the device, the model and the picture that the address names, and keeps address and state the same. */
 export function startApp(store: AppStore, pictures: Pictures): void {
   const { params } = currentRoute();
-  void openFirst(store, params);
+  // The site is kept for offline use once the model is there, or will not be.
+  void openFirst(store, params).finally(() => window.dispatchEvent(new Event('first-model')));
   const showExample = (id: string) => void offerExample(store, pictures, id);
   showExample(params.picture ?? FIRST_EXAMPLE);
   subscribeRoute((fresh) => {

@@ -189,9 +189,12 @@ export async function readModelDescription(files: ModelFiles, signal?: AbortSign
   if (config === null) throw missingFile('config.json', files.id);
   // Only models that see have these files; a text model's host is not asked for them.
   const hasVision = isJsonObject(config.vision_config);
-  const generationConfig = await readJson(files, 'generation_config.json', MAX_CONFIG_BYTES, signal);
-  let tokenizer = await readJson(files, 'tokenizer.json', MAX_TOKENIZER_BYTES, signal);
-  const tokenizerConfig = await readJson(files, 'tokenizer_config.json', MAX_CONFIG_BYTES, signal);
+  const [generationConfig, ownTokenizer, tokenizerConfig] = await Promise.all([
+    readJson(files, 'generation_config.json', MAX_CONFIG_BYTES, signal),
+    readJson(files, 'tokenizer.json', MAX_TOKENIZER_BYTES, signal),
+    readJson(files, 'tokenizer_config.json', MAX_CONFIG_BYTES, signal),
+  ]);
+  let tokenizer = ownTokenizer;
   if (tokenizerConfig) {
     const template = await readText(files, 'chat_template.jinja', MAX_CONFIG_BYTES, signal);
     const older = template === null && hasVision ? await readJson(files, 'chat_template.json', MAX_CONFIG_BYTES, signal) : null;

@@ -41,6 +41,30 @@ test('after the first visit the site works without a network', async ({ page, pa
   pageErrors.splice(0, Infinity, ...pageErrors.filter((text) => !text.includes('ERR_CONNECTION_REFUSED')));
 });
 
+test('a first visit fetches nothing twice, and keeps the site once its model is there', async ({ page }) => {
+  const site = await serveSite('/', { ranges: true });
+  await page.goto(site.url);
+  await modelAnswers(page);
+  await expect
+    .poll(() => page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.active?.state), { timeout: 20_000 })
+    .toBe('activated');
+  const reached = new Map<string, number>();
+  const twice = site.seen.filter(({ path, span }) => {
+    const isAgain = (reached.get(path) ?? 0) > (span?.[0] ?? 0);
+    reached.set(path, Math.max(reached.get(path) ?? 0, span?.[1] ?? Infinity));
+    return isAgain;
+  });
+  expect(twice).toEqual([]);
+  // All of the site's own files, and of the models' weights those of one.
+  expect(reached.has('models/nano-x/config.json')).toBe(true);
+  const weights = site.seen.filter(({ path }) => path.endsWith('.safetensors'));
+  expect(weights.every(({ path, span }) => path.startsWith('models/nano-d/') && span !== null)).toBe(true);
+  // The worker that keeps the site comes behind them.
+  const order = site.seen.map(({ path }) => path);
+  expect(order.indexOf('service-worker.js')).toBeGreaterThan(order.lastIndexOf(weights.at(-1)!.path));
+  await site.stop();
+});
+
 test('the policy is in the page itself and stops foreign scripts', async ({ page, pageErrors }) => {
   await page.goto('./');
   await expect(page.locator('meta[http-equiv="Content-Security-Policy"]')).toHaveAttribute('content', contentSecurityPolicy);

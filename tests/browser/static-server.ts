@@ -14,14 +14,27 @@ const types: Record<string, string> = {
   '.png': 'image/png',
 };
 
+/** A request for a file, GET, in the machine's time (`Date.now`). */
+export interface SiteRequest {
+  path: string;
+  /** Of the Range header, where it was answered. */
+  span: [start: number, end: number] | null;
+  atMs: number;
+}
+
 export interface StaticSite {
   url: string;
+  seen: SiteRequest[];
   /** As when the network goes: open connections are cut and new ones refused. */
   stop(): Promise<void>;
 }
 
-/** The plainest host: the built site under `basePath`, no header but type and length, no Range, no rewrite. */
-export async function serveSite(basePath: string): Promise<StaticSite> {
+/**
+ * The plainest host: the built site under `basePath`, no header but type and length, no rewrite, and no Range.
+ * @param ranges with Range, as most hosts have it
+ */
+export async function serveSite(basePath: string, { ranges = false } = {}): Promise<StaticSite> {
+  const seen: SiteRequest[] = [];
   const folder = fileURLToPath(new URL('../../dist/', import.meta.url));
   const server: Server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://host').pathname);
@@ -33,13 +46,20 @@ export async function serveSite(basePath: string): Promise<StaticSite> {
       return;
     }
     const type = types[extname(file)] ?? 'application/octet-stream';
-    response.writeHead(200, { 'Content-Type': type, 'Content-Length': found.size });
-    createReadStream(file).pipe(response);
+    const asked = ranges ? /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') : null;
+    const span: SiteRequest['span'] = asked && [Number(asked[1]), Math.min(Number(asked[2]) + 1, found.size)];
+    if (request.method === 'GET') seen.push({ path: inside, span, atMs: Date.now() });
+    const [start, end] = span ?? [0, found.size];
+    const ranged = span && { 'Content-Range': `bytes ${start}-${end - 1}/${found.size}` };
+    response.writeHead(span ? 206 : 200, { 'Content-Type': type, 'Content-Length': end - start, ...ranged });
+    if (request.method === 'HEAD') response.end();
+    else createReadStream(file, { start, end: end - 1 }).pipe(response);
   });
   await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://localhost:${port}${basePath}`,
+    seen,
     async stop() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
