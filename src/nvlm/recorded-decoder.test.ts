@@ -107,7 +107,7 @@ it.each(['text/llama', 'text/qwen2-affine-4bit-g64', 'nvlm-d', 'nvlm-x', 'nvlm-h
   },
 );
 
-it('takes one submit, one write of 32 bytes and four bytes back a token, and no memory, beyond the room of the cache too', async () => {
+it('takes one submit, one write of 32 bytes and four bytes back a token, and no memory, over many tokens and beyond the room of the cache', async () => {
   await withModel('text/llama', async (model) => {
     const { queue, device: gpu } = tf.backend() as WebGPUBackend;
     const calls = { submits: vi.spyOn(queue, 'submit'), writes: vi.spyOn(queue, 'writeBuffer'), buffers: vi.spyOn(gpu, 'createBuffer') };
@@ -117,22 +117,30 @@ it('takes one submit, one write of 32 bytes and four bytes back a token, and no 
     // The cache is full after 30 tokens, grows once, and then everything stays again.
     const long = Int32Array.from({ length: CAPACITY_STEP - 30 }, (_, i) => i % 300);
     await device.read(model.prefill([{ ...prompt, plan: { ...prompt.plan, inputIds: long } }], cache, 'last'));
-    const tokens = model.record(cache, sampler, [...long, 5])!.tokens(60, device);
-    const at = new Map<number, { counts: number[]; bytes: number }>();
-    for (let n = 0; n < 60; n++) {
-      await tokens.next();
-      at.set(n, { counts: counts(), bytes: device.memoryBytes() });
+    const tokens = model.record(cache, sampler, [...long, 5])!.tokens(150, device);
+    const at = new Map<number, { counts: number[]; bytes: number; tensors: number }>();
+    const ids: number[] = [];
+    for (let n = 0; n < 150; n++) {
+      ids.push((await tokens.next()).value!);
+      at.set(n, { counts: counts(), bytes: device.memoryBytes(), tensors: tf.memory().numTensors });
     }
     const per = (from: number, to: number) => at.get(to)!.counts.map((count, i) => (count - at.get(from)!.counts[i]!) / (to - from));
     expect(per(5, 25)).toEqual([1, 1, 0]);
     expect(calls.writes.mock.lastCall![2]).toHaveProperty('byteLength', 32);
     expect(at.get(25)!.bytes).toBe(at.get(5)!.bytes);
     expect(cache.lengths[0]).toBeGreaterThan(CAPACITY_STEP);
-    expect(per(40, 58)).toEqual([1, 1, 0]);
-    expect(at.get(58)!.bytes).toBe(at.get(40)!.bytes);
+    expect(per(40, 148)).toEqual([1, 1, 0]);
+    expect(at.get(148)!.bytes).toBe(at.get(40)!.bytes);
+    expect(at.get(148)!.tensors).toBe(at.get(5)!.tensors);
     await tokens.return();
     cache.dispose();
     for (const spy of Object.values(calls)) spy.mockRestore();
+    // One ordinary pass over all of it finds the same ids the likeliest, each at its place.
+    const inputIds = Int32Array.of(...long, 5, ...ids.slice(0, -1));
+    const logits = model.prefill([{ ...prompt, plan: { ...prompt.plan, inputIds } }], null, 'all');
+    const likeliest = logits.argMax(1);
+    expect([...(await device.readIntegers(likeliest)).slice(long.length)]).toEqual(ids);
+    tf.dispose([logits, likeliest]);
   });
 });
 
