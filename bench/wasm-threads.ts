@@ -3,7 +3,7 @@
  * pixels): every call on one thread and on N, in turn, so that a machine that is busy for a while is so for both. Of each the median and
  * the least time; on a machine whose cores are taken, as shared ones are, the least of many short calls alone tells what threads can do.
  *
- * `npx tsx bench/wasm-threads.ts [RUNS] [THREADS]`, default 50 and one thread a core.
+ * `npx tsx bench/wasm-threads.ts [RUNS] [THREADS] [ROWS]`, default 50, one thread a core and all rows; else those with ROWS in their names.
  */
 import { availableParallelism } from 'node:os';
 import { nodePlatform } from '../src/device/node.ts';
@@ -13,7 +13,7 @@ import { wasmModule } from '../src/device/wasm-memory.ts';
 import { median } from '../src/headless/bench-report.ts';
 import { printReport, type Measurement } from './report.ts';
 
-const [runs = '50', threads = String(availableParallelism())] = process.argv.slice(2);
+const [runs = '50', threads = String(availableParallelism()), wanted = ''] = process.argv.slice(2);
 const device = await openDevice('wasm', nodePlatform({ threads: Number(threads) }));
 const pool = wasmPool();
 if (!pool) throw new Error(`There is one thread: ${device.info.threadsReason}`);
@@ -28,28 +28,29 @@ const few = (n: number, k: number) => {
 };
 const block = (m: number, n: number, k: number, format: number) =>
   kernels.multiply(a, 0, format, w, Number(format !== FORMAT.f32), scales, biases, 64, 0, y, m, n, k);
-/** Calls as they follow each other in a model; `times` of them are one sample. */
-const CALLS: [name: string, times: number, call: () => void][] = [
-  ['decode: a product of 576 × 1 536, 8 bits', 20, () => few(1536, 576)],
-  ['decode: products of a layer, 8 bits', 5, () => [576, 192, 192, 576, 1536, 1536].forEach((n) => few(n, 576))],
-  ['decode: the head, 49 152 × 576, 8 bits', 1, () => few(49_152, 576)],
-  ['decode: attention to 2 048 tokens', 5, () => kernels.attendFewRows(a, w, w + 2 ** 24, y, 1, 1, 2048, 9, 3, 64, 0, 0, 0, 0, 0, 0)],
-  ['prefill of 128: a product of 576 × 1 536, 8 bits', 1, () => block(128, 1536, 576, FORMAT.affine8)],
-  ['prefill of 512: attention', 1, () => kernels.attend(a, w, w + 2 ** 24, y, 1, 512, 512, 9, 3, 64, 1, 0, 0, 0, 0, 0)],
-  ['vision tile: a product of 1 025 × 1 024 × 1 024, floats', 1, () => block(1025, 1024, 1024, FORMAT.f32)],
-  ['vision tile: attention', 1, () => kernels.attend(a, w, w + 2 ** 24, y, 1, 1025, 1025, 16, 16, 64, 0, 0, 0, 0, 0, 0)],
-  ['vision tile: GELU', 1, () => kernels.gelu(w, w, 1025 * 4096)],
+/** Calls as a model makes them. */
+const CALLS: [name: string, call: () => void][] = [
+  ['decode: a product of 576 × 1 536, 8 bits', () => few(1536, 576)],
+  ['decode: products of a layer, 8 bits', () => [576, 192, 192, 576, 1536, 1536].forEach((n) => few(n, 576))],
+  ['decode: the head, 49 152 × 576, 8 bits', () => few(49_152, 576)],
+  ['decode: attention to 2 048 tokens', () => kernels.attendFewRows(a, w, w + 2 ** 24, y, 1, 1, 2048, 9, 3, 64, 0, 0, 0, 0, 0, 0)],
+  ['prefill of 128: a product of 576 × 1 536, 8 bits', () => block(128, 1536, 576, FORMAT.affine8)],
+  ['prefill of 512: attention', () => kernels.attend(a, w, w + 2 ** 24, y, 1, 512, 512, 9, 3, 64, 1, 0, 0, 0, 0, 0)],
+  ['vision tile: a product of 1 025 × 1 024 × 1 024, floats', () => block(1025, 1024, 1024, FORMAT.f32)],
+  ['vision tile: attention', () => kernels.attend(a, w, w + 2 ** 24, y, 1, 1025, 1025, 16, 16, 64, 0, 0, 0, 0, 0, 0)],
+  ['vision tile: GELU', () => kernels.gelu(w, w, 1025 * 4096)],
 ];
 
 const report: Measurement[] = [];
-for (const [name, times, call] of CALLS) {
+for (const [name, call] of CALLS) {
+  if (!name.includes(wanted)) continue;
   const samples: [number[], number[]] = [[], []];
   for (let run = 0; run < Number(runs); run++) {
     for (const [i, most] of [1, Infinity].entries()) {
       pool.mostUsed = most;
       const start = performance.now();
-      for (let time = 0; time < times; time++) call();
-      samples[i]!.push((performance.now() - start) / times);
+      call();
+      samples[i]!.push(performance.now() - start);
     }
   }
   const row = (words: string, unit: string, values: number[]): Measurement => ({

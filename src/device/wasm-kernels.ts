@@ -79,17 +79,18 @@ function cutCalls(name: SplitKernel, run: WasmExports, pool: WasmPool | null): (
   const kernel = run[name];
   return (...operands) => {
     const split = rule(run, ...operands);
-    let { count } = split;
-    const growth = { ...split.growth };
-    if (count === undefined) {
-      growth[operands.length] = 1;
-      count = operands.push(0, split.units) - 1;
-    }
-    const { scratchBytes } = split;
     const isCut = pool?.isWorthIt(split) ?? false;
+    const takesRange = split.count === undefined;
+    const count = split.count ?? operands.push(0, split.units) - 1;
+    const { scratchBytes } = split;
     if (scratchBytes !== undefined) operands.push(scratchOf(scratchBytes * (isCut ? pool!.size : 1)));
-    if (isCut) pool!.run(name, operands, { ...split, growth }, count, scratchBytes === undefined ? -1 : operands.length - 1);
-    else kernel(...operands);
+    if (!isCut) {
+      kernel(...operands);
+      return;
+    }
+    // The first unit of a range moves with the units.
+    const growth = takesRange ? { ...split.growth, [count - 1]: 1 } : split.growth;
+    pool!.run(name, operands, { ...split, growth }, count, scratchBytes === undefined ? -1 : operands.length - 1);
   };
 }
 
