@@ -9,7 +9,7 @@ import type { FileSet } from '../../tests/fixtures/weights/small-model.ts';
 import { smallModel, withManifest } from '../../tests/fixtures/weights/small-model.ts';
 import { httpFiles } from './http-files.ts';
 import { bundledFiles } from './listed-files.ts';
-import { openModelFolder } from './model-folder.ts';
+import { openModelFolder, type ModelFolder } from './model-folder.ts';
 import type { ModelFiles } from './source.ts';
 import { cacheStore } from '../files/blobs/cache-store.ts';
 import { createLock } from '../files/blobs/locks.ts';
@@ -56,22 +56,28 @@ let left: { requests: number; reached: Map<string, number> }[] = [];
 /** Reads weights up to a share of all and compares them; `die` is what then becomes of the tab. */
 async function load(files: ModelFiles, upTo = 1, die: () => void = () => undefined): Promise<void> {
   const folder = await openModelFolder(files);
-  const pieces = streamTensors(folder, folder.tensors.keys(), { chunkBytes: CHUNK });
   let bytes = 0;
   const reached = new Map<string, number>();
-  for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
-    const { entry, offset, bytes: piece } = next.value;
-    const at = entry.start + offset;
-    reached.set(entry.file, at + piece.length);
-    expect(Buffer.compare(piece, set[entry.file]!.subarray(at, at + piece.length))).toBe(0);
-    bytes += piece.length;
-    if (bytes < upTo * folder.tensorBytes) continue;
-    die();
-    left.push({ requests: server.seen.length, reached });
-    return;
+  // One shard after the other, so that it is known which is whole.
+  for (const shard of SHARDS) {
+    const pieces = streamTensors(folder, tensorsOf(folder, shard), { chunkBytes: CHUNK });
+    for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
+      const { entry, offset, bytes: piece } = next.value;
+      const at = entry.start + offset;
+      reached.set(entry.file, at + piece.length);
+      expect(Buffer.compare(piece, set[entry.file]!.subarray(at, at + piece.length))).toBe(0);
+      bytes += piece.length;
+      if (bytes < upTo * folder.tensorBytes) continue;
+      die();
+      left.push({ requests: server.seen.length, reached });
+      return;
+    }
   }
   expect(bytes).toBe(folder.tensorBytes);
 }
+
+const tensorsOf = (folder: ModelFolder, shard: string) =>
+  [...folder.tensors.values()].filter(({ file }) => file === shard).map(({ name }) => name);
 
 const killTab = () => {
   disk = disk.afterDeath();
@@ -264,10 +270,9 @@ describe('other stores', () => {
     store = memoryStore(2_000_000);
     const leave = async () => {
       const folder = await openModelFolder(await listed());
-      const tensorsOf = (path: string) => [...folder.tensors.values()].filter(({ file }) => file === path).map(({ name }) => name);
-      for await (const _ of streamTensors(folder, tensorsOf(SHARDS[0]), { chunkBytes: CHUNK })) continue;
+      for await (const _ of streamTensors(folder, tensorsOf(folder, SHARDS[0]), { chunkBytes: CHUNK })) continue;
       const reached = new Map<string, number>([[SHARDS[0], Infinity]]);
-      for await (const { entry, offset, bytes } of streamTensors(folder, tensorsOf(SHARDS[1]), { chunkBytes: CHUNK })) {
+      for await (const { entry, offset, bytes } of streamTensors(folder, tensorsOf(folder, SHARDS[1]), { chunkBytes: CHUNK })) {
         reached.set(entry.file, entry.start + offset + bytes.length);
         if (entry.name === 'one row' && offset > 4 * CHUNK) break;
       }

@@ -30,23 +30,23 @@ export function blockSums(store: BlobStore, size: number): BlockSums {
   const block = new Uint8Array(Math.min(size, BLOCK_BYTES));
   let filled = 0;
   let sums = '';
-  const flush = async () => {
-    sums += await sumOf(block.subarray(0, filled));
-    filled = 0;
-  };
   return {
     async add(bytes) {
+      // A digest copies its block at once, so that the next can be gathered while it is computed.
+      const whole: Promise<string>[] = [];
       for (let at = 0; at < bytes.length; ) {
         const part = bytes.subarray(at, at + block.length - filled);
         block.set(part, filled);
         filled += part.length;
         at += part.length;
-        if (filled === block.length) await flush();
+        if (filled < block.length) continue;
+        whole.push(sumOf(block));
+        filled = 0;
       }
+      sums += (await Promise.all(whole)).join('');
     },
     async end() {
-      if (filled > 0) await flush();
-      return sums;
+      return filled > 0 ? sums + (await sumOf(block.subarray(0, filled))) : sums;
     },
   };
 }
