@@ -182,13 +182,16 @@ test('memory that wasm cannot get is an error, not an address that wrapped aroun
   expect(() => tf.fill([2 ** 30], 1)).toThrow(expect.objectContaining({ code: 'out-of-memory' }));
 });
 
-test.each(allBackends)('a process that used %s ends by itself', async (name) => {
+test.each([
+  ...allBackends.map((name) => [name, `'${name}'`, 'await device.dispose();']),
+  ['wasm on three threads, which it leaves open,', `'wasm', { threads: 3 }`, ''],
+])('a process that used %s ends by itself', async (_, given, atLast) => {
   const script = `
     const tf = await import('@tensorflow/tfjs');
     const { openBackend } = await import('./tests/support/backends.ts');
-    const device = await openBackend('${name}');
+    const device = await openBackend(${given});
     console.log((await device.read(tf.add(tf.ones([2]), 1))).join());
-    await device.dispose();`;
+    ${atLast}`;
   const root = fileURLToPath(new URL('../../', import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script], {
     cwd: root,
