@@ -1,6 +1,6 @@
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import type * as tf from '@tensorflow/tfjs';
-import { halvesOf, releaseHalves } from '../device/half-floats.ts';
+import { halvesOf, releaseHalves } from './half-floats.ts';
 import { allocateTensor, hostMemory, writeTensor } from '../device/tensor-memory.ts';
 import { NvlmError } from '../errors.ts';
 import { unpackAffine, type AffineBits } from '../ops/affine.ts';

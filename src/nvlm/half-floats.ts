@@ -1,5 +1,5 @@
 import { areFiniteHalves, bf16ToF16, wordsOf } from '../weights/dtype.ts';
-import { relaxedSimdKernels, simdKernels } from './wasm-kernels-bytes.ts';
+import { relaxedSimdKernels, simdKernels } from '../device/wasm-kernels-bytes.ts';
 
 /** The worst that was among some values: not finite, or else more than a half can hold. */
 export type Found = 'finite' | 'too large' | 'not finite';
