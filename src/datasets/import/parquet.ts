@@ -1,4 +1,4 @@
-import { parquetMetadataAsync, parquetReadObjects, parquetSchema, type FileMetaData } from 'hyparquet';
+import { parquetMetadataAsync, parquetReadObjects, parquetSchema, type FileMetaData, type SchemaTree } from 'hyparquet';
 import { NvlmError } from '../../errors.ts';
 import { badFile } from '../limits.ts';
 import { codecsOf } from './parquet-codecs.ts';
@@ -50,27 +50,28 @@ export async function openParquet(file: SourceFile): Promise<Parquet> {
           if (!(count >= 0 && bytes >= 0 && bytes <= MOST_GROUP_BYTES))
             throw new RangeError(`a row group has ${Math.round(bytes / 2 ** 20)} MiB; write it with smaller ones`);
           const range = { rowStart: first, rowEnd: first + count };
-          const checkedSlice = async (start: number, end?: number) => {
-            const part = await buffer.slice(start, end);
-            for (const chunk of chunks) checkPages(new Uint8Array(part), start, chunk);
-            return part;
-          };
-          const checked = {
-            ...buffer,
-            slice(start: number, end?: number) {
-              const part = checkedSlice(start, end);
-              // All columns are fetched at once, and once one is damaged nobody waits for the others.
-              part.catch(() => undefined);
-              return part;
-            },
-          };
-          return parquetReadObjects({ file: checked, metadata, columns: wanted, compressors, ...range, utf8: false });
+          // Before any column is read: the reader begins with all of them, and what fails in one must not leave others to nobody.
+          for (const { path_in_schema: path } of chunks) requireLeaf(metadata, path);
+          await Promise.all(
+            chunks.map(async (chunk) => {
+              const start = Number(chunk.dictionary_page_offset || chunk.data_page_offset);
+              checkPages(new Uint8Array(await buffer.slice(start, start + Number(chunk.total_compressed_size))), start, chunk);
+            }),
+          );
+          return parquetReadObjects({ file: buffer, metadata, columns: wanted, compressors, ...range, utf8: false });
         });
         for (const row of rows) yield named(row, classes);
         first += count;
       }
     },
   };
+}
+
+/** @throws RangeError when the file's directory has a column that its schema does not */
+function requireLeaf(metadata: FileMetaData, path: readonly string[]): void {
+  let node: SchemaTree | undefined = parquetSchema(metadata);
+  for (const part of path) node = node?.children.find(({ element }) => element.name === part);
+  if (!node || node.children.length > 0) throw new RangeError(`its schema has no column ${path.join('.')}`);
 }
 
 async function explained<T>(file: SourceFile, work: () => Promise<T>): Promise<T> {
