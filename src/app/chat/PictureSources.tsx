@@ -10,16 +10,17 @@ const ACCEPTED = 'image/*';
 /** Ways to one's own picture. Dropping and pasting work on the whole page, see DropTarget. */
 export function PictureSources() {
   const offerFile = useApp((state) => state.offerFile);
+  const offerFiles = useApp((state) => state.offerFiles);
   const reportImageError = useApp((state) => state.reportImageError);
   const chooser = useRef<HTMLInputElement>(null);
   const photo = useRef<HTMLInputElement>(null);
   const [cameraOpen, setCameraOpen] = useState(false);
 
   function take(input: HTMLInputElement, kind: 'file' | 'camera'): void {
-    const file = input.files?.[0];
+    const files = [...(input.files ?? [])];
     // The same file may be chosen twice in a row.
     input.value = '';
-    if (file) void offerFile(file, { kind });
+    void offerFiles(files, { kind });
   }
 
   async function paste(): Promise<void> {
@@ -59,6 +60,7 @@ export function PictureSources() {
         ref={chooser}
         type="file"
         accept={ACCEPTED}
+        multiple
         hidden
         data-testid="choose-picture"
         onChange={(event) => take(event.target, 'file')}

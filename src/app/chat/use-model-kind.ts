@@ -1,5 +1,6 @@
 import { isBundledId } from '../state/model-slice.ts';
 import { useApp } from '../state/hooks.ts';
+import { onePictureOf } from '../state/image-slice.ts';
 
 export interface ModelKind {
   bundled: boolean;
@@ -17,10 +18,6 @@ export function useModelKind(): ModelKind {
     if (candidate?.id === selectedModel && candidate.plan) return candidate.plan.about.takesPictures;
     return models?.find(({ id }) => id === selectedModel)?.takesPictures ?? true;
   });
-  const onePicture = useApp(({ selectedModel, loadedModel, candidate, models }) => {
-    if (loadedModel?.entry.id === selectedModel) return loadedModel.entry.family.onePicture;
-    if (candidate?.id === selectedModel && candidate.plan) return candidate.plan.about.family.onePicture;
-    return models?.find(({ id }) => id === selectedModel)?.family.onePicture ?? null;
-  });
+  const onePicture = useApp(onePictureOf);
   return { bundled, takesPictures, onePicture };
 }

@@ -8,7 +8,7 @@ import styles from './DropTarget.module.css';
 
 /** The whole page takes pictures, dropped and pasted, and model folders, on every screen. */
 export function DropTarget() {
-  const offerFile = useApp((state) => state.offerFile);
+  const offerFiles = useApp((state) => state.offerFiles);
   const reportImageError = useApp((state) => state.reportImageError);
   const planModel = useApp((state) => state.planModel);
   const [over, setOver] = useState(false);
@@ -33,41 +33,35 @@ export function DropTarget() {
           void fromDrop(event.dataTransfer!).then((source) => source && planModel(source));
           return;
         }
-        const file = firstPicture(event.dataTransfer?.files);
+        const files = [...(event.dataTransfer?.files ?? [])];
         const link = holds(event, 'text/uri-list');
-        if (!file && !link) return;
+        if (files.length === 0 && !link) return;
         event.preventDefault();
-        if (file) void offerFile(file, { kind: 'drop' });
+        if (files.length > 0) void offerFiles(files, { kind: 'drop' });
         else reportImageError(linkDropped());
       },
       paste(event: ClipboardEvent) {
-        const file = firstPicture(event.clipboardData?.files);
-        if (!file) return;
+        const files = [...(event.clipboardData?.files ?? [])];
+        if (files.length === 0) return;
         event.preventDefault();
-        void offerFile(file, { kind: 'paste' });
+        void offerFiles(files, { kind: 'paste' });
       },
     };
     for (const [name, listener] of Object.entries(listeners)) window.addEventListener(name, listener as EventListener);
     return () => {
       for (const [name, listener] of Object.entries(listeners)) window.removeEventListener(name, listener as EventListener);
     };
-  }, [offerFile, planModel, reportImageError]);
+  }, [offerFiles, planModel, reportImageError]);
 
   if (!over) return null;
   return (
     <div className={styles.veil}>
       <p>
         <Icon name="image" size={28} />
-        Drop a picture or a model folder anywhere
+        Drop pictures or a model folder anywhere
       </p>
     </div>
   );
-}
-
-/** A picture among the files, or the first file, so that it can be said what is wrong with it. */
-function firstPicture(files: FileList | undefined): File | undefined {
-  const all = [...(files ?? [])];
-  return all.find((file) => file.type.startsWith('image/')) ?? all[0];
 }
 
 function linkDropped(): NvlmError {

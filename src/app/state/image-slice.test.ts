@@ -100,6 +100,29 @@ describe('several pictures', () => {
     expect(lastTurn()).toMatchObject({ pictures: 2, system: '', maxTiles: null });
   });
 
+  const typed = (name: string, extra: number, type = 'image/png') =>
+    Object.assign(new Blob([picture(name, extra).bytes as Uint8Array<ArrayBuffer>], { type }), { name });
+
+  it('come at once: the first begins a conversation, the others follow', async () => {
+    await begin();
+    await state().ask('Same?');
+    await state().offerFiles([typed('notes', 1, 'text/plain'), typed('c', 2), typed('d', 3)], { kind: 'drop' });
+    expect(names()).toEqual(['c', 'd']);
+    expect(state().turns).toEqual([]);
+    expect(state().toast!.text).toMatch(/1 file left out: not a picture\.$/);
+    state().toast!.action!.run();
+    expect(names()).toEqual(['a', 'b']);
+  });
+
+  it('come at once to a model that takes one: the rest is said to be left out, and why', async () => {
+    await state().selectModel('nano-d', {});
+    await state().offerFiles([typed('c', 2), typed('d', 3), typed('e', 4)], { kind: 'file' });
+    expect(names()).toEqual(['c']);
+    expect(state().toast!.text).toBe('2 more pictures left out: One at a time.');
+    await state().offerFiles([typed('notes', 1, 'text/plain')], { kind: 'file' });
+    expect(names()).toEqual(['notes']);
+  });
+
   it('stand where they came in when one is added later', async () => {
     await begin();
     await state().ask('Same?');

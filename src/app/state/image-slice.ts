@@ -1,6 +1,6 @@
 import type { InspectRequest, Inspection, LoadedModel } from '../../engine/api.ts';
 import { NvlmError, toPlainError, type PlainError } from '../../errors.ts';
-import type { SliceTools } from './app-state.ts';
+import type { AppState, SliceTools } from './app-state.ts';
 import { maxTilesFor, type ChatSettings } from './settings-slice.ts';
 
 /** Largest file that is read at all; the engine bounds the pixels. */
@@ -56,6 +56,11 @@ export interface ImageSlice {
   /** The same for a picture that has yet to be made: questions asked meanwhile wait for it. */
   offerLater(name: string, make: () => Promise<ImageOffer>): Promise<boolean>;
   offerFile(file: Blob & { name?: string }, origin: ImageOrigin): Promise<boolean>;
+  /**
+   * Files that came at once: the first picture begins a conversation, the others follow where the model takes several. What is left out is
+   * said.
+   */
+  offerFiles(files: readonly (Blob & { name?: string })[], origin: ImageOrigin): Promise<void>;
   /** Puts pictures behind those of the conversation, which goes on; the first that cannot be read ends it with `imageError`. */
   addFiles(files: readonly (Blob & { name?: string })[]): Promise<void>;
   /** Takes one of several pictures out; a conversation that was about it ends, and can be brought back. */
@@ -132,6 +137,21 @@ export function createImageSlice({ set, get, engine, convertPicture }: SliceTool
     offerFile(file, origin) {
       return get().offerLater(file.name || 'picture', () => readFile(file, origin));
     },
+    async offerFiles(files, origin) {
+      const pictures = files.filter(({ type }) => type.startsWith('image/'));
+      // A file that is no picture is offered too, so that it is said what is wrong with it.
+      const [first = files[0], ...rest] = pictures;
+      if (!first || !(await get().offerFile(first, origin))) return;
+      const reason = onePictureOf(get());
+      const left = [
+        rest.length > 0 && reason !== null && `${counted(rest.length, 'more picture')} left out: ${reason}`,
+        files.length > pictures.length && `${counted(files.length - pictures.length, 'file')} left out: not a picture.`,
+      ].filter((words) => words !== false);
+      const { toast } = get();
+      // What a new picture does to the conversation can still be undone.
+      if (left.length > 0) get().showToast([...(toast?.action ? [toast.text] : []), ...left].join(' '), toast?.action);
+      if (rest.length > 0 && reason === null) await get().addFiles(rest);
+    },
     addFiles(files) {
       const work = async (): Promise<boolean> => {
         const controller = claim(files[0]?.name || 'picture');
@@ -179,6 +199,17 @@ export function createImageSlice({ set, get, engine, convertPicture }: SliceTool
     reportImageError: (error) => set({ imageError: toPlainError(error) }),
     dismissImageError: () => set({ imageError: null }),
   };
+}
+
+const counted = (count: number, thing: string): string => `${count} ${thing}${count === 1 ? '' : 's'}`;
+
+type ModelChoice = Pick<AppState, 'selectedModel' | 'loadedModel' | 'candidate' | 'models'>;
+
+/** Why a conversation with the selected model has one picture alone; null where several may stand in it. */
+export function onePictureOf({ selectedModel, loadedModel, candidate, models }: ModelChoice): string | null {
+  if (loadedModel?.entry.id === selectedModel) return loadedModel.entry.family.onePicture;
+  if (candidate?.id === selectedModel && candidate.plan) return candidate.plan.about.family.onePicture;
+  return models?.find(({ id }) => id === selectedModel)?.family.onePicture ?? null;
 }
 
 /** How the bundled models cut, for pictures that come before a model is there. */
