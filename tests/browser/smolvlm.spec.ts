@@ -126,7 +126,7 @@ test('Tiles shows its one rule, and asks for what it can cut', async ({ page, pa
   await expect(page.getByRole('alert')).toContainText('from 1 to 12');
   await page.getByRole('button', { name: 'As the model has it' }).click();
   await expect(page.getByTestId('cut')).toBeVisible();
-  await page.getByRole('radio', { name: 'Row, column' }).check();
+  await page.getByRole('radio', { name: 'Row, column', exact: true }).check();
   await expect(page.getByRole('alert')).toContainText('Choose a model that brings its tokenizer');
   expect(pageErrors).toEqual([]);
 });
