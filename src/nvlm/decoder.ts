@@ -3,6 +3,7 @@ import type { Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import { attention } from '../ops/attention/attention.ts';
 import { crossAttention, type CrossAttentionOptions } from '../ops/cross-attention/cross-attention.ts';
 import { embed } from '../ops/embed/embed.ts';
+import { applyGate } from '../ops/gate/gate.ts';
 import { rmsNorm } from '../ops/rms-norm/rms-norm.ts';
 import { rope } from '../ops/rope/rope.ts';
 import { swiglu } from '../ops/swiglu/swiglu.ts';
@@ -160,7 +161,7 @@ function gatedCrossAttention(
       ? sharedCrossAttention(q, { k, v }, { heads, kvHeads, rowTiles, keyTiles }, context.shared, places)
       : crossAttention(q, k, v, { heads, kvHeads, rowTiles, keyTiles });
   const gate = context.probe?.gates?.get(layer) ?? weights.vector(`${name}.cross_attn_gate`).tanh();
-  return project(attended, `${name}.cross_attn.o_proj`, weights).mul(gate);
+  return applyGate(project(attended, `${name}.cross_attn.o_proj`, weights), gate);
 }
 
 /** Prefixes over their pictures, blocks over their prefix's. */

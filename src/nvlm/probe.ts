@@ -1,4 +1,4 @@
-import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
+import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 
 /** Self-attention reads the sequence, gated cross-attention the image's keys. */
 export type AttentionKind = 'self' | 'cross';
@@ -18,5 +18,5 @@ export interface DecoderProbe {
   /** The residual stream [R, C] after a layer. */
   residual?(layer: number, x: Tensor2D): void;
   /** By layer: what cross-attention is multiplied with, a scalar or [1], in place of the learnt tanh(g). */
-  gates?: ReadonlyMap<number, Tensor>;
+  gates?: ReadonlyMap<number, Tensor1D>;
 }

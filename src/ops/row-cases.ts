@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { crossEntropy } from './cross-entropy/cross-entropy.ts';
 import { rowLossesReference } from './cross-entropy/reference.ts';
+import { applyGate } from './gate/gate.ts';
 import { gelu, geluTanh } from './gelu/gelu.ts';
 import { geluReference, geluTanhReference } from './gelu/reference.ts';
 import { layerNorm } from './layer-norm/layer-norm.ts';
@@ -70,6 +71,15 @@ export function activationCases(rows: number, width: number): OpCase[] {
       differentiable: ['gate', 'up'],
       run: ({ gate, up }) => swiglu(gate as tf.Tensor2D, up as tf.Tensor2D),
       reference: ({ gate, up }) => swigluReference(gate as tf.Tensor2D, up as tf.Tensor2D),
+    },
+    {
+      op: 'gate',
+      case: `[${rows}, ${width}]`,
+      bound: 1e-5,
+      inputs: () => ({ x: floats([rows, width], 13, 2), gate: floats([1], 15) }),
+      differentiable: ['x', 'gate'],
+      run: ({ x, gate }) => applyGate(x as tf.Tensor2D, gate as tf.Tensor1D),
+      reference: ({ x, gate }) => tf.mul(x!, gate!),
     },
     {
       op: 'gelu',

@@ -91,8 +91,8 @@ describe.each([
     for (const [tensor, gradient] of apart.gradients) {
       const other = packed.gradients.get(tensor)!;
       const [off, size] = [Math.hypot(...gradient.map((value, i) => value - other[i]!)), Math.hypot(...gradient)];
-      // Of a tensor that hardly matters, rounding is all there is: half a unit in the last place of the whole gradient.
-      expect(off, tensor).toBeLessThan(Math.max(1e-5 * size, 2 ** -24 * apart.gradNorm));
+      // Of a tensor that hardly matters, rounding is all there is.
+      expect(off, tensor).toBeLessThan(1e-5 * Math.max(size, 1e-3 * apart.gradNorm));
     }
   });
 });

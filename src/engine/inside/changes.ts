@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Tensor, Tensor3D } from '@tensorflow/tfjs';
+import type { Tensor1D, Tensor3D } from '@tensorflow/tfjs';
 import { NvlmError } from '../../errors.ts';
 import { hasCrossAttention, type NvlmConfig } from '../../nvlm/config.ts';
 import { tileTags } from '../../tiling/tags.ts';
@@ -49,8 +49,8 @@ export function changedTiling(tiling: Tiling, { order, tagFormat }: InsideChange
 }
 
 /** Scalars by layer; the caller's to dispose. */
-export function gateTensors(gates: InsideChanges['gates']): Map<number, Tensor> {
-  return new Map(Object.entries(gates ?? {}).map(([layer, value]) => [Number(layer), tf.keep(tf.scalar(value))]));
+export function gateTensors(gates: InsideChanges['gates']): Map<number, Tensor1D> {
+  return new Map(Object.entries(gates ?? {}).map(([layer, value]) => [Number(layer), tf.keep(tf.tensor1d([value]))]));
 }
 
 /** @throws NvlmError `usage` for layers, tiles or orders that the model or the picture has not got */

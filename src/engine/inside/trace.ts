@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
+import type { Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import type { Device } from '../../device/types.ts';
 import { throwIfAborted } from '../../errors.ts';
 import type { KvCache } from '../../nvlm/kv-cache.ts';
@@ -29,7 +29,7 @@ export interface TraceInput {
   features: Tensor3D | null;
   answer: readonly number[];
   /** In place of the learnt ones, by layer; the trace's from now on. */
-  gates: Map<number, Tensor>;
+  gates: Map<number, Tensor1D>;
   textOf: (id: number) => string;
 }
 
