@@ -5,21 +5,16 @@
  *
  * `npx tsx bench/recorded.ts [SHAPE] [LAYERS] [STEPS] [BITS]`, e.g. `qwen-0.5b 24 1000 16`. Exits with 1 where it finds a difference.
  */
-import { mkdtemp, open, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import { nodePlatform } from '../src/device/node.ts';
 import { openDevice } from '../src/device/open-device.ts';
-import { syntheticFiles } from '../src/engine/models/synthesize.ts';
 import { loadModel } from '../src/nvlm/load-model.ts';
-import { parameterSpecs } from '../src/nvlm/names.ts';
-import { parseConfig } from '../src/nvlm/parse-config.ts';
 import { Sampler } from '../src/nvlm/sampler.ts';
 import { openModelFolder } from '../src/weights/model-folder.ts';
 import { nodeFiles } from '../src/weights/node-files.ts';
 import { printReport } from './report.ts';
+import { withSyntheticDecoder } from './synthetic-decoder.ts';
 
 const [shape = 'qwen-0.5b', layers = '24', count = '1000', bits = '16'] = process.argv.slice(2);
 const steps = Number(count);
@@ -42,22 +37,9 @@ const json = {
   tie_word_embeddings: true,
 };
 
-async function load() {
-  const folder = await mkdtemp(join(tmpdir(), 'nvlm-bench-'));
-  try {
-    const config = parseConfig(json);
-    const fileName = (name: string) => name.replace('language_model.', '');
-    const checkpoint = { files: { 'config.json': json }, config, tensors: parameterSpecs(config), dummyHeads: 0, fileName };
-    for (const { name, pieces } of syntheticFiles(checkpoint, 1)) {
-      const file = await open(join(folder, name), 'w');
-      for (const piece of pieces()) await file.writeFile(piece);
-      await file.close();
-    }
-    const quantize = bits === '8' || bits === '4' ? ({ bits: Number(bits) as 4 | 8, groupSize: 64 } as const) : undefined;
-    return await loadModel(await openModelFolder(nodeFiles(folder)), { keepHalves: true, quantize });
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+function load() {
+  const quantize = bits === '8' || bits === '4' ? ({ bits: Number(bits) as 4 | 8, groupSize: 64 } as const) : undefined;
+  return withSyntheticDecoder(json, async (folder) => loadModel(await openModelFolder(nodeFiles(folder)), { keepHalves: true, quantize }));
 }
 
 const device = await openDevice('webgpu', nodePlatform());

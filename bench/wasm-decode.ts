@@ -7,24 +7,19 @@
  * `5 wasm llama-1b 4 decode`: ROWS of those measured, by a part of their names. With `--threads` every row is measured on one thread and
  * on N as well (`auto`: on as many as the device chooses), in turn; without it on one.
  */
-import { mkdtemp, open, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { nodePlatform } from '../src/device/node.ts';
 import { openDevice } from '../src/device/open-device.ts';
 import type { BackendChoice } from '../src/device/types.ts';
 import { wasmPool } from '../src/device/wasm-kernels.ts';
-import { syntheticFiles } from '../src/engine/models/synthesize.ts';
 import { median } from '../src/headless/bench-report.ts';
 import type { KvCache } from '../src/nvlm/kv-cache.ts';
 import { loadModel } from '../src/nvlm/load-model.ts';
 import type { NvlmModel } from '../src/nvlm/model.ts';
-import { parameterSpecs } from '../src/nvlm/names.ts';
-import { parseConfig } from '../src/nvlm/parse-config.ts';
 import { openModelFolder } from '../src/weights/model-folder.ts';
 import { nodeFiles } from '../src/weights/node-files.ts';
 import { printReport, type Measurement } from './report.ts';
+import { withSyntheticDecoder } from './synthetic-decoder.ts';
 
 const { positionals, values: flags } = parseArgs({ allowPositionals: true, options: { threads: { type: 'string', default: '1' } } });
 const [runs = '5', backend = 'wasm', shape = 'smollm2-135m', layers = '30', wanted = ''] = positionals;
@@ -64,30 +59,14 @@ const TURNS: [words: string, most: number][] =
       ];
 const models = await loadModels();
 
-async function loadModels(): Promise<[string, NvlmModel][]> {
-  const folder = await mkdtemp(join(tmpdir(), 'nvlm-bench-'));
-  try {
-    const config = parseConfig(json);
-    const checkpoint = {
-      files: { 'config.json': json },
-      config,
-      tensors: parameterSpecs(config),
-      dummyHeads: 0,
-      fileName: (name: string) => name.replace('language_model.', ''),
-    };
-    for (const { name, pieces } of syntheticFiles(checkpoint, 1)) {
-      const file = await open(join(folder, name), 'w');
-      for (const piece of pieces()) await file.writeFile(piece);
-      await file.close();
-    }
+function loadModels(): Promise<[string, NvlmModel][]> {
+  return withSyntheticDecoder(json, async (folder) => {
     const loaded: [string, NvlmModel][] = [];
     for (const [kind, quantize] of Object.entries(KINDS)) {
       loaded.push([kind, await loadModel(await openModelFolder(nodeFiles(folder)), { keepHalves: true, quantize })]);
     }
     return loaded;
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  });
 }
 
 function textOf(tokens: number) {

@@ -4,19 +4,15 @@
  *
  * `npx tsx bench/peers/training.ts [RUNS] [BATCH] [LENGTH]` after `npm ci --prefix bench/peers`
  */
-import { mkdtemp, open, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nodePlatform } from '../../src/device/node.ts';
 import { openDevice } from '../../src/device/open-device.ts';
-import { syntheticFiles } from '../../src/engine/models/synthesize.ts';
 import { loadModel } from '../../src/nvlm/load-model.ts';
-import { parameterSpecs } from '../../src/nvlm/names.ts';
-import { parseConfig } from '../../src/nvlm/parse-config.ts';
 import { parseRun } from '../../src/training/run-config.ts';
 import { Trainer, type TrainingSample } from '../../src/training/trainer.ts';
 import { openModelFolder } from '../../src/weights/model-folder.ts';
 import { nodeFiles } from '../../src/weights/node-files.ts';
+import { withSyntheticDecoder } from '../synthetic-decoder.ts';
 import { openJaxTrainer } from './jax-trainer.ts';
 import { measurePairs, timed } from './pairs.ts';
 
@@ -43,26 +39,13 @@ const config = {
   tie_word_embeddings: true,
 };
 const device = await openDevice('wasm', nodePlatform({ threads: 1 }));
-const folder = await mkdtemp(join(tmpdir(), 'nvlm-bench-'));
-const parsed = parseConfig(config);
-const checkpoint = {
-  files: { 'config.json': config },
-  config: parsed,
-  tensors: parameterSpecs(parsed),
-  dummyHeads: 0,
-  fileName: (name: string) => name.replace('language_model.', ''),
-};
-for (const { name, pieces } of syntheticFiles(checkpoint, 1)) {
-  const file = await open(join(folder, name), 'w');
-  for (const piece of pieces()) await file.writeFile(piece);
-  await file.close();
-}
-const model = await loadModel(await openModelFolder(nodeFiles(folder)), { keepHalves: false });
 const ids = Array.from({ length: Number(batch) }, (_, b) =>
   Int32Array.from({ length: Number(length) }, (_, t) => (37 * b + 11 * t * t + t) % SHAPE.vocab_size),
 );
-const peer = await openJaxTrainer(join(folder, 'model.safetensors'), config, ADAMW, ids);
-await rm(folder, { recursive: true });
+const { model, peer } = await withSyntheticDecoder(config, async (folder) => ({
+  model: await loadModel(await openModelFolder(nodeFiles(folder)), { keepHalves: false }),
+  peer: await openJaxTrainer(join(folder, 'model.safetensors'), config, ADAMW, ids),
+}));
 
 const run = parseRun(
   {

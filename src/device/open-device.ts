@@ -3,6 +3,7 @@ import type { KernelBackend } from '@tensorflow/tfjs';
 import type { NvlmError } from '../errors.ts';
 import { backendFailed, detailOf, deviceLost, fromThrown, wordsFor } from './device-errors.ts';
 import { ladder, type WebGpuFinding } from './ladder.ts';
+import { MOST_THREADS } from './thread-choice.ts';
 import type { BackendChoice, BackendName, Device, DeviceInfo, DevicePlatform, WasmThreads } from './types.ts';
 import { compileWasmKernels, startWasmKernels } from './wasm-kernels.ts';
 import { refuseFailedAllocations, wasmModule } from './wasm-memory.ts';
@@ -12,8 +13,6 @@ import { describeGpuAdapter, limitsOf, requestDevice, WebGpuWatch } from './webg
 
 /** tfjs has one global engine, so one device is open at a time. */
 let current: Device | null = null;
-/** Threads beyond so many bring little: what they share, memory and its bandwidth, does not grow. */
-const MOST_THREADS = 16;
 /** Threads that have not come up by then are done without. */
 const THREADS_WAIT_MS = 3000;
 

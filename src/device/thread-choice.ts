@@ -1,3 +1,6 @@
+/** Threads beyond so many bring little: what they share, memory and its bandwidth, does not grow. */
+export const MOST_THREADS = 16;
+
 /** So long a choice holds before it is looked at again. That of one thread, each time that it is confirmed, twice as long, up to a bound. */
 const HOLDS_MS = 5000;
 const HOLDS_AT_MOST_MS = 80_000;

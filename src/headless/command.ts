@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { MOST_THREADS } from '../device/thread-choice.ts';
 import type { BackendChoice } from '../device/types.ts';
 import { NvlmError } from '../errors.ts';
 import type { Progress } from './progress.ts';
@@ -39,7 +40,6 @@ export interface Outcome {
 
 export type Run = (options: CommonOptions, work: (context: Context) => Promise<Outcome>) => Promise<void>;
 
-export const MOST_THREADS = 16;
 const BACKENDS: readonly BackendChoice[] = ['auto', 'webgpu', 'wasm', 'cpu'];
 
 export function withCommonOptions(command: Command): Command {

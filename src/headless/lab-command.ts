@@ -5,22 +5,14 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { openDevice } from '../device/open-device.ts';
+import { MOST_THREADS } from '../device/thread-choice.ts';
 import { cellsOf, type LabCell, type LabChoice } from '../engine/lab/cells.ts';
 import { parseExperiment, type Experiment } from '../engine/lab/experiment.ts';
 import type { LabEvent, LabHost } from '../engine/lab/run-cell.ts';
 import { NvlmError, throwIfAborted } from '../errors.ts';
 import { nodeFolder } from '../files/node-folder.ts';
 import { openModelFolder } from '../weights/model-folder.ts';
-import {
-  MOST_THREADS,
-  required,
-  withCommonOptions,
-  wholeNumber,
-  type CommonOptions,
-  type Context,
-  type Outcome,
-  type Run,
-} from './command.ts';
+import { required, withCommonOptions, wholeNumber, type CommonOptions, type Context, type Outcome, type Run } from './command.ts';
 import { formatDuration } from './format.ts';
 import { readInput } from './input-files.ts';
 import { modelSource } from './model-source.ts';

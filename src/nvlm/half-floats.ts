@@ -1,8 +1,5 @@
-import { areFiniteHalves, bf16ToF16, wordsOf } from '../weights/dtype.ts';
 import { relaxedSimdKernels, simdKernels } from '../device/wasm-kernels-bytes.ts';
-
-/** The worst that was among some values: not finite, or else more than a half can hold. */
-export type Found = 'finite' | 'too large' | 'not finite';
+import { areFiniteHalves, bf16ToF16, BFLOAT_BEYOND_HALF, type HalfFit, wordsOf } from '../weights/dtype.ts';
 
 interface Converter {
   memory: WebAssembly.Memory;
@@ -14,8 +11,6 @@ const PAGE_BYTES = 65536;
 /** From here on a half, and a bfloat16, is not finite. */
 const INFINITE_HALF = 0x7c00;
 const INFINITE_BFLOAT = 0x7f80;
-/** 65536: the next smaller bfloat16 is the last that a half can hold. */
-const BFLOAT_BEYOND_HALF = 0x4780;
 
 let converter: Converter | null | undefined;
 
@@ -38,7 +33,7 @@ function startConverter(): Converter | null {
  * @returns `halves`, valid until the next call: exact but for bfloat16 below 2⁻¹⁴, which are rounded to nearest even, and those that
  * are `too large`
  */
-export function halvesOf(dtype: 'BF16' | 'F16', bytes: Uint8Array): { halves: Uint16Array; found: Found } {
+export function halvesOf(dtype: 'BF16' | 'F16', bytes: Uint8Array): { halves: Uint16Array; found: HalfFit } {
   converter ??= startConverter();
   if (!converter) return halvesWithoutWasm(dtype, bytes);
   const { memory } = converter;
@@ -54,7 +49,7 @@ export function halvesOf(dtype: 'BF16' | 'F16', bytes: Uint8Array): { halves: Ui
 }
 
 /** The same without SIMD. */
-export function halvesWithoutWasm(dtype: 'BF16' | 'F16', bytes: Uint8Array): { halves: Uint16Array; found: Found } {
+export function halvesWithoutWasm(dtype: 'BF16' | 'F16', bytes: Uint8Array): { halves: Uint16Array; found: HalfFit } {
   const words = wordsOf(bytes);
   if (dtype === 'F16') return { halves: words, found: areFiniteHalves(words) ? 'finite' : 'not finite' };
   const halves = new Uint16Array(words.length);

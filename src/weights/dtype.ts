@@ -89,14 +89,15 @@ function bfloats(): Uint32Array {
 }
 
 /** 65536 in bfloat16: the next smaller one, 65280, is the last that a half can hold. */
-const BFLOAT_BEYOND_HALF = 0x4780;
+export const BFLOAT_BEYOND_HALF = 0x4780;
+
+/** The worst that was among values which were to become halves: not finite, or else more than a half can hold. */
+export type HalfFit = 'finite' | 'too large' | 'not finite';
 
 /**
  * bfloat16 bits to half bits: exact for 2⁻¹⁴ ≤ |x| ≤ 65504, rounded below, infinity above.
- *
- * @returns the worst that was among them: values that are not finite, or else some that no half can hold
  */
-export function bf16ToF16(bits: Uint16Array, out: Uint16Array): 'finite' | 'too large' | 'not finite' {
+export function bf16ToF16(bits: Uint16Array, out: Uint16Array): HalfFit {
   const table = bfloats();
   let seen = 0;
   for (let i = 0; i < bits.length; i++) {

@@ -7,24 +7,20 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Device } from '../../src/device/types.ts';
-import { applyAdapter, type AdapterFiles } from '../../src/engine/adapters/adapter.ts';
 import { Session } from '../../src/engine/chat/session.ts';
 import { openTextSide, planConversation } from '../../src/engine/chat/text-side.ts';
 import { pixelsOf, tilePicture } from '../../src/engine/chat/tile-picture.ts';
-import { exportedFiles, mergeAdapterFiles } from '../../src/engine/export/export-model.ts';
-import { forward } from '../../src/engine/measure/forward.ts';
-import { loadModel } from '../../src/nvlm/load-model.ts';
 import type { ChatMessage } from '../../src/text/types.ts';
 import { decodeImage } from '../../src/tiling/decode.ts';
 import type { Tiling } from '../../src/tiling/types.ts';
-import { blobFiles, type PickedFile } from '../../src/weights/blob-files.ts';
-import { openModelFolder, readModelDescription, requireTokenizer, type ModelFolder } from '../../src/weights/model-folder.ts';
+import { openModelFolder, readModelDescription, requireTokenizer } from '../../src/weights/model-folder.ts';
 import { nodeFiles } from '../../src/weights/node-files.ts';
 import { parseSafetensors, type LoadedTensor } from '../../src/weights/safetensors.ts';
 import { openBackend } from '../support/backends.ts';
-import { forwardErrors, relativeError, type GoldenChat } from './check.ts';
+import { forwardErrors, type GoldenChat } from './check.ts';
 import { goldenFolder } from './golden-files.ts';
-import { expectGoldenSteps, readAdapter, runGolden } from './training-run.ts';
+import { expectPeftLogits } from './peft-adapter.ts';
+import { expectGoldenSteps, runGolden } from './training-run.ts';
 
 const [tiled, whole] = [goldenFolder('nanovlm'), goldenFolder('nanovlm-whole')];
 const BOUND = 2e-5;
@@ -248,29 +244,7 @@ describe('on wasm', () => {
   });
 
   it("takes PEFT's adapter on every linear: put on the model, and merged into one that is written and read again", async () => {
-    const base = await openModelFolder(nodeFiles(tiled));
-    const expected = (await tensors(join(tiled, 'peft/last-logits.safetensors'))).get('logits')!;
-    const files = await readAdapter(join(tiled, 'peft'));
-    const error = async (from: ModelFolder, adapter: AdapterFiles | null) => {
-      const model = await loadModel(from, { keepHalves: false }, openTextSide(base).imageTokenId);
-      if (adapter) applyAdapter(model, adapter);
-      const outputs = await forward(model, device, await tensors(join(tiled, 'forward/1.inputs.safetensors')));
-      model.dispose();
-      const logits = outputs.find(({ name }) => name === 'logits')!.data as Float32Array;
-      return relativeError(logits.slice(-expected.bytes.length / 4), expected);
-    };
-    expect(await error(base, null)).toBeGreaterThan(0.1);
-    expect(await error(base, files)).toBeLessThan(BOUND);
-
-    const written: PickedFile[] = [];
-    for (const { path, parts } of await exportedFiles(base, mergeAdapterFiles(base, [{ files, strength: 1 }]))) {
-      const all: Uint8Array[] = [];
-      for await (const part of parts) all.push(part);
-      written.push({ path, blob: new Blob(all as Uint8Array<ArrayBuffer>[]) });
-    }
-    const merged = await openModelFolder(blobFiles(written, 'merged'));
-    expect([...merged.tensors.keys()]).toEqual([...base.tensors.keys()]);
-    expect(await error(merged, null)).toBeLessThan(BOUND);
+    await expectPeftLogits(tiled, device, BOUND);
   });
 
   it.each(['sft', 'lora'] as const)('%s takes the same 30 steps as PyTorch', async (stage) => {

@@ -10,21 +10,18 @@ import type { Device } from '../../src/device/types.ts';
 import { Session } from '../../src/engine/chat/session.ts';
 import { openTextSide, planConversation } from '../../src/engine/chat/text-side.ts';
 import { pixelsOf, tilePicture } from '../../src/engine/chat/tile-picture.ts';
-import { applyAdapter, type AdapterFiles } from '../../src/engine/adapters/adapter.ts';
-import { exportedFiles, mergeAdapterFiles } from '../../src/engine/export/export-model.ts';
 import { forward } from '../../src/engine/measure/forward.ts';
-import { loadModel } from '../../src/nvlm/load-model.ts';
 import type { ChatMessage } from '../../src/text/types.ts';
 import { decodeImage } from '../../src/tiling/decode.ts';
-import { blobFiles, type PickedFile } from '../../src/weights/blob-files.ts';
-import { openModelFolder, type ModelFolder } from '../../src/weights/model-folder.ts';
+import { openModelFolder } from '../../src/weights/model-folder.ts';
 import { nodeFiles } from '../../src/weights/node-files.ts';
 import { parseSafetensors } from '../../src/weights/safetensors.ts';
 import type { ModelFiles } from '../../src/weights/source.ts';
 import { openBackend } from '../support/backends.ts';
 import { forwardErrors, relativeError, type GoldenChat } from './check.ts';
 import { goldenFolder } from './golden-files.ts';
-import { expectGoldenSteps, readAdapter, runGolden } from './training-run.ts';
+import { expectPeftLogits } from './peft-adapter.ts';
+import { expectGoldenSteps, runGolden } from './training-run.ts';
 
 const folder = goldenFolder('smolvlm');
 const BOUND = 2e-5;
@@ -166,27 +163,7 @@ describe("PEFT's adapter on every linear, vision encoder and connector too", () 
   it('gives its logits: put on the model, and merged into one that is written and read again', async () => {
     const device = await openBackend('wasm');
     try {
-      const base = await openModelFolder(nodeFiles(folder));
-      const expected = parseSafetensors(await read('peft/last-logits.safetensors'), 'expected').get('logits')!;
-      const files = await readAdapter(join(folder, 'peft'));
-      const error = async (from: ModelFolder, adapter: AdapterFiles | null) => {
-        const model = await loadModel(from, { keepHalves: false });
-        if (adapter) applyAdapter(model, adapter);
-        const outputs = await forward(model, device, parseSafetensors(await read('forward/1.inputs.safetensors'), 'inputs'));
-        model.dispose();
-        const logits = outputs.find(({ name }) => name === 'logits')!.data as Float32Array;
-        return relativeError(logits.slice(-expected.bytes.length / 4), expected);
-      };
-      expect(await error(base, null)).toBeGreaterThan(0.1);
-      expect(await error(base, files)).toBeLessThan(BOUND);
-
-      const written: PickedFile[] = [];
-      for (const { path, parts } of await exportedFiles(base, mergeAdapterFiles(base, [{ files, strength: 1 }]))) {
-        const all: Uint8Array[] = [];
-        for await (const part of parts) all.push(part);
-        written.push({ path, blob: new Blob(all as Uint8Array<ArrayBuffer>[]) });
-      }
-      expect(await error(await openModelFolder(blobFiles(written, 'merged')), null)).toBeLessThan(BOUND);
+      await expectPeftLogits(folder, device, BOUND);
     } finally {
       await device.dispose();
     }

@@ -22,12 +22,13 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
+from adamw_steps import BATCH, LR, MIN_LR, STEPS, WARMUP, take_steps
+
 torch.set_num_threads(1)
 goldens = Path(sys.argv[1])
 PICTURES = ["0.png", "1.png", "2.png", "4.png"]
 QUESTION = "What colour is the square?"
 ANSWERS = ["red", "blue", "green", "one two"]
-STEPS, BATCH, LR, WARMUP, MIN_LR = 30, 2, 1e-3, 3, 1e-5
 CHATML = "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 EXTRA = {"image_token": "<|image|>", "global_image_token": "<|global_image|>",
          **{f"r{r}c{c}": f"<row_{r}_col_{c}>" for r in range(1, 5) for c in range(1, 5)}}
@@ -381,7 +382,7 @@ def adapters_and_traces(folder, config, net, tokenizer, asked, image_id):
 
     trained = copy().train()
     trained.vision_encoder.requires_grad_(False)
-    train(trained, samples, image_id, folder / "sft.log.jsonl")
+    take_steps(trained, samples, lambda ids, pixels: trained(ids, pixels, image_id), folder / "sft.log.jsonl")
     write(folder / "sft.run.json", dict(run, stage="sft"))
 
     targets = ["q_proj", "v_proj", "down_proj"]
@@ -392,7 +393,7 @@ def adapters_and_traces(folder, config, net, tokenizer, asked, image_id):
             if "lora_" in name:
                 p.copy_(torch.randn(p.shape, generator=generator) * 0.02)
     lora.save_pretrained(folder / "lora.start")
-    train(lora, samples, image_id, folder / "lora.log.jsonl")
+    take_steps(lora, samples, lambda ids, pixels: lora(ids, pixels, image_id), folder / "lora.log.jsonl")
     write(folder / "lora.run.json", dict(run, stage="sft", lora=dict(rank=4, alpha=8, init="lora.start", targets=targets)))
 
     torch.manual_seed(7)
@@ -405,35 +406,6 @@ def adapters_and_traces(folder, config, net, tokenizer, asked, image_id):
     with torch.no_grad():
         logits = adapted(torch.tensor(ids), pixels, image_id)
     save_file(dict(logits=logits[-8:].contiguous()), folder / "peft" / "last-logits.safetensors")
-
-
-def learning_rate(step):
-    if step < WARMUP:
-        return LR * (step + 1) / WARMUP
-    return MIN_LR + (LR - MIN_LR) * 0.5 * (1 + math.cos(math.pi * (step - WARMUP) / (STEPS - WARMUP)))
-
-
-def train(net, samples, image_id, path):
-    trained = [p for p in net.parameters() if p.requires_grad]
-    groups = [dict(params=[p for p in trained if p.dim() >= 2], weight_decay=0.1), dict(params=[p for p in trained if p.dim() < 2], weight_decay=0.0)]
-    optimizer = torch.optim.AdamW([g for g in groups if g["params"]], lr=LR, betas=(0.9, 0.95), eps=1e-8)
-    lines = []
-    for step in range(STEPS):
-        losses, count = [], 0
-        for b in range(BATCH):
-            ids, labels, pixels = samples[(step * BATCH + b) % len(samples)]
-            losses.append(F.cross_entropy(net(ids, pixels, image_id)[:-1], labels[1:], ignore_index=-100, reduction="sum"))
-            count += int((labels[1:] != -100).sum())
-        loss = sum(losses) / count
-        optimizer.zero_grad()
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step)
-        optimizer.step()
-        lines.append(json.dumps(dict(step=step, loss=loss.item(), lr=learning_rate(step), gradNorm=norm.item())))
-    path.write_text("\n".join(lines) + "\n")
-    print(path.name, lines[0], lines[-1])
 
 
 def one_tile():

@@ -5,7 +5,6 @@ gradient norm) with lora.start/ (the adapter before), and peft/: an adapter on e
 logits of forward/1 that it gives. torch 2.13, transformers, peft, Pillow; CPU, f32.
 """
 import json
-import math
 import sys
 from pathlib import Path
 
@@ -14,6 +13,8 @@ from peft import LoraConfig, get_peft_model
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, Idefics3ForConditionalGeneration, Idefics3Processor
+
+from adamw_steps import take_steps
 
 try:  # the processor on Pillow, where transformers has two
     from transformers import Idefics3ImageProcessorPil as ImageProcessor
@@ -29,7 +30,6 @@ tokenizer = processor.tokenizer
 END = tokenizer.convert_tokens_to_ids("<end_of_utterance>")
 QUESTION = "What colour is the square?"
 ANSWERS = ["red", "blue", "green", "one two", "left", "right"]
-STEPS, BATCH, LR, WARMUP, MIN_LR = 30, 2, 1e-3, 3, 1e-5
 
 
 def batch_of(images, messages, generate):
@@ -66,42 +66,11 @@ def samples():
     return made
 
 
-def learning_rate(step):
-    if step < WARMUP:
-        return LR * (step + 1) / WARMUP
-    share = (step - WARMUP) / (STEPS - WARMUP)
-    return MIN_LR + (LR - MIN_LR) * 0.5 * (1 + math.cos(math.pi * share))
-
-
-def train(net, trained, name):
-    groups = [dict(params=[p for p in trained if p.dim() >= 2], weight_decay=0.1), dict(params=[p for p in trained if p.dim() < 2], weight_decay=0.0)]
-    optimizer = torch.optim.AdamW([g for g in groups if g["params"]], lr=LR, betas=(0.9, 0.95), eps=1e-8)
-    data = samples()
-    lines = []
-    for step in range(STEPS):
-        losses, count = [], 0
-        for b in range(BATCH):
-            ids, labels, pixels = data[(step * BATCH + b) % len(data)]
-            logits = net(input_ids=ids, pixel_values=pixels).logits[0]
-            losses.append(torch.nn.functional.cross_entropy(logits[:-1], labels[1:], ignore_index=-100, reduction="sum"))
-            count += int((labels[1:] != -100).sum())
-        loss = sum(losses) / count
-        optimizer.zero_grad()
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step)
-        optimizer.step()
-        lines.append(json.dumps(dict(step=step, loss=loss.item(), lr=learning_rate(step), gradNorm=norm.item())))
-    (folder / f"{name}.log.jsonl").write_text("\n".join(lines) + "\n")
-    print(name, lines[0], lines[-1])
-
-
 def sft():
     net = model().train()
     for parameter_name, parameter in net.named_parameters():
         parameter.requires_grad_(not parameter_name.startswith("model.vision_model."))
-    train(net, [p for p in net.parameters() if p.requires_grad], "sft")
+    take_steps(net, samples(), lambda ids, pixels: net(input_ids=ids, pixel_values=pixels).logits[0], folder / "sft.log.jsonl")
 
 
 def lora():
@@ -114,7 +83,7 @@ def lora():
                 parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.02)
     net.save_pretrained(folder / "lora.start")
     (folder / "lora.start" / "README.md").unlink(missing_ok=True)
-    train(net, [p for p in net.parameters() if p.requires_grad], "lora")
+    take_steps(net, samples(), lambda ids, pixels: net(input_ids=ids, pixel_values=pixels).logits[0], folder / "lora.log.jsonl")
 
 
 def everywhere():
