@@ -109,7 +109,7 @@ describe('several pictures', () => {
     await state().offerFiles([typed('notes', 1, 'text/plain'), typed('c', 2), typed('d', 3)], { kind: 'drop' });
     expect(names()).toEqual(['c', 'd']);
     expect(state().turns).toEqual([]);
-    expect(state().toast!.text).toMatch(/1 file left out: not a picture\.$/);
+    expect(state().toast!.text).toMatch(/1 file left out: not known as a picture\.$/);
     state().toast!.action!.run();
     expect(names()).toEqual(['a', 'b']);
   });
@@ -119,8 +119,11 @@ describe('several pictures', () => {
     await state().offerFiles([typed('c', 2), typed('d', 3), typed('e', 4)], { kind: 'file' });
     expect(names()).toEqual(['c']);
     expect(state().toast!.text).toBe('2 more pictures left out: One at a time.');
-    await state().offerFiles([typed('notes', 1, 'text/plain')], { kind: 'file' });
-    expect(names()).toEqual(['notes']);
+    // Browsers do not know every kind of picture by its name.
+    state().dismissToast();
+    await state().offerFiles([typed('unknown', 1, '')], { kind: 'file' });
+    expect(names()).toEqual(['unknown']);
+    expect(state().toast?.text ?? '').not.toContain('left out');
   });
 
   it('stand where they came in when one is added later', async () => {

@@ -143,9 +143,10 @@ export function createImageSlice({ set, get, engine, convertPicture }: SliceTool
       const [first = files[0], ...rest] = pictures;
       if (!first || !(await get().offerFile(first, origin))) return;
       const reason = onePictureOf(get());
+      const others = files.length - 1 - rest.length;
       const left = [
         rest.length > 0 && reason !== null && `${counted(rest.length, 'more picture')} left out: ${reason}`,
-        files.length > pictures.length && `${counted(files.length - pictures.length, 'file')} left out: not a picture.`,
+        others > 0 && `${counted(others, 'file')} left out: not known as a picture.`,
       ].filter((words) => words !== false);
       const { toast } = get();
       // What a new picture does to the conversation can still be undone.
