@@ -10,7 +10,7 @@ import { compileWasmKernels, FORMAT, wasmKernels, wasmPool } from './wasm-kernel
 import { wasmModule } from './wasm-memory.ts';
 import { WasmPool, type PoolThread, type ThreadStart } from './wasm-pool.ts';
 import { SPLITS, type SplitKernel } from './wasm-splits.ts';
-import { JOB, makeControl, viewsOf, WORD } from './wasm-thread.js';
+import { JOB, makeControl, runUnits, viewsOf, WORD } from './wasm-thread.js';
 
 let device: Device | null = null;
 afterAll(() => device?.dispose());
@@ -77,6 +77,21 @@ describe('a call that is cut gives the bits of one that is not', () => {
     const untouched = new Uint32Array(Float32Array.of(0.25).buffer)[0]!;
     expect(new Uint32Array(wasm.HEAPU8.buffer, y, BYTES / 4).some((bits) => bits !== untouched)).toBe(true);
     for (const at of [a, b, c, d, y]) wasm._free(at);
+  });
+
+  // Threads that happen to work one after the other could share it and nobody would see.
+  test('each thread has scratch memory of its own, and the same operands for the same units', () => {
+    const { numbers } = viewsOf(makeControl(3), 3);
+    // Three operands: where a row begins, how many units, scratch.
+    numbers.set([0, 0, 30, 10, 3, 1, 2, 4096, 3, 512, 0, 65536], JOB.kernel);
+    numbers.set([8], JOB.growth);
+    const calls: number[][] = [];
+    for (const thread of [0, 1, 2]) runUnits(numbers, [(...operands) => void calls.push(operands)], thread, 10, 20);
+    expect(calls).toEqual([
+      [592, 10, 65536],
+      [592, 10, 65536 + 4096],
+      [592, 10, 65536 + 2 * 4096],
+    ]);
   });
 
   test('every kernel that is cut is among them', () => {
