@@ -1,6 +1,6 @@
 import { attentionCase, cacheWriteCase, crossAttentionCase } from './attention-cases.ts';
 import { affineEmbedCase, affineLinearCase, embedCase, linearCase } from './matrix-cases.ts';
-import type { OpCase } from './op-case.ts';
+import { inOtherVariants, type OpCase } from './op-case.ts';
 import { recordedCases } from './recorded-cases.ts';
 import { activationCases, crossEntropyCase, normCases, ropeCase } from './row-cases.ts';
 
@@ -29,6 +29,12 @@ export const opCases: OpCase[] = [
   affineLinearCase(4, 32, 13, 96, 67, true),
   affineLinearCase(8, 128, 17, 256, 35, false),
   affineLinearCase(4, 64, 70, 64, 130, true),
+  ...inOtherVariants('linear', 'f32', linearCase('f32', 3, 33, 68, true)),
+  ...inOtherVariants('linear', 'f32', linearCase('f32', 2, 33, 35, false)),
+  ...inOtherVariants('linear', 'f16', linearCase('f16', 8, 40, 33, true)),
+  ...inOtherVariants('linear', 'f16', linearCase('f16', 3, 35, 70, false)),
+  ...inOtherVariants('linear', 'affine4', affineLinearCase(4, 64, 5, 576, 35, true)),
+  ...inOtherVariants('linear', 'affine8', affineLinearCase(8, 32, 1, 96, 33, false)),
   ...normCases(1, 5),
   ...normCases(3, 192),
   ...normCases(17, 33),

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import type { AffineBits } from './affine.ts';
+import { defaultLines, LINES, variantName, type FewRowsOp, type ProductShape, type Variant } from './few-rows-lines.ts';
 import { floatToHalf, packHalves } from '../numbers/half.ts';
 import { seededNumbers } from '../numbers/random.ts';
 
@@ -21,6 +22,8 @@ export interface OpCase {
   bound: number;
   /** Programs that one backend alone has; elsewhere there is nothing to check. */
   onlyOn?: 'webgpu';
+  /** What is run is this variant of the op's program; absent: the default. */
+  variant?: Variant;
   /** Deterministic. */
   inputs: () => Record<string, HostTensor>;
   /** Inputs that get a gradient. */
@@ -28,6 +31,14 @@ export interface OpCase {
   run: (inputs: Tensors) => tf.Tensor;
   /** Stock tfjs ops throughout, so that tfjs itself differentiates it. */
   reference: (inputs: Tensors) => tf.Tensor;
+}
+
+/** The case once more for each variant beside the default. Gradients have programs of their own, without variants. */
+export function inOtherVariants(op: FewRowsOp, layout: ProductShape['layout'], opCase: OpCase): OpCase[] {
+  return LINES.filter((lines) => lines !== defaultLines(op, { layout })).map((lines) => {
+    const variant = { op, layout, lines };
+    return { ...opCase, case: `${opCase.case}, as ${variantName(variant)}`, onlyOn: 'webgpu', variant, differentiable: [] };
+  });
 }
 
 /** Values spread over [−scale, scale]. */

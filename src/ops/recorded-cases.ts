@@ -4,7 +4,7 @@ import { allocateTensor } from '../device/tensor-memory.ts';
 import { attendReference, maskVisibility } from './attention/reference.ts';
 import { attentionSizes } from './attention/sizes.ts';
 import { linearReference, unpackAffineWeight, unpackWeight } from './linear/reference.ts';
-import { floats, halves, integers, type HostTensor, type OpCase, quantised } from './op-case.ts';
+import { floats, halves, integers, inOtherVariants, type HostTensor, type OpCase, quantised } from './op-case.ts';
 import { crossAttentionCommands, partsLength, runsOf, selfAttentionCommands, type AttendSizes } from './recorded/attend.ts';
 import { bufferOf, CommandList, makeBuffer, type Command } from './recorded/command-list.ts';
 import { embedTokenCommand } from './recorded/embed-token.ts';
@@ -15,7 +15,8 @@ import { swigluReference } from './swiglu/reference.ts';
 import type { EmbeddingTable, PlainWeight } from './types.ts';
 
 type Tensors = Record<string, tf.Tensor>;
-type Kind = 'f32' | 'f16' | 'affine4' | 'affine8';
+const KINDS = ['f32', 'f16', 'affine4', 'affine8'] as const;
+type Kind = (typeof KINDS)[number];
 
 /** The programs of a recorded decode step, one token each, against the stock ops whose place they take. WebGPU alone has them. */
 export const recordedCases: OpCase[] = [
@@ -30,6 +31,8 @@ export const recordedCases: OpCase[] = [
   swigluCase('f32', 20, 36),
   swigluCase('f16', 24, 19),
   swigluCase('affine4', 64, 11),
+  ...KINDS.flatMap((kind) => inOtherVariants('recordedProduct', kind, productCase(kind, 96, [35, 6]))),
+  ...KINDS.flatMap((kind) => inOtherVariants('recordedSwiglu', kind, swigluCase(kind, 96, 35))),
   attentionCase({ heads: 2, kvHeads: 2, dim: 8, keys: 5 }, 4, false),
   attentionCase({ heads: 6, kvHeads: 2, dim: 32, keys: 256 }, 70, true),
   // Several runs: 2048 / 7 scores a head, in steps of 64.

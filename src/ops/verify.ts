@@ -1,11 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { opCases } from './cases.ts';
+import { withLines, type Variant } from './few-rows-lines.ts';
 import { floats, type HostTensor, type OpCase } from './op-case.ts';
 
 export interface OpCaseResult {
   op: string;
   case: string;
+  /** Of a variant beside the default, which a device can do without. */
+  variant: Variant | null;
   /** Largest difference from the reference over the largest expected magnitude, at least 1; infinite for NaN. */
   forwardError: number;
   /** The same over all gradients; null for ops without one. */
@@ -37,7 +40,7 @@ export async function runOpCases(ops?: string[]): Promise<OpCaseResult[]> {
 /** One case of {@link runOpCases}. */
 export async function runOpCase(opCase: OpCase): Promise<OpCaseResult> {
   const backend = tf.getBackend();
-  const got = await evaluate(opCase, opCase.run);
+  const got = await evaluate(opCase, (inputs) => withLines(opCase.variant?.lines ?? 'default', () => opCase.run(inputs)));
   let expected: Values;
   try {
     await tf.setBackend('cpu');
@@ -48,10 +51,11 @@ export async function runOpCase(opCase: OpCase): Promise<OpCaseResult> {
   const forwardError = relativeError(got.output, expected.output);
   const errors = got.gradients.map((gradient, i) => relativeError(gradient, expected.gradients[i]!));
   const gradientError = errors.length > 0 ? Math.max(...errors) : null;
-  const { op, case: name, bound } = opCase;
+  const { op, case: name, variant = null, bound } = opCase;
   return {
     op,
     case: name,
+    variant,
     forwardError,
     gradientError,
     bound,

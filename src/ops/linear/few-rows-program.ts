@@ -1,4 +1,5 @@
 import type { AffineBits } from '../affine.ts';
+import { LANES, type Lines } from '../few-rows-lines.ts';
 import { unroll } from '../unroll.ts';
 import type { Program } from '../webgpu-program.ts';
 import { AFFINE_UNIFORMS, UNIFORMS, halves, inputsOf, quantised } from './layouts.ts';
@@ -10,14 +11,8 @@ type RowBlock = 1 | 2 | 4 | 8;
 /** Place of row r in x, the last row for those past the end. */
 const rowAt = (r: number) => `min(${r}u, uniforms.rows - 1u) * uniforms.inner`;
 
-/** Threads that share the depth of a column in {@link columnProgram}. */
-const SLICES = 8;
-
-/**
- * B [K, N] in floats: 16 lanes take neighbouring columns, 8 slices of threads share the depth and are added up row by
- * row.
- */
-export function columnProgram(block: RowBlock, vectorised: boolean, withBias: boolean): Program {
+/** B [K, N] in floats: 16 lanes take neighbouring columns, the lines are slices that share the depth and are added up row by row. */
+export function columnProgram(block: RowBlock, vectorised: boolean, withBias: boolean, lines: Lines): Program {
   const type = vectorised ? 'vec4<f32>' : 'f32';
   const width = vectorised ? 4 : 1;
   const total = `total${vectorised ? '[i]' : ''}${withBias ? ' + bias[column + i]' : ''}`;
@@ -26,7 +21,7 @@ export function columnProgram(block: RowBlock, vectorised: boolean, withBias: bo
         workgroupBarrier();
         if (localIndex < 16u && ${r}u < uniforms.rows && column < uniforms.columns) {
           var total = ${type}();
-          for (var s = 0u; s < ${SLICES}u; s++) {
+          for (var s = 0u; s < ${lines}u; s++) {
             total += parts[s * 16u + lane];
           }
           for (var i = 0u; i < ${width}u; i++) {
@@ -38,7 +33,7 @@ export function columnProgram(block: RowBlock, vectorised: boolean, withBias: bo
     name: 'linear-f32-few-rows',
     inputs: inputsOf(width, 1, withBias),
     uniforms: UNIFORMS,
-    threads: 16 * SLICES,
+    threads: LANES * lines,
     code: /* wgsl */ `
       // Small on purpose: software GPU adapters take long to compile programs with much workgroup memory.
       var<workgroup> parts : array<${type}, THREADS>;
@@ -48,7 +43,7 @@ export function columnProgram(block: RowBlock, vectorised: boolean, withBias: bo
         let column = (groupIndex() * 16u + lane) * ${width}u;
         ${unroll(block, (r) => `var sum${r} = ${type}();`)}
         if (column < uniforms.columns) {
-          for (var k = slice; k < uniforms.inner; k += ${SLICES}u) {
+          for (var k = slice; k < uniforms.inner; k += ${lines}u) {
             let b = weight[(k * uniforms.columns + column) / ${width}u];
             ${unroll(block, (r) => `sum${r} += x[${rowAt(r)} + k] * b;`)}
           }
@@ -60,22 +55,22 @@ export function columnProgram(block: RowBlock, vectorised: boolean, withBias: bo
 }
 
 /**
- * Programs for a weight that lies row by row: 16 lanes stride along one weight row, 4 weight rows a workgroup.
+ * Programs for a weight that lies row by row: 16 lanes stride along one weight row, as many weight rows a workgroup as lines.
  *
  * @param addUp WGSL that adds a lane's part of the products to `sum0`, `sum1` …
  */
-function lineProgram(block: RowBlock, withBias: boolean, addUp: string): string {
+function lineProgram(block: RowBlock, withBias: boolean, lines: Lines, addUp: string): string {
   return /* wgsl */ `
-      var<workgroup> parts : array<f32, ${64 * block}>;
+      var<workgroup> parts : array<f32, ${LANES * lines * block}>;
       fn main() {
         let lane = localIndex % 16u;
         let line = localIndex / 16u;
-        let column = groupIndex() * 4u + line;
+        let column = groupIndex() * ${lines}u + line;
         ${unroll(block, (r) => `var sum${r} = 0.0;`)}
         if (column < uniforms.columns) {
           ${addUp}
         }
-        ${unroll(block, (r) => `parts[${r * 64}u + localIndex] = sum${r};`)}
+        ${unroll(block, (r) => `parts[${r}u * THREADS + localIndex] = sum${r};`)}
         workgroupBarrier();
         // Lane r now adds up row r.
         let row = lane;
@@ -84,7 +79,7 @@ function lineProgram(block: RowBlock, withBias: boolean, addUp: string): string 
         }
         var total = 0.0;
         for (var l = 0u; l < 16u; l++) {
-          total += parts[row * 64u + line * 16u + l];
+          total += parts[row * THREADS + line * 16u + l];
         }
         result[row * uniforms.columns + column] = total${withBias ? ' + bias[column]' : ''};
       }
@@ -92,7 +87,7 @@ function lineProgram(block: RowBlock, withBias: boolean, addUp: string): string 
 }
 
 /** B in packed halves [N, words]. */
-export function rowProgram(block: RowBlock, vectorised: boolean, withBias: boolean): Program {
+export function rowProgram(block: RowBlock, vectorised: boolean, withBias: boolean, lines: Lines): Program {
   const addVectors = (r: number) => /* wgsl */ `
             {
               let at = ${rowAt(r)} / 4u + w * 2u;
@@ -123,8 +118,8 @@ export function rowProgram(block: RowBlock, vectorised: boolean, withBias: boole
     name: 'linear-f16-few-rows',
     inputs: inputsOf(vectorised ? 4 : 1, vectorised ? 4 : 1, withBias),
     uniforms: UNIFORMS,
-    threads: 64,
-    code: lineProgram(block, withBias, body),
+    threads: LANES * lines,
+    code: lineProgram(block, withBias, lines, body),
   };
 }
 
@@ -132,7 +127,7 @@ export function rowProgram(block: RowBlock, vectorised: boolean, withBias: boole
  * B quantised, [N, words]: four words a step. 32 columns divide into groups, so a step (32 or 16 numbers) lies in
  * one.
  */
-export function affineRowProgram(bits: AffineBits, block: RowBlock, withBias: boolean): Program {
+export function affineRowProgram(bits: AffineBits, block: RowBlock, withBias: boolean, lines: Lines): Program {
   const vectors = 32 / bits;
   const component = (i: number) => `packed[${Math.floor((i * bits) / 8)}] >> ${((i * 4 * bits) % 32).toString()}u`;
   const addVector = (i: number) => /* wgsl */ `
@@ -144,10 +139,11 @@ export function affineRowProgram(bits: AffineBits, block: RowBlock, withBias: bo
     name: `linear-affine${bits}-few-rows`,
     inputs: inputsOf(4, 4, withBias, true),
     uniforms: AFFINE_UNIFORMS,
-    threads: 64,
+    threads: LANES * lines,
     code: lineProgram(
       block,
       withBias,
+      lines,
       /* wgsl */ `
           let steps = uniforms.inner / ${4 * vectors}u;
           for (var step = lane; step < steps; step += 16u) {

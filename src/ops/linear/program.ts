@@ -1,6 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 
 import type { AffineBits } from '../affine.ts';
+import { linesFor } from '../few-rows-lines.ts';
 import { type Program, runProgram } from '../webgpu-program.ts';
 import { FEW_ROWS, affineRowProgram, columnProgram, rowProgram } from './few-rows-program.ts';
 import type { Layout, LeftLayout } from './layouts.ts';
@@ -24,8 +25,9 @@ function product(x: TensorInfo, weight: TensorInfo, layout: Layout, columns: num
   const vectorised = layout === 'f32' ? columns % 4 === 0 : inner % 8 === 0;
   const withBias = bias !== undefined;
   const make = layout === 'f32' ? columnProgram : rowProgram;
-  const program = once(`${layout} few ${block} ${vectorised} ${withBias}`, () => make(block, vectorised, withBias));
-  const columnsPerGroup = layout === 'f32' ? (vectorised ? 64 : 16) : 4;
+  const lines = linesFor('linear', { layout: layout === 'f32' ? 'f32' : 'f16', inFeatures: inner, outFeatures: columns });
+  const program = once(`${layout} few ${block} ${vectorised} ${withBias} ${lines}`, () => make(block, vectorised, withBias, lines));
+  const columnsPerGroup = layout === 'f32' ? (vectorised ? 64 : 16) : lines;
   return runProgram(program, {
     inputs: bias ? [x, weight, bias] : [x, weight],
     uniforms: { rows, inner, columns },
@@ -102,14 +104,15 @@ export function linearAffineProgram(
   const few = rows <= FEW_ROWS;
   const perThread = rows <= 16 ? 1 : 4;
   const block = ([1, 2, 4, 8] as const).find((n) => n >= rows) ?? 8;
+  const lines = linesFor('linear', { layout: `affine${bits}`, inFeatures: inner, outFeatures: columns });
   const program = few
-    ? once(`affine${bits} few ${block} ${withBias}`, () => affineRowProgram(bits, block, withBias))
+    ? once(`affine${bits} few ${block} ${withBias} ${lines}`, () => affineRowProgram(bits, block, withBias, lines))
     : once(`affine${bits} tiled ${perThread} ${withBias}`, () => tiledProgram('rows', `affine${bits}`, perThread, false, withBias));
   return runProgram(program, {
     inputs: bias ? [x, words, scales, biases, bias] : [x, words, scales, biases],
     uniforms: { rows, inner, columns, groupSize },
     outputShape: [rows, columns],
-    groups: few ? Math.ceil(columns / 4) : tileCount(rows, columns, perThread),
+    groups: few ? Math.ceil(columns / lines) : tileCount(rows, columns, perThread),
   });
 }
 

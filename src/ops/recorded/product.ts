@@ -1,8 +1,9 @@
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
+import { LANES, linesFor, type ProductShape } from '../few-rows-lines.ts';
 import type { LinearWeight, PlainWeight } from '../types.ts';
 import { unroll } from '../unroll.ts';
 import { bufferOf, type Binding, type Command } from './command-list.ts';
-import { PRODUCT_THREADS, weightCode, type WeightCode } from './weight-wgsl.ts';
+import { weightCode, type WeightCode } from './weight-wgsl.ts';
 
 /** One linear of a product, and where its outputs go in `result`. */
 export interface Factor {
@@ -43,11 +44,13 @@ export function productCommand(
   const bindings: Binding[] = [];
   const functions: string[] = [];
   const branches: string[] = [];
+  const lines = linesFor('recordedProduct', shapeOf(factors));
+  const threads = LANES * lines;
   let groups = 0;
   let at = offset;
   factors.forEach((factor, n) => {
     const { weight } = factor;
-    const code = weightCode(weight, String(n));
+    const code = weightCode(weight, String(n), lines);
     const added = addedTo(factor, n);
     bindings.push(...code.bindings, ...added.bindings);
     functions.push(added.code);
@@ -56,7 +59,7 @@ export function productCommand(
       const place = `result[${at}u + column + ${i}u]`;
       return add ? `${place} += (${value(i)})${gate ? ' * tanh(gate[0])' : ''};` : `${place} = ${value(i)};`;
     };
-    functions.push(columnFunction(`factor${n}`, [code], weight, input, (width) => unroll(width, store)));
+    functions.push(columnFunction(`factor${n}`, [code], weight, input, threads, (width) => unroll(width, store)));
     const count = Math.ceil(weight.outFeatures / code.columnsPerGroup);
     branches.push(`if (group < ${groups + count}u) { factor${n}(group - ${groups}u, thread); return; }`);
     groups += count;
@@ -64,7 +67,7 @@ export function productCommand(
   });
   return {
     label,
-    threads: PRODUCT_THREADS,
+    threads,
     groups,
     bindings: [
       ...inputBindings(input),
@@ -73,13 +76,15 @@ export function productCommand(
       ...(gate ? [{ name: 'gate', type: 'f32', buffer: bufferOf(gate), access: 'read' as const }] : []),
       { name: 'result', type: 'f32', buffer: result, access: 'read_write' },
     ],
-    code: `${prelude(input, factors.length > 0 ? 1 : 0)}\n${functions.join('\n')}\nfn main(group : u32, thread : u32) {\n${branches.join('\n')}\n}`,
+    code: `${prelude(input, 1, threads)}\n${functions.join('\n')}\nfn main(group : u32, thread : u32) {\n${branches.join('\n')}\n}`,
   };
 }
 
 /** silu(gate) · up, both of the same row, in one dispatch. */
 export function swigluCommand(label: string, input: ProductInput, gate: Factor, up: Factor, result: GPUBuffer): Command {
-  const codes = [weightCode(gate.weight, '0'), weightCode(up.weight, '1')];
+  const lines = linesFor('recordedSwiglu', shapeOf([gate, up]));
+  const threads = LANES * lines;
+  const codes = [weightCode(gate.weight, '0', lines), weightCode(up.weight, '1', lines)];
   const added = [addedTo(gate, 0), addedTo(up, 1)];
   const side = (n: 0 | 1, i: number) => `${element(`total${n}`, codes[n]!, i)}${added[n]!.value(i)}`;
   const store = (i: number) => /* wgsl */ `
@@ -89,7 +94,7 @@ export function swigluCommand(label: string, input: ProductInput, gate: Factor, 
       }`;
   return {
     label,
-    threads: PRODUCT_THREADS,
+    threads,
     groups: Math.ceil(gate.weight.outFeatures / codes[0]!.columnsPerGroup),
     bindings: [
       ...inputBindings(input),
@@ -98,7 +103,18 @@ export function swigluCommand(label: string, input: ProductInput, gate: Factor, 
       ...added.flatMap(({ bindings }) => bindings),
       { name: 'result', type: 'f32', buffer: result, access: 'read_write' },
     ],
-    code: `${prelude(input, 2)}\n${added.map(({ code }) => code).join('\n')}\n${columnFunction('main', codes, gate.weight, input, (width) => unroll(width, store))}`,
+    code: `${prelude(input, 2, threads)}\n${added.map(({ code }) => code).join('\n')}\n${columnFunction('main', codes, gate.weight, input, threads, (width) => unroll(width, store))}`,
+  };
+}
+
+/** What decides how a command's factors are multiplied: all they put out, and the layout of the largest. */
+function shapeOf(factors: readonly Factor[]): ProductShape {
+  const weights = factors.map(({ weight }) => weight);
+  const largest = weights.reduce((a, b) => (b.outFeatures > a.outFeatures ? b : a));
+  return {
+    layout: largest.kind === 'affine' ? `affine${largest.bits}` : largest.kind,
+    inFeatures: largest.inFeatures,
+    outFeatures: weights.reduce((sum, { outFeatures }) => sum + outFeatures, 0),
   };
 }
 
@@ -146,10 +162,10 @@ function element(total: string, { width }: WeightCode, i: number): string {
   return width === 4 ? `${total}[${i}]` : total;
 }
 
-function prelude({ norm }: ProductInput, sums: number): string {
+function prelude({ norm }: ProductInput, sums: number, threads: number): string {
   return /* wgsl */ `
-    ${unroll(sums, (n) => `var<workgroup> parts${n} : array<vec4<f32>, ${PRODUCT_THREADS}>;`)}
-    ${norm ? `var<workgroup> squareParts : array<f32, ${PRODUCT_THREADS}>;` : ''}
+    ${unroll(sums, (n) => `var<workgroup> parts${n} : array<vec4<f32>, ${threads}>;`)}
+    ${norm ? `var<workgroup> squareParts : array<f32, ${threads}>;` : ''}
     fn row(i : u32) -> vec4<f32> {
       return x[i]${norm ? ' * normWeight[i]' : ''};
     }
@@ -165,6 +181,7 @@ function columnFunction(
   codes: readonly WeightCode[],
   { inFeatures, outFeatures }: LinearWeight,
   { norm }: ProductInput,
+  threads: number,
   store: (width: 1 | 4) => string,
 ): string {
   const { width, column, shares, sharePlace, writes } = codes[0]!;
@@ -172,13 +189,13 @@ function columnFunction(
   const share = (n: number, place: string) => `parts${n}[${place}]${width === 4 ? '' : '.x'}`;
   const squares = /* wgsl */ `
       var squares = 0.0;
-      for (var i = thread; i < ${inFeatures / 4}u; i += ${PRODUCT_THREADS}u) {
+      for (var i = thread; i < ${inFeatures / 4}u; i += ${threads}u) {
         squares += dot(x[i], x[i]);
       }
       squareParts[thread] = squares;`;
   const scale = /* wgsl */ `
       var square = 0.0;
-      for (var i = 0u; i < ${PRODUCT_THREADS}u; i++) {
+      for (var i = 0u; i < ${threads}u; i++) {
         square += squareParts[i];
       }
       let scale = inverseSqrt(square / ${inFeatures}.0 + ${norm?.eps ?? 0});`;

@@ -1,17 +1,15 @@
 import type { AffineBits } from '../affine.ts';
+import { LANES, type Lines } from '../few-rows-lines.ts';
 import { quantised } from '../linear/layouts.ts';
 import type { LinearWeight, PlainWeight } from '../types.ts';
 import { unroll } from '../unroll.ts';
 import { bufferOf, type Binding } from './command-list.ts';
 
-/** Threads of a workgroup, in every layout 16 × 8. */
-export const PRODUCT_THREADS = 128;
-
 /**
  * How one weight is multiplied with the one activation row of a decode step.
  *
- * Weights that lie output by output (halves, quantised) take 16 neighbouring threads along a row and 8 rows a workgroup; those that lie
- * input by input (floats) take 16 neighbouring threads across columns and 8 that share the depth.
+ * Weights that lie output by output (halves, quantised) take 16 neighbouring threads along a row and as many rows a workgroup as it has
+ * lines; those that lie input by input (floats) take 16 neighbouring threads across columns, and the lines share the depth.
  */
 export interface WeightCode {
   bindings: Binding[];
@@ -38,32 +36,32 @@ export function isRecordable(weight: LinearWeight): boolean {
 }
 
 /** @param tag tells the names of several weights in one program apart */
-export function weightCode(weight: PlainWeight, tag: string): WeightCode {
+export function weightCode(weight: PlainWeight, tag: string, lines: Lines): WeightCode {
   switch (weight.kind) {
     case 'f32':
-      return floatColumns(weight, tag);
+      return floatColumns(weight, tag, lines);
     case 'f16':
-      return halfRows(weight, tag);
+      return halfRows(weight, tag, lines);
     case 'affine':
-      return affineRows(weight, tag);
+      return affineRows(weight, tag, lines);
   }
 }
 
-function floatColumns({ data, inFeatures, outFeatures }: PlainWeight & { kind: 'f32' }, tag: string): WeightCode {
+function floatColumns({ data, inFeatures, outFeatures }: PlainWeight & { kind: 'f32' }, tag: string, lines: Lines): WeightCode {
   const width = outFeatures % 4 === 0 ? 4 : 1;
   const type = width === 4 ? 'vec4<f32>' : 'f32';
   const name = `weight${tag}`;
   const at = (i: number) => `${name}[((k * 4u + ${i}u) * ${outFeatures}u + column) / ${width}u]`;
   return {
     bindings: [{ name, type, buffer: bufferOf(data), access: 'read' }],
-    columnsPerGroup: 16 * width,
+    columnsPerGroup: LANES * width,
     width,
     column: `(group * 16u + thread % 16u) * ${width}u`,
-    shares: 8,
+    shares: lines,
     sharePlace: (i) => `${i} * 16u + thread`,
     writes: 'thread < 16u',
     accumulate: (sum) => /* wgsl */ `
-      for (var k = thread / 16u; k < ${inFeatures / 4}u; k += 8u) {
+      for (var k = thread / 16u; k < ${inFeatures / 4}u; k += ${lines}u) {
         let four = row(k);
         ${unroll(4, (i) => `${sum} += four[${i}] * ${at(i)};`)}
       }`,
@@ -71,19 +69,19 @@ function floatColumns({ data, inFeatures, outFeatures }: PlainWeight & { kind: '
 }
 
 /** What the two layouts that lie output by output share. */
-const lines = {
-  columnsPerGroup: 8,
+const outputLines = (lines: Lines) => ({
+  columnsPerGroup: lines,
   width: 1 as const,
-  column: 'group * 8u + thread / 16u',
-  shares: 16,
+  column: `group * ${lines}u + thread / 16u`,
+  shares: LANES,
   sharePlace: (i: string) => `thread + ${i}`,
   writes: 'thread % 16u == 0u',
-};
+});
 
-function halfRows({ data, inFeatures }: PlainWeight & { kind: 'f16' }, tag: string): WeightCode {
+function halfRows({ data, inFeatures }: PlainWeight & { kind: 'f16' }, tag: string, lines: Lines): WeightCode {
   const name = `weight${tag}`;
   return {
-    ...lines,
+    ...outputLines(lines),
     bindings: [{ name, type: 'vec4<u32>', buffer: bufferOf(data), access: 'read' }],
     accumulate: (sum) => /* wgsl */ `
       for (var w = thread % 16u; w < ${inFeatures / 8}u; w += 16u) {
@@ -94,13 +92,17 @@ function halfRows({ data, inFeatures }: PlainWeight & { kind: 'f16' }, tag: stri
   };
 }
 
-function affineRows({ data, scales, biases, bits, groupSize, inFeatures }: PlainWeight & { kind: 'affine' }, tag: string): WeightCode {
+function affineRows(
+  { data, scales, biases, bits, groupSize, inFeatures }: PlainWeight & { kind: 'affine' },
+  tag: string,
+  lines: Lines,
+): WeightCode {
   // Four words a turn: 32 or 16 numbers, which lie in one group.
   const vectors = 32 / bits;
   const turns = inFeatures / (4 * vectors);
   const word = (i: number, b: AffineBits) => `(words[${Math.floor((i * b) / 8)}] >> ${(i * 4 * b) % 32}u)`;
   return {
-    ...lines,
+    ...outputLines(lines),
     bindings: [
       { name: `weight${tag}`, type: 'vec4<u32>', buffer: bufferOf(data), access: 'read' },
       { name: `scales${tag}`, type: 'f32', buffer: bufferOf(scales), access: 'read' },
