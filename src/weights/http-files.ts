@@ -4,7 +4,7 @@ import { checkFilePath } from './file-path.ts';
 import type { Body, HttpOptions } from './http-transport.ts';
 import { Transient, httpTransport, readBody, statedLength } from './http-transport.ts';
 import type { ModelFiles, Span } from './source.ts';
-import { checkSpan, fileTooLarge, missingFile } from './source.ts';
+import { checkSpan, fileTooLarge, missingFile, takeTurns } from './source.ts';
 
 export interface HttpFilesOptions extends HttpOptions {
   /** Names the model in storage; default: made from the address. */
@@ -384,8 +384,6 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
     // A reader that leaves ends what is under way.
     const left = new AbortController();
     const ends = signal ? AbortSignal.any([signal, left.signal]) : left.signal;
-    // Two take turns: one is filled while the other is lent.
-    const memory = [0, 1].map(() => new ArrayBuffer(Math.max(0, ...spans.map(({ start, end }) => end - start))));
     let run: Incoming | null = null;
     let leavePasses: (() => void) | null = null;
     const endRun = () => {
@@ -393,11 +391,11 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
       run = null;
     };
 
-    async function bring(index: number): Promise<Uint8Array> {
+    async function bring(index: number, memory: ArrayBuffer): Promise<Uint8Array> {
       const { start, end } = spans[index]!;
       // The first read finds out whether there are ranges; reads wait for it.
       if (file.ranges === null) return read(path, start, end, ends);
-      const job: ReadJob = { path, start, out: new Uint8Array(memory[index % 2]!, 0, end - start), done: 0, signal: ends };
+      const job: ReadJob = { path, start, out: new Uint8Array(memory, 0, end - start), done: 0, signal: ends };
       await patiently(
         path,
         () => job.done,
@@ -428,15 +426,8 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
       return job.out;
     }
 
-    let next: Promise<Uint8Array> | null = null;
     try {
-      for (let index = 0; index < spans.length; index++) {
-        const bytes = await (next ?? bring(index));
-        next = index + 1 < spans.length ? bring(index + 1) : null;
-        // It is awaited after this one has been used.
-        next?.catch(() => undefined);
-        yield bytes;
-      }
+      yield* takeTurns(spans, bring);
     } finally {
       left.abort();
       endRun();

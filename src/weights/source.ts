@@ -111,6 +111,27 @@ export function streamSpans(
   return files.stream ? files.stream(path, spans, signal) : readAhead(files, path, spans, signal);
 }
 
+/**
+ * Spans of a file through two buffers that take turns: one is filled while the other is lent.
+ * @param bring fills `memory` with span `index`
+ * @param margin bytes that `memory` has beyond the longest span
+ */
+export async function* takeTurns(
+  spans: readonly Span[],
+  bring: (index: number, memory: ArrayBuffer) => Promise<Uint8Array>,
+  margin = 0,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const memory = [0, 1].map(() => new ArrayBuffer(margin + Math.max(0, ...spans.map(({ start, end }) => end - start))));
+  let next: Promise<Uint8Array> | null = null;
+  for (let index = 0; index < spans.length; index++) {
+    const bytes = await (next ?? bring(index, memory[index % 2]!));
+    next = index + 1 < spans.length ? bring(index + 1, memory[(index + 1) % 2]!) : null;
+    // It is awaited after this one has been used.
+    next?.catch(() => undefined);
+    yield bytes;
+  }
+}
+
 /** {@link ModelFiles.stream} made of reads. */
 export async function* readAhead(
   files: Pick<ModelFiles, 'read'>,

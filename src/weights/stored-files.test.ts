@@ -167,6 +167,25 @@ describe('a bundled model', () => {
     expect(Buffer.compare(await blob.read(5, size), set[SECOND]!.subarray(5))).toBe(0);
   });
 
+  it('is read through one handle, which is let go of at the end, and by who leaves early', async () => {
+    await load(await bundled());
+    const file = await disk.file(`${ID}/${SECOND}`);
+    const folder = await openModelFolder(await bundled());
+    const opened = vi.spyOn(file, 'getFile');
+    const names = [...folder.tensors.values()].filter((entry) => entry.file === SECOND).map(({ name }) => name);
+    for await (const _ of streamTensors(folder, names, { chunkBytes: 1000 })) expect(file.locked).toBe(true);
+    expect(file.locked).toBe(false);
+    for await (const _ of streamTensors(folder, names, { chunkBytes: 1000 })) break;
+    await vi.waitFor(() => expect(file.locked).toBe(false));
+    expect(opened).not.toHaveBeenCalled();
+  });
+
+  it('is read while another tab reads it, where a file has one handle', async () => {
+    await load(await bundled());
+    (await disk.file(`${ID}/${SECOND}`)).locked = true;
+    expect(await load(await bundled())).toBe(true);
+  });
+
   it('keeps its list against damage while the network is away', async () => {
     await load(await bundled());
     const list = await disk.file(`${ID}/manifest.json`);

@@ -3,12 +3,12 @@ import { askBriefly, isNetworkError } from './ask-briefly.ts';
 import { checkedFiles } from './checked-files.ts';
 import { checkFilePath } from './file-path.ts';
 import type { Manifest } from './manifest.ts';
-import type { ModelFiles } from './source.ts';
-import { checkSpan, fileTooLarge, missingFile, readAhead, streamSpans } from './source.ts';
-import { blockSums, checkedBlob } from '../files/blobs/block-sums.ts';
+import type { ModelFiles, Span } from './source.ts';
+import { checkSpan, fileTooLarge, missingFile, readAhead, streamSpans, takeTurns } from './source.ts';
+import { blockSums, checkedBlob, CHECKING_BYTES } from '../files/blobs/block-sums.ts';
 import { askPersistence } from '../files/quota.ts';
 import { putSmall } from '../files/blobs/small-files.ts';
-import type { BlobStore, BlobWriter, StoredBlob } from '../files/blobs/store.ts';
+import type { BlobStore, BlobWriter, OpenBlob, StoredBlob } from '../files/blobs/store.ts';
 import { storageError } from '../files/blobs/store.ts';
 import { isSpoiled, storingTap } from './storing-tap.ts';
 import { tapFiles } from './tapped-files.ts';
@@ -124,6 +124,11 @@ export function storedFiles(remote: ModelFiles, store: BlobStore, options: Store
     await store.delete(nameOf(path)).catch(() => undefined);
   }
 
+  async function dropDamaged(path: string): Promise<void> {
+    damaged.add(path);
+    await drop(path);
+  }
+
   /** A span of the stored file, or null when there is none that can be read. */
   async function readStored(path: string, span: (blob: StoredBlob) => [number, number], signal?: AbortSignal): Promise<Uint8Array | null> {
     const blob = await stored(path, signal);
@@ -132,8 +137,7 @@ export function storedFiles(remote: ModelFiles, store: BlobStore, options: Store
     try {
       return await blob.read(start, end);
     } catch {
-      damaged.add(path);
-      await drop(path);
+      await dropDamaged(path);
       return null;
     }
   }
@@ -271,12 +275,28 @@ export function storedFiles(remote: ModelFiles, store: BlobStore, options: Store
 
     async *stream(path, spans, signal) {
       throwIfAborted(signal);
-      // A stored file that turns out to be damaged comes from the remote folder from that place on.
-      if (await stored(path, signal)) return yield* readAhead(this, path, spans, signal);
+      let given = 0;
+      const blob = await stored(path, signal);
+      if (blob) {
+        const open = await blob.open?.();
+        if (!open) return yield* readAhead(this, path, spans, signal);
+        try {
+          for await (const bytes of streamOpen(open, spans)) {
+            throwIfAborted(signal);
+            given++;
+            yield bytes;
+          }
+          return;
+        } catch {
+          throwIfAborted(signal);
+          // It comes from the remote folder from here on.
+          await dropDamaged(path);
+        }
+      }
       try {
         await begin(path, signal);
         throwIfAborted(signal);
-        yield* streamSpans(tapped, path, spans, signal);
+        yield* streamSpans(tapped, path, spans.slice(given), signal);
       } catch (error) {
         throw explain(path, error);
       }
@@ -319,4 +339,13 @@ export function storedFiles(remote: ModelFiles, store: BlobStore, options: Store
 
     isStored: (path) => fromStore.has(path),
   };
+}
+
+/** Spans of a stored file, which is closed behind the last, or when the reader leaves. */
+async function* streamOpen(blob: OpenBlob, spans: readonly Span[]): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* takeTurns(spans, (index, memory) => blob.read(spans[index]!.start, spans[index]!.end, memory), CHECKING_BYTES);
+  } finally {
+    blob.close();
+  }
 }

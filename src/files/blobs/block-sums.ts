@@ -1,11 +1,13 @@
-import type { BlobStore, StoredBlob } from './store.ts';
+import type { BlobStore, OpenBlob, StoredBlob } from './store.ts';
 
 /** The unit of checking: a read that begins or ends inside a block takes the whole of it, so they are small beside reads. */
 export const BLOCK_BYTES = 2 ** 18;
+/** What memory for reading a {@link checkedBlob} that is open must have beyond the bytes that are read: the rest of two blocks. */
+export const CHECKING_BYTES = 2 * BLOCK_BYTES;
 /** Hex digits of a sum: half of a SHA-256, which no accident meets. Whoever could forge one could as well write the sums. */
 const SUM_DIGITS = 32;
 
-/** WebCrypto's takes no file piece by piece, but it is native and works beside this thread, which a block is enough for. */
+/** WebCrypto's takes no file piece by piece, but it is native, and a block is enough for it. */
 async function sumOf(block: Uint8Array): Promise<string> {
   const sum = new Uint8Array(await crypto.subtle.digest('SHA-256', block as Uint8Array<ArrayBuffer>), 0, SUM_DIGITS / 2);
   return Array.from(sum, (byte) => byte.toString(16).padStart(2, '0')).join('');
@@ -32,7 +34,7 @@ export function blockSums(store: BlobStore, size: number): BlockSums {
   let sums = '';
   return {
     async add(bytes) {
-      // A digest copies its block at once, so that the next can be gathered while it is computed.
+      // A digest copies its block at once, so that the next can be gathered where it is computed on another thread.
       const whole: Promise<string>[] = [];
       for (let at = 0; at < bytes.length; ) {
         const part = bytes.subarray(at, at + block.length - filled);
@@ -69,20 +71,31 @@ export function checkedBlob(store: BlobStore, blob: StoredBlob): StoredBlob {
     right.add(index);
   }
 
+  async function read(start: number, end: number, readBlocks: StoredBlob['read']): Promise<Uint8Array> {
+    if (end > size) throw new RangeError(`${end} is past the end`);
+    if (start === end) return new Uint8Array(0);
+    const first = Math.floor(start / BLOCK_BYTES);
+    const from = first * BLOCK_BYTES;
+    const bytes = await readBlocks(from, Math.min(size, Math.ceil(end / BLOCK_BYTES) * BLOCK_BYTES));
+    const checks: Promise<void>[] = [];
+    for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
+      checks.push(checkBlock(first + at / BLOCK_BYTES, bytes.subarray(at, at + BLOCK_BYTES)));
+    }
+    await Promise.all(checks);
+    return bytes.subarray(start - from, end - from);
+  }
+
   return {
     ...blob,
-    async read(start, end) {
-      if (end > size) throw new RangeError(`${end} is past the end`);
-      if (start === end) return new Uint8Array(0);
-      const first = Math.floor(start / BLOCK_BYTES);
-      const from = first * BLOCK_BYTES;
-      const bytes = await blob.read(from, Math.min(size, Math.ceil(end / BLOCK_BYTES) * BLOCK_BYTES));
-      const checks: Promise<void>[] = [];
-      for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
-        checks.push(checkBlock(first + at / BLOCK_BYTES, bytes.subarray(at, at + BLOCK_BYTES)));
-      }
-      await Promise.all(checks);
-      return bytes.subarray(start - from, end - from);
+    read: (start, end) => read(start, end, blob.read),
+    async open(): Promise<OpenBlob | null> {
+      const opened = (await blob.open?.()) ?? null;
+      return (
+        opened && {
+          read: (start, end, memory) => read(start, end, (from, to) => opened.read(from, to, memory)),
+          close: opened.close,
+        }
+      );
     },
   };
 }

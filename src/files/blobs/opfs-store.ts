@@ -1,7 +1,7 @@
 import { fileAt, filesBelow, isMissing, placeOf, removeEntry, type OpenPrivateFolder } from '../private-storage.ts';
 import type { Lock } from './locks.ts';
 import { checkQuota } from '../quota.ts';
-import type { BlobStore, StoredUsage } from './store.ts';
+import type { BlobStore, OpenBlob, StoredUsage } from './store.ts';
 import { isUnder, storageError, wrongLength } from './store.ts';
 
 /** `~` never occurs in a model's own file names, see `checkFilePath`. */
@@ -28,7 +28,8 @@ interface Sink {
 
 /** The part used here; TypeScript's page library leaves it out, because only workers have it. */
 interface WorkerFileHandle {
-  createSyncAccessHandle?(): Promise<{
+  /** `mode` is known to Chromium alone; elsewhere a file has one handle, whatever it is for. */
+  createSyncAccessHandle?(options?: { mode: 'read-only' }): Promise<{
     read(bytes: Uint8Array, options: { at: number }): number;
     write(bytes: Uint8Array, options: { at: number }): number;
     getSize(): number;
@@ -36,6 +37,20 @@ interface WorkerFileHandle {
     flush(): void;
     close(): void;
   }>;
+}
+
+/** Reads of a file that lies open pass no other process: several times as fast as slices of a `File`. Null outside of workers. */
+async function openForReading(file: FileSystemFileHandle & WorkerFileHandle): Promise<OpenBlob | null> {
+  const handle = await file.createSyncAccessHandle?.({ mode: 'read-only' });
+  if (!handle) return null;
+  return {
+    async read(start, end, memory) {
+      const bytes = new Uint8Array(memory, 0, end - start);
+      if (handle.read(bytes, { at: start }) < bytes.length) throw new RangeError('the file is shorter than it was');
+      return bytes;
+    },
+    close: () => handle.close(),
+  };
 }
 
 /** @param keep at most so many bytes of what is there */
@@ -137,6 +152,15 @@ export function opfsStore(open: OpenPrivateFolder, lock: Lock): BlobStore {
           const bytes = new Uint8Array(await file.slice(start, end).arrayBuffer());
           if (bytes.length !== end - start) throw new RangeError(`${path} is shorter than it was`);
           return bytes;
+        },
+        async open() {
+          try {
+            const place = await placeOf(open, path, false);
+            return place && (await openForReading(await place[0].getFileHandle(place[1])));
+          } catch {
+            // Another tab has it open, or it is gone, which reading it will show.
+            return null;
+          }
         },
       };
     },

@@ -64,6 +64,24 @@ export async function checkStoreContract(store: BlobStore): Promise<void> {
     check((await blob.read(0, 1))[0] === bytes[0], 'a reader may change what it was given');
     check((await codeOf(blob.read(8_999_999, 9_000_001))) !== 'done', 'reading past the end fails');
 
+    const open = await blob.open?.();
+    if (open) {
+      const memory = new ArrayBuffer(5000);
+      for (const [start, end] of [
+        [4_194_300, 4_194_310],
+        [8_995_000, 9_000_000],
+      ] as const) {
+        const part = await open.read(start, end, memory);
+        check(part.buffer === memory && part.length === end - start, `[${start}, ${end}) comes into the given memory`);
+        check(
+          part.every((byte, i) => byte === bytes[start + i]),
+          `[${start}, ${end}) has its bytes while it is open`,
+        );
+      }
+      check((await codeOf(open.read(8_999_999, 9_000_001, memory))) !== 'done', 'reading past the end of what is open fails');
+      open.close();
+    }
+
     const half = await store.writer(path, 100, 'v2');
     await half.append(pattern(50, 1));
     check((await store.get(path)) === null, 'a file that is being written cannot be read');

@@ -12,6 +12,17 @@ export interface StoredBlob {
   sums: string;
   /** Exactly [start, end). Rejects when the stored bytes are gone or shorter than they were. */
   read(start: number, end: number): Promise<Uint8Array>;
+  /**
+   * For reading a large file from end to end, where the store has a quicker way for that; null where it has none now. To be closed:
+   * until then the file may be `busy` for whoever deletes it or writes it anew.
+   */
+  open?(): Promise<OpenBlob | null>;
+}
+
+export interface OpenBlob {
+  /** As {@link StoredBlob.read}, in the caller's memory. @returns a view of it */
+  read(start: number, end: number, memory: ArrayBuffer): Promise<Uint8Array>;
+  close(): void;
 }
 
 /**
