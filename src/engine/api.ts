@@ -72,7 +72,8 @@ export interface ModelEntry {
   note: string;
 }
 
-export type LoadStage = 'config' | 'tokenizer' | 'weights' | 'device' | 'ready';
+/** `compile`: WebGPU programs, after the weights are there. */
+export type LoadStage = 'config' | 'weights' | 'compile' | 'ready';
 
 export interface LoadProgress {
   stage: LoadStage;

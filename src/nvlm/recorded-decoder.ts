@@ -20,7 +20,7 @@ import type { PlainWeight } from '../ops/types.ts';
 import { hasCrossAttention, type NvlmConfig } from './config.ts';
 import type { KeysAndValues, KvCache } from './kv-cache.ts';
 import { names } from './names.ts';
-import { notANumber, type Sampler } from './sampler.ts';
+import { notANumber, Sampler } from './sampler.ts';
 import type { LowRankUpdate, Weights } from './weights.ts';
 
 /** Steps that wait on the device while the host still reads the one before. More would only be thrown away after a stop. */
@@ -119,6 +119,17 @@ export class RecordedDecoder {
     return decoder;
   }
 
+  /** The commands of a whole token for a cache of at least so many; to be compiled, not replayed: their buffers are gone by then. */
+  static commands(model: RecordedModel, cache: KvCache, tokens: number): Command[] {
+    if (!canRecord(model, cache)) return [];
+    const decoder = new RecordedDecoder(model, cache, new Sampler({ temperature: 0 }, []));
+    try {
+      return [...decoder.step(tokens)];
+    } finally {
+      decoder.dispose();
+    }
+  }
+
   /**
    * The ids that follow, one a turn, at most `count`. After each the cache has one token more, the one before it.
    *
@@ -167,7 +178,18 @@ export class RecordedDecoder {
 
   /** Binds everything anew, for a cache of at least so many tokens. */
   private record(tokens: number): void {
-    const { config } = this.model;
+    const step = [...this.step(tokens)];
+    // What filled the cache may still wait in tfjs's own encoder.
+    submitPending(tf.backend() as WebGPUBackend);
+    this.commands?.dispose();
+    this.commands = new CommandList(this.device);
+    for (const command of step) this.commands.add(command);
+  }
+
+  /** Everything of one token, bound to a cache that has room for at least so many. */
+  private *step(tokens: number): Generator<Command> {
+    const { config, weights } = this.model;
+    const { x } = this.rows;
     const { heads, kvHeads, headDim } = config.llm;
     const cached = this.cache.reserve(tokens, kvHeads * headDim);
     this.room = cached[0]!.k.shape[1];
@@ -176,16 +198,6 @@ export class RecordedDecoder {
     this.rows.parts?.destroy();
     const partsNeeded = Math.max(...[self, cross].map((sizes) => (runsOf(sizes) > 1 ? partsLength(sizes) : 0)));
     this.rows.parts = partsNeeded > 0 ? makeBuffer(this.device, 'parts', partsNeeded) : null;
-    // What filled the cache may still wait in tfjs's own encoder.
-    submitPending(tf.backend() as WebGPUBackend);
-    this.commands?.dispose();
-    this.commands = new CommandList(this.device);
-    for (const command of this.step(cached, self, cross)) this.commands.add(command);
-  }
-
-  private *step(cached: readonly KeysAndValues[], self: AttendSizes, cross: AttendSizes): Generator<Command> {
-    const { config, weights } = this.model;
-    const { x } = this.rows;
     yield embedTokenCommand(weights.embedding(names.embedTokens(config)), this.pick.picked, x);
     for (let layer = 0; layer < config.llm.layers; layer++) {
       yield* this.selfAttention(layer, cached[layer]!, self);

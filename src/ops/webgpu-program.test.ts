@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
-import { expect, test } from 'vitest';
+import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+import { expect, test, vi } from 'vitest';
 import { forEachBackend } from '../../tests/support/op-cases.ts';
+import { compileAhead } from '../device/compile-ahead.ts';
 import { type Program, runProgram } from './webgpu-program.ts';
 
 const constant = (name: string, value: string): Program => ({
@@ -18,6 +20,13 @@ function run(program: Program): tf.Tensor {
   });
 }
 
+/** Counts from now on the pipelines that are made where everybody waits for them. */
+function pipelinesMade(): () => number {
+  const { device } = tf.backend() as WebGPUBackend;
+  const create = vi.spyOn(device, 'createComputePipeline');
+  return () => create.mock.calls.length;
+}
+
 forEachBackend(
   (_, device) => {
     test('programs of the same name and different code do not share a pipeline', async () => {
@@ -33,6 +42,36 @@ forEachBackend(
         code: 'shader-failed',
         message: expect.stringContaining('broken-op'),
       });
+      result.dispose();
+    });
+
+    test('a program that was compiled ahead has not run, and runs without being compiled again', async () => {
+      const program = constant('ahead', '3.0');
+      const pipelines = pipelinesMade();
+      const results: tf.Tensor[] = [];
+      const compiled = compileAhead(() => results.push(run(program)));
+      results.push(run(program)); // who cannot wait compiles it himself
+      await compiled;
+      results.push(run(program));
+      expect(pipelines()).toBe(1);
+      const [ahead, ...rest] = await Promise.all(results.map(async (result) => [...(await device().read(result))]));
+      expect(ahead).not.toContain(4); // whatever its buffer held before
+      expect(rest).toEqual([
+        [4, 4, 4],
+        [4, 4, 4],
+      ]);
+      tf.dispose(results);
+    });
+
+    test('what cannot be compiled ahead is said as if it were run, and later programs run', async () => {
+      await compileAhead(() => void run(constant('broken-ahead', 'nothing')).dispose());
+      await expect(device().check()).rejects.toMatchObject({ code: 'shader-failed', message: expect.stringContaining('broken-ahead') });
+      const thrown = compileAhead(() => {
+        throw new RangeError('no such layer');
+      });
+      await expect(thrown).rejects.toThrow('no such layer');
+      const result = run(constant('after-it', '1.0'));
+      expect([...(await device().read(result))]).toEqual([2, 2, 2]);
       result.dispose();
     });
 

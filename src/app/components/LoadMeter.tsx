@@ -6,9 +6,8 @@ import styles from './LoadMeter.module.css';
 
 const STAGE_WORDS: Record<LoadStage, string> = {
   config: 'reading its configuration',
-  tokenizer: 'reading its tokenizer',
   weights: 'loading weights',
-  device: 'placing weights on the device',
+  compile: 'compiling for the device',
   ready: 'ready',
 };
 

@@ -1,5 +1,5 @@
 import type { Device } from '../../device/types.ts';
-import { toPlainError, type NvlmError, type PlainError } from '../../errors.ts';
+import { throwIfAborted, toPlainError, type NvlmError, type PlainError } from '../../errors.ts';
 import { freeQuota } from '../../files/quota.ts';
 import { tokensPerTile } from '../../nvlm/config.ts';
 import { openModelFolder, type ModelFolder } from '../../weights/model-folder.ts';
@@ -14,6 +14,7 @@ import type {
   PlannedModel,
   PlanSettings,
 } from '../api.ts';
+import { compileAnswer } from '../chat/compile-answer.ts';
 import { Session } from '../chat/session.ts';
 import { openTextSide } from '../chat/text-side.ts';
 import { Inside } from '../inside/inside.ts';
@@ -85,6 +86,14 @@ export class Loading {
         signal,
         onProgress: (progress) => report('weights', (latest = progress)),
       });
+      try {
+        report('compile', latest);
+        await compileAnswer(session);
+        throwIfAborted(signal);
+      } catch (error) {
+        session.dispose();
+        throw error;
+      }
       const plain = !offload && (adapters ?? []).length === 0;
       const id = modelAddress(source);
       held.answerWith({ id, session, inside: new Inside(session), record, warnings: folder.warnings, plain }, beside ?? []);

@@ -125,17 +125,34 @@ export class CommandList {
   }
 }
 
+/** Compiles what these commands need, all at once and beside this thread; what cannot be compiled is left to {@link CommandList.add}. */
+export async function compileCommands(device: GPUDevice, commands: readonly Command[]): Promise<void> {
+  const known = pipelinesOf(device);
+  const missing = new Map(commands.map((command) => [wgslOf(command), command.label]));
+  const compiled = [...missing].map(async ([source, label]) => {
+    if (known.has(source)) return;
+    const pipeline = await device.createComputePipelineAsync(describePipeline(device, source, label)).catch(() => null);
+    if (pipeline) known.set(source, pipeline);
+  });
+  await Promise.all(compiled);
+}
+
 function pipelineFor(device: GPUDevice, command: Command): GPUComputePipeline {
-  let known = pipelines.get(device);
-  if (!known) pipelines.set(device, (known = new Map()));
+  const known = pipelinesOf(device);
   const source = wgslOf(command);
   let pipeline = known.get(source);
-  if (!pipeline) {
-    const module = device.createShaderModule({ label: command.label, code: source });
-    pipeline = device.createComputePipeline({ label: command.label, layout: 'auto', compute: { module, entryPoint: 'start' } });
-    known.set(source, pipeline);
-  }
+  if (!pipeline) known.set(source, (pipeline = device.createComputePipeline(describePipeline(device, source, command.label))));
   return pipeline;
+}
+
+function pipelinesOf(device: GPUDevice): Map<string, GPUComputePipeline> {
+  let known = pipelines.get(device);
+  if (!known) pipelines.set(device, (known = new Map()));
+  return known;
+}
+
+function describePipeline(device: GPUDevice, code: string, label: string): GPUComputePipelineDescriptor {
+  return { label, layout: 'auto', compute: { module: device.createShaderModule({ label, code }), entryPoint: 'start' } };
 }
 
 function wgslOf({ bindings, threads, code }: Command): string {
