@@ -4,62 +4,97 @@ export const MOST_THREADS = 16;
 /** So long a choice holds before it is looked at again. That of one thread, each time that it is confirmed, twice as long, up to a bound. */
 const HOLDS_MS = 5000;
 const HOLDS_AT_MOST_MS = 80_000;
-/** Jobs that are timed before one is chosen. */
-const SAMPLES = 8;
+/** So much work, in products, is timed in a row on one number of threads: a millisecond or two, as many calls as that takes. */
+export const TIMED_WORK = 20_000_000;
+/** So often each number of threads is timed; its median counts, for threads that have slept for long are slow to begin. */
+const ROUNDS = 3;
 /** Threads are worth it from so much less time on: they take cores from everybody else. */
 const WORTH = 0.9;
-/** When other threads have cost so much more than one alone, nothing is left to find out. */
-const LOST_MS = 5;
-/** Jobs that were late before it is measured again. */
-const MOST_LATE = 3;
+/** How fast what a call is expected to take follows calls that are slower. */
+const SLOWER = 1.05;
 
 /**
- * How many threads a kernel runs on, by what it takes on 1, on all and on half of them: pieces of equal size of the same job are timed
- * on each, a few jobs in a row, and again every few seconds, for other programs come and go. Nothing is computed twice for it.
+ * How many threads a kernel runs on, by what its calls take on all, on half of them and on 1: these are timed in turn, and again every few
+ * seconds, for other programs come and go. Nothing is computed twice for it.
  */
 export class ThreadChoice {
   /** The choice. One, until something was measured. */
   threads = 1;
-  /** The numbers to time, the most first: the others look out for jobs still, as they do when they are always used. */
+  /** The numbers to time, the most first. */
   readonly candidates: readonly number[];
-  private readonly spent: number[];
-  private samples = 0;
+  /** ms a product of each candidate, a round each. */
+  private readonly rates: number[][];
+  /** What the candidate whose turn it is has done. */
+  private ms = 0;
+  private work = 0;
+  private turn = 0;
+  private readonly onOne = { ms: 0, work: 0, rate: 0 };
   private dueAt = -Infinity;
   private holdsMs = HOLDS_MS;
-  private late = 0;
 
   constructor(
     most: number,
     private readonly now: () => number,
   ) {
     this.candidates = [...new Set([most, Math.ceil(most / 2), 1])];
-    this.spent = this.candidates.map(() => 0);
+    this.rates = this.candidates.map(() => []);
   }
 
+  /** Whether numbers of threads are to be timed: then calls run on {@link next}, and {@link noteTimed} is told of each. */
   isDue(): boolean {
     return this.now() >= this.dueAt;
   }
 
-  /** @param times ms that equal shares of one job took, in the order of {@link candidates} */
-  note(times: readonly number[]): void {
-    times.forEach((ms, i) => (this.spent[i]! += ms));
-    const least = Math.min(...this.spent);
-    const onOne = this.spent.at(-1)!;
-    const isLost = Math.min(...this.spent.slice(0, -1)) > onOne + LOST_MS;
-    if (++this.samples < SAMPLES && !isLost) return;
-    const before = this.threads;
-    this.threads = least <= WORTH * onOne ? this.candidates[this.spent.indexOf(least)]! : 1;
-    this.holdsMs = this.threads === 1 && before === 1 ? Math.min(2 * this.holdsMs, HOLDS_AT_MOST_MS) : HOLDS_MS;
-    this.dueAt = this.now() + this.holdsMs;
-    this.spent.fill(0);
-    this.samples = this.late = 0;
+  get next(): number {
+    return this.candidates[this.turn]!;
   }
 
-  /** A job for which the caller waited longer than it had worked itself: cores are taken. After some, one thread until it is measured. */
-  noteLate(): void {
-    if (++this.late < MOST_LATE) return;
-    this.late = 0;
+  /** ms that so much work takes on one thread where nobody disturbs it; 0 while that is not known. */
+  expectedMs(work: number): number {
+    return this.onOne.rate * work;
+  }
+
+  /** A call on one thread. */
+  noteOnOne(ms: number, work: number): void {
+    const { onOne } = this;
+    onOne.ms += ms;
+    onOne.work += work;
+    if (onOne.work < TIMED_WORK) return;
+    const rate = onOne.ms / onOne.work;
+    onOne.rate = onOne.rate === 0 ? rate : Math.min(rate, SLOWER * onOne.rate);
+    onOne.ms = onOne.work = 0;
+  }
+
+  /** A call, or a part of one, on {@link next} threads. */
+  noteTimed(ms: number, work: number): void {
+    this.ms += ms;
+    this.work += work;
+    if (this.work < TIMED_WORK) return;
+    this.rates[this.turn]!.push(this.ms / this.work);
+    this.ms = this.work = 0;
+    this.turn = (this.turn + 1) % this.candidates.length;
+    if (this.turn === 0 && this.rates[0]!.length === ROUNDS) this.choose();
+  }
+
+  /** Somebody else took the cores: what was timed tells nothing, and one thread stays until it is timed again. */
+  drop(): void {
+    if (this.threads > 1) this.dueAt = -Infinity;
     this.threads = 1;
-    this.dueAt = this.now();
+    this.clear();
+  }
+
+  private choose(): void {
+    const medians = this.rates.map((rates) => rates.sort((a, b) => a - b)[ROUNDS >> 1]!);
+    const least = Math.min(...medians);
+    const before = this.threads;
+    this.threads = least <= WORTH * medians.at(-1)! ? this.candidates[medians.indexOf(least)]! : 1;
+    this.holdsMs = this.threads === 1 && before === 1 ? Math.min(2 * this.holdsMs, HOLDS_AT_MOST_MS) : HOLDS_MS;
+    this.dueAt = this.now() + this.holdsMs;
+    this.clear();
+  }
+
+  private clear(): void {
+    for (const rates of this.rates) rates.length = 0;
+    this.ms = this.work = this.turn = 0;
   }
 }

@@ -80,7 +80,6 @@ function cutCalls(name: SplitKernel, run: WasmExports, pool: WasmPool | null): (
   return (...operands) => {
     const split = rule(run, ...operands);
     const isCut = pool?.isWorthIt(split) ?? false;
-    const takesRange = split.count === undefined;
     const count = split.count ?? operands.push(0, split.units) - 1;
     const { scratchBytes } = split;
     if (scratchBytes !== undefined) operands.push(scratchOf(scratchBytes * (isCut ? pool!.size : 1)));
@@ -88,9 +87,7 @@ function cutCalls(name: SplitKernel, run: WasmExports, pool: WasmPool | null): (
       kernel(...operands);
       return;
     }
-    // The first unit of a range moves with the units.
-    const growth = takesRange ? { ...split.growth, [count - 1]: 1 } : split.growth;
-    pool!.run(name, operands, { ...split, growth }, count, scratchBytes === undefined ? -1 : operands.length - 1);
+    pool!.run(name, operands, split, count, scratchBytes === undefined ? -1 : operands.length - 1);
   };
 }
 

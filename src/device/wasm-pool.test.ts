@@ -5,6 +5,7 @@ import { casesThatDifferOnThreads } from '../../tests/support/threads.ts';
 import { seededNumbers } from '../numbers/random.ts';
 import { nodePlatform } from './node.ts';
 import { openDevice } from './open-device.ts';
+import { TIMED_WORK } from './thread-choice.ts';
 import type { Device, DevicePlatform, WasmThreads } from './types.ts';
 import { compileWasmKernels, FORMAT, wasmKernels, wasmPool } from './wasm-kernels.ts';
 import { wasmModule } from './wasm-memory.ts';
@@ -214,6 +215,33 @@ describe('threads that come and go', () => {
     await pool.start(() => ({ ready: ready(), onEnd: () => {}, stop }), null!, null!, 20);
     expect(pool.threads).toBe(1);
     expect(stop).toHaveBeenCalledTimes(2);
+  });
+
+  test('a kernel runs on more once cores are free and it is the faster for it, and on one as soon as they are taken', () => {
+    let now = 0;
+    let pieces = 0;
+    let msOnTwo = 1;
+    const nothing = Object.fromEntries(Object.keys(SPLITS).map((name) => [name, () => {}])) as Record<SplitKernel, () => void>;
+    const gelu = (_x: number, _y: number, count: number) => {
+      pieces++;
+      now += count === 1024 ? 2 : (msOnTwo * count) / 1024;
+    };
+    const pool = new WasmPool(2, { ...nothing, gelu }, { now: () => now });
+    pool.threads = 2;
+    /** In how many pieces a call is cut that takes 2 ms on one thread and so much on two. */
+    const piecesOf = (ms: number): number => {
+      [msOnTwo, pieces] = [ms, 0];
+      pool.run('gelu', [0, 0, 1024], { units: 1024, work: TIMED_WORK, growth: { 0: 4, 1: 4 }, count: 2 }, 2, -1);
+      return pieces;
+    };
+    // The first tells what such a call takes.
+    for (let call = 0; call < 11; call++) expect(piecesOf(1)).toBe(1);
+    expect(Array.from({ length: 6 }, () => piecesOf(1))).toEqual([8, 1, 8, 1, 8, 1]);
+    for (let call = 0; call < 20; call++) expect(piecesOf(1)).toBe(8);
+    expect(piecesOf(30)).toBe(8);
+    // 28 ms were lost.
+    for (let call = 0; call < 699; call++) expect(piecesOf(1)).toBe(1);
+    expect([piecesOf(1), piecesOf(1), piecesOf(1)]).toContain(8);
   });
 
   test('without memory that can be shared one thread computes, and why is told', async () => {

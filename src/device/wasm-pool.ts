@@ -1,5 +1,6 @@
 import { NvlmError } from '../errors.ts';
-import { ThreadChoice } from './thread-choice.ts';
+import { FreeCores } from './free-cores.ts';
+import { ThreadChoice, TIMED_WORK } from './thread-choice.ts';
 import { SPLITS, type Split, type SplitKernel } from './wasm-splits.ts';
 import { asleepAt, JOB, makeControl, MOST_OPERANDS, runUnits, type serveJobs, takePieces, viewsOf, WORD } from './wasm-thread.js';
 
@@ -16,14 +17,10 @@ export interface PoolThread {
 
 /** Below so much work, in products, a call is over before another thread has looked at it. */
 const LEAST_WORK = 200_000;
-/** So much of a job, in products, is timed on each number of threads at most: about a millisecond. */
-const MOST_TIMED_WORK = 4_000_000;
 /** Pieces for each thread: one that is late, or has a slower core, takes fewer. */
 const PIECES = 4;
 /** After so long without any progress in a job whose pieces have all been begun, somebody who had one is taken for gone. */
 const PATIENCE_MS = 20_000;
-/** So much longer than its own work a caller waits for others before that is called late. */
-const LATE_MS = 0.5;
 /** As long as the caller looks out for the end of a job before it sleeps. */
 const LOOK_OUT_MS = 0.05;
 
@@ -47,6 +44,7 @@ export class WasmPool {
   private readonly views: ReturnType<typeof viewsOf>;
   private readonly kernels: ((...operands: number[]) => void)[];
   private readonly choices = new Map<SplitKernel, ThreadChoice>();
+  private readonly cores = new FreeCores();
   private readonly running = new Set<PoolThread>();
   private readonly now: () => number;
   private readonly listeners: (() => void)[] = [];
@@ -119,28 +117,30 @@ export class WasmPool {
    * Runs a kernel over all its units.
    *
    * @param operands for unit 0
+   * @param count which of them is the number of units
+   * @param scratch which of them is scratch memory, −1 for none
    * @throws NvlmError `engine-lost` when a thread that had begun a piece does not end it; the pool has one thread then
    */
   run(name: SplitKernel, operands: readonly number[], split: Split, count: number, scratch: number): void {
-    this.write(name, operands, split, count, scratch);
     const { units, work, grain = 1 } = split;
+    const kernel = NAMES.indexOf(name);
     const choice = this.choiceOf(name);
-    let from = 0;
-    if (choice?.isDue()) {
-      const { candidates } = choice;
-      const share = Math.min(units / candidates.length, (units * MOST_TIMED_WORK) / work);
-      const whole = Math.floor(share / grain) * grain;
-      if (whole >= 2 * grain) {
-        const times = candidates.map((threads) => {
-          const start = this.now();
-          this.compute(from, (from += whole), threads, grain);
-          return this.now() - start;
-        });
-        choice.note(times);
+    let isWritten = false;
+    for (let from = 0; from < units; ) {
+      const isTimed = choice !== null && this.cores.areThere() && choice.isDue();
+      const threads = isTimed ? choice.next : (choice?.threads ?? this.threads);
+      const to = isTimed ? Math.min(units, from + Math.ceil((units * TIMED_WORK) / work / grain) * grain) : units;
+      const start = this.now();
+      if (threads === 1 && to - from === units) {
+        this.kernels[kernel]!(...operands);
+      } else {
+        if (!isWritten) this.write(kernel, operands, split, count, scratch);
+        isWritten = true;
+        this.compute(from, to, threads, grain);
       }
+      if (choice) this.note(choice, this.now() - start, (work * (to - from)) / units, threads, isTimed);
+      from = to;
     }
-    const isLate = this.compute(from, units, choice?.threads ?? this.threads, grain);
-    if (isLate) choice?.noteLate();
   }
 
   private choiceOf(name: SplitKernel): ThreadChoice | null {
@@ -150,32 +150,46 @@ export class WasmPool {
     return choice;
   }
 
-  private write(name: SplitKernel, operands: readonly number[], split: Split, count: number, scratch: number): void {
-    const { numbers } = this.views;
-    if (operands.length > MOST_OPERANDS) throw new RangeError(`${name} has ${operands.length} operands, more than ${MOST_OPERANDS}`);
-    numbers[JOB.kernel] = NAMES.indexOf(name);
-    numbers[JOB.count] = count;
-    numbers[JOB.scratch] = scratch;
-    numbers[JOB.scratchBytes] = split.scratchBytes ?? 0;
-    numbers[JOB.operandCount] = operands.length;
-    numbers.set(operands, JOB.operands);
-    numbers.fill(0, JOB.growth, JOB.growth + operands.length);
-    for (const [operand, growth] of Object.entries(split.growth ?? {})) numbers[JOB.growth + Number(operand)] = growth;
+  private note(choice: ThreadChoice, ms: number, work: number, threads: number, isTimed: boolean): void {
+    const isInterrupted = this.cores.note(ms, choice.expectedMs(work), threads);
+    if (threads === 1) choice.noteOnOne(ms, work);
+    if (isInterrupted) for (const each of this.choices.values()) each.drop();
+    else if (isTimed) choice.noteTimed(ms, work);
   }
 
-  /**
-   * The units [from, to) of the job that is written, on so many threads.
-   * @returns whether the caller waited for others longer than it had worked itself
-   */
-  private compute(from: number, to: number, threads: number, grain: number): boolean {
-    if (from >= to) return false;
+  private write(
+    kernel: number,
+    operands: readonly number[],
+    { growth, scratchBytes, count: counted }: Split,
+    count: number,
+    scratch: number,
+  ): void {
+    const { numbers } = this.views;
+    if (operands.length > MOST_OPERANDS)
+      throw new RangeError(`${NAMES[kernel]} has ${operands.length} operands, more than ${MOST_OPERANDS}`);
+    numbers[JOB.kernel] = kernel;
+    numbers[JOB.count] = count;
+    numbers[JOB.scratch] = scratch;
+    numbers[JOB.scratchBytes] = scratchBytes ?? 0;
+    numbers[JOB.operandCount] = operands.length;
+    // Called a hundred times a token: nothing is built here.
+    for (let i = 0; i < operands.length; i++) {
+      numbers[JOB.operands + i] = operands[i]!;
+      numbers[JOB.growth + i] = growth?.[i] ?? 0;
+    }
+    // The first unit of a range moves with the units.
+    if (counted === undefined) numbers[JOB.growth + count - 1] = 1;
+  }
+
+  /** The units [from, to) of the job that is written, on so many threads. */
+  private compute(from: number, to: number, threads: number, grain: number): void {
     const { words, numbers } = this.views;
     const most = Math.min(threads, this.threads, this.mostUsed);
     const size = Math.ceil((to - from) / (PIECES * most * grain)) * grain;
     const pieces = Math.ceil((to - from) / size);
     if (most === 1 || pieces === 1) {
       runUnits(numbers, this.kernels, 0, from, to);
-      return false;
+      return;
     }
     numbers[JOB.from] = from;
     numbers[JOB.to] = to;
@@ -184,13 +198,10 @@ export class WasmPool {
     Atomics.store(words, WORD.active, most);
     Atomics.store(words, WORD.unfinished, pieces);
     Atomics.store(words, WORD.left, pieces);
-    const start = this.now();
     this.call(most);
     takePieces(this.views, this.kernels, 0);
-    const done = this.now();
     this.wait();
     if (Atomics.exchange(words, WORD.failed, 0) > 0) throw new Error(`the kernel ${NAMES[numbers[JOB.kernel]!]} failed`);
-    return this.now() - done > done - start + LATE_MS;
   }
 
   private call(threads: number): void {
