@@ -16,6 +16,11 @@ export interface PlannedParameter {
   affine: { bits: AffineBits; groupSize: number; scales: TensorEntry; biases: TensorEntry } | null;
 }
 
+/** Scales and biases of half precision: what WebGPU's programs read in pairs, unless a value is beyond what f16 holds. */
+export function areSidesHalves({ scales, biases }: NonNullable<PlannedParameter['affine']>): boolean {
+  return scales.dtype !== 'F32' && biases.dtype !== 'F32';
+}
+
 /** What the weights of a folder would be, checked against the config before a byte of them is read. */
 export interface WeightsPlan {
   parameters: PlannedParameter[];

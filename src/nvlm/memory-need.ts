@@ -1,5 +1,5 @@
 import type { ModelFolder } from '../weights/model-folder.ts';
-import { isQuantizable, planWeights, type PlannedParameter } from './checkpoint-layout.ts';
+import { areSidesHalves, isQuantizable, planWeights, type PlannedParameter } from './checkpoint-layout.ts';
 import { hasCrossAttention, tokensPerTile, visionRows, type NvlmConfig } from './config.ts';
 import { CAPACITY_STEP } from './kv-cache.ts';
 import type { LoadWeightsOptions } from './load-weights.ts';
@@ -16,16 +16,18 @@ export interface WeightsNeed {
 
 const F32 = 4;
 
+/** How a device holds weights. */
+export interface HeldWeights extends Pick<LoadWeightsOptions, 'keepHalves' | 'quantize' | 'largestTensor'> {
+  /** Half-precision scales and biases of quantised matrices stay halves, as on WebGPU; elsewhere they are f32. */
+  pairSides?: boolean;
+}
+
 /**
  * What the weights will take, from the headers alone. Assumes that bf16 values fit into f16, as those of all public
- * checkpoints do; a matrix where they do not is held twice as large.
+ * checkpoints do; a matrix where they do not, or its scales and biases, are held twice as large.
  * @throws NvlmError `bad-model` as `planWeights`
  */
-export function weightsNeed(
-  folder: Pick<ModelFolder, 'tensors'>,
-  config: NvlmConfig,
-  options: Pick<LoadWeightsOptions, 'keepHalves' | 'quantize' | 'largestTensor'>,
-): WeightsNeed {
+export function weightsNeed(folder: Pick<ModelFolder, 'tensors'>, config: NvlmConfig, options: HeldWeights): WeightsNeed {
   const { parameters, dummyHeads } = planWeights(folder, config);
   const need: WeightsNeed = { bytes: 0, largest: { name: '', bytes: 0 }, quantized: parameters.some(({ affine }) => affine) };
   for (const parameter of parameters) {
@@ -50,15 +52,17 @@ export function parameterBytes(
   { spec, sources, affine }: PlannedParameter,
   config: NvlmConfig,
   dummyHeads: number,
-  { keepHalves, quantize }: Pick<LoadWeightsOptions, 'keepHalves' | 'quantize'>,
+  { keepHalves, quantize, pairSides = false }: HeldWeights,
 ): { total: number; largest: number } {
   const size = sizeOf(spec.shape);
   const one = (bytes: number) => ({ total: bytes, largest: bytes });
-  const packed = (bits: number, groupSize: number) => {
+  const packed = (bits: number, groupSize: number, perSide = F32) => {
     const words = (size * bits) / 8;
-    return { total: words + (2 * F32 * size) / groupSize, largest: words };
+    return { total: words + (2 * perSide * size) / groupSize, largest: words };
   };
-  if (affine) return keepHalves ? packed(affine.bits, affine.groupSize) : one(size * F32);
+  if (affine) {
+    return keepHalves ? packed(affine.bits, affine.groupSize, pairSides && areSidesHalves(affine) ? F32 / 2 : F32) : one(size * F32);
+  }
   if (quantize && sources.length === 1 && isQuantizable(spec, quantize.groupSize)) {
     return keepHalves ? packed(quantize.bits, quantize.groupSize) : one(size * F32);
   }

@@ -1,14 +1,15 @@
+import * as tf from '@tensorflow/tfjs';
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs';
-import type * as tf from '@tensorflow/tfjs';
 import { halvesOf, releaseHalves } from './half-floats.ts';
 import { allocateTensor, hostMemory, writeTensor } from '../device/tensor-memory.ts';
 import { NvlmError } from '../errors.ts';
-import { unpackAffine, type AffineBits } from '../ops/affine.ts';
+import { sidesOf, unpackAffine, type AffineBits } from '../ops/affine.ts';
+import { fitHalves, pairSides } from '../ops/pair-sides.ts';
 import type { AffineTensors } from '../ops/types.ts';
 import { DTYPE_BYTES, maxAbs, toF32 } from '../weights/dtype.ts';
 import { quantizedRows, quantizeGroups } from '../weights/quantize.ts';
 import type { TensorEntry } from '../weights/safetensors.ts';
-import type { PlannedParameter } from './checkpoint-layout.ts';
+import { areSidesHalves, type PlannedParameter } from './checkpoint-layout.ts';
 import { halfRows, type MatrixTarget } from './matrix-targets.ts';
 
 /** A parameter on the device. An f32 matrix lies as its target laid it; the packed forms are [rows, columns] as in the file. */
@@ -154,11 +155,14 @@ function cutColumns<V extends Float32Array | Uint16Array>(values: V, columns: nu
   return out;
 }
 
+/** As pieces of a file are written. */
+type FloatSidedTensors = Extract<AffineTensors, { scales: Tensor2D }>;
+
 /** Packs a float matrix as its rows arrive, so that it is never held unpacked; or shows the loss as f32. */
 export class QuantizingSink implements ParameterSink {
   private readonly rows: number;
   private readonly columns: number;
-  private readonly packed: AffineTensors | null;
+  private readonly packed: FloatSidedTensors | null;
   private readonly floats: MatrixTarget<Float32Array> | null;
 
   /** @param floats null keeps the matrix packed */
@@ -202,7 +206,9 @@ export class QuantizingSink implements ParameterSink {
  * device as they are, and are unpacked there when all have come.
  */
 export class AffineSink implements ParameterSink {
-  private readonly tensors: AffineTensors;
+  private readonly tensors: FloatSidedTensors;
+  /** Scales and biases are halves so far, and the device's programs read them as such. */
+  private halves: boolean;
 
   /** @param floats null keeps the matrix packed, as does a device whose memory the host cannot read */
   constructor(
@@ -211,12 +217,15 @@ export class AffineSink implements ParameterSink {
   ) {
     const [rows, columns] = parameter.spec.shape as [number, number];
     this.tensors = affineTensors(rows, columns, parameter.affine);
+    this.halves = tf.getBackend() === 'webgpu' && areSidesHalves(parameter.affine);
   }
 
   add(source: TensorEntry, offset: number, bytes: Uint8Array): void {
     const { scales, biases } = this.parameter.affine;
     if (source === scales || source === biases) {
-      writeTensor(source === scales ? this.tensors.scales : this.tensors.biases, firstValue(source, offset), finiteF32(source, bytes));
+      const values = finiteF32(source, bytes);
+      this.halves &&= fitHalves(values);
+      writeTensor(source === scales ? this.tensors.scales : this.tensors.biases, firstValue(source, offset), values);
     } else {
       const words = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
       writeTensor(this.tensors.data, offset / 4, new Int32Array(words.buffer, words.byteOffset, words.byteLength / 4));
@@ -226,7 +235,9 @@ export class AffineSink implements ParameterSink {
   finish(): HeldParameter {
     const { bits, groupSize } = this.parameter.affine;
     const [rows, columns] = this.parameter.spec.shape as [number, number];
-    if (!this.floats || !hostMemory(this.tensors.data)) return { kind: 'affine', rows, columns, ...this.tensors };
+    if (!this.floats || !hostMemory(this.tensors.data)) {
+      return { kind: 'affine', rows, columns, ...(this.halves ? withPairs(this.tensors) : this.tensors) };
+    }
     const target = this.floats(rows, columns);
     const step = Math.max(1, Math.floor(VALUES_AT_ONCE / columns));
     for (let row = 0; row < rows; row += step) {
@@ -317,7 +328,7 @@ function bytesPerRow({ shape, start, end }: TensorEntry): number {
 
 const VALUES_AT_ONCE = 2 ** 18;
 
-function affineTensors(rows: number, columns: number, layout: { bits: AffineBits; groupSize: number }): AffineTensors {
+function affineTensors(rows: number, columns: number, layout: { bits: AffineBits; groupSize: number }): FloatSidedTensors {
   const { bits, groupSize } = layout;
   const groups: [number, number] = [rows, columns / groupSize];
   return {
@@ -329,8 +340,15 @@ function affineTensors(rows: number, columns: number, layout: { bits: AffineBits
   };
 }
 
-function disposeAffine({ data, scales, biases }: AffineTensors): void {
-  for (const tensor of [data, scales, biases]) tensor.dispose();
+/** The same with scales and biases in pairs of halves. */
+function withPairs({ scales, biases, ...words }: FloatSidedTensors): AffineTensors {
+  const pairs = pairSides(scales, biases);
+  for (const tensor of [scales, biases]) tensor.dispose();
+  return { ...words, pairs };
+}
+
+function disposeAffine(tensors: AffineTensors): void {
+  for (const tensor of [tensors.data, ...Object.values<Tensor2D>(sidesOf(tensors))]) tensor.dispose();
 }
 
 /**

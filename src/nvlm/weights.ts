@@ -1,5 +1,6 @@
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import { NvlmError } from '../errors.ts';
+import { sidesOf } from '../ops/affine.ts';
 import { linear } from '../ops/linear/linear.ts';
 import type { EmbeddingTable, LinearWeight } from '../ops/types.ts';
 
@@ -89,7 +90,7 @@ export class Weights {
 /** Everything that a matrix holds on the device. */
 export function tensorsOf(matrix: LinearWeight | EmbeddingTable): Tensor2D[] {
   if (matrix.kind === 'parts') return matrix.parts.flatMap(tensorsOf);
-  return matrix.kind === 'affine' ? [matrix.data, matrix.scales, matrix.biases] : [matrix.data];
+  return matrix.kind === 'affine' ? [matrix.data, ...Object.values<Tensor2D>(sidesOf(matrix))] : [matrix.data];
 }
 
 /**

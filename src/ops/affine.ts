@@ -28,3 +28,8 @@ export function unpackAffine({ words, scales, biases }: AffineMatrix, bits: Affi
   }
   return values;
 }
+
+/** What holds the scales and biases of a quantised matrix (AffineSides in ./types.ts), by name. */
+export function sidesOf<T>({ scales, biases, pairs }: { scales?: T; biases?: T; pairs?: T }): { scales: T; biases: T } | { pairs: T } {
+  return pairs === undefined ? { scales: scales!, biases: biases! } : { pairs };
+}

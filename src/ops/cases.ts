@@ -1,5 +1,5 @@
 import { attentionCase, cacheWriteCase, crossAttentionCase } from './attention-cases.ts';
-import { affineEmbedCase, affineLinearCase, embedCase, linearCase } from './matrix-cases.ts';
+import { affineEmbedCase, affineLinearCase, embedCase, linearCase, withPairedSides } from './matrix-cases.ts';
 import { inOtherVariants, type OpCase } from './op-case.ts';
 import { recordedCases } from './recorded-cases.ts';
 import { activationCases, crossEntropyCase, normCases, ropeCase } from './row-cases.ts';
@@ -29,6 +29,8 @@ export const opCases: OpCase[] = [
   affineLinearCase(4, 32, 13, 96, 67, true),
   affineLinearCase(8, 128, 17, 256, 35, false),
   affineLinearCase(4, 64, 70, 64, 130, true),
+  withPairedSides(affineLinearCase(8, 32, 3, 96, 6, true)),
+  withPairedSides(affineLinearCase(4, 32, 13, 96, 67, true)),
   ...inOtherVariants('linear', 'f32', linearCase('f32', 3, 33, 68, true)),
   ...inOtherVariants('linear', 'f32', linearCase('f32', 2, 33, 35, false)),
   ...inOtherVariants('linear', 'f16', linearCase('f16', 8, 40, 33, true)),
@@ -189,6 +191,8 @@ export const opCases: OpCase[] = [
   affineEmbedCase(4, 32, 5, 9, 96, 0),
   affineEmbedCase(8, 64, 17, 9, 64, 4),
   affineEmbedCase(4, 128, 3, 5, 128, 2),
+  withPairedSides(affineEmbedCase(4, 32, 5, 9, 96, 0)),
+  withPairedSides(affineEmbedCase(8, 64, 17, 9, 64, 4)),
   crossEntropyCase(1, 5, 3),
   crossEntropyCase(4, 659, 10),
   crossEntropyCase(17, 33, 300),

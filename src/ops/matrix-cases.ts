@@ -1,11 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 
-import type { AffineBits } from './affine.ts';
+import { sidesOf, type AffineBits } from './affine.ts';
+import { unpackAffineRows } from './affine-rows.ts';
 import { embed } from './embed/embed.ts';
-import { embedReference, unpackAffineTable, unpackTable } from './embed/reference.ts';
+import { embedReference, unpackTable } from './embed/reference.ts';
 import { linear } from './linear/linear.ts';
 import { linearReference, unpackAffineWeight, unpackWeight } from './linear/reference.ts';
-import { floats, halves, type OpCase, quantised, randomIntegers } from './op-case.ts';
+import { floats, halves, type OpCase, paired, quantised, randomIntegers } from './op-case.ts';
 
 export function linearCase(kind: 'f32' | 'f16', rows: number, inFeatures: number, outFeatures: number, withBias: boolean): OpCase {
   return {
@@ -45,7 +46,7 @@ export function affineLinearCase(
       ...(withBias && { bias: floats([outFeatures], 3) }),
     }),
     differentiable: ['x', ...(withBias ? ['bias'] : [])],
-    run: ({ x, words, scales, biases, bias }) =>
+    run: ({ x, words, bias, ...sides }) =>
       linear(
         x as tf.Tensor2D,
         {
@@ -55,12 +56,12 @@ export function affineLinearCase(
           inFeatures,
           outFeatures,
           data: words as tf.Tensor2D,
-          ...sidesOf({ scales, biases }),
+          ...sidesOf<tf.Tensor2D>(sides),
         },
         (bias as tf.Tensor1D | undefined) ?? null,
       ),
-    reference: ({ x, words, scales, biases, bias }) => {
-      const weight = { words: words as tf.Tensor2D, ...sidesOf({ scales, biases }) };
+    reference: ({ x, words, bias, ...sides }) => {
+      const weight = { words: words as tf.Tensor2D, ...sidesOf<tf.Tensor2D>(sides) };
       const matrix = unpackAffineWeight(weight, { bits, groupSize });
       return linearReference(x as tf.Tensor2D, matrix, bias as tf.Tensor1D | undefined);
     },
@@ -114,7 +115,7 @@ export function affineEmbedCase(
       ...(visualRows && { visual: floats([visualRows, width], 20), slots: randomIntegers([rows], 21, -2, visualRows) }),
     }),
     differentiable: visualRows ? ['visual'] : [],
-    run: ({ ids, words, scales, biases, visual, slots }) =>
+    run: ({ ids, words, visual, slots, ...sides }) =>
       embed(
         ids as tf.Tensor1D,
         {
@@ -124,22 +125,30 @@ export function affineEmbedCase(
           vocab,
           width,
           data: words as tf.Tensor2D,
-          ...sidesOf({ scales, biases }),
+          ...sidesOf<tf.Tensor2D>(sides),
         },
         (visual as tf.Tensor2D | undefined) ?? null,
         (slots as tf.Tensor1D | undefined) ?? null,
       ),
-    reference: ({ ids, words, scales, biases, visual, slots }) =>
+    reference: ({ ids, words, visual, slots, ...sides }) =>
       embedReference(
         ids as tf.Tensor1D,
-        unpackAffineTable({ words: words as tf.Tensor2D, ...sidesOf({ scales, biases }) }, { bits, groupSize }),
+        unpackAffineRows({ words: words as tf.Tensor2D, ...sidesOf<tf.Tensor2D>(sides) }, bits, groupSize),
         visual as tf.Tensor2D | undefined,
         slots as tf.Tensor1D | undefined,
       ),
   };
 }
 
-/** Scales and biases of a quantised matrix, and none of the other inputs. */
-function sidesOf({ scales, biases }: Record<'scales' | 'biases', tf.Tensor | undefined>) {
-  return { scales: scales as tf.Tensor2D, biases: biases as tf.Tensor2D };
+/** A case of a quantised matrix once more, with its scales and biases in pairs. */
+export function withPairedSides(opCase: OpCase): OpCase {
+  return {
+    ...opCase,
+    case: `${opCase.case}, paired`,
+    onlyOn: 'webgpu',
+    inputs: () => {
+      const { words, scales, biases, ...others } = opCase.inputs();
+      return { ...others, ...paired({ words: words!, scales: scales!, biases: biases! }) };
+    },
+  };
 }

@@ -68,6 +68,14 @@ export function halves(rows: number, columns: number, seed: number): HostTensor 
   );
 }
 
+/** The same with scales and biases in pairs of halves, to which they are rounded. */
+export function paired({ words, scales, biases }: Record<'words' | 'scales' | 'biases', HostTensor>) {
+  const halves = Uint16Array.from({ length: 2 * scales.values.length }, (_, i) =>
+    floatToHalf((i % 2 === 0 ? scales : biases).values[i >> 1]!),
+  );
+  return { words, pairs: integers(scales.shape, packHalves(halves, scales.values.length, 2)) };
+}
+
 /** A quantised matrix [rows, columns] with values in about [−1, 1]. */
 export function quantised(rows: number, columns: number, bits: AffineBits, groupSize: number, seed: number) {
   const groups = floats([rows, columns / groupSize], seed);

@@ -1,10 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+import { sidesOf } from './affine.ts';
 import { allocateTensor } from '../device/tensor-memory.ts';
 import { attendReference, maskVisibility } from './attention/reference.ts';
 import { attentionSizes } from './attention/sizes.ts';
 import { linearReference, unpackAffineWeight, unpackWeight } from './linear/reference.ts';
-import { floats, halves, integers, inOtherVariants, type HostTensor, type OpCase, quantised } from './op-case.ts';
+import { floats, halves, integers, inOtherVariants, type HostTensor, type OpCase, paired, quantised } from './op-case.ts';
 import { crossAttentionCommands, partsLength, runsOf, selfAttentionCommands, type AttendSizes } from './recorded/attend.ts';
 import { bufferOf, CommandList, makeBuffer, type Command } from './recorded/command-list.ts';
 import { embedTokenCommand } from './recorded/embed-token.ts';
@@ -12,11 +13,11 @@ import { productCommand, swigluCommand, type Factor, type ProductInput } from '.
 import { rmsNormReference } from './rms-norm/reference.ts';
 import { ropeReference } from './rope/reference.ts';
 import { swigluReference } from './swiglu/reference.ts';
-import type { EmbeddingTable, PlainWeight } from './types.ts';
+import type { AffineSides, EmbeddingTable, PlainWeight } from './types.ts';
 
 type Tensors = Record<string, tf.Tensor>;
 const KINDS = ['f32', 'f16', 'affine4', 'affine8'] as const;
-type Kind = (typeof KINDS)[number];
+type Kind = (typeof KINDS)[number] | 'affine4 paired' | 'affine8 paired';
 
 /** The programs of a recorded decode step, one token each, against the stock ops whose place they take. WebGPU alone has them. */
 export const recordedCases: OpCase[] = [
@@ -24,6 +25,7 @@ export const recordedCases: OpCase[] = [
   productCase('f16', 48, [9, 33]),
   productCase('affine4', 96, [10, 7]),
   productCase('affine8', 64, [33]),
+  productCase('affine4 paired', 96, [10, 7]),
   updateCase('f32', 40, 36),
   updateCase('affine8', 64, 13),
   residualCase('f32', 36, 20),
@@ -31,6 +33,7 @@ export const recordedCases: OpCase[] = [
   swigluCase('f32', 20, 36),
   swigluCase('f16', 24, 19),
   swigluCase('affine4', 64, 11),
+  swigluCase('affine8 paired', 64, 11),
   ...KINDS.flatMap((kind) => inOtherVariants('recordedProduct', kind, productCase(kind, 96, [35, 6]))),
   ...KINDS.flatMap((kind) => inOtherVariants('recordedSwiglu', kind, swigluCase(kind, 96, 35))),
   attentionCase({ heads: 2, kvHeads: 2, dim: 8, keys: 5 }, 4, false),
@@ -42,6 +45,7 @@ export const recordedCases: OpCase[] = [
   embedCase('f32', 9, 20),
   embedCase('f16', 9, 21),
   embedCase('affine4', 9, 64),
+  embedCase('affine4 paired', 9, 64),
 ];
 
 const EPS = 1e-5;
@@ -64,25 +68,29 @@ function replayOnce(values: tf.Tensor, commandsFor: (result: GPUBuffer, device: 
   return result;
 }
 
+const bitsOf = (kind: Kind) => (kind.startsWith('affine4') ? 4 : 8);
+
 function matrixInputs(kind: Kind, inFeatures: number, outFeatures: number, seed: number, tag = ''): Record<string, HostTensor> {
   if (kind === 'f32') return { [`weight${tag}`]: floats([inFeatures, outFeatures], seed) };
   if (kind === 'f16') return { [`weight${tag}`]: halves(outFeatures, inFeatures, seed) };
-  const { words, scales, biases } = quantised(outFeatures, inFeatures, kind === 'affine4' ? 4 : 8, 32, seed);
-  return { [`weight${tag}`]: words, [`scales${tag}`]: scales, [`biases${tag}`]: biases };
+  const apart = quantised(outFeatures, inFeatures, bitsOf(kind), 32, seed);
+  const { words, ...sides } = kind.endsWith('paired') ? paired(apart) : apart;
+  return { [`weight${tag}`]: words, ...Object.fromEntries(Object.entries(sides).map(([name, side]) => [`${name}${tag}`, side])) };
 }
 
 function weightOf(kind: Kind, inFeatures: number, outFeatures: number, inputs: Tensors, tag = ''): PlainWeight {
   const data = inputs[`weight${tag}`] as tf.Tensor2D;
   if (kind === 'f32' || kind === 'f16') return { kind, inFeatures, outFeatures, data };
-  const sides = { scales: inputs[`scales${tag}`] as tf.Tensor2D, biases: inputs[`biases${tag}`] as tf.Tensor2D };
-  return { kind: 'affine', bits: kind === 'affine4' ? 4 : 8, groupSize: 32, inFeatures, outFeatures, data, ...sides };
+  const [scales, biases, pairs] = ['scales', 'biases', 'pairs'].map((name) => inputs[`${name}${tag}`]);
+  const sides = sidesOf({ scales, biases, pairs }) as AffineSides;
+  return { kind: 'affine', bits: bitsOf(kind), groupSize: 32, inFeatures, outFeatures, data, ...sides };
 }
 
 /** [in, out], exact. */
 function matrixOf(weight: PlainWeight): tf.Tensor2D {
   if (weight.kind === 'f16') return unpackWeight(weight.data, weight.inFeatures);
   if (weight.kind !== 'affine') return weight.data;
-  return unpackAffineWeight({ words: weight.data, scales: weight.scales, biases: weight.biases }, weight);
+  return unpackAffineWeight({ words: weight.data, ...sidesOf<tf.Tensor2D>(weight) }, weight);
 }
 
 function productCase(kind: Kind, inFeatures: number, outs: number[]): OpCase {
@@ -304,7 +312,7 @@ function attendAll(q: tf.Tensor2D, k: tf.Tensor3D, v: tf.Tensor3D, attrs: { head
   return attendReference(q, k, v, sizes, maskVisibility(sizes, false, undefined, undefined)).flatten();
 }
 
-function embedCase(kind: Exclude<Kind, 'affine8'>, vocab: number, width: number): OpCase {
+function embedCase(kind: Exclude<Kind, 'affine8' | 'affine8 paired'>, vocab: number, width: number): OpCase {
   const id = 7;
   const tableOf = (inputs: Tensors): EmbeddingTable => {
     const weight = weightOf(kind, width, vocab, inputs);

@@ -18,16 +18,21 @@ export type PlainWeight =
 export type LinearWeight = PlainWeight | { kind: 'parts'; inFeatures: number; outFeatures: number; parts: PlainWeight[] };
 
 /** A quantised matrix [rows, columns] on the device, see ./affine.ts; columns are a multiple of the group size. */
-export interface AffineTensors {
+export type AffineTensors = {
   bits: AffineBits;
   /** 32, 64 or 128 */
   groupSize: number;
   /** int32 [rows, columns · bits / 32] */
   data: Tensor2D;
-  /** f32 [rows, columns / groupSize] */
-  scales: Tensor2D;
-  biases: Tensor2D;
-}
+} & AffineSides;
+
+/**
+ * Scales and biases of a quantised matrix's groups, [rows, columns / groupSize]: f32 each; or, on WebGPU and where halves hold them exactly,
+ * `pairs` in int32, a group's scale in the low half of a word and its bias in the high one (./pair-sides.ts).
+ */
+export type AffineSides =
+  | { scales: Tensor2D; biases: Tensor2D; pairs?: undefined }
+  | { pairs: Tensor2D; scales?: undefined; biases?: undefined };
 
 /** Token embedding table: f32 [vocab, width], packed halves in int32 [vocab, ceil(width / 2)], or quantised. */
 export type PlainTable =

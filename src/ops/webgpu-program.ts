@@ -16,6 +16,8 @@ export interface Program {
   uniforms: { name: string; type: 'u32' | 'f32' }[];
   /** Components of one element of `result`. */
   outputComponents?: 1 | 4;
+  /** Element type of the result; default f32, in WGSL i32 otherwise. */
+  outputType?: 'float32' | 'int32';
   /** Threads of a workgroup, a constant `THREADS` in the code. */
   threads: number;
   /** WGSL with `fn main()`; may use `groupIndex()`, `localIndex`, `uniforms`, `result` and the inputs by name. */
@@ -42,7 +44,8 @@ const keys = new Map<string, string>();
  * alone.
  */
 function shaderKey(program: Program): string {
-  const source = JSON.stringify([program.inputs, program.uniforms, program.outputComponents, program.threads, program.code]);
+  const { inputs, uniforms, outputComponents, outputType, threads, code } = program;
+  const source = JSON.stringify([inputs, uniforms, outputComponents, outputType, threads, code]);
   let key = keys.get(source);
   if (!key) {
     key = `nvlm-${program.name}-${keys.size}`;
@@ -101,7 +104,7 @@ export function runProgram(program: Program, { inputs, uniforms, outputShape, gr
   const info = backend.runWebGPUProgram(
     tfjsProgram,
     inputs.map(({ dataId, shape, dtype }) => ({ dataId, dtype, shape: [1, tf.util.sizeFromShape(shape)] })),
-    'float32',
+    program.outputType ?? 'float32',
     program.uniforms.map(({ name, type }) => {
       const value = uniforms[name];
       if (value === undefined) throw new RangeError(`${program.name}: uniform ${name} is missing`);

@@ -78,7 +78,12 @@ function needOf(
 ): Need {
   const { backend } = device;
   const packed = computesPacked(device);
-  const weights = weightsNeed(folder, config, { keepHalves: packed, quantize, largestTensor: largestTensorOf(device) });
+  const weights = weightsNeed(folder, config, {
+    keepHalves: packed,
+    pairSides: backend === 'webgpu',
+    quantize,
+    largestTensor: largestTensorOf(device),
+  });
   const tiles = config.vision ? config.maxTiles + (config.useThumbnail && config.maxTiles > 1 ? 1 : 0) : 0;
   const kvCache = kvCacheBytes(config, { tokens: contextLength, crossKeys: crossKeysOf(config, tiles), inPlace: backend !== 'cpu' });
   const activations = activationBytes(config, {

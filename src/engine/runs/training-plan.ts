@@ -182,7 +182,11 @@ function needOf(
   begunWith: readonly AdapterModule[] | null,
 ): Need {
   const packed = computesPacked(device);
-  const base = weightsNeed(folder, config, { keepHalves: packed, quantize: run.quantize ?? undefined });
+  const base = weightsNeed(folder, config, {
+    keepHalves: packed,
+    pairSides: device.backend === 'webgpu',
+    quantize: run.quantize ?? undefined,
+  });
   const updates = run.lora ? (begunWith?.map(sizesOf) ?? freshUpdates(config, run.lora)) : [];
   const tensors = run.lora
     ? updates.flatMap(({ module, rank, inFeatures, outFeatures }) => [

@@ -1,15 +1,16 @@
 import * as tf from '@tensorflow/tfjs';
 
-import type { AffineBits } from '../affine.ts';
+import { sidesOf, type AffineBits } from '../affine.ts';
+import { unpackAffineRows } from '../affine-rows.ts';
 import { checkAffine } from '../check-affine.ts';
 import { checkShape, defineOp } from '../define-op.ts';
 import type { EmbeddingTable, PlainTable } from '../types.ts';
 import { embedKernel } from './kernel.ts';
 import { embedProgram, scatterAddProgram } from './program.ts';
-import { embedReference, scatterAddReference, unpackAffineTable, unpackTable } from './reference.ts';
+import { embedReference, scatterAddReference, unpackTable } from './reference.ts';
 
 type Inputs = { ids: tf.Tensor1D; table: tf.Tensor2D; visual?: tf.Tensor2D; slots?: tf.Tensor1D };
-type AffineInputs = Inputs & { scales: tf.Tensor2D; biases: tf.Tensor2D };
+type AffineInputs = Inputs & { scales?: tf.Tensor2D; biases?: tf.Tensor2D; pairs?: tf.Tensor2D };
 type ScatterInputs = { dy: tf.Tensor2D; targets: tf.Tensor1D };
 
 const scatterAdd = defineOp<ScatterInputs, { count: number }>({
@@ -58,12 +59,12 @@ const embedF16 = defineOp<Inputs, { width: number; visualRows: number }>({
 
 const embedAffine = defineOp<AffineInputs, { width: number; visualRows: number; bits: AffineBits; groupSize: number }>({
   name: 'NvlmEmbedAffine',
-  required: ['ids', 'table', 'scales', 'biases'],
-  optional: ['visual', 'slots'],
-  reference: ({ ids, table, scales, biases, visual, slots }, layout) =>
-    embedReference(ids, unpackAffineTable({ words: table, scales, biases }, layout), visual, slots),
-  program: ({ scales, biases, ...inputs }, { width, bits, groupSize }) =>
-    embedProgram(`affine${bits}`, width, inputs, { scales, biases, groupSize }),
+  required: ['ids', 'table'],
+  optional: ['scales', 'biases', 'pairs', 'visual', 'slots'],
+  reference: ({ ids, table, visual, slots, ...sides }, { bits, groupSize }) =>
+    embedReference(ids, unpackAffineRows({ words: table, ...sides }, bits, groupSize), visual, slots),
+  program: ({ scales, biases, pairs, ...inputs }, { width, bits, groupSize }) =>
+    embedProgram(`affine${bits}`, width, inputs, { sides: sidesOf<tf.TensorInfo>({ scales, biases, pairs }), groupSize }),
   kernel: (inputs, { width, bits, groupSize }) => embedKernel(`affine${bits}`, width, inputs, groupSize),
   gradient: {
     save: ['slots'],
@@ -98,9 +99,9 @@ export function embed(ids: tf.Tensor1D, table: EmbeddingTable, visual: tf.Tensor
     return embedF32(inputs, { vocab, width, visualRows }) as tf.Tensor2D;
   }
   if (table.kind === 'affine') {
-    const { bits, groupSize, scales, biases } = table;
+    const { bits, groupSize } = table;
     checkAffine('embed', table, vocab, width);
-    return embedAffine({ ...inputs, scales, biases }, { width, visualRows, bits, groupSize }) as tf.Tensor2D;
+    return embedAffine({ ...inputs, ...sidesOf(table) }, { width, visualRows, bits, groupSize }) as tf.Tensor2D;
   }
   checkShape('embed', 'packed table', table.data, [vocab, Math.ceil(width / 2)]);
   return embedF16(inputs, { width, visualRows }) as tf.Tensor2D;

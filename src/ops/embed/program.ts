@@ -2,25 +2,28 @@ import * as tf from '@tensorflow/tfjs';
 import type { TensorInfo } from '@tensorflow/tfjs';
 
 import type { AffineBits } from '../affine.ts';
+import { sideInputs, sidesAt, type Sides } from '../linear/layouts.ts';
 import { type Program, runProgram } from '../webgpu-program.ts';
 
 type Kind = 'f32' | 'f16' | `affine${AffineBits}`;
 
-const readAffine = (bits: AffineBits) => /* wgsl */ `
+const readAffine = (bits: AffineBits, sides: Sides) => /* wgsl */ `
         let at = id * uniforms.width + c;
         let q = (bitcast<u32>(table[at / ${32 / bits}u]) >> (at % ${32 / bits}u * ${bits}u)) & ${2 ** bits - 1}u;
         let group = at / uniforms.groupSize;
-        return f32(q) * scales[group] + biases[group];`;
+        let sides = ${sidesAt('group', sides)};
+        return f32(q) * sides.x + sides.y;`;
 
-const READ = {
-  f32: 'return table[id * uniforms.width + c];',
-  f16: 'return unpack2x16float(bitcast<u32>(table[id * ((uniforms.width + 1u) / 2u) + c / 2u]))[c % 2u];',
-  affine4: readAffine(4),
-  affine8: readAffine(8),
-};
+const read = (kind: Kind, sides: Sides) =>
+  ({
+    f32: 'return table[id * uniforms.width + c];',
+    f16: 'return unpack2x16float(bitcast<u32>(table[id * ((uniforms.width + 1u) / 2u) + c / 2u]))[c % 2u];',
+    affine4: readAffine(4, sides),
+    affine8: readAffine(8, sides),
+  })[kind];
 
 /** One thread an element. */
-function makeProgram(kind: Kind, withVisual: boolean): Program {
+function makeProgram(kind: Kind, withVisual: boolean, sides: Sides = 'apart'): Program {
   const affine = kind === 'affine4' || kind === 'affine8';
   const visual = /* wgsl */ `
       let slot = slots[row];
@@ -34,7 +37,7 @@ function makeProgram(kind: Kind, withVisual: boolean): Program {
     inputs: [
       { name: 'ids' },
       { name: 'table' },
-      ...(affine ? [{ name: 'scales' }, { name: 'biases' }] : []),
+      ...(affine ? sideInputs(sides) : []),
       ...(withVisual ? [{ name: 'visual' }, { name: 'slots' }] : []),
     ],
     uniforms: [
@@ -45,7 +48,7 @@ function makeProgram(kind: Kind, withVisual: boolean): Program {
     threads: 64,
     code: /* wgsl */ `
       fn readTable(id : u32, c : u32) -> f32 {
-        ${READ[kind]}
+        ${read(kind, sides)}
       }
       fn main() {
         let i = groupIndex() * THREADS + localIndex;
@@ -61,11 +64,15 @@ function makeProgram(kind: Kind, withVisual: boolean): Program {
   };
 }
 
+const bothOf = (kind: Kind, sides?: Sides) => ({ text: makeProgram(kind, false, sides), merged: makeProgram(kind, true, sides) });
+
 const programs = {
-  f32: { text: makeProgram('f32', false), merged: makeProgram('f32', true) },
-  f16: { text: makeProgram('f16', false), merged: makeProgram('f16', true) },
-  affine4: { text: makeProgram('affine4', false), merged: makeProgram('affine4', true) },
-  affine8: { text: makeProgram('affine8', false), merged: makeProgram('affine8', true) },
+  f32: bothOf('f32'),
+  f16: bothOf('f16'),
+  affine4: bothOf('affine4'),
+  affine8: bothOf('affine8'),
+  'affine4 paired': bothOf('affine4', 'paired'),
+  'affine8 paired': bothOf('affine8', 'paired'),
 };
 
 interface EmbedInputs {
@@ -75,18 +82,19 @@ interface EmbedInputs {
   slots?: TensorInfo;
 }
 
-/** @param groups of a quantised table: scales, biases and how many columns share one */
+/** @param groups of a quantised table: scales and biases, or pairs, and how many columns share one */
 export function embedProgram(
   kind: Kind,
   width: number,
   { ids, table, visual, slots }: EmbedInputs,
-  groups?: { scales: TensorInfo; biases: TensorInfo; groupSize: number },
+  groups?: { sides: { scales: TensorInfo; biases: TensorInfo } | { pairs: TensorInfo }; groupSize: number },
 ): TensorInfo {
   const rows = ids.shape[0]!;
   const merged = visual && slots;
-  const program = merged ? programs[kind].merged : programs[kind].text;
+  const variant = groups && 'pairs' in groups.sides ? (`${kind as `affine${AffineBits}`} paired` as const) : kind;
+  const program = programs[variant][merged ? 'merged' : 'text'];
   return runProgram(program, {
-    inputs: [ids, table, ...(groups ? [groups.scales, groups.biases] : []), ...(merged ? [visual, slots] : [])],
+    inputs: [ids, table, ...(groups ? Object.values<TensorInfo>(groups.sides) : []), ...(merged ? [visual, slots] : [])],
     uniforms: { rows, width, ...(groups && { groupSize: groups.groupSize }) },
     outputShape: [rows, width],
     groups: Math.ceil((rows * width) / program.threads),

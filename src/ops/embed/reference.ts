@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { unpackAffine, type AffineBits } from '../affine.ts';
 import { unpackHalves } from '../../numbers/half.ts';
 
 /** Row r is visual[slots[r]] where slots[r] ≥ 0, else table[ids[r]]; [R, C]. */
@@ -23,15 +22,6 @@ export function embedReference(
 export function unpackTable(packed: tf.Tensor2D, width: number): tf.Tensor2D {
   const vocab = packed.shape[0];
   return tf.tensor2d(unpackHalves(packed.dataSync(), vocab, width), [vocab, width]);
-}
-
-/** The f32 table [vocab, width] of a quantised one (../affine.ts). Reads synchronously: wasm and cpu backends. */
-export function unpackAffineTable(
-  { words, scales, biases }: { words: tf.Tensor2D; scales: tf.Tensor2D; biases: tf.Tensor2D },
-  { bits, groupSize }: { bits: AffineBits; groupSize: number },
-): tf.Tensor2D {
-  const matrix = { words: words.dataSync(), scales: scales.dataSync(), biases: biases.dataSync() };
-  return tf.tensor2d(unpackAffine(matrix, bits, groupSize), [words.shape[0], words.shape[1] * (32 / bits)]);
 }
 
 /**

@@ -2,7 +2,7 @@ import type { AffineBits } from '../affine.ts';
 import { LANES, type Lines } from '../few-rows-lines.ts';
 import { unroll } from '../unroll.ts';
 import type { Program } from '../webgpu-program.ts';
-import { AFFINE_UNIFORMS, UNIFORMS, halves, inputsOf, quantised } from './layouts.ts';
+import { AFFINE_UNIFORMS, UNIFORMS, halves, inputsOf, quantised, sidesAt, type Sides } from './layouts.ts';
 
 /** Rows up to which every weight is read once, by neighbouring threads, and streamed past all rows at once (decode). */
 export const FEW_ROWS = 8;
@@ -127,17 +127,17 @@ export function rowProgram(block: RowBlock, vectorised: boolean, withBias: boole
  * B quantised, [N, words]: four words a step. 32 columns divide into groups, so a step (32 or 16 numbers) lies in
  * one.
  */
-export function affineRowProgram(bits: AffineBits, block: RowBlock, withBias: boolean, lines: Lines): Program {
+export function affineRowProgram(bits: AffineBits, block: RowBlock, withBias: boolean, lines: Lines, sides: Sides): Program {
   const vectors = 32 / bits;
   const component = (i: number) => `packed[${Math.floor((i * bits) / 8)}] >> ${((i * 4 * bits) % 32).toString()}u`;
   const addVector = (i: number) => /* wgsl */ `
             {
-              let b = ${quantised(`(${component(i)})`, bits)} * scale + shift;
+              let b = ${quantised(`(${component(i)})`, bits)} * sides.x + sides.y;
               ${unroll(block, (r) => `sum${r} += dot(x[${rowAt(r)} / 4u + step * ${vectors}u + ${i}u], b);`)}
             }`;
   return {
     name: `linear-affine${bits}-few-rows`,
-    inputs: inputsOf(4, 4, withBias, true),
+    inputs: inputsOf(4, 4, withBias, sides),
     uniforms: AFFINE_UNIFORMS,
     threads: LANES * lines,
     code: lineProgram(
@@ -149,8 +149,7 @@ export function affineRowProgram(bits: AffineBits, block: RowBlock, withBias: bo
           for (var step = lane; step < steps; step += 16u) {
             let packed = bitcast<vec4<u32>>(weight[column * steps + step]);
             let group = (column * steps + step) * ${4 * vectors}u / uniforms.groupSize;
-            let scale = scales[group];
-            let shift = biases[group];
+            let sides = ${sidesAt('group', sides)};
             ${unroll(vectors, addVector)}
           }`,
     ),

@@ -24,7 +24,7 @@ export function halvesOf(data: tf.Tensor2D, columns: number): HeldMatrix {
 }
 
 export function affineOf(
-  { words, scales, biases }: { words: tf.Tensor2D; scales: tf.Tensor2D; biases: tf.Tensor2D },
+  { words, scales, biases }: { words: tf.Tensor2D; scales?: tf.Tensor2D; biases?: tf.Tensor2D },
   { bits, groupSize }: { bits: AffineBits; groupSize: number },
 ): HeldMatrix {
   const format = bits === 8 ? FORMAT.affine8 : FORMAT.affine4;

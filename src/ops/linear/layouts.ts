@@ -40,11 +40,23 @@ export function quantised(word: string, bits: AffineBits): string {
   return `vec4<f32>((vec4<u32>(${word}) >> vec4<u32>(${shifts})) & vec4<u32>(${2 ** bits - 1}u))`;
 }
 
-export function inputsOf(weightComponents: 1 | 4, xComponents: 1 | 4, withBias: boolean, affine = false): Program['inputs'] {
+/** How scales and biases of a quantised matrix lie: as floats of their own, or paired in a word (AffineSides in ../types.ts). */
+export type Sides = 'apart' | 'paired';
+
+export function sideInputs(sides: Sides): Program['inputs'] {
+  return sides === 'paired' ? [{ name: 'pairs' }] : [{ name: 'scales' }, { name: 'biases' }];
+}
+
+/** WGSL: scale and bias of a group, `vec2<f32>`. */
+export function sidesAt(group: string, sides: Sides, tag = ''): string {
+  return sides === 'paired' ? halves(`pairs${tag}[${group}]`) : `vec2<f32>(scales${tag}[${group}], biases${tag}[${group}])`;
+}
+
+export function inputsOf(weightComponents: 1 | 4, xComponents: 1 | 4, withBias: boolean, sides?: Sides): Program['inputs'] {
   const inputs: Program['inputs'] = [
     { name: 'x', components: xComponents },
     { name: 'weight', components: weightComponents },
-    ...(affine ? [{ name: 'scales' }, { name: 'biases' }] : []),
+    ...(sides ? sideInputs(sides) : []),
   ];
   return withBias ? [...inputs, { name: 'bias' }] : inputs;
 }

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { checkShape, defineOp } from '../define-op.ts';
 import { columnSums } from '../column-sums.ts';
 import { timesTransposed, transposedTimes } from '../products.ts';
-import type { AffineBits } from '../affine.ts';
+import { sidesOf, type AffineBits } from '../affine.ts';
 import { checkAffine } from '../check-affine.ts';
 import type { Bias, LinearWeight, PlainWeight } from '../types.ts';
 import { affineOf, f32Of, halvesOf, productKernel } from './kernel.ts';
@@ -20,7 +20,9 @@ import { linearReference, unpackAffineWeight, unpackWeight } from './reference.t
 
 type F32Inputs = { x: tf.Tensor2D; weight: tf.Tensor2D; bias?: tf.Tensor1D };
 type F16Inputs = { x: tf.Tensor2D; packed: tf.Tensor2D; bias?: tf.Tensor1D };
-type AffineInputs = { x: tf.Tensor2D; words: tf.Tensor2D; scales: tf.Tensor2D; biases: tf.Tensor2D; bias?: tf.Tensor1D };
+/** Scales and biases, or both in pairs: AffineSides in ../types.ts. */
+type Sides = { scales?: tf.Tensor2D; biases?: tf.Tensor2D; pairs?: tf.Tensor2D };
+type AffineInputs = Sides & { x: tf.Tensor2D; words: tf.Tensor2D; bias?: tf.Tensor1D };
 type AffineLayout = { bits: AffineBits; groupSize: number };
 
 type ProductInputs = { a: tf.Tensor2D; b: tf.Tensor2D };
@@ -86,7 +88,8 @@ const linearF16 = defineOp<F16Inputs, { inFeatures: number }>({
 
 const linearAffineGradient = defineOp<Omit<AffineInputs, 'x' | 'bias'> & { dy: tf.Tensor2D }, AffineLayout>({
   name: 'NvlmLinearAffineGradient',
-  required: ['dy', 'words', 'scales', 'biases'],
+  required: ['dy', 'words'],
+  optional: ['scales', 'biases', 'pairs'],
   reference: ({ dy, ...weight }, layout) => timesTransposed(dy, unpackAffineWeight(weight, layout)),
   program: ({ dy, ...weight }, layout) => linearAffineGradientProgram(dy, weight, layout),
   kernel: ({ dy, ...weight }, layout) => productKernel(dy, affineOf(weight, layout), {}),
@@ -94,15 +97,15 @@ const linearAffineGradient = defineOp<Omit<AffineInputs, 'x' | 'bias'> & { dy: t
 
 const linearAffine = defineOp<AffineInputs, AffineLayout>({
   name: 'NvlmLinearAffine',
-  required: ['x', 'words', 'scales', 'biases'],
-  optional: ['bias'],
+  required: ['x', 'words'],
+  optional: ['scales', 'biases', 'pairs', 'bias'],
   reference: ({ x, bias, ...weight }, layout) => linearReference(x, unpackAffineWeight(weight, layout), bias),
   program: ({ x, bias, ...weight }, layout) => linearAffineProgram(x, weight, layout, bias),
   kernel: ({ x, bias, ...weight }, layout) => productKernel(x, affineOf(weight, layout), { bTransposed: true, bias }),
   gradient: {
-    save: ['words', 'scales', 'biases'],
-    of: (dy, { words, scales, biases }, layout) => ({
-      x: () => linearAffineGradient({ dy: dy as tf.Tensor2D, words, scales, biases }, layout),
+    save: ['words', 'scales', 'biases', 'pairs'],
+    of: (dy, { words, scales, biases, pairs }, layout) => ({
+      x: () => linearAffineGradient({ dy: dy as tf.Tensor2D, words, scales, biases, pairs }, layout),
       bias: () => columnSums(dy),
     }),
   },
@@ -128,9 +131,9 @@ export function linear(x: tf.Tensor2D, weight: LinearWeight, bias: Bias): tf.Ten
     return linearF32({ x, weight: weight.data, bias: bias ?? undefined }, {}) as tf.Tensor2D;
   }
   if (weight.kind === 'affine') {
-    const { bits, groupSize, data: words, scales, biases } = weight;
+    const { bits, groupSize, data: words } = weight;
     checkAffine('linear', weight, outFeatures, inFeatures);
-    return linearAffine({ x, words, scales, biases, bias: bias ?? undefined }, { bits, groupSize }) as tf.Tensor2D;
+    return linearAffine({ x, words, ...sidesOf(weight), bias: bias ?? undefined }, { bits, groupSize }) as tf.Tensor2D;
   }
   checkShape('linear', 'packed weight', weight.data, [outFeatures, Math.ceil(inFeatures / 2)]);
   return linearF16({ x, packed: weight.data, bias: bias ?? undefined }, { inFeatures }) as tf.Tensor2D;

@@ -1,10 +1,10 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 
-import type { AffineBits } from '../affine.ts';
+import { sidesOf, type AffineBits } from '../affine.ts';
 import { linesFor } from '../few-rows-lines.ts';
 import { type Program, runProgram } from '../webgpu-program.ts';
 import { FEW_ROWS, affineRowProgram, columnProgram, rowProgram } from './few-rows-program.ts';
-import type { Layout, LeftLayout } from './layouts.ts';
+import type { Layout, LeftLayout, Sides } from './layouts.ts';
 import { tileCount, tiledProgram } from './tiled-program.ts';
 
 const made = new Map<string, Program>();
@@ -85,31 +85,40 @@ export function transposedTimesProgram(a: TensorInfo, b: TensorInfo): TensorInfo
   return tiledProduct(a, 'columns', b, 'f32', { rows, inner, columns: b.shape[1]! });
 }
 
+/** Words, and scales and biases or pairs of both. */
 export interface AffineOperand {
   words: TensorInfo;
-  scales: TensorInfo;
-  biases: TensorInfo;
+  scales?: TensorInfo;
+  biases?: TensorInfo;
+  pairs?: TensorInfo;
+}
+
+function inputsAndSides({ words, ...weight }: AffineOperand): { tensors: TensorInfo[]; sides: Sides } {
+  return { tensors: [words, ...Object.values(sidesOf(weight))], sides: weight.pairs ? 'paired' : 'apart' };
 }
 
 /** x [R, in] · weightᵀ, weight quantised [out, in] (+ bias). */
 export function linearAffineProgram(
   x: TensorInfo,
-  { words, scales, biases }: AffineOperand,
+  weight: AffineOperand,
   { bits, groupSize }: { bits: AffineBits; groupSize: number },
   bias?: TensorInfo,
 ): TensorInfo {
   const [rows = 0, inner = 0] = x.shape;
-  const columns = words.shape[0]!;
+  const columns = weight.words.shape[0]!;
+  const { tensors, sides } = inputsAndSides(weight);
   const withBias = bias !== undefined;
   const few = rows <= FEW_ROWS;
   const perThread = rows <= 16 ? 1 : 4;
   const block = ([1, 2, 4, 8] as const).find((n) => n >= rows) ?? 8;
   const lines = linesFor('linear', { layout: `affine${bits}`, inFeatures: inner, outFeatures: columns });
   const program = few
-    ? once(`affine${bits} few ${block} ${withBias} ${lines}`, () => affineRowProgram(bits, block, withBias, lines))
-    : once(`affine${bits} tiled ${perThread} ${withBias}`, () => tiledProgram('rows', `affine${bits}`, perThread, false, withBias));
+    ? once(`affine${bits} ${sides} few ${block} ${withBias} ${lines}`, () => affineRowProgram(bits, block, withBias, lines, sides))
+    : once(`affine${bits} ${sides} tiled ${perThread} ${withBias}`, () =>
+        tiledProgram('rows', `affine${bits}`, perThread, false, withBias, sides),
+      );
   return runProgram(program, {
-    inputs: bias ? [x, words, scales, biases, bias] : [x, words, scales, biases],
+    inputs: bias ? [x, ...tensors, bias] : [x, ...tensors],
     uniforms: { rows, inner, columns, groupSize },
     outputShape: [rows, columns],
     groups: few ? Math.ceil(columns / lines) : tileCount(rows, columns, perThread),
@@ -119,15 +128,18 @@ export function linearAffineProgram(
 /** dy [R, out] · weight, weight quantised [out, in]: the gradient to x. */
 export function linearAffineGradientProgram(
   dy: TensorInfo,
-  { words, scales, biases }: AffineOperand,
+  weight: AffineOperand,
   { bits, groupSize }: { bits: AffineBits; groupSize: number },
 ): TensorInfo {
   const [rows = 0, inner = 0] = dy.shape;
-  const columns = (words.shape[1]! * 32) / bits;
+  const columns = (weight.words.shape[1]! * 32) / bits;
+  const { tensors, sides } = inputsAndSides(weight);
   const perThread = rows <= 16 ? 1 : 4;
-  const program = once(`affine${bits}-rows tiled ${perThread}`, () => tiledProgram('rows', `affine${bits}-rows`, perThread, false, false));
+  const program = once(`affine${bits}-rows ${sides} tiled ${perThread}`, () =>
+    tiledProgram('rows', `affine${bits}-rows`, perThread, false, false, sides),
+  );
   return runProgram(program, {
-    inputs: [dy, words, scales, biases],
+    inputs: [dy, ...tensors],
     uniforms: { rows, inner, columns, groupSize },
     outputShape: [rows, columns],
     groups: tileCount(rows, columns, perThread),

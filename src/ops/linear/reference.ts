@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { unpackAffine, type AffineBits } from '../affine.ts';
+import type { AffineBits } from '../affine.ts';
+import { unpackAffineRows, type HeldAffine } from '../affine-rows.ts';
 import { unpackHalves } from '../../numbers/half.ts';
 
 /** x [R, in] · weight [in, out] + bias [out]. */
@@ -21,11 +22,6 @@ export function unpackWeight(packed: tf.Tensor2D, inFeatures: number): tf.Tensor
 }
 
 /** The f32 matrix [in, out] of a quantised one [out, in] (../affine.ts). Reads synchronously: wasm and cpu backends. */
-export function unpackAffineWeight(
-  { words, scales, biases }: { words: tf.Tensor2D; scales: tf.Tensor2D; biases: tf.Tensor2D },
-  { bits, groupSize }: { bits: AffineBits; groupSize: number },
-): tf.Tensor2D {
-  const matrix = { words: words.dataSync(), scales: scales.dataSync(), biases: biases.dataSync() };
-  const shape: [number, number] = [words.shape[0], words.shape[1] * (32 / bits)];
-  return tf.tidy(() => tf.transpose(tf.tensor2d(unpackAffine(matrix, bits, groupSize), shape)) as tf.Tensor2D);
+export function unpackAffineWeight(weight: HeldAffine, { bits, groupSize }: { bits: AffineBits; groupSize: number }): tf.Tensor2D {
+  return tf.tidy(() => tf.transpose(unpackAffineRows(weight, bits, groupSize)) as tf.Tensor2D);
 }

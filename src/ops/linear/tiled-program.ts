@@ -1,6 +1,18 @@
 import { unroll } from '../unroll.ts';
 import type { Program } from '../webgpu-program.ts';
-import { AFFINE_UNIFORMS, UNIFORMS, bitsOf, halves, inputsOf, isAffine, quantised, type Layout, type LeftLayout } from './layouts.ts';
+import {
+  AFFINE_UNIFORMS,
+  UNIFORMS,
+  bitsOf,
+  halves,
+  inputsOf,
+  isAffine,
+  quantised,
+  sidesAt,
+  type Layout,
+  type LeftLayout,
+  type Sides,
+} from './layouts.ts';
 
 /** Depth of a tile. */
 const TILE_K = 16;
@@ -11,7 +23,7 @@ const TILE_N = 64;
  * Statements that fill `tileB[k · 16 + c]`, four columns each, from column `columnBase` and depth `depth`; zeros
  * outside.
  */
-function loadB(layout: Layout, vectorised: boolean): string {
+function loadB(layout: Layout, vectorised: boolean, sides: Sides): string {
   if (layout === 'f16') {
     return loadPairs((row) => `let pair = ${halves(`weight[${row} * ((uniforms.inner + 1u) / 2u) + k / 2u]`)};`);
   }
@@ -23,7 +35,8 @@ function loadB(layout: Layout, vectorised: boolean): string {
       (row) => /* wgsl */ `
             let word = bitcast<u32>(weight[(${row} * uniforms.inner + k) / ${perWord}]) >> (k % ${perWord} * ${bits}u);
             let group = (${row} * uniforms.inner + k) / uniforms.groupSize;
-            let pair = vec2<f32>(vec2<u32>(word, word >> ${bits}u) & vec2<u32>(${2 ** bits - 1}u)) * scales[group] + biases[group];`,
+            let sides = ${sidesAt('group', sides)};
+            let pair = vec2<f32>(vec2<u32>(word, word >> ${bits}u) & vec2<u32>(${2 ** bits - 1}u)) * sides.x + sides.y;`,
     );
   }
   if (layout === 'f32-columns') {
@@ -54,7 +67,8 @@ function loadB(layout: Layout, vectorised: boolean): string {
             let at = k * uniforms.columns + n;
             let word = bitcast<u32>(weight[at / ${32 / bits}u]) >> (at % ${32 / bits}u * ${bits}u);
             let group = at / uniforms.groupSize;
-            b = ${quantised('word', bits)} * scales[group] + biases[group];`;
+            let sides = ${sidesAt('group', sides)};
+            b = ${quantised('word', bits)} * sides.x + sides.y;`;
   } else if (vectorised) {
     read = 'b = weight[(k * uniforms.columns + n) / 4u];';
   } else {
@@ -98,14 +112,21 @@ function loadPairs(pairAt: (row: string) => string): string {
 }
 
 /** Each of 16 × 16 threads computes `perThread` rows × 4 columns; both operands pass through workgroup memory. */
-export function tiledProgram(left: LeftLayout, layout: Layout, perThread: 1 | 4, vectorised: boolean, withBias: boolean): Program {
+export function tiledProgram(
+  left: LeftLayout,
+  layout: Layout,
+  perThread: 1 | 4,
+  vectorised: boolean,
+  withBias: boolean,
+  sides: Sides = 'apart',
+): Program {
   const tileRows = 16 * perThread;
   // One more than the rows, so that threads which store along the depth meet different memory banks.
   const stride = tileRows + 1;
   const source = left === 'rows' ? '(rowBase + r) * uniforms.inner + depth + k' : '(depth + k) * uniforms.rows + rowBase + r';
   return {
     name: `linear-${left}-${layout}-tiled`,
-    inputs: inputsOf(layout === 'f32' && vectorised ? 4 : 1, 1, withBias, isAffine(layout)),
+    inputs: inputsOf(layout === 'f32' && vectorised ? 4 : 1, 1, withBias, isAffine(layout) ? sides : undefined),
     uniforms: isAffine(layout) ? AFFINE_UNIFORMS : UNIFORMS,
     threads: 256,
     code: /* wgsl */ `
@@ -141,7 +162,7 @@ export function tiledProgram(left: LeftLayout, layout: Layout, perThread: 1 | 4,
             }
             tileA[k * ${stride}u + r] = a;
           }
-          ${loadB(layout, vectorised)}
+          ${loadB(layout, vectorised, sides)}
           workgroupBarrier();
           for (var k = 0u; k < ${TILE_K}u; k++) {
             let b = tileB[k * 16u + tx];

@@ -1,5 +1,7 @@
 import type { EmbeddingTable, PlainTable } from '../types.ts';
+import { sidesAt } from '../linear/layouts.ts';
 import { bufferOf, type Binding, type Command } from './command-list.ts';
+import { sideBindings, sidesIn } from './weight-wgsl.ts';
 
 /**
  * The row of the token that was picked last becomes the residual stream.
@@ -45,12 +47,12 @@ function tableBindings(table: PlainTable, n: number): Binding[] {
     { name: `table${n}`, type: table.kind === 'f32' ? 'f32' : 'u32', buffer: bufferOf(table.data), access: 'read' },
   ];
   if (table.kind === 'affine') {
-    bindings.push({ name: `scales${n}`, type: 'f32', buffer: bufferOf(table.scales), access: 'read' });
-    bindings.push({ name: `biases${n}`, type: 'f32', buffer: bufferOf(table.biases), access: 'read' });
+    bindings.push(...sideBindings(table, String(n)));
   }
   return bindings;
 }
 
+/** WGSL expression, in `id` and `c`. */
 function valueAt(table: PlainTable, n: number): string {
   const { width } = table;
   switch (table.kind) {
@@ -62,7 +64,7 @@ function valueAt(table: PlainTable, n: number): string {
       const { bits, groupSize } = table;
       const at = `(id * ${width}u + c)`;
       const q = `((table${n}[${at} / ${32 / bits}u] >> (${at} % ${32 / bits}u * ${bits}u)) & ${2 ** bits - 1}u)`;
-      return `f32(${q}) * scales${n}[${at} / ${groupSize}u] + biases${n}[${at} / ${groupSize}u]`;
+      return `dot(vec2<f32>(f32(${q}), 1.0), ${sidesAt(`${at} / ${groupSize}u`, sidesIn(table), String(n))})`;
     }
   }
 }

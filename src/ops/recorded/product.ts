@@ -120,7 +120,9 @@ function shapeOf(factors: readonly Factor[]): ProductShape {
 
 /** Storage buffers that a product needs, against what a device binds at once. */
 export function bindingsOf(input: ProductInput, factors: readonly Factor[], extra = 0): number {
-  const each = factors.map(({ weight, bias, updates = [] }) => (weight.kind === 'affine' ? 3 : 1) + (bias ? 1 : 0) + updates.length);
+  const each = factors.map(
+    ({ weight, bias, updates = [] }) => (weight.kind === 'affine' ? (weight.pairs ? 2 : 3) : 1) + (bias ? 1 : 0) + updates.length,
+  );
   return each.reduce((sum, count) => sum + count, 2 + (input.norm ? 1 : 0) + lowBinding(factors).length + extra);
 }
 

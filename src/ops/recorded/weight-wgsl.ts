@@ -1,7 +1,8 @@
-import type { AffineBits } from '../affine.ts';
+import type { Tensor2D } from '@tensorflow/tfjs';
+import { sidesOf, type AffineBits } from '../affine.ts';
 import { LANES, type Lines } from '../few-rows-lines.ts';
-import { quantised } from '../linear/layouts.ts';
-import type { LinearWeight, PlainWeight } from '../types.ts';
+import { quantised, sidesAt, type Sides } from '../linear/layouts.ts';
+import type { AffineSides, LinearWeight, PlainWeight } from '../types.ts';
 import { unroll } from '../unroll.ts';
 import { bufferOf, type Binding } from './command-list.ts';
 
@@ -92,29 +93,30 @@ function halfRows({ data, inFeatures }: PlainWeight & { kind: 'f16' }, tag: stri
   };
 }
 
-function affineRows(
-  { data, scales, biases, bits, groupSize, inFeatures }: PlainWeight & { kind: 'affine' },
-  tag: string,
-  lines: Lines,
-): WeightCode {
+function affineRows(weight: PlainWeight & { kind: 'affine' }, tag: string, lines: Lines): WeightCode {
+  const { data, bits, groupSize, inFeatures } = weight;
   // Four words a turn: 32 or 16 numbers, which lie in one group.
   const vectors = 32 / bits;
   const turns = inFeatures / (4 * vectors);
   const word = (i: number, b: AffineBits) => `(words[${Math.floor((i * b) / 8)}] >> ${(i * 4 * b) % 32}u)`;
   return {
     ...outputLines(lines),
-    bindings: [
-      { name: `weight${tag}`, type: 'vec4<u32>', buffer: bufferOf(data), access: 'read' },
-      { name: `scales${tag}`, type: 'f32', buffer: bufferOf(scales), access: 'read' },
-      { name: `biases${tag}`, type: 'f32', buffer: bufferOf(biases), access: 'read' },
-    ],
+    bindings: [{ name: `weight${tag}`, type: 'vec4<u32>', buffer: bufferOf(data), access: 'read' }, ...sideBindings(weight, tag)],
     accumulate: (sum) => /* wgsl */ `
       for (var w = thread % 16u; w < ${turns}u; w += 16u) {
         let words = weight${tag}[column * ${turns}u + w];
         let at = (column * ${turns}u + w) * ${4 * vectors}u / ${groupSize}u;
-        let scale = scales${tag}[at];
-        let shift = biases${tag}[at];
-        ${unroll(vectors, (i) => `${sum} += dot(row(w * ${vectors}u + ${i}u), ${quantised(word(i, bits), bits)} * scale + shift);`)}
+        let sides = ${sidesAt('at', sidesIn(weight), tag)};
+        ${unroll(vectors, (i) => `${sum} += dot(row(w * ${vectors}u + ${i}u), ${quantised(word(i, bits), bits)} * sides.x + sides.y);`)}
       }`,
   };
+}
+
+export const sidesIn = ({ pairs }: AffineSides): Sides => (pairs ? 'paired' : 'apart');
+
+/** Scales and biases of a quantised matrix, or their pairs, under their own names and `tag`. */
+export function sideBindings(weight: AffineSides, tag: string): Binding[] {
+  const type = weight.pairs ? 'u32' : 'f32';
+  const sides = Object.entries(sidesOf<Tensor2D>(weight));
+  return sides.map(([name, tensor]) => ({ name: `${name}${tag}`, type, buffer: bufferOf(tensor), access: 'read' }));
 }

@@ -150,7 +150,10 @@ export const jobs = {
       info: device.info,
       tensorBytes: folder.tensorBytes,
       weightBytes: weights.bytes,
-      plannedBytes: weightsNeed(folder, config, { keepHalves: computesPacked(device.info) }).bytes,
+      plannedBytes: weightsNeed(folder, config, {
+        keepHalves: computesPacked(device.info),
+        pairSides: device.info.backend === 'webgpu',
+      }).bytes,
       rows: [...values],
     };
     tf.dispose([ids, embedded]);
