@@ -5,14 +5,9 @@
  * `npx tsx bench/peers/wllama.ts [RUNS] [BITS] [TOKENS]` after `npm ci --prefix bench/peers`: BITS of nvlm's weights (8, 4 or 16), TOKENS
  * of the prompt.
  */
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { chromium, type Browser, type Page } from '@playwright/test';
-import { build } from 'vite';
-import { moduleWorkers } from '../../build/module-workers.ts';
-import { tfjsAlias } from '../../build/tfjs-alias.ts';
-import { serveCheckpoint } from '../../tests/support/checkpoint-server.ts';
+import { chromium } from '@playwright/test';
 import { findChromium } from '../../tests/support/chromium.ts';
+import { openSide, peerFiles, processorMs, residentMegabytes, servePage } from './browser.ts';
 import { measurePairs, type Pair, type Sample } from './pairs.ts';
 import { cacheFolder, smollm2 } from './smollm2.ts';
 import type {} from './page/main.ts';
@@ -21,26 +16,13 @@ const [runs = '5', bits = '8', tokens = '128'] = process.argv.slice(2);
 const NEW_TOKENS = 16;
 
 const { folder } = await smollm2();
-const site = 'bench/peers/.cache/page/';
-await build({
-  configFile: false,
-  logLevel: 'error',
-  root: fileURLToPath(new URL('./page/', import.meta.url)),
-  base: './',
-  resolve: { alias: [tfjsAlias] },
-  worker: moduleWorkers,
-  build: { outDir: fileURLToPath(new URL(`../../${site}`, import.meta.url)), emptyOutDir: true, target: 'es2022', assetsInlineLimit: 0 },
-});
-const server = await serveCheckpoint(folder, site, {
-  wllama: fileURLToPath(new URL('./node_modules/@wllama/wllama/esm/', import.meta.url)),
-  gguf: cacheFolder,
-});
+const server = await servePage(folder, { wllama: peerFiles('@wllama/wllama/esm'), gguf: cacheFolder });
 const { executablePath, args, env } = await findChromium();
 const browser = await chromium.launch({ executablePath, args, env });
 try {
   const ours = await openSide(browser, server.url);
   const theirs = await openSide(browser, server.url);
-  const info = await ours.page.evaluate((of) => window.nvlm.open(of as 8), Number(bits));
+  const info = await ours.page.evaluate((of) => window.nvlm.open('wasm', of as 8), Number(bits));
   await theirs.page.evaluate(async (room) => {
     const { Wllama } = (await import(new URL('/wllama/index.js', location.origin).href)) as {
       Wllama: new (paths: object, options: object) => Window['wllama'];
@@ -114,29 +96,3 @@ try {
   await server.close();
 }
 process.exit(0);
-
-/** A page in a process of its own, and that process. */
-async function openSide(from: Browser, url: string): Promise<{ page: Page; pid: number }> {
-  const session = await from.newBrowserCDPSession();
-  const renderers = async () => {
-    const { processInfo } = await session.send('SystemInfo.getProcessInfo');
-    return processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => id);
-  };
-  const before = new Set(await renderers());
-  const page = await (await from.newContext()).newPage();
-  await page.goto(url);
-  await page.waitForFunction(() => 'nvlm' in window);
-  const pid = (await renderers()).find((id) => !before.has(id));
-  if (pid === undefined) throw new Error('The page has no process of its own.');
-  return { page, pid };
-}
-
-/** User and system time of all threads of a process (Linux; clock ticks of 10 ms). */
-function processorMs(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  return 10 * (Number(fields[11]) + Number(fields[12]));
-}
-
-function residentMegabytes(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1000;
-}

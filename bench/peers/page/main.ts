@@ -1,9 +1,12 @@
 import * as Comlink from 'comlink';
 import type { NvlmSide } from './nvlm.worker.ts';
+import { openOrtSide } from './ort-side.ts';
 
 declare global {
   interface Window {
     nvlm: Comlink.Remote<NvlmSide>;
+    openOrtSide: typeof openOrtSide;
+    ort: Awaited<ReturnType<typeof openOrtSide>>;
     /** Of @wllama/wllama, which is loaded as it is published. */
     wllama: {
       loadModel(files: Blob[], options: object): Promise<void>;
@@ -15,3 +18,4 @@ declare global {
 }
 
 window.nvlm = Comlink.wrap<NvlmSide>(new Worker(new URL('./nvlm.worker.ts', import.meta.url), { type: 'module' }));
+window.openOrtSide = openOrtSide;
