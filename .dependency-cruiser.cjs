@@ -126,7 +126,7 @@ module.exports = {
   options: {
     doNotFollow: { path: 'node_modules' },
     // make-glyphs is run by hand, with a package of its own, when a font is added.
-    exclude: { path: ['^tests/fixtures/', '^dist/', '^src/desk/fonts/make-glyphs\\.mjs$'] },
+    exclude: { path: ['^tests/fixtures/', '^dist/', '/\\.cache/', '^src/desk/fonts/make-glyphs\\.mjs$'] },
     tsPreCompilationDeps: 'specify',
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: { exportsFields: ['exports'], extensions: ['.ts', '.tsx', '.js', '.json'], conditionNames: ['import', 'node', 'types', 'default'] },
