@@ -1,4 +1,3 @@
-import * as tf from '@tensorflow/tfjs';
 import type { Folder } from '../../files/folder.ts';
 import { throwIfAborted } from '../../errors.ts';
 import type { CallOptions } from '../api.ts';
@@ -14,6 +13,7 @@ import type { RunRequest } from '../runs/training-api.ts';
 import { cellsOf, dataOf, modelOf, runOf, scaleNameOf, scaleOf, tilesOf, type LabCell, type LabChoice } from './cells.ts';
 import type { EfficiencyExperiment, Experiment, TrainingExperiment } from './experiment.ts';
 import { drawSets, writeDataset, type SeededSet } from './lab-data.ts';
+import { productRate } from './product-rate.ts';
 import { readCell, type LabHost } from './run-cell.ts';
 
 /** What an experiment will take, before anything of it starts. */
@@ -77,7 +77,7 @@ export async function planExperiment(
     backend,
   };
   const measured = finished.flatMap((result) => result?.seconds ?? []);
-  const speed = await productsPerSecond();
+  const speed = await productRate();
   for (const [i, { level }] of experiment.levels.entries()) {
     throwIfAborted(signal);
     onProgress?.(i, experiment.levels.length);
@@ -169,25 +169,4 @@ async function needOf(host: LabHost, experiment: TrainingExperiment, choice: Lab
   const tokens = MEAN_LENGTH * longest;
   const answering = questions * (tokens + ANSWER_COST * ANSWER_TOKENS);
   return { bytes: total, samples, questions, products: trainedParameters * (TRAINING * samples * tokens + FORWARD * answering) };
-}
-
-const SIDE = 384;
-const TRIES = 4;
-
-/** Multiplications and additions a second in a plain matrix product on the open backend. */
-async function productsPerSecond(): Promise<number> {
-  const a = tf.ones([SIDE, SIDE]);
-  let best = Infinity;
-  try {
-    for (let i = 0; i < TRIES; i++) {
-      const start = performance.now();
-      const product = tf.matMul(a, a);
-      await product.data();
-      product.dispose();
-      best = Math.min(best, performance.now() - start);
-    }
-  } finally {
-    a.dispose();
-  }
-  return (2 * SIDE ** 3) / (best / 1000);
 }
