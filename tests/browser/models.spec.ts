@@ -14,6 +14,10 @@ test('models are loaded, unloaded and deleted, and say where their bytes are', a
   await expect(h.getByRole('button', { name: 'Unload' })).toBeVisible();
   await expect(d.getByRole('button', { name: 'Load' })).toBeVisible();
   await expect(h).toContainText(/Stored\s*\d+(\.\d+)? MB in/);
+  // A second press on the same place, which comes too late, undoes nothing.
+  await h.getByRole('button').first().click({ force: true });
+  await expect(h.getByRole('button', { name: 'Load', exact: true })).toBeDisabled();
+  await expect(h.getByRole('button', { name: 'Unload' })).toBeVisible();
 
   await h.getByRole('button', { name: 'Unload' }).click();
   await expect(h.getByRole('button', { name: 'Load' })).toBeVisible();

@@ -60,13 +60,9 @@ export function ModelCard({ entry }: { entry: ModelEntry }) {
       {loading && <LoadMeter name={entry.title} progress={loading.progress} onCancel={cancelLoad} />}
       {failure && <Problem error={failure} />}
       <div className={styles.actions}>
-        {loaded ? (
-          <Button onClick={() => void unloadModel()}>Unload</Button>
-        ) : (
-          <Button variant="primary" icon="download" disabled={loading !== null} onClick={() => void openModel(entry.id)}>
-            {loadWords(entry)}
-          </Button>
-        )}
+        <Button variant="primary" icon="download" disabled={loading !== null || loaded !== null} onClick={() => void openModel(entry.id)}>
+          {loadWords(entry)}
+        </Button>
         {own && (
           <Button disabled={loading !== null} onClick={() => void planModel(entry.source, entry.settings ?? {})}>
             Plan
@@ -77,6 +73,8 @@ export function ModelCard({ entry }: { entry: ModelEntry }) {
             Delete stored
           </Button>
         )}
+        {/* Behind the others: it comes by itself, and must not slip under a press that was meant for one of them. */}
+        {loaded && <Button onClick={() => void unloadModel()}>Unload</Button>}
       </div>
       {deleting && <DeleteDialog entry={entry} onClose={() => setDeleting(false)} />}
     </article>
