@@ -48,12 +48,12 @@ module.exports = {
       severity: 'error',
       comment:
         'The page knows the engine and the data it speaks of as types only, for they live in workers, which it reaches over ' +
-        'the bridge with their lists of methods. It runs itself: the errors, the JSON form of an inspection, the sums of attention, the scores of answers and the addresses of models, which it shares with the command line, and ' +
+        'the bridge with their lists of methods. It runs itself: the errors, the JSON form of an inspection, the sums of attention, the scores of answers and the addresses of models, which it shares with the command line, what a first visit asks for before the engine is there, and ' +
         'ZIP files, which it shares with the datasets.',
       from: { path: room('app'), pathNot: '\\.test\\.tsx?$' },
       to: {
         path: '^(src|workers)/',
-        pathNot: [rooms('app', 'bridge'), ...everyRoom, '^src/engine/(api|inside/key-runs|inside/regions|inspect/inspection-json|measure/answer-scores|models/(model-address|fit-together))\\.ts$', ...pureLists, '^src/device/computes-packed\\.ts$', '^src/files/(read|write)-zip\\.ts$', '^workers/(data|pictures)-api\\.ts$'],
+        pathNot: [rooms('app', 'bridge'), ...everyRoom, '^src/engine/(api|inside/key-runs|inside/regions|inspect/inspection-json|measure/answer-scores|models/(model-address|fit-together|first-requests))\\.ts$', ...pureLists, '^src/device/computes-packed\\.ts$', '^src/files/(read|write)-zip\\.ts$', '^workers/(data|pictures)-api\\.ts$'],
         dependencyTypesNot: ['type-only'],
       },
     },

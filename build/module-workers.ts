@@ -8,7 +8,15 @@ import type { UserConfig } from 'vite';
 export const moduleWorkers: NonNullable<UserConfig['worker']> = {
   format: 'es',
   rolldownOptions: {
-    output: { codeSplitting: { groups: [{ name: 'worker-code', tags: ['$initial'], test: /^(?!.*\.worker\.ts$)/ }] } },
+    output: {
+      codeSplitting: {
+        groups: [
+          { name: 'worker-code', tags: ['$initial'], test: /^(?!.*\.worker\.ts$)/ },
+          // With all that it needs in one file, so that nothing has to be asked for behind it.
+          { name: 'engine-service', test: /[\\/]engine-service\.ts$/ },
+        ],
+      },
+    },
   },
   plugins: () => [
     {

@@ -1,17 +1,26 @@
-import '../src/bridge/trusted-types.ts';
-import { expose } from '../src/bridge/expose.ts';
-import type { DeafMessage } from '../src/bridge/protocol.ts';
-import { serve } from '../src/bridge/serve.ts';
-import { ENGINE_METHODS } from '../src/engine/api.ts';
-import { browserPlatform } from '../src/engine/browser-platform.ts';
-import { createEngine } from '../src/engine/engine.ts';
-import { onForeignWork } from '../src/engine/foreign-work.ts';
+import type { EngineStart } from '../src/engine/engine-start.ts';
+import type { BegunRequest } from '../src/weights/head-start.ts';
 
 // One folder up from this script in development (/workers) and in the built site (…/assets) alike, at any base path.
 const modelsUrl = new URL('../models/', location.href);
 
-/** The types know only the page's `postMessage`. */
-const page = globalThis as unknown as Pick<MessagePort, 'postMessage'>;
-onForeignWork((deafIn) => page.postMessage({ deafIn } satisfies DeafMessage));
+function begin({ path, init }: EngineStart['requests'][number]): BegunRequest {
+  const { href: url } = new URL(path, modelsUrl);
+  const stop = new AbortController();
+  const response = fetch(url, { ...init, signal: stop.signal });
+  // Whoever wants the file will ask again.
+  response.catch(() => undefined);
+  return { url, init, response, stop };
+}
 
-expose(serve(createEngine(browserPlatform(modelsUrl)), ENGINE_METHODS));
+// This script imports nothing, so that it runs at once: the engine is a large one, and what the first model begins with is asked for
+// before the browser has that to read.
+addEventListener(
+  'message',
+  ({ data: { port, requests } }: MessageEvent<EngineStart>) => {
+    const begun = requests.map(begin);
+    // The page hears of a script that does not arrive as of any other fault of this worker.
+    import('./engine-service.ts').then(({ serveEngine }) => serveEngine(port, modelsUrl, begun)).catch(reportError);
+  },
+  { once: true },
+);

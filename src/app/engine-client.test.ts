@@ -4,6 +4,7 @@ import type { CallService } from '../bridge/protocol.ts';
 import { serve } from '../bridge/serve.ts';
 import type { WorkerHost } from '../bridge/worker-host.ts';
 import { ENGINE_METHODS, type ChatEvent, type ChatRequest } from '../engine/api.ts';
+import type { ModelRequest } from '../engine/engine-start.ts';
 import { NvlmError } from '../errors.ts';
 import { createEngineClient } from './engine-client.ts';
 import { createFakeEngine, type FakeEngine } from './testing/fake-engine.ts';
@@ -15,13 +16,21 @@ const REQUEST: ChatRequest = {
   maxNewTokens: 8,
 };
 
+const HEAD_START: ModelRequest[] = [{ path: 'nano-d/config.json', init: {} }];
+
 const ports: MessagePort[] = [];
 afterEach(() => ports.splice(0).forEach((port) => port.close()));
 
 /** The real service behind a real message channel, as in the browser, with nothing but the thread missing. */
 function setUp() {
-  const hosts: { engine: FakeEngine; die(why: string): void; terminated: boolean; tokens: (string | null)[] }[] = [];
-  const client = createEngineClient((): WorkerHost => {
+  const hosts: {
+    engine: FakeEngine;
+    die(why: string): void;
+    terminated: boolean;
+    tokens: (string | null)[];
+    requests: readonly ModelRequest[];
+  }[] = [];
+  const client = createEngineClient(HEAD_START, (requests): WorkerHost => {
     const { port1, port2 } = new MessageChannel();
     ports.push(port1, port2);
     const tokens: (string | null)[] = [];
@@ -31,7 +40,7 @@ function setUp() {
     const died = new Promise<string>((resolve) => {
       die = resolve;
     });
-    const record = { engine, die, terminated: false, tokens };
+    const record = { engine, die, terminated: false, tokens, requests };
     hosts.push(record);
     return { service: Comlink.wrap<CallService>(port2), died, terminate: () => void (record.terminated = true) };
   });
@@ -124,5 +133,11 @@ describe('engine client', () => {
     await new Promise((resolve) => setTimeout(resolve));
     await client.device();
     expect(hosts.map(({ tokens }) => tokens)).toEqual([['hf_secret'], ['hf_secret']]);
+  });
+
+  it('has the first worker alone ask for what comes first', () => {
+    const { client, hosts } = setUp();
+    client.restart();
+    expect(hosts.map(({ requests }) => requests)).toEqual([HEAD_START, []]);
   });
 });

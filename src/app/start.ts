@@ -64,7 +64,8 @@ function pictureOf({ image }: AppState): string | null {
   return image?.origin.kind === 'example' ? image.origin.id : null;
 }
 
-function modelOf(params: RouteParams): string {
+/** The model that the page opens with. */
+export function modelOf(params: RouteParams): string {
   return params.model ?? DEFAULT_MODEL;
 }
 

@@ -9,9 +9,13 @@ export interface WorkerHost {
   terminate(): void;
 }
 
-/** A worker that called `expose`. */
-export function hostOf(worker: Worker): WorkerHost {
-  const service = Comlink.wrap<CallService>(worker);
+/**
+ * A worker that calls `expose`.
+ *
+ * @param port the end of the channel that it was given, if it was
+ */
+export function hostOf(worker: Worker, port?: MessagePort): WorkerHost {
+  const service = Comlink.wrap<CallService>(port ?? worker);
   const died = new Promise<string>((resolve) => {
     worker.addEventListener('error', (event) => {
       event.preventDefault();

@@ -4,12 +4,12 @@ import { openPageFolder } from '../files/open-folder.ts';
 import { browserFiles } from './models/browser-files.ts';
 import type { EnginePlatform } from './platform.ts';
 
-/** @param modelsUrl where the bundled models' folders lie, with a closing slash */
-export function browserPlatform(modelsUrl: URL): EnginePlatform {
+/** As {@link browserFiles}. */
+export function browserPlatform(modelsUrl: URL, fetch?: typeof globalThis.fetch): EnginePlatform {
   let files: Promise<Folder> | undefined;
   return {
     device: browserDevices(),
-    ...browserFiles(modelsUrl),
+    ...browserFiles(modelsUrl, fetch),
     files: () => (files ??= openPageFolder()),
   };
 }

@@ -1,6 +1,7 @@
 import { NvlmError, throwIfAborted } from '../errors.ts';
 import { unlessAborted } from './back-off.ts';
 import { checkFilePath } from './file-path.ts';
+import { answeredRange, rangeRequest, wholeRequest } from './http-requests.ts';
 import type { Body, HttpOptions } from './http-transport.ts';
 import { Transient, httpTransport, readBody, statedLength } from './http-transport.ts';
 import type { ModelFiles, Span } from './source.ts';
@@ -177,12 +178,12 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
       return length;
     }
     // Some servers know no HEAD, or state no length there.
-    const probe = await request(addressOf(path), { headers: { Range: 'bytes=0-0' } }, signal);
+    const probe = await request(addressOf(path), rangeRequest(0, 1), signal);
     probe.close();
     if (isAbsent(path, probe.response)) return null;
     if (probe.response.status !== 416) checkAnswer(path, file, probe.response);
-    const total = /\/(\d+)$/.exec(probe.response.headers.get('Content-Range') ?? '')?.[1];
-    if (probe.response.status === 206 && total !== undefined) return Number(total);
+    const total = answeredRange(probe.response)?.total ?? null;
+    if (probe.response.status === 206 && total !== null) return total;
     if (probe.response.status === 416) return 0;
     const whole = probe.response.status === 200 ? statedLength(probe.response) : null;
     if (whole !== null) return whole;
@@ -230,14 +231,13 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
    * @returns the body of exactly these bytes, or null when the server ignores or refuses Range
    */
   async function askRange(path: string, file: RemoteFile, from: number, end: number, signal?: AbortSignal): Promise<Body | null> {
-    const headers = { Range: `bytes=${from}-${end - 1}` };
     const { moved } = file;
-    let body = await request(moved ?? addressOf(path), { headers, cache: 'no-store' }, signal);
+    let body = await request(moved ?? addressOf(path), rangeRequest(from, end), signal);
     if (moved && !body.response.ok) {
       // It has expired.
       body.close();
       if (file.moved === moved) file.moved = null;
-      body = await request(addressOf(path), { headers, cache: 'no-store' }, signal);
+      body = await request(addressOf(path), rangeRequest(from, end), signal);
     }
     const { response } = body;
     let isWanted = false;
@@ -255,9 +255,9 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
       }
       // Content-Range is hidden from pages unless the server exposes it; where it is seen it must be what was asked
       // for.
-      const [, begin, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get('Content-Range') ?? '') ?? [];
-      if (Number.isInteger(file.size) && /^\d+$/.test(total ?? '') && Number(total) !== file.size) throw changed(path);
-      if (begin !== undefined && Number(begin) !== from) {
+      const answered = answeredRange(response);
+      if (Number.isInteger(file.size) && (answered?.total ?? file.size) !== file.size) throw changed(path);
+      if (answered && answered.start !== from) {
         throw new NvlmError('corrupt-file', `${base.host} sent another part of ${path} than was asked for.`, OTHER_SOURCE);
       }
       file.ranges = true;
@@ -450,8 +450,7 @@ export function httpFiles(baseUrl: string | URL, options: HttpFilesOptions = {})
   }
 
   async function readWhole(path: string, maxBytes: number, signal?: AbortSignal): Promise<Uint8Array | null> {
-    // Revalidated: a small file from an older visit beside new weights would make a broken model.
-    const body = await request(addressOf(path), { cache: 'no-cache' }, signal);
+    const body = await request(addressOf(path), wholeRequest, signal);
     try {
       const { response } = body;
       if (isAbsent(path, response)) return null;

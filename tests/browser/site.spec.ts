@@ -65,6 +65,31 @@ test('a first visit fetches nothing twice, and keeps the site once its model is 
   await site.stop();
 });
 
+test('a first visit asks for its model before the engine is there and before what describes it, a later one does not', async ({ page }) => {
+  const site = await serveSite('/', { ranges: true, hold: /^assets\/engine-service-|^models\/.*\.json$/ });
+  const weights = () => site.seen.filter(({ path }) => path.endsWith('.safetensors'));
+  await page.goto(site.url);
+  await expect.poll(() => weights().map(({ path }) => path)).toEqual(['models/nano-d/model-00001-of-00002.safetensors']);
+  site.release();
+  await modelAnswers(page);
+  const [first] = weights();
+  expect(weights().filter(({ path }) => path === first!.path)).toEqual([first]);
+
+  const before = weights().length;
+  await page.reload();
+  await modelAnswers(page);
+  expect(weights()).toHaveLength(before);
+  await site.stop();
+});
+
+test('an engine whose script does not arrive is started again', async ({ page, pageErrors }) => {
+  await page.route(/assets\/engine-service-.*\.js$/, (route) => route.abort(), { times: 1 });
+  await page.goto('./');
+  await expect(page.getByText('The engine stopped and was started again.')).toBeVisible();
+  await modelAnswers(page);
+  pageErrors.length = 0;
+});
+
 test('the policy is in the page itself and stops foreign scripts', async ({ page, pageErrors }) => {
   await page.goto('./');
   await expect(page.locator('meta[http-equiv="Content-Security-Policy"]')).toHaveAttribute('content', contentSecurityPolicy);

@@ -11,7 +11,7 @@ import { openStore } from '../../files/blobs/open-store.ts';
 import type { BlobStore } from '../../files/blobs/store.ts';
 import { storedFiles } from '../../weights/stored-files.ts';
 import type { ModelSource } from '../api.ts';
-import { isBundled } from './bundled-models.ts';
+import { bundledFolder, isBundled } from './bundled-models.ts';
 import { modelAddress } from './model-address.ts';
 import { storageFolder } from './model-records.ts';
 import type { EnginePlatform, OpenFilesOptions } from '../platform.ts';
@@ -20,8 +20,9 @@ import type { EnginePlatform, OpenFilesOptions } from '../platform.ts';
  * Models over HTTP, kept in the browser's storage.
  *
  * @param modelsUrl where the bundled models' folders lie, with a closing slash
+ * @param fetch asks for the files of bundled models; default: the global one
  */
-export function browserFiles(modelsUrl: URL): Pick<EnginePlatform, 'hub' | 'openFiles' | 'store'> {
+export function browserFiles(modelsUrl: URL, fetch?: typeof globalThis.fetch): Pick<EnginePlatform, 'hub' | 'openFiles' | 'store'> {
   let opened: Promise<BlobStore> | undefined;
   const store = () => (opened ??= openStore());
   const hub: HubOptions = {
@@ -35,10 +36,8 @@ export function browserFiles(modelsUrl: URL): Pick<EnginePlatform, 'hub' | 'open
     switch (source.kind) {
       case 'bundled': {
         if (!isBundled(source.id)) throw unknownModel(source.id);
-        return bundledFiles(httpFiles(new URL(`${source.id}/`, modelsUrl), { id: source.id }), await store(), {
-          signal,
-          onWarning,
-        });
+        const files = httpFiles(bundledFolder(source.id, modelsUrl), { id: source.id, ...(fetch && { fetch }) });
+        return bundledFiles(files, await store(), { signal, onWarning });
       }
       case 'url':
         return storedFiles(httpFiles(source.url, { id: storageFolder(source) }), await store(), { onWarning });

@@ -48,3 +48,8 @@ export const BUNDLED_MODELS: readonly BundledModel[] = [
 export function isBundled(id: string): boolean {
   return BUNDLED_MODELS.some((model) => model.id === id);
 }
+
+/** @param modelsUrl where the bundled models' folders lie, with a closing slash */
+export function bundledFolder(id: string, modelsUrl: URL): URL {
+  return new URL(`${id}/`, modelsUrl);
+}
