@@ -1,3 +1,5 @@
+import { nodeModules } from './node-module.ts';
+
 /**
  * Compiles the WebAssembly file of an npm package: in Node the package's own, in a browser the one that the bundler put beside
  * the page.
@@ -7,8 +9,7 @@
  * @throws Error when the page cannot load it
  */
 export async function compileWasm(file: string, url: () => URL): Promise<WebAssembly.Module> {
-  // getBuiltinModule instead of an import: nothing of it enters the browser's bundle.
-  const node = (globalThis as { process?: { getBuiltinModule?: NodeJS.Process['getBuiltinModule'] } }).process?.getBuiltinModule;
+  const node = nodeModules();
   if (node) {
     const path = node('node:module')
       .createRequire(import.meta.url)

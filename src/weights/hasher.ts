@@ -1,6 +1,8 @@
 import { sha1 } from '@noble/hashes/legacy.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
+import { nodeModules } from '../files/node-module.ts';
+import { wasmSha256 } from './sha256.ts';
 
 /** A hash that takes a file piece by piece, which WebCrypto's does not. */
 export interface Hasher {
@@ -11,6 +13,17 @@ export interface Hasher {
 
 /** sha256: 64 hex digits. */
 export function createHasher(): Hasher {
+  return nodeSha256() ?? wasmSha256() ?? plainSha256();
+}
+
+/** Node's own, which is native and takes a file piece by piece; null elsewhere. */
+function nodeSha256(): Hasher | null {
+  const hash = nodeModules()?.('node:crypto').createHash('sha256');
+  return hash ? { update: (bytes) => void hash.update(bytes), digest: () => hash.digest('hex') } : null;
+}
+
+/** In JavaScript. */
+export function plainSha256(): Hasher {
   return hasherOf(sha256.create());
 }
 
