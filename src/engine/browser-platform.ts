@@ -6,10 +6,12 @@ import type { EnginePlatform } from './platform.ts';
 
 /** As {@link browserFiles}. */
 export function browserPlatform(modelsUrl: URL, fetch?: typeof globalThis.fetch): EnginePlatform {
-  let files: Promise<Folder> | undefined;
+  let opened: Promise<Folder> | undefined;
+  const files = () => (opened ??= openPageFolder());
   return {
     device: browserDevices(),
     ...browserFiles(modelsUrl, fetch),
-    files: () => (files ??= openPageFolder()),
+    kept: files,
+    files,
   };
 }

@@ -18,6 +18,7 @@ const platform: EnginePlatform = {
   openFiles: async (source) => nodeFiles(source.kind === 'bundled' ? path(`public/models/${source.id}`) : sourceId(source)),
   hub: {},
   store: async () => null,
+  kept: async () => new MemoryFolder(),
   files: async () => new MemoryFolder(),
 };
 

@@ -135,8 +135,8 @@ export function createEngine(platform: EnginePlatform): Engine {
     verify: (options) =>
       turns.unlessTraining(async () => {
         // The cases and the cpu backend are only worth loading for those who ask.
-        const { verifyOps } = await import('./measure/verify.ts');
-        return verifyOps(await device.usable(), options);
+        const { verifyAndNote } = await import('./measure/verify.ts');
+        return verifyAndNote(await device.usable(), await platform.kept(), options);
       }),
 
     dispose: () => {

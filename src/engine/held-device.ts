@@ -1,6 +1,7 @@
 import { openDevice } from '../device/open-device.ts';
 import type { Device, DevicePlatform } from '../device/types.ts';
 import type { NvlmError } from '../errors.ts';
+import { chooseLines } from '../ops/few-rows-lines.ts';
 import type { BackendChoice } from './api.ts';
 
 /** The one device, opened when it is first needed. */
@@ -19,6 +20,8 @@ export class HeldDevice {
 
   open(): Promise<Device> {
     this.opened ??= openDevice(this.choice, this.platform).then((device) => {
+      // Those of another device, until a model is loaded.
+      chooseLines(new Map());
       void device.lost.then((error) => {
         if (this.current !== device) return;
         this.lost = error;

@@ -23,6 +23,8 @@ export interface EnginePlatform {
   openFiles(source: ModelSource, options?: OpenFilesOptions): Promise<ModelFiles>;
   /** Where downloaded models are kept; null where files are read in place. */
   store(): Promise<BlobStore | null>;
+  /** Where lies what was measured on the devices of this machine; worth keeping, and found again where it is lost. */
+  kept(): Promise<Folder>;
   /** Where runs (`runs/<id>`), datasets and adapters lie. */
   files(): Promise<Folder>;
 }

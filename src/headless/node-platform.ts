@@ -1,3 +1,5 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nodePlatform } from '../device/node.ts';
 import type { DevicePlatform } from '../device/types.ts';
@@ -5,6 +7,7 @@ import type { CallOptions, ModelSource } from '../engine/api.ts';
 import type { EnginePlatform } from '../engine/platform.ts';
 import type { Folder } from '../files/folder.ts';
 import { MemoryFolder } from '../files/memory-folder.ts';
+import { nodeFolder } from '../files/node-folder.ts';
 import { NvlmError } from '../errors.ts';
 import { checkedFiles } from '../weights/checked-files.ts';
 import { httpFiles } from '../weights/http-files.ts';
@@ -34,8 +37,21 @@ export function nodeEnginePlatform(files: Folder = new MemoryFolder(), options: 
     hub: hubOptions(),
     openFiles,
     store: async () => null,
+    kept: keptFolder,
     files: async () => files,
   };
+}
+
+/** The user's own folder for what programs can find again. */
+export async function keptFolder(): Promise<Folder> {
+  return nodeFolder(join(cacheHome(), 'nvlm-playground'));
+}
+
+function cacheHome(): string {
+  const { XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
+  if (XDG_CACHE_HOME) return XDG_CACHE_HOME;
+  if (process.platform === 'win32' && LOCALAPPDATA) return LOCALAPPDATA;
+  return process.platform === 'darwin' ? join(homedir(), 'Library', 'Caches') : join(homedir(), '.cache');
 }
 
 export async function openFiles(source: ModelSource, { signal }: CallOptions = {}): Promise<ModelFiles> {

@@ -1,14 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { opCases } from './cases.ts';
-import { withLines, type Variant } from './few-rows-lines.ts';
+import { variantName, withLines } from './few-rows-lines.ts';
 import { floats, type HostTensor, type OpCase } from './op-case.ts';
 
 export interface OpCaseResult {
   op: string;
   case: string;
-  /** Of a variant beside the default, which a device can do without. */
-  variant: Variant | null;
+  /** Name of the variant beside the default that this is a case of; where it is not right, a device does without it. */
+  variant: string | null;
   /** Largest difference from the reference over the largest expected magnitude, at least 1; infinite for NaN. */
   forwardError: number;
   /** The same over all gradients; null for ops without one. */
@@ -30,11 +30,13 @@ export interface Values {
  */
 export async function runOpCases(ops?: string[]): Promise<OpCaseResult[]> {
   const results: OpCaseResult[] = [];
-  for (const opCase of opCases) {
-    if (opCase.onlyOn && opCase.onlyOn !== tf.getBackend()) continue;
-    if (!ops || ops.includes(opCase.op)) results.push(await runOpCase(opCase));
-  }
+  for (const opCase of casesHere(ops)) results.push(await runOpCase(opCase));
   return results;
+}
+
+/** The cases of these ops, default all, that the current backend has programs for. */
+export function casesHere(ops?: readonly string[]): OpCase[] {
+  return opCases.filter(({ op, onlyOn }) => (!onlyOn || onlyOn === tf.getBackend()) && (!ops || ops.includes(op)));
 }
 
 /** One case of {@link runOpCases}. */
@@ -51,11 +53,11 @@ export async function runOpCase(opCase: OpCase): Promise<OpCaseResult> {
   const forwardError = relativeError(got.output, expected.output);
   const errors = got.gradients.map((gradient, i) => relativeError(gradient, expected.gradients[i]!));
   const gradientError = errors.length > 0 ? Math.max(...errors) : null;
-  const { op, case: name, variant = null, bound } = opCase;
+  const { op, case: name, variant, bound } = opCase;
   return {
     op,
     case: name,
-    variant,
+    variant: variant ? variantName(variant) : null,
     forwardError,
     gradientError,
     bound,

@@ -71,15 +71,18 @@ export function VerifyCard() {
 }
 
 function Results({ results }: { results: OpCaseResult[] }) {
-  const failed = results.filter(({ ok }) => !ok).length;
+  const wrong = results.filter(({ ok }) => !ok);
+  const refused = new Set(wrong.flatMap(({ variant }) => variant ?? []));
+  const failed = wrong.filter(({ variant }) => variant === null).length;
   return (
     <>
       <Notice tone={failed > 0 ? 'danger' : 'info'} role="status">
         <p>
           {failed > 0
             ? `${failed} of ${results.length} cases differ: answers on this device cannot be trusted. Choose another backend.`
-            : `All ${results.length} cases agree.`}
+            : `All ${refused.size > 0 ? 'other ' : ''}${results.length - wrong.length} cases agree.`}
         </p>
+        {refused.size > 0 && <p>Wrong on this device and not used, the default takes their place: {[...refused].join(', ')}.</p>}
       </Notice>
       <details className={styles.details}>
         <summary>Largest differences, case by case</summary>

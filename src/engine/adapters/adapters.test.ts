@@ -50,6 +50,7 @@ describe('adapters on a loaded model', () => {
       openFiles: async (source) => nodeFiles(source.kind === 'bundled' ? path(`public/models/${source.id}`) : sourceId(source)),
       hub: {},
       store: async () => null,
+      kept: async () => new MemoryFolder(),
       files: async () => files,
     });
     await engine.openDevice('wasm');

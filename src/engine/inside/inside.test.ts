@@ -59,6 +59,7 @@ describe.each(['nvlm-d', 'nvlm-x', 'nvlm-h', 'smolvlm', 'nanovlm', 'internvl', '
       openFiles: async (source) => FOLDERS[name]?.() ?? nodeFiles(sourceId(source)),
       hub: {},
       store: async () => null,
+      kept: async () => new MemoryFolder(),
       files: async () => new MemoryFolder(),
     });
     await engine.openDevice('wasm');

@@ -18,6 +18,7 @@ import { compileAnswer } from '../chat/compile-answer.ts';
 import { Session } from '../chat/session.ts';
 import { openTextSide } from '../chat/text-side.ts';
 import { Inside } from '../inside/inside.ts';
+import { tuneVariants } from '../measure/device-variants.ts';
 import type { EnginePlatform } from '../platform.ts';
 import type { HeldModels, Loaded } from './held-models.ts';
 import { planMemory } from './memory-plan.ts';
@@ -97,6 +98,7 @@ export class Loading {
       const plain = !offload && (adapters ?? []).length === 0;
       const id = modelAddress(source);
       held.answerWith({ id, session, inside: new Inside(session), record, warnings: folder.warnings, plain }, beside ?? []);
+      await tuneVariants(device, session.model, await platform.kept());
     } catch (error) {
       await files.close(error);
       throw device.explain(error);

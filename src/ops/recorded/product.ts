@@ -44,7 +44,7 @@ export function productCommand(
   const bindings: Binding[] = [];
   const functions: string[] = [];
   const branches: string[] = [];
-  const lines = linesFor('recordedProduct', shapeOf(factors));
+  const lines = linesFor('recordedProduct', productShape(factors.map(({ weight }) => weight)));
   const threads = LANES * lines;
   let groups = 0;
   let at = offset;
@@ -82,7 +82,7 @@ export function productCommand(
 
 /** silu(gate) · up, both of the same row, in one dispatch. */
 export function swigluCommand(label: string, input: ProductInput, gate: Factor, up: Factor, result: GPUBuffer): Command {
-  const lines = linesFor('recordedSwiglu', shapeOf([gate, up]));
+  const lines = linesFor('recordedSwiglu', productShape([gate.weight, up.weight]));
   const threads = LANES * lines;
   const codes = [weightCode(gate.weight, '0', lines), weightCode(up.weight, '1', lines)];
   const added = [addedTo(gate, 0), addedTo(up, 1)];
@@ -107,9 +107,8 @@ export function swigluCommand(label: string, input: ProductInput, gate: Factor, 
   };
 }
 
-/** What decides how a command's factors are multiplied: all they put out, and the layout of the largest. */
-function shapeOf(factors: readonly Factor[]): ProductShape {
-  const weights = factors.map(({ weight }) => weight);
+/** What decides in which variant a command is made: all that its linears put out, and the layout of the largest. */
+export function productShape(weights: readonly PlainWeight[]): ProductShape {
   const largest = weights.reduce((a, b) => (b.outFeatures > a.outFeatures ? b : a));
   return {
     layout: largest.kind === 'affine' ? `affine${largest.bits}` : largest.kind,
