@@ -72,7 +72,7 @@ export interface ModelEntry {
   note: string;
 }
 
-/** `compile`: WebGPU programs, after the weights are there. */
+/** `compile`: WebGPU programs are chosen and compiled, after the weights are there. */
 export type LoadStage = 'config' | 'weights' | 'compile' | 'ready';
 
 export interface LoadProgress {

@@ -89,6 +89,8 @@ export class Loading {
       });
       try {
         report('compile', latest);
+        // Measured first: what is compiled is what is chosen.
+        await tuneVariants(device, session.model, await platform.kept());
         await compileAnswer(session);
         throwIfAborted(signal);
       } catch (error) {
@@ -98,7 +100,6 @@ export class Loading {
       const plain = !offload && (adapters ?? []).length === 0;
       const id = modelAddress(source);
       held.answerWith({ id, session, inside: new Inside(session), record, warnings: folder.warnings, plain }, beside ?? []);
-      await tuneVariants(device, session.model, await platform.kept());
     } catch (error) {
       await files.close(error);
       throw device.explain(error);
