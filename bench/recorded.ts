@@ -14,28 +14,14 @@ import { Sampler } from '../src/nvlm/sampler.ts';
 import { openModelFolder } from '../src/weights/model-folder.ts';
 import { nodeFiles } from '../src/weights/node-files.ts';
 import { printReport } from './report.ts';
-import { withSyntheticDecoder } from './synthetic-decoder.ts';
+import { decoderJson, withSyntheticDecoder } from './synthetic-decoder.ts';
 
 const [shape = 'qwen-0.5b', layers = '24', count = '1000', bits = '16'] = process.argv.slice(2);
 const steps = Number(count);
 /** Of logits, the same as between the two in the tests. */
 const BOUND = 1e-3;
 
-const SHAPES: Record<string, object> = {
-  'qwen-0.5b': { hidden_size: 896, intermediate_size: 4864, num_attention_heads: 14, num_key_value_heads: 2, vocab_size: 151_936 },
-  small: { hidden_size: 64, intermediate_size: 192, num_attention_heads: 4, num_key_value_heads: 2, vocab_size: 512 },
-};
-if (!SHAPES[shape]) throw new Error(`There is no shape ${shape}: use ${Object.keys(SHAPES).join(' or ')}.`);
-const json = {
-  ...SHAPES[shape],
-  architectures: ['Qwen2ForCausalLM'],
-  model_type: 'qwen2',
-  num_hidden_layers: Number(layers),
-  max_position_embeddings: 32_768,
-  rope_theta: 1_000_000,
-  rms_norm_eps: 1e-6,
-  tie_word_embeddings: true,
-};
+const json = decoderJson(shape, Number(layers));
 
 function load() {
   const quantize = bits === '8' || bits === '4' ? ({ bits: Number(bits) as 4 | 8, groupSize: 64 } as const) : undefined;
