@@ -3,6 +3,7 @@ import type { StepProducts } from '../ops/product-trial.ts';
 import { productShape } from '../ops/recorded/product.ts';
 import { isRecordable } from '../ops/recorded/weight-wgsl.ts';
 import type { PlainWeight } from '../ops/types.ts';
+import { hasCrossAttention } from './config.ts';
 import { names } from './names.ts';
 import type { NvlmModel } from './model.ts';
 
@@ -36,6 +37,10 @@ export function stepProducts({ config, weights }: Pick<NvlmModel, 'config' | 'we
       ['q_proj', 'k_proj', 'v_proj'].map((side) => `${name}.self_attn.${side}`),
     );
     both(false, [`${name}.self_attn.o_proj`]);
+    if (hasCrossAttention(config, layer)) {
+      both(true, [`${name}.cross_attn.q_proj`]);
+      both(false, [`${name}.cross_attn.o_proj`]);
+    }
     const sides = [`${name}.mlp.gate_proj`, `${name}.mlp.up_proj`];
     add('recordedSwiglu', true, sides);
     for (const side of sides) add('linear', false, [side]);

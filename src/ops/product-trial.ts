@@ -1,11 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+import { compileAhead } from '../device/compile-ahead.ts';
 import { submitPending } from '../device/tensor-memory.ts';
 import type { Device } from '../device/types.ts';
 import { withLines, type FewRowsOp, type Lines, type ProductShape } from './few-rows-lines.ts';
 import { FEW_ROWS } from './linear/few-rows-program.ts';
 import { linear } from './linear/linear.ts';
-import { bufferOf, CommandList, type Command } from './recorded/command-list.ts';
+import { bufferOf, CommandList, compileCommands, type Command } from './recorded/command-list.ts';
 import { productCommand, swigluCommand } from './recorded/product.ts';
 import type { PlainWeight } from './types.ts';
 import { forgetHostCopy } from './webgpu-program.ts';
@@ -66,14 +67,16 @@ export class ProductTrial {
    */
   async outputs(lines: Lines): Promise<Float32Array> {
     if (this.op !== 'linear') {
-      const list = this.listOf(lines);
+      const list = await this.listOf(lines);
       // Nothing of the variant before may pass for this one's.
       this.submit((encoder) => encoder.clearBuffer(bufferOf(this.result)));
       this.submit((encoder) => replay(list, encoder.beginComputePass(), 1));
       forgetHostCopy(this.result);
       return this.device.read(this.result);
     }
-    const y = withLines(lines, () => linear(this.x, this.products.instances.at(-1)![0]!, null));
+    const product = () => withLines(lines, () => linear(this.x, this.products.instances.at(-1)![0]!, null));
+    await compileAhead(() => product().dispose());
+    const y = product();
     try {
       return await this.device.read(y);
     } finally {
@@ -90,14 +93,14 @@ export class ProductTrial {
   private async timeRepeats(lines: Lines, repeats: number): Promise<number> {
     const { stamps } = this;
     if (stamps) {
-      const list = this.listOf(lines);
+      const list = await this.listOf(lines);
       this.submit((encoder) => {
         replay(list, encoder.beginComputePass({ timestampWrites: stamps.writes }), repeats);
         stamps.resolve(encoder);
       });
       return (await this.device.settle(stamps.elapsedMs())) / repeats;
     }
-    const list = this.op === 'linear' ? null : this.listOf(lines);
+    const list = this.op === 'linear' ? null : await this.listOf(lines);
     const start = performance.now();
     if (list) this.submit((encoder) => replay(list, encoder.beginComputePass(), repeats));
     else withLines(lines, () => this.runOrdinary(repeats));
@@ -120,11 +123,13 @@ export class ProductTrial {
     device.queue.submit([encoder.finish()]);
   }
 
-  private listOf(lines: Lines): CommandList {
+  /** Compiled beside this thread, which would stand still otherwise. */
+  private async listOf(lines: Lines): Promise<CommandList> {
     let list = this.lists.get(lines);
     if (!list) {
-      list = new CommandList(this.backend.device);
       const commands = withLines(lines, () => this.products.instances.map((weights) => this.command(weights)));
+      await compileCommands(this.backend.device, commands);
+      list = new CommandList(this.backend.device);
       for (const command of commands) list.add(command);
       this.lists.set(lines, list);
     }
