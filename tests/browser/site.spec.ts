@@ -1,4 +1,5 @@
 import type { Page } from '@playwright/test';
+import { createServer } from 'vite';
 import { contentSecurityPolicy } from '../../build/content-security-policy.ts';
 import { expect, test } from './fixtures.ts';
 import { serveSite } from './static-server.ts';
@@ -87,6 +88,16 @@ test('an engine whose script does not arrive is started again', async ({ page, p
   await page.goto('./');
   await expect(page.getByText('The engine stopped and was started again.')).toBeVisible();
   await modelAnswers(page);
+  pageErrors.length = 0;
+});
+
+test('the development server has a page that answers', async ({ page, pageErrors }) => {
+  const server = await createServer({ logLevel: 'silent', server: { port: 0, watch: null } });
+  await server.listen();
+  await page.goto(server.resolvedUrls!.local[0]!);
+  await modelAnswers(page);
+  await server.close();
+  // The page notices that its server is gone.
   pageErrors.length = 0;
 });
 
