@@ -38,6 +38,12 @@ export function blockSums(store: BlobStore, size: number): BlockSums {
       const whole: Promise<string>[] = [];
       for (let at = 0; at < bytes.length; ) {
         const part = bytes.subarray(at, at + block.length - filled);
+        if (part.length === block.length) {
+          // Nothing to gather.
+          whole.push(sumOf(part));
+          at += part.length;
+          continue;
+        }
         block.set(part, filled);
         filled += part.length;
         at += part.length;
