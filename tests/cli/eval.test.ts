@@ -114,8 +114,9 @@ describe('nvlm verify', () => {
   it('compares the ops and says whether all agree', async () => {
     const { code, document } = await runJson<{ ops: object[]; ok: boolean; adapter: null }>(['verify', '--backend', 'cpu']);
     expect(code).toBe(0);
-    expect(document).toMatchObject({ ok: true, adapter: null });
+    expect(document).toMatchObject({ ok: true, refused: [], adapter: null });
     expect(document.ops.length).toBeGreaterThan(20);
-    for (const op of document.ops) expect(Object.keys(op)).toEqual(['op', 'case', 'forwardError', 'gradientError', 'bound', 'ok']);
+    for (const op of document.ops)
+      expect(Object.keys(op)).toEqual(['op', 'case', 'variant', 'forwardError', 'gradientError', 'bound', 'ok']);
   });
 });
