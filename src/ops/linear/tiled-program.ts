@@ -121,16 +121,25 @@ export function tiledProgram(
   sides: Sides = 'apart',
 ): Program {
   const tileRows = 16 * perThread;
-  // One more than the rows, so that threads which store along the depth meet different memory banks.
-  const stride = tileRows + 1;
-  const source = left === 'rows' ? '(rowBase + r) * uniforms.inner + depth + k' : '(depth + k) * uniforms.rows + rowBase + r';
+  // A thread's rows at one depth are one element, so that a turn reads two vectors and not one number after the other.
+  const type = perThread === 4 ? 'vec4<f32>' : 'f32';
+  const rowOf = (a: string, i: number) => (perThread === 4 ? `${a}[${i}]` : a);
+  // One more than the elements of a depth, so that threads which store along the depth meet different memory banks.
+  const stride = 17;
+  // Neighbouring threads read the same lines of memory, whichever way the operand lies.
+  const [r, k] = left === 'rows' ? ['localIndex / 16u', 'localIndex % 16u'] : ['localIndex % 16u', 'localIndex / 16u'];
+  const source = (row: string) => (left === 'rows' ? `(${row}) * uniforms.inner + depth + k` : `(depth + k) * uniforms.rows + ${row}`);
+  const readA = (i: number) => /* wgsl */ `
+            if (row + ${i}u < uniforms.rows && depth + k < uniforms.inner) {
+              ${rowOf('a', i)} = x[${source(`row + ${i}u`)}];
+            }`;
   return {
     name: `linear-${left}-${layout}-tiled`,
     inputs: inputsOf(layout === 'f32' && vectorised ? 4 : 1, 1, withBias, isAffine(layout) ? sides : undefined),
     uniforms: isAffine(layout) ? AFFINE_UNIFORMS : UNIFORMS,
     threads: 256,
     code: /* wgsl */ `
-      var<workgroup> tileA : array<f32, ${stride * TILE_K}>;
+      var<workgroup> tileA : array<${type}, ${stride * TILE_K}>;
       var<workgroup> tileB : array<vec4<f32>, ${(TILE_N / 4) * TILE_K}>;
       fn store(row : u32, column : u32, value : vec4<f32>) {
         if (row >= uniforms.rows) {
@@ -151,23 +160,20 @@ export function tiledProgram(
         let ty = localIndex / 16u;
         ${unroll(perThread, (i) => `var sum${i} = vec4<f32>();`)}
         for (var depth = 0u; depth < uniforms.inner; depth += ${TILE_K}u) {
-          for (var i = 0u; i < ${perThread}u; i++) {
-            // Neighbouring threads read neighbouring places, whichever way the operand lies.
-            let at = localIndex + i * 256u;
-            let r = ${left === 'rows' ? 'at / 16u' : `at % ${tileRows}u`};
-            let k = ${left === 'rows' ? 'at % 16u' : `at / ${tileRows}u`};
-            var a = 0.0;
-            if (rowBase + r < uniforms.rows && depth + k < uniforms.inner) {
-              a = x[${source}];
-            }
+          {
+            let r = ${r};
+            let k = ${k};
+            let row = rowBase + r * ${perThread}u;
+            var a = ${type}();
+            ${unroll(perThread, readA)}
             tileA[k * ${stride}u + r] = a;
           }
           ${loadB(layout, vectorised, sides)}
           workgroupBarrier();
           for (var k = 0u; k < ${TILE_K}u; k++) {
             let b = tileB[k * 16u + tx];
-            let a = k * ${stride}u + ty * ${perThread}u;
-            ${unroll(perThread, (i) => `sum${i} += tileA[a + ${i}u] * b;`)}
+            let a = tileA[k * ${stride}u + ty];
+            ${unroll(perThread, (i) => `sum${i} += ${rowOf('a', i)} * b;`)}
           }
           workgroupBarrier();
         }
