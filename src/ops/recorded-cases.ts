@@ -26,6 +26,9 @@ export const recordedCases: OpCase[] = [
   productCase('affine4', 96, [10, 7]),
   productCase('affine8', 64, [33]),
   productCase('affine4 paired', 96, [10, 7]),
+  // So many outputs that a thread takes four.
+  productCase('f16', 24, [16_388]),
+  productCase('affine4', 64, [16_388]),
   updateCase('f32', 40, 36),
   updateCase('affine8', 64, 13),
   residualCase('f32', 36, 20),

@@ -184,14 +184,17 @@ function attendCode(sizes: AttendSizes, helpers: string, prepare: string, limit:
   // Threads side by side that share the maximum and the sum of one query head.
   const lanes = Math.max(1, Math.floor(THREADS / group));
   const slices = Math.floor(THREADS / units);
-  const write = (j: number) =>
+  const write =
     runs === 1
-      ? unroll(4, (c) => `result[((g * GROUP + ${j}u) * UNITS + unit) * 4u + ${c}u] = total[${c}] / sum;`)
+      ? unroll(4, (c) => `result[((g * GROUP + j) * UNITS + unit) * 4u + ${c}u] = total[${c}] / sum;`)
       : unroll(4, (c) => `result[part + unit * 4u + ${c}u] = total[${c}];`);
-  const finish = (j: number) => /* wgsl */ `
-      {
+  // A loop, though what it adds up are registers: with barriers for each head software GPU adapters take a minute to compile it.
+  const finish = /* wgsl */ `
+      for (var j = 0u; j < GROUP; j++) {
+        var own = acc0;
+        ${unroll(group - 1, (i) => `if (j == ${i + 1}u) { own = acc${i + 1}; }`)}
         workgroupBarrier();
-        shareSums[thread] = acc${j};
+        shareSums[thread] = own;
         workgroupBarrier();
         if (slice == 0u) {
           var total = vec4<f32>();
@@ -200,11 +203,11 @@ function attendCode(sizes: AttendSizes, helpers: string, prepare: string, limit:
           }
           var sum = 0.0;
           for (var i = 0u; i < ${lanes}u; i++) {
-            sum += sums[${j * lanes}u + i];
+            sum += sums[j * ${lanes}u + i];
           }
-          let part = ((g * GROUP + ${j}u) * ${runs}u + run) * ${dim + 2}u;
-          ${write(j)}
-          ${runs === 1 ? '' : `if (unit == 0u) { result[part + ${dim}u] = sum; result[part + ${dim + 1}u] = peakOf(${j}u); }`}
+          let part = ((g * GROUP + j) * ${runs}u + run) * ${dim + 2}u;
+          ${write}
+          ${runs === 1 ? '' : `if (unit == 0u) { result[part + ${dim}u] = sum; result[part + ${dim + 1}u] = peakOf(j); }`}
         }
       }`;
   return /* wgsl */ `
@@ -276,7 +279,7 @@ function attendCode(sizes: AttendSizes, helpers: string, prepare: string, limit:
           ${unroll(group, (j) => `acc${j} += scores[${j * run}u + s] * value;`)}
         }
       }
-      ${unroll(group, finish)}
+      ${finish}
     }
   `;
 }

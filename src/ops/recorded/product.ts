@@ -59,7 +59,7 @@ export function productCommand(
       const place = `result[${at}u + column + ${i}u]`;
       return add ? `${place} += (${value(i)})${gate ? ' * tanh(gate[0])' : ''};` : `${place} = ${value(i)};`;
     };
-    functions.push(columnFunction(`factor${n}`, [code], weight, input, threads, (width) => unroll(width, store)));
+    functions.push(columnFunction(`factor${n}`, [code], weight, input, (width) => unroll(width, store)));
     const count = Math.ceil(weight.outFeatures / code.columnsPerGroup);
     branches.push(`if (group < ${groups + count}u) { factor${n}(group - ${groups}u, thread); return; }`);
     groups += count;
@@ -103,7 +103,7 @@ export function swigluCommand(label: string, input: ProductInput, gate: Factor, 
       ...added.flatMap(({ bindings }) => bindings),
       { name: 'result', type: 'f32', buffer: result, access: 'read_write' },
     ],
-    code: `${prelude(input, 2, threads)}\n${added.map(({ code }) => code).join('\n')}\n${columnFunction('main', codes, gate.weight, input, threads, (width) => unroll(width, store))}`,
+    code: `${prelude(input, 2, threads)}\n${added.map(({ code }) => code).join('\n')}\n${columnFunction('main', codes, gate.weight, input, (width) => unroll(width, store))}`,
   };
 }
 
@@ -167,63 +167,56 @@ function prelude({ norm }: ProductInput, sums: number, threads: number): string 
   return /* wgsl */ `
     ${unroll(sums, (n) => `var<workgroup> parts${n} : array<vec4<f32>, ${threads}>;`)}
     ${norm ? `var<workgroup> squareParts : array<f32, ${threads}>;` : ''}
-    fn row(i : u32) -> vec4<f32> {
-      return x[i]${norm ? ' * normWeight[i]' : ''};
-    }
   `;
 }
 
 /**
  * WGSL function that finds the outputs of one workgroup: every thread its share, one barrier, then the threads that write add up.
- * With a norm every thread squares a part of the row as well, and the products are scaled at the end: (x · r) W = r (x W).
+ * With a norm the threads that share an output square what they read of the row as well, and the products are scaled at the end:
+ * (x · r) W = r (x W).
  */
 function columnFunction(
   name: string,
   codes: readonly WeightCode[],
   { inFeatures, outFeatures }: LinearWeight,
   { norm }: ProductInput,
-  threads: number,
   store: (width: 1 | 4) => string,
 ): string {
-  const { width, column, shares, sharePlace, writes } = codes[0]!;
+  const { width, column, loop, vectors, shares, sharePlace, writes } = codes[0]!;
   const type = width === 4 ? 'vec4<f32>' : 'f32';
-  const share = (n: number, place: string) => `parts${n}[${place}]${width === 4 ? '' : '.x'}`;
-  const squares = /* wgsl */ `
-      var squares = 0.0;
-      for (var i = thread; i < ${inFeatures / 4}u; i += ${threads}u) {
-        squares += dot(x[i], x[i]);
-      }
-      squareParts[thread] = squares;`;
-  const scale = /* wgsl */ `
-      var square = 0.0;
-      for (var i = 0u; i < ${threads}u; i++) {
-        square += squareParts[i];
-      }
-      let scale = inverseSqrt(square / ${inFeatures}.0 + ${norm?.eps ?? 0});`;
+  const lane = width === 4 ? '' : '.x';
+  const readRow = (n: number) => {
+    const place = `turn * ${vectors}u + ${n}u`;
+    if (!norm) return `let row${n} = x[${place}];`;
+    return `let x${n} = x[${place}]; squares += dot(x${n}, x${n}); let row${n} = x${n} * normWeight[${place}];`;
+  };
+  const addUp = (i: string) => /* wgsl */ `
+        ${codes.map((_, n) => `total${n} += parts${n}[${sharePlace(i)}]${lane};`).join('\n')}
+        ${norm ? `square += squareParts[${sharePlace(i)}];` : ''}`;
   return /* wgsl */ `
     fn ${name}(group : u32, thread : u32) {
       let column = ${column};
       ${codes.map((_, n) => `var sum${n} = ${type}();`).join('\n')}
-      ${norm ? squares : ''}
+      ${norm ? 'var squares = 0.0;' : ''}
       if (column < ${outFeatures}u) {
-        ${codes.map((code, n) => code.accumulate(`sum${n}`)).join('\n')}
+        ${loop} {
+          ${unroll(vectors, readRow)}
+          ${codes.map((code, n) => code.accumulate(`sum${n}`)).join('\n')}
+        }
       }
-      ${codes.map((_, n) => (width === 4 ? `parts${n}[thread] = sum${n};` : `parts${n}[thread].x = sum${n};`)).join('\n')}
+      ${codes.map((_, n) => `parts${n}[thread]${lane} = sum${n};`).join('\n')}
+      ${norm ? 'squareParts[thread] = squares;' : ''}
       workgroupBarrier();
       if (!(${writes}) || column >= ${outFeatures}u) {
         return;
       }
-      ${norm ? scale : ''}
-      ${codes
-        .map(
-          (_, n) => /* wgsl */ `
-      var total${n} = ${type}();
+      ${codes.map((_, n) => `var total${n} = ${type}();`).join('\n')}
+      ${norm ? 'var square = 0.0;' : ''}
       for (var i = 0u; i < ${shares}u; i++) {
-        total${n} += ${share(n, sharePlace('i'))};
+        ${addUp('i')}
       }
-      ${norm ? `total${n} *= scale;` : ''}`,
-        )
-        .join('\n')}
+      ${norm ? `let scale = inverseSqrt(square / ${inFeatures}.0 + ${norm.eps});` : ''}
+      ${norm ? codes.map((_, n) => `total${n} *= scale;`).join('\n') : ''}
       ${store(width)}
     }
   `;
