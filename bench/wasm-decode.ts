@@ -12,7 +12,7 @@ import { nodePlatform } from '../src/device/node.ts';
 import { openDevice } from '../src/device/open-device.ts';
 import type { BackendChoice } from '../src/device/types.ts';
 import { wasmPool } from '../src/device/wasm-kernels.ts';
-import { median } from '../src/headless/bench-report.ts';
+import { median } from '../src/numbers/median.ts';
 import type { KvCache } from '../src/nvlm/kv-cache.ts';
 import { loadModel } from '../src/nvlm/load-model.ts';
 import type { NvlmModel } from '../src/nvlm/model.ts';

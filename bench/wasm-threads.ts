@@ -10,7 +10,7 @@ import { nodePlatform } from '../src/device/node.ts';
 import { openDevice } from '../src/device/open-device.ts';
 import { FORMAT, wasmKernels, wasmPool } from '../src/device/wasm-kernels.ts';
 import { wasmModule } from '../src/device/wasm-memory.ts';
-import { median } from '../src/headless/bench-report.ts';
+import { median } from '../src/numbers/median.ts';
 import { printReport, type Measurement } from './report.ts';
 
 const [runs = '50', threads = String(availableParallelism()), wanted = ''] = process.argv.slice(2);

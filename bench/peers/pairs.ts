@@ -1,5 +1,6 @@
-import { makeReports, median, type Measurement } from '../../src/headless/bench-report.ts';
 import type { GpuAdapterDescription, BackendName } from '../../src/device/types.ts';
+import { makeReports, type Measurement } from '../../src/headless/bench-report.ts';
+import { median } from '../../src/numbers/median.ts';
 
 /** What one side takes for one sample: ms on the clock, and of this process's processor time. */
 export interface Sample {

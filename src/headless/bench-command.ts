@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { deskExamples } from '../desk/examples.ts';
 import type { DeviceInfo } from '../engine/api.ts';
-import type { ModelMeasurement, StepCounts } from '../engine/measure/measure.ts';
+import type { ModelMeasurement } from '../engine/measure/measure.ts';
 import { assertPrompt } from '../text/prompt-limits.ts';
 import { decodeImage } from '../tiling/decode.ts';
 import { MAX_TILES_ANYWHERE } from '../tiling/tile-limits.ts';
@@ -99,7 +99,7 @@ function sixTiles(): RgbImage {
 }
 
 function measurementsOf(model: string, newTokens: number, measured: ModelMeasurement, { adapter, backend }: DeviceInfo): Measurement[] {
-  const { loadMs, tensorBytes, tiles, promptTokens, visionMs, prefillMs, decodeMs, counts, peakBytes, plannedBytes } = measured;
+  const { loadMs, tensorBytes, tiles, promptTokens, visionMs, prefillMs, decodeMs, peakBytes, plannedBytes } = measured;
   const of = (name: string, unit: string, samples: number[]): Measurement => ({
     name: `${model}: ${name}`,
     unit,
@@ -116,41 +116,29 @@ function measurementsOf(model: string, newTokens: number, measured: ModelMeasure
     of(prefill, 'ms', prefillMs),
     of(prefill, 'tokens/s', perSecond(promptTokens, prefillMs)),
     of(`decode, ${newTokens} tokens`, 'tokens/s', perSecond(newTokens, decodeMs)),
-    ...(counts.length > 0 ? countRows(of, counts) : []),
+    ...countRows(of, measured),
     of('peak memory on the device', 'MB', [peakBytes / 1e6]),
     ...(plannedBytes === null ? [] : [of('planned memory', 'MB', [plannedBytes / 1e6])]),
     of('peak resident memory of the process', 'MB', [process.resourceUsage().maxRSS / 1e3]),
   ];
 }
 
-/** What a token costs in decoding alone. */
-function countRows(of: (name: string, unit: string, samples: number[]) => Measurement, counts: readonly StepCounts[]): Measurement[] {
+/** What a token costs in decoding alone, where it was counted. */
+function countRows(
+  of: (name: string, unit: string, samples: number[]) => Measurement,
+  { counts, busyMs }: Pick<ModelMeasurement, 'counts' | 'busyMs'>,
+): Measurement[] {
+  if (!counts) return [];
+  const { dispatches, submits, bytesWritten, bytesRead } = counts;
+  const busy = (what: 'first' | 'step' | 'least') => busyMs.map((times) => times[what]);
   return [
-    of(
-      'decode, dispatches a token',
-      '',
-      counts.map(({ dispatches }) => dispatches),
-    ),
-    of(
-      'decode, submits a token',
-      '',
-      counts.map(({ submits }) => submits),
-    ),
-    of(
-      'decode, bytes written a token',
-      'bytes',
-      counts.map(({ bytesWritten }) => bytesWritten),
-    ),
-    of(
-      'decode, bytes read a token',
-      'bytes',
-      counts.map(({ bytesRead }) => bytesRead),
-    ),
-    of(
-      'decode, JavaScript a token',
-      'ms',
-      counts.map(({ busyMs }) => busyMs),
-    ),
+    of('decode, dispatches a token', '', [dispatches]),
+    of('decode, submits a token', '', [submits]),
+    of('decode, bytes written a token', 'bytes', [bytesWritten]),
+    of('decode, bytes read a token', 'bytes', [bytesRead]),
+    of('decode, JavaScript of the first step, once an answer', 'ms', busy('first')),
+    of('decode, JavaScript a token', 'ms', busy('step')),
+    of('decode, JavaScript of the token that took least', 'ms', busy('least')),
   ];
 }
 

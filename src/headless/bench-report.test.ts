@@ -1,11 +1,5 @@
 import { expect, test } from 'vitest';
-import { makeReports, median } from './bench-report.ts';
-
-test('the median of an even and an odd number of samples, and of none', () => {
-  expect(median([3, 1, 2])).toBe(2);
-  expect(median([4, 1, 10, 2])).toBe(3);
-  expect(() => median([])).toThrow(RangeError);
-});
+import { makeReports } from './bench-report.ts';
 
 test('a report names what was measured, on what, and of which commit', () => {
   const [report] = makeReports([{ name: 'x', adapter: null, backend: 'wasm', unit: 'ms', samples: [2, 1, 3] }]);

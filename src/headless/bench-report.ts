@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import os from 'node:os';
 import type { GpuAdapterDescription, BackendName } from '../device/types.ts';
+import { median } from '../numbers/median.ts';
 
 /** The one form in which every benchmark tells its result. */
 export interface BenchmarkReport {
@@ -28,14 +29,6 @@ export interface Measurement {
   samples: number[];
   /** Where it was measured, when that is not this process. */
   runtime?: string;
-}
-
-/** @throws RangeError without samples */
-export function median(samples: readonly number[]): number {
-  if (samples.length === 0) throw new RangeError('a median needs at least one sample');
-  const sorted = [...samples].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 /** What was measured together, of one commit and at one time. */

@@ -41,6 +41,7 @@ describe('nvlm bench', () => {
     expect(figure('bytes written a token')).toBeLessThan(100);
     expect(figure('bytes read a token')).toBeGreaterThanOrEqual(4);
     expect(figure('JavaScript a token')).toBeGreaterThan(0);
+    expect(figure('once an answer')).toBeGreaterThan(0);
   });
 
   it('measures weights that stay on disk, in words', async () => {

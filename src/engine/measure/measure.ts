@@ -1,10 +1,11 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { watchPeakBytes } from '../../device/peak-bytes.ts';
-import { watchTraffic, type Traffic } from '../../device/traffic.ts';
+import { watchTraffic, type Traffic, type TrafficWatch } from '../../device/traffic.ts';
 import type { Device } from '../../device/types.ts';
 import { throwIfAborted } from '../../errors.ts';
 import { generate } from '../../nvlm/generate.ts';
 import { Sampler } from '../../nvlm/sampler.ts';
+import { median } from '../../numbers/median.ts';
 import { assertFits } from '../../text/prompt-limits.ts';
 import type { RgbImage } from '../../tiling/types.ts';
 import type { ModelFolder } from '../../weights/model-folder.ts';
@@ -25,17 +26,21 @@ export interface MeasureRequest {
   runs: number;
   /** Runs before those that count: the first one compiles. */
   warmUps: number;
-  /** Count as well what passes between this thread and the device while decoding; it slows both a little. */
+  /** Count as well what passes between this thread and the device while decoding, in one run more: counting slows both a little. */
   counts?: boolean;
 }
 
-/** What one decoded token costs, on average over a run's. */
-export interface StepCounts extends Traffic {
+/** Milliseconds, by the clock, that this thread was busy with the steps of an answer, its waiting for the device left out. */
+export interface BusyTimes {
+  /** The first step behind the prompt: on WebGPU the step is recorded there. */
+  first: number;
   /**
-   * Milliseconds that this thread is busy, the waiting for the device left out: on WebGPU what preparing the GPU's work and picking
-   * tokens takes, elsewhere all of the computing too.
+   * A step, the median of those behind the first: on WebGPU what encoding and submitting takes, elsewhere all of the computing too. The
+   * first where there is no other.
    */
-  busyMs: number;
+  step: number;
+  /** The least of them. */
+  least: number;
 }
 
 /** What a model takes on a device: times in milliseconds, one a run; memory in bytes. */
@@ -51,8 +56,10 @@ export interface ModelMeasurement {
   visionMs: number[];
   prefillMs: number[];
   decodeMs: number[];
-  /** One a run, where they were asked for. */
-  counts: StepCounts[];
+  /** One a run. */
+  busyMs: BusyTimes[];
+  /** A decoded token's share of a run; null where it was not asked for. */
+  counts: Traffic | null;
   /** The most that was taken on the device, by weights, cache and activations, over all runs. */
   peakBytes: number;
   /** The memory plan for this very conversation; null where weights stay on disk. */
@@ -63,7 +70,8 @@ interface Run {
   visionMs: number;
   prefillMs: number;
   decodeMs: number;
-  counts: StepCounts | null;
+  busyMs: BusyTimes;
+  counts: Traffic | null;
 }
 
 /**
@@ -85,17 +93,15 @@ export async function measureModel(
 ): Promise<ModelMeasurement> {
   const { signal, quantize, offload } = options;
   const watch = watchPeakBytes();
-  const traffic = request.counts ? watchTraffic() : null;
   const session = await Session.open(folder, device, options).catch((error: unknown) => {
     watch.stop();
-    traffic?.stop();
     throw error;
   });
   try {
     const { picture } = request;
     const sizes = { tiles: 0, promptTokens: 0 };
 
-    const once = async (): Promise<Run> => {
+    const once = async (traffic?: TrafficWatch): Promise<Run> => {
       const start = performance.now();
       const seen = picture && (await session.encode(picture, request.maxTiles, { signal }));
       if (seen) await settle(device, seen.features);
@@ -108,6 +114,7 @@ export async function measureModel(
         sizes.promptTokens = plan.inputIds.length;
         let prefilled = encoded;
         let before: Traffic | undefined;
+        let since = encoded;
         let waitedMs = 0;
         const waiting = async <T>(work: Promise<T>): Promise<T> => {
           const start = performance.now();
@@ -124,13 +131,25 @@ export async function measureModel(
           onPrefilled: () => {
             before = traffic?.count();
             waitedMs = 0;
-            prefilled = performance.now();
+            prefilled = since = performance.now();
           },
         });
-        for await (const _ of tokens) continue;
+        const busyMs: number[] = [];
+        for await (const _ of tokens) {
+          const now = performance.now();
+          busyMs.push(now - since - waitedMs);
+          since = now;
+          waitedMs = 0;
+        }
         const decodeMs = performance.now() - prefilled;
-        const stepCounts = before ? perToken(before, traffic!.count(), decodeMs - waitedMs, request.newTokens) : null;
-        return { visionMs: encoded - start, prefillMs: prefilled - encoded, decodeMs, counts: stepCounts };
+        return {
+          visionMs: encoded - start,
+          prefillMs: prefilled - encoded,
+          decodeMs,
+          // The prompt's own token is no step.
+          busyMs: busyTimes(busyMs.slice(1)),
+          counts: before ? perToken(before, traffic!.count(), request.newTokens) : null,
+        };
       } finally {
         cache.dispose();
         seen?.features.dispose();
@@ -145,6 +164,13 @@ export async function measureModel(
       if (run >= warmUps) runs.push(times);
       options.onRun?.(run + 1, warmUps + count);
     }
+    let counts: Traffic | null = null;
+    if (request.counts) {
+      const traffic = watchTraffic();
+      counts = await once(traffic)
+        .then((run) => run.counts)
+        .finally(() => traffic.stop());
+    }
     const contextLength = sizes.promptTokens + request.newTokens;
     return {
       loadMs: offload ? null : session.loadMs,
@@ -153,7 +179,8 @@ export async function measureModel(
       visionMs: picture ? runs.map(({ visionMs }) => visionMs) : [],
       prefillMs: runs.map(({ prefillMs }) => prefillMs),
       decodeMs: runs.map(({ decodeMs }) => decodeMs),
-      counts: runs.flatMap(({ counts }) => counts ?? []),
+      busyMs: runs.map(({ busyMs }) => busyMs),
+      counts,
       // The memory of wasm holds more than tensors.
       peakBytes: Math.max(watch.peak, device.memoryBytes()),
       plannedBytes: offload ? null : planMemory(folder, device.info, { contextLength, quantize }).bytes.total,
@@ -162,19 +189,24 @@ export async function measureModel(
     throw device.explain(error);
   } finally {
     watch.stop();
-    traffic?.stop();
     session.dispose();
   }
 }
 
-function perToken(before: Traffic, after: Traffic, busyMs: number, tokens: number): StepCounts {
+/** @param steps milliseconds of each, at least one */
+export function busyTimes(steps: readonly number[]): BusyTimes {
+  const first = steps[0]!;
+  const later = steps.length > 1 ? steps.slice(1) : steps;
+  return { first, step: median(later), least: Math.min(...later) };
+}
+
+function perToken(before: Traffic, after: Traffic, tokens: number): Traffic {
   const share = (what: keyof Traffic) => (after[what] - before[what]) / tokens;
   return {
     dispatches: share('dispatches'),
     submits: share('submits'),
     bytesWritten: share('bytesWritten'),
     bytesRead: share('bytesRead'),
-    busyMs: busyMs / tokens,
   };
 }
 
