@@ -13,6 +13,8 @@ const SCALE_WORDS: Record<string, string> = {
   minutes: 'Longer',
   hour: 'Hours',
   night: 'A night',
+  real: 'Real shapes',
+  'real-2-layers': 'Real shapes, two layers',
 };
 
 /** How large, what it will take, and the run itself. */

@@ -33,10 +33,15 @@ export function tilesOf(experiment: EfficiencyExperiment, choice: LabChoice): nu
   return scaleOf(experiment, choice).tiles ?? experiment.tiles;
 }
 
-/** What stands for a level: a model, or random weights in a shape. */
-export function modelOf(experiment: EfficiencyExperiment, choice: LabChoice, level: string): { model: string } | { shape: string } {
+/** What stands for a level: a model, or random weights in a shape, with at most so many layers. */
+export function modelOf(
+  experiment: EfficiencyExperiment,
+  choice: LabChoice,
+  level: string,
+): { model: string } | { shape: string; layers?: number } {
   const { model, shape } = experiment.levels.find((one) => one.level === level)!;
-  return scaleOf(experiment, choice).shapes === 'real' ? { shape: shape! } : { model };
+  const { shapes, layers } = scaleOf(experiment, choice);
+  return shapes === 'real' ? { shape: shape!, ...(layers !== null && { layers }) } : { model };
 }
 
 /** @throws NvlmError `usage` for a scale that is not there, or more seeds than the experiment names */

@@ -77,9 +77,16 @@ it('a scale of real shapes takes random weights, and of the tiles those that it 
   expect(tilesOf(experiment, choice)).toEqual([TILES]);
 });
 
+it('a scale of real shapes may take fewer layers at their widths', () => {
+  const experiment = parseExperiment(fileOf({ shapes: 'real', layers: 2 }, { shape: 'nvlm-h-0.5b' }), 'cost');
+  if (experiment.kind !== 'efficiency') throw new Error('an efficiency experiment');
+  expect(modelOf(experiment, choice, 'X')).toEqual({ shape: 'nvlm-h-0.5b', layers: 2 });
+});
+
 it.each([
   ['a shape that is missing', fileOf({ shapes: 'real' }), 'lacks a "shape"'],
   ['a shape that nobody knows', fileOf({}, { shape: 'nvlm-z' }), 'is not one of'],
+  ['layers of models that have theirs', fileOf({ layers: 2 }), 'has "layers"'],
   ['tiles that the experiment does not have', fileOf({ tiles: [3] }), 'that "tiles" does not name'],
 ])('refuses %s', (_, file, words) => {
   expect(() => parseExperiment(file, 'cost')).toThrow(words);

@@ -51,10 +51,12 @@ export async function runEfficiencyCell(
       throwIfAborted(signal);
       onEvent?.({ type: 'measured', done: i, total: counts.length });
       const isReal = 'shape' in measured;
-      const folder = isReal ? await openModelFolder(syntheticSource(measured.shape), signal) : await open(measured.model);
+      const folder = isReal ? await openModelFolder(syntheticSource(measured.shape, measured), signal) : await open(measured.model);
       const measure = isReal ? measureAnswering : measureAll;
-      for (const [name, value] of Object.entries(await measure(folder, device, tiles, steps, { signal })))
-        metrics[`${name}, ${tiles} ${tiles === 1 ? 'tile' : 'tiles'}`] = value;
+      // Tokens and cache are counted of all layers, however many are run.
+      const whole = isReal ? await openModelFolder(syntheticSource(measured.shape), signal) : folder;
+      const values = { ...(await measure(folder, device, tiles, steps, { signal })), ...countsOf(whole, tiles) };
+      for (const [name, value] of Object.entries(values)) metrics[`${name}, ${tiles} ${tiles === 1 ? 'tile' : 'tiles'}`] = value;
     }
     const { backend, adapter } = device.info;
     const result: CellResult = {
@@ -106,14 +108,20 @@ async function measureAnswering(
   const picture = pictureFor(folder, tiles);
   const request = { picture, prompt: PROMPT, newTokens: NEW_TOKENS, maxTiles: tiles, runs, warmUps };
   const measured = await measureModel(folder, device, request, { signal });
-  const geometry = geometryOfModel({ id: 'model', title: 'model', ...openTextSide(folder) });
-  const { costs, geometry: of } = inspectPicture(picture, geometry, { maxTiles: tiles, prompt: PROMPT });
-  const cost = costs[of.architecture]!;
   return {
     'vision, ms': meanOf(measured.visionMs),
     'prefill, ms': meanOf(measured.prefillMs),
     'decode, ms a token': meanOf(measured.decodeMs) / NEW_TOKENS,
     'memory in chat, bytes': measured.peakBytes,
+  };
+}
+
+/** What the inspector counts for the same question. */
+function countsOf(folder: ModelFolder, tiles: number): Record<string, number> {
+  const geometry = geometryOfModel({ id: 'model', title: 'model', ...openTextSide(folder) });
+  const { costs, geometry: of } = inspectPicture(pictureFor(folder, tiles), geometry, { maxTiles: tiles, prompt: PROMPT });
+  const cost = costs[of.architecture]!;
+  return {
     'decoder tokens': cost.decoderTokens,
     'cross-attention tokens': cost.crossAttentionTokens,
     'KV cache, bytes in f16': cost.kvBytes,

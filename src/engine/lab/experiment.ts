@@ -47,6 +47,8 @@ export interface LabScale {
   rounds: number;
   /** Efficiency: what is measured. `models` are the levels' own; `real`, random weights in a published model's shapes, answering alone. */
   shapes: (typeof SHAPES)[number];
+  /** Efficiency of real shapes: at most so many layers in decoder and vision encoder; null = all. */
+  layers: number | null;
   /** Efficiency: of the experiment's numbers of tiles, these alone; null = all. */
   tiles: number[] | null;
 }
@@ -98,6 +100,7 @@ const EXPERIMENT_FILE: FileKind = {
 };
 const MOST_COUNT = 100_000;
 const MOST_TILES = 12;
+const MOST_LAYERS = 100;
 const SHAPES = ['models', 'real'] as const;
 const SOURCES: readonly LabSource[] = ['desk', 'text', 'ring', 'due'];
 
@@ -134,6 +137,7 @@ function scaleOf(scale: FileKeys): LabScale {
     seeds: scale.integer('seeds', null, 1, MOST_ENTRIES),
     rounds: scale.integer('rounds', 1, 1, 100),
     shapes: scale.oneOf('shapes', SHAPES, 'models'),
+    layers: scale.has('layers') ? scale.integer('layers', null, 1, MOST_LAYERS) : null,
     tiles: scale.integers('tiles', 1, MOST_TILES),
   };
   scale.refuseOthers();
@@ -141,7 +145,8 @@ function scaleOf(scale: FileKeys): LabScale {
 }
 
 function checkScales(file: FileKeys, experiment: Experiment): void {
-  for (const [name, { shapes, tiles }] of Object.entries(experiment.scales)) {
+  for (const [name, { shapes, layers, tiles }] of Object.entries(experiment.scales)) {
+    if (layers !== null && shapes !== 'real') file.fail('scales', `has "layers" at ${name}, which "shapes": "real" alone has`);
     if (experiment.kind === 'training') {
       if (shapes !== 'models' || tiles) file.fail('scales', `has "shapes" or "tiles" at ${name}, which training has not`);
       continue;

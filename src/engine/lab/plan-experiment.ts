@@ -92,7 +92,7 @@ export async function planExperiment(
         plan.bytes = Math.max(plan.bytes, await sittingBytes(host, experiment, measured.model));
         plan.seconds += open * SITTING_SECONDS * tiles.length * (steps + 1);
       } else {
-        const need = await shapeNeed(host, measured.shape, tiles);
+        const need = await shapeNeed(host, measured, tiles);
         plan.bytes = Math.max(plan.bytes, need.bytes);
         plan.seconds += (open * steps * need.products) / speed;
       }
@@ -120,8 +120,8 @@ async function sittingBytes(host: LabHost, experiment: EfficiencyExperiment, mod
 }
 
 /** Answering once at every number of tiles: the encoder for each tile, the decoder for each token of the prompt. */
-async function shapeNeed(host: LabHost, shape: string, tiles: readonly number[]) {
-  const folder = await openModelFolder(syntheticSource(shape));
+async function shapeNeed(host: LabHost, { shape, layers }: { shape: string; layers?: number }, tiles: readonly number[]) {
+  const folder = await openModelFolder(syntheticSource(shape, { layers }));
   const { tileSize } = configOf(folder);
   const geometry = geometryOfModel({ id: shape, title: shape, ...openTextSide(folder) });
   const prompts = tiles.map((maxTiles) => {

@@ -13,7 +13,7 @@ import { syntheticFiles, syntheticModelFiles } from './synthesize.ts';
 import { syntheticSource } from './synthetic-source.ts';
 
 it('gives any span of a checkpoint that lies nowhere, as the whole file has it', async () => {
-  const source = syntheticSource('smolvlm-256m', 5);
+  const source = syntheticSource('smolvlm-256m', { seed: 5 });
   const [file] = syntheticModelFiles('smolvlm-256m', 5).files;
   const { name, bytes } = file!;
   expect(await source.size(name)).toBe(bytes);

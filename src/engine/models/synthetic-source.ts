@@ -6,10 +6,11 @@ import { syntheticModelFiles, type SyntheticFile } from './synthesize.ts';
  * a tab measures one without a download or a disk.
  *
  * @param like one of `SYNTHETIC_MODELS`
+ * @param layers at most so many layers in the decoder and in the vision encoder; all when undefined
  */
-export function syntheticSource(like: string, seed = 1): ModelFiles {
+export function syntheticSource(like: string, { seed = 1, layers }: { seed?: number; layers?: number } = {}): ModelFiles {
   const id = `synthetic/${like}`;
-  const files = new Map(syntheticModelFiles(like, seed).files.map((file) => [file.name, file]));
+  const files = new Map(syntheticModelFiles(like, seed, layers).files.map((file) => [file.name, file]));
   const fileOf = (path: string): SyntheticFile => {
     const file = files.get(path);
     if (file) return file;
