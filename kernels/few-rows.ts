@@ -284,33 +284,65 @@ export function makeRowsReady(format: i32, x: usize, groupSize: i32, rows: i32, 
   }
 }
 
+/** Bytes of one matrix in the table of {@link multiplyFewRows}: see there. */
+const MATRIX_BYTES: usize = 28;
+
 /**
- * y = x · Wᵀ (+ bias) for packed W [n, k]: x [rows, k], y [rows, n]. Of the results' fours, `fours` from `from` on are made.
+ * y = x · Wᵀ (+ added) for one or more packed W [n, k] of one format: x [rows, k], each with a y [rows, n] of its own. Of the fours of
+ * their results, of which each matrix begins with a new one, `fours` from `from` on are made.
+ *
  * @param made x, by {@link makeRowsReady}
+ * @param table of each W seven words: the addresses of W, scales, biases, `added` and y; bytes from one row of `added` to the next, 0 where
+ * all have the same; n
+ * @param all fours of all matrices
  */
 export function multiplyFewRows(
   format: i32,
   made: usize,
-  w: usize,
-  scales: usize,
-  biases: usize,
+  table: usize,
+  all: i32,
   groupSize: i32,
-  bias: usize,
-  y: usize,
   rows: i32,
-  n: i32,
   k: i32,
   from: i32,
   fours: i32,
 ): void {
+  for (let first = 0; first < all; table += MATRIX_BYTES) {
+    const n = load<i32>(table, 24);
+    const count = (n + 3) >> 2;
+    const begin = max(from - first, 0);
+    const end = min(from + fours - first, count);
+    if (begin < end) multiplyFours(format, made, table, groupSize, rows, n, k, begin, end);
+    first += count;
+  }
+}
+
+/** The fours [begin, end) of one matrix's results. */
+function multiplyFours(
+  format: i32,
+  made: usize,
+  matrix: usize,
+  groupSize: i32,
+  rows: i32,
+  n: i32,
+  k: i32,
+  begin: i32,
+  endFours: i32,
+): void {
+  const w = load<u32>(matrix);
+  const scales = load<u32>(matrix, 4);
+  const biases = load<u32>(matrix, 8);
+  const added = load<u32>(matrix, 12);
+  const y = load<u32>(matrix, 16);
+  const addedStride = load<u32>(matrix, 20);
   const isHalf = format == F16;
   const groups = isHalf ? 0 : k / groupSize;
   const ready = readyBytes(k, groups);
   const stride = rowBytes(format, k);
   const groupStride = <usize>groups << 2;
   const end = w + <usize>n * stride;
-  const to = min(n, (from + fours) << 2);
-  for (let j = from << 2; j < to; j += 4) {
+  const to = min(n, endFours << 2);
+  for (let j = begin << 2; j < to; j += 4) {
     // The last four overlap those before them rather than hang over the edge; of fewer than four the last is repeated.
     const first = n >= 4 ? min(j, n - 4) : 0;
     const reach = n >= 4 ? stride : 0;
@@ -324,15 +356,16 @@ export function multiplyFewRows(
       const sums = fixed + (<usize>k << 2);
       const step = load<f32>(sums + groupStride);
       const out = y + ((<usize>row * <usize>n + <usize>first) << 2);
+      const add = added + <usize>row * addedStride + (<usize>first << 2);
       if (n < 4) {
         for (let i = 0; i < n; i++) {
           const value = f32x4.extract_lane(fourResults(format, <usize>i, w, stride, 0, 0, scales, biases, groupStride, groupSize, fixed, sums, step, k, groups), 0);
-          store<f32>(out + (<usize>i << 2), bias != 0 ? value + load<f32>(bias + (<usize>i << 2)) : value);
+          store<f32>(out + (<usize>i << 2), added != 0 ? value + load<f32>(add + (<usize>i << 2)) : value);
         }
         continue;
       }
       let values = fourResults(format, <usize>first, w, stride, reach, reachGroups, scales, biases, groupStride, groupSize, fixed, sums, step, k, groups);
-      if (bias != 0) values = f32x4.add(values, v128.load(bias + (<usize>first << 2)));
+      if (added != 0) values = f32x4.add(values, v128.load(add));
       v128.store(out, values);
     }
   }

@@ -26,9 +26,10 @@ const CALLS: [SplitKernel, name: string, (at: Addresses) => number[]][] = [
   ['multiply', 'halves, transposed', ({ a, b, c, y }) => [a, 0, FORMAT.f16, b, 1, 0, 0, 1, c, y, 9, 203, 131]],
   ['multiply', '4 bits, transposed', ({ a, b, c, d, y }) => [a, 0, FORMAT.affine4, b, 1, c, d, 64, 0, y, 9, 203, 128]],
   ['multiplyFewRowsF32', 'floats', ({ a, b, c, y }) => [a, b, c, y, 3, 203, 130]],
-  ['multiplyFewRows', 'halves', ({ a, b, c, y }) => [FORMAT.f16, a, b, 0, 0, 1, c, y, 3, 203, 131]],
-  ['multiplyFewRows', '8 bits', ({ a, b, c, d, y }) => [FORMAT.affine8, a, b, c, d, 64, 0, y, 3, 203, 128]],
-  ['multiplyFewRows', '4 bits', ({ a, b, c, d, y }) => [FORMAT.affine4, a, b, c, d, 32, 0, y, 3, 203, 96]],
+  ['multiplyFewRows', 'halves', (at) => [FORMAT.f16, at.a, tableOf(at, [203]), 51, 1, 3, 131]],
+  ['multiplyFewRows', '8 bits', (at) => [FORMAT.affine8, at.a, tableOf(at, [203]), 51, 64, 3, 128]],
+  ['multiplyFewRows', '4 bits', (at) => [FORMAT.affine4, at.a, tableOf(at, [203]), 51, 32, 3, 96]],
+  ['multiplyFewRows', 'several matrices', (at) => [FORMAT.affine8, at.a, tableOf(at, [35, 3, 201]), 61, 64, 3, 128]],
   ['attend', 'grouped, causal', ({ a, b, c, y }) => [a, b, c, y, 2, 70, 90, 6, 3, 12, 1, 0, 0, 0, 0, 0]],
   ['attendFewRows', 'pairs and one left', ({ a, b, c, y }) => [a, b, c, y, 2, 3, 90, 9, 3, 16, 1, 0, 0, 0, 0, 0]],
   ['attendFewRows', 'odd size', ({ a, b, c, y }) => [a, b, c, y, 1, 1, 290, 6, 2, 13, 0, 0, 0, 0, 0, 0]],
@@ -136,6 +137,14 @@ function tens(): Float32Array {
   const result = new Float32Array(wasm.HEAPU8.buffer, y, n).map(Math.round);
   for (const at of [x, w, y]) wasm._free(at);
   return result;
+}
+
+/** What `multiplyFewRows` is told of matrices with so many rows each; added is what differs from row to row. */
+function tableOf({ b, c, d, y }: Addresses, rows: number[]): number {
+  const table = d + BYTES / 2;
+  const matrices = rows.flatMap((n, i) => [b + 64 * i, c, d, c, y + 2048 * i * (i + 1), 4 * n, n]);
+  new Uint32Array(wasmModule().HEAPU8.buffer, table, matrices.length).set(matrices);
+  return table;
 }
 
 describe('threads that come and go', () => {

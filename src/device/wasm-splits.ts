@@ -46,8 +46,8 @@ export const SPLITS = {
     return { units: Math.ceil(n / 8), work: m * n * k, grain: 2, scratchBytes: run.multiplyScratch(aTransposed, m, k) };
   },
   multiplyFewRows: (_run, ...operands) => {
-    const [rows, n, k] = operands.slice(8) as [number, number, number];
-    return { units: Math.ceil(n / 4), work: rows * n * k, grain: 4 };
+    const [fours, , rows, k] = operands.slice(3) as [number, number, number, number];
+    return { units: fours, work: 4 * fours * rows * k, grain: 4 };
   },
   multiplyFewRowsF32: (_run, ...operands) => {
     const [rows, n, k] = operands.slice(4) as [number, number, number];

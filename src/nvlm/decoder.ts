@@ -4,15 +4,15 @@ import { attention } from '../ops/attention/attention.ts';
 import { crossAttention, type CrossAttentionOptions } from '../ops/cross-attention/cross-attention.ts';
 import { embed } from '../ops/embed/embed.ts';
 import { applyGate } from '../ops/gate/gate.ts';
+import { plus } from '../ops/plus.ts';
 import { rmsNorm } from '../ops/rms-norm/rms-norm.ts';
 import { rope } from '../ops/rope/rope.ts';
 import { swiglu } from '../ops/swiglu/swiglu.ts';
 import { hasCrossAttention, type NvlmConfig } from './config.ts';
 import type { CrossKeysAndValues, KeysAndValues, KvCache } from './kv-cache.ts';
 import { names } from './names.ts';
-import { plus } from './plus.ts';
 import type { DecoderProbe } from './probe.ts';
-import { project } from './project.ts';
+import { project, projectEach } from './project.ts';
 import type { Weights } from './weights.ts';
 
 /** Where the rows of a decoder call stand. R = batch · length rows, batch-major. */
@@ -74,8 +74,10 @@ export interface LayerInputs {
   places: Pick<DecoderContext, 'positions' | 'starts' | 'rowTiles'> & { keyTiles: Tensor2D | null; sharedPlaces: SharedPlaces | null };
 }
 
+/** `residual` + O(attention), of rows x that are normed. */
 function selfAttention(
   x: Tensor2D,
+  residual: Tensor2D,
   layer: number,
   config: NvlmConfig,
   weights: Weights,
@@ -87,8 +89,9 @@ function selfAttention(
   const name = `${names.decoderLayer(config, layer)}.self_attn`;
   const headNorm = (rows: Tensor2D, norm: string): Tensor2D =>
     rmsNorm(rows.reshape([-1, headDim]), weights.vector(`${name}.${norm}.weight`), rmsNormEps).reshape(rows.shape);
-  let q = project(x, `${name}.q_proj`, weights);
-  let k = project(x, `${name}.k_proj`, weights);
+  const outputOf = (attended: Tensor2D) => projectEach(attended, [{ name: `${name}.o_proj`, residual }], weights)[0]!;
+  const projections = ['q_proj', 'k_proj', 'v_proj'].map((projection) => ({ name: `${name}.${projection}` }));
+  let [q, k, v] = projectEach(x, projections, weights) as [Tensor2D, Tensor2D, Tensor2D];
   if (qkNorm) {
     q = headNorm(q, 'q_norm');
     k = headNorm(k, 'k_norm');
@@ -96,19 +99,17 @@ function selfAttention(
   q = rope(q, positions, inverseFrequencies, heads);
   k = rope(k, positions, inverseFrequencies, kvHeads);
   if (context.shared && places) {
-    const attended = sharedAttention(q, k, project(x, `${name}.v_proj`, weights), { heads, kvHeads }, context.shared, places);
-    return project(attended, `${name}.o_proj`, weights);
+    return outputOf(sharedAttention(q, k, v, { heads, kvHeads }, context.shared, places));
   }
   const fresh = {
     k: k.reshape<Tensor3D>([batch, length, kvHeads * headDim]),
-    v: project(x, `${name}.v_proj`, weights).reshape<Tensor3D>([batch, length, kvHeads * headDim]),
+    v: v.reshape<Tensor3D>([batch, length, kvHeads * headDim]),
   };
   context.probe?.queries?.('self', layer, q, context.cache?.lengths[0] ?? 0);
   const held = context.cache ? context.cache.write(layer, fresh.k, fresh.v, starts) : fresh;
   // One new token and no spare capacity, as when decoding on cpu: every key is in the past, so the mask is left out.
   const allPast = batch === 1 && length === 1 && held.k.shape[1] === (context.cache?.lengths[0] ?? 0) + 1;
-  const attended = attention(q, held.k, held.v, { heads, kvHeads, causal: !allPast, starts, keyMask: null });
-  return project(attended, `${name}.o_proj`, weights);
+  return outputOf(attention(q, held.k, held.v, { heads, kvHeads, causal: !allPast, starts, keyMask: null }));
 }
 
 /** Prefixes among themselves, blocks over their prefix's keys and their own: rows of keys are copied to where they are seen. */
@@ -199,14 +200,15 @@ function decoderLayer(
   const name = names.decoderLayer(config, layer);
   const { rmsNormEps } = config.llm;
   const normed = rmsNorm(x, weights.vector(`${name}.input_layernorm.weight`), rmsNormEps);
-  let h = plus(x, selfAttention(normed, layer, config, weights, context, places.sharedPlaces));
+  let h = selfAttention(normed, x, layer, config, weights, context, places.sharedPlaces);
   const { keyTiles, rowTiles } = places;
   if (cross && keyTiles && rowTiles) {
     h = plus(h, gatedCrossAttention(h, layer, config, weights, cross, keyTiles, rowTiles, context, places.sharedPlaces));
   }
   const inner = rmsNorm(h, weights.vector(`${name}.post_attention_layernorm.weight`), rmsNormEps);
-  const gated = swiglu(project(inner, `${name}.mlp.gate_proj`, weights), project(inner, `${name}.mlp.up_proj`, weights));
-  return plus(h, project(gated, `${name}.mlp.down_proj`, weights));
+  const sides = [{ name: `${name}.mlp.gate_proj` }, { name: `${name}.mlp.up_proj` }];
+  const [gate, up] = projectEach(inner, sides, weights) as [Tensor2D, Tensor2D];
+  return projectEach(swiglu(gate, up), [{ name: `${name}.mlp.down_proj`, residual: h }], weights)[0]!;
 }
 
 /** Embedded rows [R, C] → final-norm hidden states [R, C]. */

@@ -33,12 +33,14 @@ async function record(name: string, kind: 'inputs' | 'outputs') {
 /** Watches what is on the device after every linear. */
 function watched(model: NvlmModel): { peak: number } {
   const watch = { peak: 0 };
-  const apply = model.weights.apply.bind(model.weights);
-  model.weights.apply = (name, x) => {
-    const result = apply(name, x);
+  const { weights } = model;
+  const [apply, applyEach] = [weights.apply.bind(weights), weights.applyEach.bind(weights)];
+  const seen = <R>(result: R): R => {
     watch.peak = Math.max(watch.peak, deviceBytes());
     return result;
   };
+  weights.apply = (name, x) => seen(apply(name, x));
+  weights.applyEach = (linears, x) => seen(applyEach(linears, x));
   return watch;
 }
 

@@ -5,6 +5,7 @@ import { hasOwnKernels } from '../device/wasm-kernels.ts';
 import { hasRoom } from '../device/wasm-memory.ts';
 import { NvlmError } from '../errors.ts';
 import { linear } from '../ops/linear/linear.ts';
+import { plus } from '../ops/plus.ts';
 import type { EmbeddingTable, LinearWeight } from '../ops/types.ts';
 import type { ModelFolder } from '../weights/model-folder.ts';
 import type { TensorEntry } from '../weights/safetensors.ts';
@@ -13,7 +14,7 @@ import type { NvlmConfig } from './config.ts';
 import { place, refuseQuantized, sinkFor, sourcesOf, type LoadWeightsOptions } from './load-weights.ts';
 import { activationBytes, parameterBytes } from './memory-need.ts';
 import { names } from './names.ts';
-import { tensorsOf, Weights, type LinearSize } from './weights.ts';
+import { tensorsOf, Weights, type Applied, type LinearSize } from './weights.ts';
 
 export interface OffloadOptions {
   /** Bytes on the device that weights, cache and activations together may take; on wasm, its memory as a whole. */
@@ -132,6 +133,14 @@ export class OffloadedWeights extends Weights {
       }
       const product = tf.concat(parts, 1);
       return bias ? product.add<Tensor2D>(bias) : product;
+    });
+  }
+
+  /** One after the other: each may drive out the one before. */
+  override applyEach(linears: readonly Applied[], x: Tensor2D): Tensor2D[] {
+    return linears.map(({ name, residual }) => {
+      const product = this.apply(name, x);
+      return residual ? plus(residual, product) : product;
     });
   }
 

@@ -2,8 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import type { Tensor2D } from '@tensorflow/tfjs';
 import { linear } from '../ops/linear/linear.ts';
 import type { LinearWeight } from '../ops/types.ts';
-import { plus } from './plus.ts';
-import type { LowRankUpdate, Weights } from './weights.ts';
+import { plus } from '../ops/plus.ts';
+import type { Applied, LowRankUpdate, Weights } from './weights.ts';
 
 /**
  * Applies the linear of a checkpoint name: its weight, its bias when it has one, and the low-rank updates that stand on it.
@@ -12,9 +12,26 @@ import type { LowRankUpdate, Weights } from './weights.ts';
  * @returns [R, out]
  */
 export function project(x: Tensor2D, name: string, weights: Weights): Tensor2D {
-  const updates = weights.updates.get(name) ?? [];
-  if (updates.length === 0) return weights.apply(name, x);
-  return tf.tidy(() => updates.reduce((y, update) => plus(y, updateOf(x, update)), weights.apply(name, x)));
+  if (!isUpdated(name, weights)) return weights.apply(name, x);
+  return tf.tidy(() => updated(weights.apply(name, x), x, name, weights));
+}
+
+/** {@link project} by several linears of the same rows, each added to its residual where it has one. */
+export function projectEach(x: Tensor2D, linears: readonly Applied[], weights: Weights): Tensor2D[] {
+  if (!linears.some(({ name }) => isUpdated(name, weights))) return weights.applyEach(linears, x);
+  return linears.map(({ name, residual }) => {
+    if (!isUpdated(name, weights)) return weights.applyEach([{ name, residual }], x)[0]!;
+    const product = project(x, name, weights);
+    return residual ? plus(residual, product) : product;
+  });
+}
+
+function isUpdated(name: string, { updates }: Weights): boolean {
+  return (updates.get(name) ?? []).length > 0;
+}
+
+function updated(product: Tensor2D, x: Tensor2D, name: string, { updates }: Weights): Tensor2D {
+  return updates.get(name)!.reduce((y, update) => plus(y, updateOf(x, update)), product);
 }
 
 /** `scale · B(A(dropout(x)))` (Hu et al. 2021, §4.1). */

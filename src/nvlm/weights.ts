@@ -2,6 +2,7 @@ import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import { NvlmError } from '../errors.ts';
 import { sidesOf } from '../ops/affine.ts';
 import { linear } from '../ops/linear/linear.ts';
+import { linearEach } from '../ops/linear/linear-each.ts';
 import type { EmbeddingTable, LinearWeight } from '../ops/types.ts';
 
 /** A LoRA adapter's change to one linear: W + scale · A · B. */
@@ -13,6 +14,13 @@ export interface LowRankUpdate {
   scale: number;
   /** Applied to the input while training. */
   dropout: ((x: Tensor2D) => Tensor2D) | null;
+}
+
+/** A linear by its name without `.weight`, and what its outputs are added to. */
+export interface Applied {
+  name: string;
+  /** [R, out] */
+  residual?: Tensor2D;
 }
 
 export type LinearSize = Pick<LinearWeight, 'inFeatures' | 'outFeatures'>;
@@ -57,6 +65,17 @@ export class Weights {
    */
   apply(name: string, x: Tensor2D): Tensor2D {
     return linear(x, this.linear(name), this.bias(name));
+  }
+
+  /**
+   * {@link apply} of several linears to the same rows, each added to its residual [R, out] where it has one.
+   * @returns [R, out] of each
+   */
+  applyEach(linears: readonly Applied[], x: Tensor2D): Tensor2D[] {
+    return linearEach(
+      x,
+      linears.map(({ name, residual }) => ({ weight: this.linear(name), bias: this.bias(name), residual })),
+    );
   }
 
   /** A table that has the rows of these ids, and which of its rows each id is. */

@@ -1,11 +1,12 @@
 import type * as tf from '@tensorflow/tfjs';
 
-import { FORMAT, scratchOf } from '../../device/wasm-kernels.ts';
+import { type Address, addressOf, FORMAT, scratchOf, wasmKernels, type WasmKernels, wasmOutput } from '../../device/wasm-kernels.ts';
+import { wasmModule } from '../../device/wasm-memory.ts';
 import type { AffineBits } from '../affine.ts';
 import { runKernel } from '../wasm-kernel.ts';
 
 /** A matrix [rows, columns] as it lies in memory. */
-interface HeldMatrix {
+export interface HeldMatrix {
   format: (typeof FORMAT)[keyof typeof FORMAT];
   rows: number;
   columns: number;
@@ -54,16 +55,69 @@ export function productKernel(
   const { format, groupSize = 1 } = b;
   return runKernel([m, n], (run, c, at) => {
     const few = !aTransposed && m < (format === FORMAT.f32 ? FEW_FLOAT_ROWS : FEW_ROWS);
-    const [scales, biases] = [at(b.scales), at(b.biases)];
     if (few && bTransposed && format !== FORMAT.f32) {
-      const ready = scratchOf(run.multiplyFewRowsScratch(m, k, b.groupSize ? k / groupSize : 0));
-      run.makeRowsReady(format, at(a), groupSize, m, k, ready);
-      run.multiplyFewRows(format, ready, at(b.data), scales, biases, groupSize, at(bias), c, m, n, k);
+      multiplyFewRows(run, a, [{ matrix: b, bias, out: c }]);
     } else if (few && !bTransposed && format === FORMAT.f32) {
       run.multiplyFewRowsF32(at(a), at(b.data), at(bias), c, m, n, k);
     } else {
       const flags = [Number(aTransposed), format, at(b.data), Number(bTransposed)];
-      run.multiply(at(a), ...flags, scales, biases, groupSize, at(bias), c, m, n, k);
+      run.multiply(at(a), ...flags, at(b.scales), at(b.biases), groupSize, at(bias), c, m, n, k);
     }
   });
+}
+
+/** One of several products of the same rows, a · matrixᵀ. */
+export interface FewRowsFactor {
+  matrix: HeldMatrix;
+  /** f32 [n] */
+  bias?: tf.Tensor1D;
+  /** f32 [m, n], in place of a bias. */
+  residual?: tf.Tensor2D;
+}
+
+/** Whether {@link fewRowsKernel} takes products of so many rows. */
+export function isFewRows(m: number, factors: readonly FewRowsFactor[]): boolean {
+  const [first] = factors;
+  return m < FEW_ROWS && factors.every(({ matrix, bias, residual }) => isAlike(matrix, first!.matrix) && !(bias && residual));
+}
+
+function isAlike(a: HeldMatrix, b: HeldMatrix): boolean {
+  return a.format !== FORMAT.f32 && a.format === b.format && a.groupSize === b.groupSize;
+}
+
+/** The products of a few rows [m, k] with each of several packed matrices, [m, n], in one call: a is made ready once for all. */
+export function fewRowsKernel(a: tf.Tensor2D, factors: readonly FewRowsFactor[]): tf.TensorInfo[] {
+  const outputs = factors.map(({ matrix }) => wasmOutput([a.shape[0], matrix.rows]));
+  multiplyFewRows(
+    wasmKernels()!,
+    a,
+    factors.map((factor, i) => ({ ...factor, out: addressOf(outputs[i]) })),
+  );
+  return outputs;
+}
+
+/** Words of a matrix in the table of kernels/few-rows.ts. */
+const MATRIX_WORDS = 7;
+
+function multiplyFewRows(run: WasmKernels, a: tf.Tensor2D, factors: readonly (FewRowsFactor & { out: Address })[]): void {
+  const [m, k] = a.shape;
+  const { format, groupSize } = factors[0]!.matrix;
+  const readyBytes = run.multiplyFewRowsScratch(m, k, groupSize ? k / groupSize : 0);
+  const ready = scratchOf(readyBytes + 4 * MATRIX_WORDS * factors.length);
+  const table = ready + readyBytes;
+  const words = new Uint32Array(wasmModule().HEAPU8.buffer, table, MATRIX_WORDS * factors.length);
+  let fours = 0;
+  let word = 0;
+  for (const { matrix, bias, residual, out } of factors) {
+    words[word++] = addressOf(matrix.data);
+    words[word++] = addressOf(matrix.scales);
+    words[word++] = addressOf(matrix.biases);
+    words[word++] = addressOf(bias ?? residual);
+    words[word++] = out;
+    words[word++] = residual ? 4 * matrix.rows : 0;
+    words[word++] = matrix.rows;
+    fours += Math.ceil(matrix.rows / 4);
+  }
+  run.makeRowsReady(format, addressOf(a), groupSize ?? 1, m, k, ready);
+  run.multiplyFewRows(format, ready, table, fours, groupSize ?? 1, m, k);
 }

@@ -122,21 +122,24 @@ const linearAffine = defineOp<AffineInputs, AffineLayout>({
  * @throws RangeError when shapes disagree
  */
 export function linear(x: tf.Tensor2D, weight: LinearWeight, bias: Bias): tf.Tensor2D {
+  checkLinear(x, weight, bias);
+  if (weight.kind === 'parts') return linearInParts(x, weight.parts, bias);
+  if (weight.kind === 'f32') return linearF32({ x, weight: weight.data, bias: bias ?? undefined }, {}) as tf.Tensor2D;
+  if (weight.kind === 'affine') {
+    const { bits, groupSize, data: words } = weight;
+    return linearAffine({ x, words, ...sidesOf(weight), bias: bias ?? undefined }, { bits, groupSize }) as tf.Tensor2D;
+  }
+  return linearF16({ x, packed: weight.data, bias: bias ?? undefined }, { inFeatures: weight.inFeatures }) as tf.Tensor2D;
+}
+
+/** @throws RangeError when shapes disagree */
+export function checkLinear(x: tf.Tensor2D, weight: LinearWeight, bias: Bias): void {
   const { inFeatures, outFeatures } = weight;
   checkShape('linear', 'x', x, [null, inFeatures]);
   if (bias) checkShape('linear', 'bias', bias, [outFeatures]);
-  if (weight.kind === 'parts') return linearInParts(x, weight.parts, bias);
-  if (weight.kind === 'f32') {
-    checkShape('linear', 'weight', weight.data, [inFeatures, outFeatures]);
-    return linearF32({ x, weight: weight.data, bias: bias ?? undefined }, {}) as tf.Tensor2D;
-  }
-  if (weight.kind === 'affine') {
-    const { bits, groupSize, data: words } = weight;
-    checkAffine('linear', weight, outFeatures, inFeatures);
-    return linearAffine({ x, words, ...sidesOf(weight), bias: bias ?? undefined }, { bits, groupSize }) as tf.Tensor2D;
-  }
-  checkShape('linear', 'packed weight', weight.data, [outFeatures, Math.ceil(inFeatures / 2)]);
-  return linearF16({ x, packed: weight.data, bias: bias ?? undefined }, { inFeatures }) as tf.Tensor2D;
+  if (weight.kind === 'f32') checkShape('linear', 'weight', weight.data, [inFeatures, outFeatures]);
+  if (weight.kind === 'f16') checkShape('linear', 'packed weight', weight.data, [outFeatures, Math.ceil(inFeatures / 2)]);
+  if (weight.kind === 'affine') checkAffine('linear', weight, outFeatures, inFeatures);
 }
 
 /** The parts' outputs beside each other. */
