@@ -35,7 +35,7 @@ export interface BusyTimes {
   /** The first step behind the prompt: on WebGPU the step is recorded there. */
   first: number;
   /**
-   * A step, the median of those behind the first: on WebGPU what encoding and submitting takes, elsewhere all of the computing too. The
+   * A step, the median of those between the first and the last: on WebGPU what encoding and submitting takes, elsewhere all of the computing too. The
    * first where there is no other.
    */
   step: number;
@@ -196,7 +196,8 @@ export async function measureModel(
 /** @param steps milliseconds of each, at least one */
 export function busyTimes(steps: readonly number[]): BusyTimes {
   const first = steps[0]!;
-  const later = steps.length > 1 ? steps.slice(1) : steps;
+  // The last one submits nothing more: its step was queued behind the one before.
+  const later = steps.length > 2 ? steps.slice(1, -1) : steps;
   return { first, step: median(later), least: Math.min(...later) };
 }
 
