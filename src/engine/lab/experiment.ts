@@ -137,7 +137,7 @@ function scaleOf(scale: FileKeys): LabScale {
     seeds: scale.integer('seeds', null, 1, MOST_ENTRIES),
     rounds: scale.integer('rounds', 1, 1, 100),
     shapes: scale.oneOf('shapes', SHAPES, 'models'),
-    layers: scale.has('layers') ? scale.integer('layers', null, 1, MOST_LAYERS) : null,
+    layers: scale.optionalInteger('layers', 1, MOST_LAYERS),
     tiles: scale.integers('tiles', 1, MOST_TILES),
   };
   scale.refuseOthers();
