@@ -149,7 +149,7 @@ test('the tiling that the model read is one link away, question included', async
 test('going back leads to the screen before, not to the model before', async ({ page }) => {
   await open(page);
   await page.getByRole('link', { name: 'Models' }).click();
-  await page.getByRole('article', { name: 'nano-h' }).getByRole('button', { name: 'Load' }).click();
+  await page.getByRole('article', { name: 'nano-h' }).getByRole('button', { name: 'Load', exact: true }).click();
   await expect(page.getByRole('article', { name: 'nano-h' }).getByRole('button', { name: 'Unload' })).toBeVisible();
   await page.goBack();
   await expect(page.getByRole('radio', { name: 'nano-h' })).toBeChecked();

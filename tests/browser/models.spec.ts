@@ -10,9 +10,9 @@ test('models are loaded, unloaded and deleted, and say where their bytes are', a
   await expect(d).toContainText('6 tiles of 112 px, 16 tokens each');
   await expect(h).toContainText(/Stored\s*not yet/);
 
-  await h.getByRole('button', { name: 'Load' }).click();
+  await h.getByRole('button', { name: 'Load', exact: true }).click();
   await expect(h.getByRole('button', { name: 'Unload' })).toBeVisible();
-  await expect(d.getByRole('button', { name: 'Load' })).toBeVisible();
+  await expect(d.getByRole('button', { name: 'Load', exact: true })).toBeVisible();
   await expect(h).toContainText(/Stored\s*\d+(\.\d+)? MB in/);
   // A second press on the same place, which comes too late, undoes nothing.
   await h.getByRole('button').first().click({ force: true });
@@ -20,7 +20,7 @@ test('models are loaded, unloaded and deleted, and say where their bytes are', a
   await expect(h.getByRole('button', { name: 'Unload' })).toBeVisible();
 
   await h.getByRole('button', { name: 'Unload' }).click();
-  await expect(h.getByRole('button', { name: 'Load' })).toBeVisible();
+  await expect(h.getByRole('button', { name: 'Load', exact: true })).toBeVisible();
 
   await h.getByRole('button', { name: 'Delete stored' }).click();
   const dialog = page.getByRole('dialog', { name: 'Delete the stored bytes of nano-h?' });
@@ -42,12 +42,12 @@ test('a load shows its bytes and can be cancelled, and the model before it stays
     await route.continue().catch(() => undefined);
   });
   const x = page.getByRole('article', { name: 'nano-x' });
-  await x.getByRole('button', { name: 'Load' }).click();
+  await x.getByRole('button', { name: 'Load', exact: true }).click();
   await expect(x.getByRole('progressbar')).toBeVisible();
   await x.getByRole('button', { name: 'Cancel' }).click();
   await expect(x.getByRole('progressbar')).toHaveCount(0);
   release();
-  await expect(x.getByRole('button', { name: 'Load' })).toBeEnabled();
+  await expect(x.getByRole('button', { name: 'Load', exact: true })).toBeEnabled();
   await expect(page.getByRole('article', { name: 'nano-d' })).toContainText('loaded');
 });
 
@@ -56,7 +56,7 @@ test('a model that cannot be fetched says so, and the one before it goes on answ
   await expect(page.getByRole('article', { name: 'nano-d' }).getByRole('button', { name: 'Unload' })).toBeVisible();
   await page.route('**/models/nano-x/**', (route) => route.fulfill({ status: 500, body: '' }));
   const x = page.getByRole('article', { name: 'nano-x' });
-  await x.getByRole('button', { name: 'Load' }).click();
+  await x.getByRole('button', { name: 'Load', exact: true }).click();
   await expect(x.getByRole('alert')).toBeVisible();
   await page.getByRole('link', { name: 'Chat' }).click();
   await page.getByRole('button', { name: 'Read everything.' }).click();
