@@ -8,6 +8,8 @@ import { MAX_READ_BYTES, READS_AHEAD, readSpan, streamSpans } from './source.ts'
 
 /** What may be on its way at a time, and so what a tab that is closed has to fetch again of a file. */
 export const DEFAULT_CHUNK_BYTES = 16 * 1024 * 1024;
+/** Of a file that is streamed: still in the processor's nearer caches when it is converted and when it is written. */
+const STREAMED_BYTES = 512 * 1024;
 /** Files that a source streams side by side: one connection alone does not fill every line. */
 const FILES_AT_ONCE = 3;
 /** Bytes between two tensors that are cheaper to read along than to skip. */
@@ -132,7 +134,8 @@ export async function* streamTensors(
 ): AsyncGenerator<TensorPiece, void, undefined> {
   const { files } = folder;
   const entries = entriesOf(folder, names);
-  const reads = planReads(entries, Math.ceil(Math.min(chunkBytes, MAX_READ_BYTES) / READS_AHEAD));
+  const readBytes = Math.ceil(Math.min(chunkBytes, MAX_READ_BYTES) / READS_AHEAD);
+  const reads = planReads(entries, files.stream ? Math.min(readBytes, STREAMED_BYTES) : readBytes);
   const totalBytes = entries.reduce((sum, entry) => sum + entry.end - entry.start, 0);
   // Leaving the loop early must also end the reads that are under way.
   const stop = new AbortController();

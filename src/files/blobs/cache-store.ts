@@ -59,6 +59,8 @@ export function cacheStore(cache: Cache, lock: Lock): BlobStore {
       const mark = await readMark(path);
       if (!mark) return null;
       const { size } = mark;
+      /** The piece that was read last: reads are shorter, and follow each other. */
+      let last: { index: number; piece: Promise<Uint8Array> } | null = null;
       return {
         ...mark,
         async read(start, end) {
@@ -67,7 +69,11 @@ export function cacheStore(cache: Cache, lock: Lock): BlobStore {
           for (let at = start; at < end; ) {
             const index = Math.floor(at / PIECE_BYTES);
             const from = index * PIECE_BYTES;
-            const piece = await readPiece(path, index, Math.min(PIECE_BYTES, size - from));
+            if (last?.index !== index) last = { index, piece: readPiece(path, index, Math.min(PIECE_BYTES, size - from)) };
+            const piece = await last.piece.catch((error: unknown) => {
+              last = null;
+              throw error;
+            });
             const part = piece.subarray(at - from, end - from);
             out.set(part, at - start);
             at += part.length;
