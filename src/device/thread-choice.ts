@@ -1,9 +1,11 @@
 /** Threads beyond so many bring little: what they share, memory and its bandwidth, does not grow. */
 export const MOST_THREADS = 16;
 
-/** So long a choice holds before it is looked at again. That of one thread, each time that it is confirmed, twice as long, up to a bound. */
+/** So long a choice of more threads holds before it is looked at again. */
 const HOLDS_MS = 5000;
-const HOLDS_AT_MOST_MS = 80_000;
+/** That of one, and each time that it is confirmed twice as long, up to a bound: the first may have met threads that were not warm yet. */
+const ONE_HOLDS_MS = 500;
+const ONE_HOLDS_AT_MOST_MS = 80_000;
 /** So much work, in products, is timed in a row on one number of threads: a millisecond or two, as many calls as that takes. */
 export const TIMED_WORK = 20_000_000;
 /** So often each number of threads is timed; its median counts, for threads that have slept for long are slow to begin. */
@@ -30,7 +32,7 @@ export class ThreadChoice {
   private turn = 0;
   private readonly onOne = { ms: 0, work: 0, rate: 0 };
   private dueAt = -Infinity;
-  private holdsMs = HOLDS_MS;
+  private oneHoldsMs = ONE_HOLDS_MS;
 
   constructor(
     most: number,
@@ -86,10 +88,9 @@ export class ThreadChoice {
   private choose(): void {
     const medians = this.rates.map((rates) => rates.sort((a, b) => a - b)[ROUNDS >> 1]!);
     const least = Math.min(...medians);
-    const before = this.threads;
     this.threads = least <= WORTH * medians.at(-1)! ? this.candidates[medians.indexOf(least)]! : 1;
-    this.holdsMs = this.threads === 1 && before === 1 ? Math.min(2 * this.holdsMs, HOLDS_AT_MOST_MS) : HOLDS_MS;
-    this.dueAt = this.now() + this.holdsMs;
+    this.dueAt = this.now() + (this.threads === 1 ? this.oneHoldsMs : HOLDS_MS);
+    this.oneHoldsMs = this.threads === 1 ? Math.min(2 * this.oneHoldsMs, ONE_HOLDS_AT_MOST_MS) : ONE_HOLDS_MS;
     this.clear();
   }
 

@@ -237,16 +237,19 @@ describe('threads that come and go', () => {
     };
     const pool = new WasmPool(2, { ...nothing, gelu }, { now: () => now });
     pool.threads = 2;
-    /** In how many pieces a call is cut that takes 2 ms on one thread and so much on two. */
-    const piecesOf = (ms: number): number => {
+    /** In how many pieces a call is cut that takes 2 ms for 1024 units on one thread and so much on two. */
+    const piecesOf = (ms: number, units = 1024): number => {
       [msOnTwo, pieces] = [ms, 0];
-      pool.run('gelu', [0, 0, 1024], { units: 1024, work: TIMED_WORK, growth: { 0: 4, 1: 4 }, count: 2 }, 2, -1);
+      pool.run('gelu', [0, 0, units], { units, work: (TIMED_WORK * units) / 1024, growth: { 0: 4, 1: 4 }, count: 2 }, 2, -1);
       return pieces;
     };
     // The first tells what such a call takes.
     for (let call = 0; call < 11; call++) expect(piecesOf(1)).toBe(1);
     expect(Array.from({ length: 6 }, () => piecesOf(1))).toEqual([8, 1, 8, 1, 8, 1]);
     for (let call = 0; call < 20; call++) expect(piecesOf(1)).toBe(8);
+    // Interrupted once, for 3.5 ms: that is made up for.
+    expect(piecesOf(16, 256)).toBe(8);
+    for (let call = 0; call < 200; call++) expect(piecesOf(1)).toBe(8);
     expect(piecesOf(30)).toBe(8);
     // 28 ms were lost.
     for (let call = 0; call < 699; call++) expect(piecesOf(1)).toBe(1);

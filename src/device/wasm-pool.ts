@@ -151,10 +151,12 @@ export class WasmPool {
   }
 
   private note(choice: ThreadChoice, ms: number, work: number, threads: number, isTimed: boolean): void {
-    const isInterrupted = this.cores.note(ms, choice.expectedMs(work), threads);
+    const { cores } = this;
+    const wereTaken = cores.areTaken;
+    const isInterrupted = cores.note(ms, choice.expectedMs(work), threads);
     if (threads === 1) choice.noteOnOne(ms, work);
-    if (isInterrupted) for (const each of this.choices.values()) each.drop();
-    else if (isTimed) choice.noteTimed(ms, work);
+    if (cores.areTaken && !wereTaken) for (const each of this.choices.values()) each.drop();
+    if (isTimed && !isInterrupted) choice.noteTimed(ms, work);
   }
 
   private write(
