@@ -16,6 +16,7 @@ import { parseExperiment } from './experiment.ts';
 import { planExperiment } from './plan-experiment.ts';
 import { reportFiles } from './report-files.ts';
 import { collectCells, makeReport } from './report.ts';
+import { reportSvg } from './report-svg.ts';
 import { runCell, runExperiment } from './run-experiment.ts';
 import type { CellResult, LabHost } from './run-cell.ts';
 
@@ -99,6 +100,18 @@ it('runs every level with every seed, and says what came of it', async () => {
     .map(({ text }) => JSON.parse(text) as { results: Record<string, object> });
   expect(harness).toHaveLength(4);
   expect(made.find(({ path }) => path.endsWith('.svg'))!.text).toContain('</svg>');
+});
+
+it('says in its picture what computed, in a line that ends, and where there is no interval', async () => {
+  const { report } = await reportOf(files);
+  expect(reportSvg(experiment, report)).toContain('mean and 95 % interval over seeds');
+  const alone = { ...report, summary: report.summary.map((one) => ({ ...one, low: null, high: null })) };
+  const svg = reportSvg(experiment, { ...alone, devices: ['wasm', `webgpu (<${'x'.repeat(300)}>)`] });
+  expect(svg).toContain('one seed, so no interval');
+  const lines = [...svg.matchAll(/<text x="16" [^>]*>([^<]*)</g)].map(([, text]) => text!);
+  expect(lines[1]).toBe('wasm');
+  expect(lines[2]).toMatch(/^webgpu \(&lt;x+…$/);
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(120);
 });
 
 it('is bit-equal to nvlm train of the same run file', async () => {

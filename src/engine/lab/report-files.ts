@@ -1,6 +1,6 @@
 import type { Experiment } from './experiment.ts';
 import { harnessFiles } from './harness-files.ts';
-import type { LabReport } from './report.ts';
+import { figureWords, type LabReport } from './report.ts';
 import { reportSvg } from './report-svg.ts';
 import { short } from './short.ts';
 import type { CellResult } from './run-cell.ts';
@@ -65,7 +65,7 @@ export function reportMarkdown(report: LabReport, picture: string | null): strin
     `The paper: ${paper}`,
     `${cells.length} runs at the scale "${scale}", on ${devices.join(', ')}.${missing.length > 0 ? ` Not run: ${missing.map(({ level, seed }) => `${level}, seed ${seed}`).join('; ')}.` : ''}`,
     ...(picture ? [`![${question}](${picture})`] : []),
-    `Mean and 95 % interval over seeds (Student's t), by ${factor}:`,
+    `By ${factor}, ${figureWords(report)}:`,
     table(
       ['', ...levels],
       metrics.map((metric) => [metric, ...levels.map((level) => figure(of(level, metric)))]),

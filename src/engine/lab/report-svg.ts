@@ -1,5 +1,5 @@
 import type { Experiment } from './experiment.ts';
-import type { LabReport, LabSummary } from './report.ts';
+import { figureWords, type LabReport, type LabSummary } from './report.ts';
 import { short } from './short.ts';
 
 /** Told apart by those who see no colour difference too (Okabe and Ito). */
@@ -11,6 +11,9 @@ const ROW = 22;
 const TITLE = 30;
 const AXIS = 26;
 const GAP = 14;
+/** The line of a device, and so many letters have room in it. */
+const DEVICE = 16;
+const MOST_LETTERS = 110;
 /** Panels beyond would be looked at by nobody. */
 const MOST_PANELS = 8;
 const FONT = 'font-family="system-ui, sans-serif"';
@@ -20,13 +23,19 @@ export function reportSvg(experiment: Experiment, report: LabReport): string {
   const metrics = panelsOf(experiment, report);
   const levels = experiment.levels.map(({ level }) => level);
   const panel = TITLE + levels.length * ROW + AXIS + GAP;
-  const height = 40 + metrics.length * panel;
-  const body = metrics.map((metric, i) => panelSvg(report, levels, metric, 40 + i * panel)).join('\n');
+  const top = 40 + report.devices.length * DEVICE;
+  const height = top + metrics.length * panel;
+  const body = metrics.map((metric, i) => panelSvg(report, levels, metric, top + i * panel)).join('\n');
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" ${FONT}>`,
     `<title>${escape(report.question)}</title>`,
     `<rect width="${WIDTH}" height="${height}" fill="#ffffff"/>`,
-    `<text x="16" y="24" font-size="14" fill="#1a1a1a">${escape(`${report.experiment}: mean and 95 % interval over seeds, by ${report.factor} (${report.devices.join(', ')})`)}</text>`,
+    `<text x="16" y="24" font-size="14" fill="#1a1a1a">${escape(`${report.experiment}: ${figureWords(report)}, by ${report.factor}`)}</text>`,
+    // A GPU adapter's name is as long as its driver likes.
+    ...report.devices.map((name, i) => {
+      const words = name.length > MOST_LETTERS ? `${name.slice(0, MOST_LETTERS - 1)}…` : name;
+      return `<text x="16" y="${24 + (i + 1) * DEVICE}" font-size="11" fill="#595959">${escape(words)}</text>`;
+    }),
     body,
     '</svg>\n',
   ].join('\n');

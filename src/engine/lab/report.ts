@@ -43,6 +43,11 @@ export interface LabReport {
   growth: Growth[];
 }
 
+/** What the figures of a report are; of one seed there is no interval. */
+export function figureWords({ summary }: LabReport): string {
+  return summary.some(({ low }) => low !== null) ? "mean and 95 % interval over seeds (Student's t)" : 'one seed, so no interval';
+}
+
 /** Larger ones are no results of this program. */
 const MOST_BYTES = 64 * 2 ** 20;
 
