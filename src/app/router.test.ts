@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { formatRoute, hrefFor, hrefWith, parseRoute, patchParams } from './router.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { formatRoute, hrefFor, hrefWith, parseRoute, patchParams, setParams, subscribeRoute } from './router.ts';
 
 describe('route', () => {
   it('opens Chat for an empty, broken or unknown address', () => {
@@ -33,5 +33,33 @@ describe('route', () => {
 
   it('removes parameters that are set to nothing', () => {
     expect(patchParams({ a: '1', b: '2', c: '3' }, { a: null, b: '', c: 4, d: undefined })).toEqual({ c: '4' });
+  });
+});
+
+describe('an address that changes by the page and by its visitor', () => {
+  afterEach(() => void vi.unstubAllGlobals());
+
+  it('is the visitor’s when both do at once', () => {
+    const location = { hash: '#/tiles?max=6' };
+    const write = (_state: unknown, _title: string, hash?: string) => void (location.hash = hash ?? location.hash);
+    const events = new EventTarget();
+    vi.stubGlobal(
+      'window',
+      Object.assign(events, { location, history: { state: null, pushState: vi.fn(write), replaceState: vi.fn(write) } }),
+    );
+    const told: string[] = [];
+    const end = subscribeRoute(() => told.push(location.hash));
+    setParams({ max: 9 });
+    expect(location.hash).toBe('#/tiles?max=9');
+
+    // A link was pressed; its event comes a moment later.
+    location.hash = '#/tiles?max=3';
+    setParams({ max: 12 });
+    expect(location.hash).toBe('#/tiles?max=3');
+    events.dispatchEvent(new Event('hashchange'));
+    setParams({ max: 4 });
+    expect(location.hash).toBe('#/tiles?max=4');
+    expect(told).toEqual(['#/tiles?max=9', '#/tiles?max=3', '#/tiles?max=4']);
+    end();
   });
 });

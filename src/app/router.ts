@@ -47,10 +47,14 @@ const listeners = new Set<RouteListener>();
 /** The last parameters of each screen, so that coming back to one finds it as it was left. */
 const lastParams = new Map<Screen, RouteParams>();
 
+/** The address that the listeners were told of last. Another one is a visitor's, whose `hashchange` is still on its way. */
+let toldHash: string | null = null;
+
 /** Set on history entries that were on show once. */
 const SEEN = { seen: true };
 
 function announce(fresh: boolean): void {
+  toldHash = window.location.hash;
   const { screen, params } = currentRoute();
   lastParams.set(screen, params);
   for (const listener of listeners) listener(fresh);
@@ -68,6 +72,7 @@ export function currentRoute(): Route {
 
 export function subscribeRoute(listener: RouteListener): () => void {
   if (listeners.size === 0) {
+    toldHash = window.location.hash;
     window.history.replaceState(SEEN, '');
     window.addEventListener('hashchange', onHashChange);
   }
@@ -78,8 +83,12 @@ export function subscribeRoute(listener: RouteListener): () => void {
   };
 }
 
-/** Changes parameters of the current screen; `push` makes a history entry (default: none, for sliders and switches). */
+/**
+ * Changes parameters of the current screen; `push` makes a history entry (default: none, for sliders and switches). Does nothing when a
+ * visitor has just gone elsewhere: the change was meant for what was on show before.
+ */
 export function setParams(patch: Record<string, string | number | null | undefined>, options: { push?: boolean } = {}): void {
+  if (listeners.size > 0 && window.location.hash !== toldHash) return;
   const { screen, params } = currentRoute();
   const hash = formatRoute({ screen, params: patchParams(params, patch) });
   if (hash === window.location.hash) return;

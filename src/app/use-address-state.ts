@@ -32,7 +32,10 @@ export function useAddressState<T extends object>(
   useEffect(() => {
     const key = keyOf(settings);
     if (key === known.current) return;
+    const before = known.current;
     const timer = setTimeout(() => {
+      // Another address was told, and its settings are about to be shown.
+      if (known.current !== before) return;
       known.current = key;
       setParams(write(settings));
     }, WRITE_AFTER_MS);

@@ -186,6 +186,26 @@ test('keeps its settings in the address', async ({ page, context }) => {
   await expect(other.getByRole('radio', { name: '2-D box' })).toBeChecked();
 });
 
+test('follows a link though a change before it is just being written', async ({ page }) => {
+  await open(page);
+  const address = await page.evaluate(async () => {
+    const setTimeout = window.setTimeout;
+    const writes: (() => void)[] = [];
+    const held = (write: () => void, ms?: number) => (ms === 150 ? writes.push(write) : setTimeout(write, ms));
+    window.setTimeout = held as typeof window.setTimeout;
+    document.querySelector<HTMLInputElement>('input[value="2d-grid"]')!.click();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    // After the page has heard of it and before it shows it.
+    window.addEventListener('hashchange', () => writes.forEach((write) => write()), { once: true });
+    window.location.hash = '#/tiles?tags=2d-bbox&max=3';
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    window.setTimeout = setTimeout;
+    return { hash: window.location.hash, writes: writes.length };
+  });
+  expect(address).toEqual({ hash: expect.stringMatching(/max=3.*2d-bbox|2d-bbox.*max=3/), writes: 1 });
+  await expect(page.getByRole('radio', { name: '2-D box' })).toBeChecked();
+});
+
 test('exports what it shows', async ({ page }) => {
   await open(page);
   await choose(page, landscape, 'my rings.png');
