@@ -6,10 +6,16 @@ const sitePort = (process.env['NVLM_SITE_PORT'] ??= String(20_000 + (process.pid
 const harnessPort = (process.env['NVLM_HARNESS_PORT'] ??= String(30_000 + (process.pid % 10_000)));
 const { executablePath, args, env } = await findChromium();
 
+/** What a software device keeps every core busy with, and what measures: beside others these only time out. */
+const ALONE = /(faults|goldens|ops|streaming|teach|training|ui-thread)\.spec\.ts$/;
+
 export default defineConfig({
   testDir: 'tests/browser',
-  outputDir: 'test-results/browser',
-  // A software device uses every core: tests beside each other only time out.
+  // The test command runs those of `beside` two at a time.
+  projects: [
+    { name: 'beside', testIgnore: ALONE, outputDir: 'test-results/browser/beside' },
+    { name: 'alone', testMatch: ALONE, outputDir: 'test-results/browser/alone' },
+  ],
   workers: 1,
   forbidOnly: true,
   timeout: 240_000,

@@ -1,6 +1,6 @@
 /** The reports of vitest and Playwright in one form. */
 import { readFile } from 'node:fs/promises';
-import { relative, sep } from 'node:path';
+import { join, relative, sep } from 'node:path';
 
 export interface TestResult {
   /** From the root, with forward slashes. */
@@ -49,8 +49,29 @@ export async function readNodeReport(root: string, path: string): Promise<Report
   return { results, errors };
 }
 
-/** null when Playwright wrote no report. */
-export async function readBrowserReport(path: string): Promise<Report | null> {
+/** The projects of playwright.config.ts, and how many of their tests the test command runs at a time. */
+export const BROWSER_PROJECTS = [
+  ['beside', 2],
+  ['alone', 1],
+] as const;
+
+export function browserReport(folder: string, project: string): string {
+  return join(folder, `browser-${project}.json`);
+}
+
+/** Those of all projects as one; null when Playwright did not write each. */
+export async function readBrowserReports(folder: string): Promise<Report | null> {
+  const all: Report = { results: [], errors: [] };
+  for (const [project] of BROWSER_PROJECTS) {
+    const report = await readBrowserReport(browserReport(folder, project));
+    if (!report) return null;
+    all.results.push(...report.results);
+    all.errors.push(...report.errors);
+  }
+  return all;
+}
+
+async function readBrowserReport(path: string): Promise<Report | null> {
   const report = await readJson<PlaywrightReport>(path);
   if (!report) return null;
   const results: TestResult[] = [];

@@ -9,7 +9,7 @@ import { readdirSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { fromRoot, readBrowserReport, readNodeReport, type Report } from './reports.ts';
+import { BROWSER_PROJECTS, browserReport, fromRoot, readBrowserReports, readNodeReport, type Report } from './reports.ts';
 import { findFirefox } from './other-browsers/firefox.ts';
 import { findWebKit } from './other-browsers/webkit.ts';
 import { checkSupportTable } from './support-table.ts';
@@ -72,10 +72,14 @@ async function testInNode(): Promise<Outcome> {
   return outcomeOf('vitest', code, await readNodeReport(root, file), testFiles(/\.test\.tsx?$/));
 }
 
+/** The projects of playwright.config.ts one after the other, each with as many tests at a time as it bears. */
 async function testInBrowser(): Promise<Outcome> {
-  const file = join(reports, 'browser.json');
-  const code = await tool(bin.playwright, ['test', '--reporter=list,json'], { PLAYWRIGHT_JSON_OUTPUT_FILE: file });
-  return outcomeOf('Playwright', code, await readBrowserReport(file), testFiles(/\.spec\.ts$/));
+  const codes: number[] = [];
+  for (const [project, workers] of BROWSER_PROJECTS) {
+    const args = ['test', '--project', project, '--workers', String(workers), '--reporter=list,json'];
+    codes.push(await tool(bin.playwright, args, { PLAYWRIGHT_JSON_OUTPUT_FILE: browserReport(reports, project) }));
+  }
+  return outcomeOf('Playwright', Math.max(...codes), await readBrowserReports(reports), testFiles(/\.spec\.ts$/));
 }
 
 /** The suites of the browsers that are installed; where none is, nothing is missing. */

@@ -6,7 +6,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readBrowserReport, readNodeReport, type TestResult } from './reports.ts';
+import { readBrowserReports, readNodeReport, type TestResult } from './reports.ts';
 
 const PLACES = ['Node', 'Chromium', 'Firefox', 'WebKit'] as const;
 type Place = (typeof PLACES)[number];
@@ -95,7 +95,7 @@ export function withTable(readme: string, table: string): string {
 export async function checkSupportTable(root: string, write = false): Promise<boolean> {
   const reports = join(root, 'test-results');
   const node = await readNodeReport(root, join(reports, 'node.json'));
-  const browser = await readBrowserReport(join(reports, 'browser.json'));
+  const browser = await readBrowserReports(reports);
   if (!node || !browser) throw new Error('No test reports: run npm test first.');
   const path = join(root, 'README.md');
   const readme = await readFile(path, 'utf8');
