@@ -84,6 +84,7 @@ for (const backend of ['webgpu', 'wasm'] as const) {
 
 test('tabs that die at 30, 60 and 90 % of a large model fetch at most one chunk again each', async ({ context }) => {
   server.sent.clear();
+  server.paceMs = 2;
   const fetched = () => server.sent.get(SHARD) ?? 0;
   for (const share of [0.3, 0.6, 0.9]) {
     const tab = await openTab(await context.newPage());

@@ -30,6 +30,11 @@ export interface CheckpointServer {
   requests: ModelRequest[];
   /** How long each answer with weights is kept waiting, and again when half of it is sent, so that something can happen meanwhile. */
   delayMs: number;
+  /**
+   * Waited after every 256 KB of weights: a network slower than the page, so that what was sent was also received. Between two processes of
+   * one machine some 10 MB lie on the way else, and are lost with a tab that dies.
+   */
+  paceMs: number;
   close(): Promise<void>;
 }
 
@@ -48,7 +53,7 @@ export async function serveCheckpoint(
   const harness = fileURLToPath(new URL(`../../${built}`, import.meta.url));
   const sent = new Map<string, number>();
   const requests: ModelRequest[] = [];
-  const state = { sent, requests, delayMs: 0 };
+  const state = { sent, requests, delayMs: 0, paceMs: 0 };
   const server = createServer((request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://host').pathname)).replace(/^\/+/, '');
     const isModel = path.startsWith('checkpoint/');
@@ -96,6 +101,7 @@ export async function serveCheckpoint(
         count += part.length;
         if (isModel) sent.set(path, (sent.get(path) ?? 0) + part.length);
         if (!response.write(part)) await once(response, 'drain', { signal });
+        if (isWeights && state.paceMs > 0) await sleep(state.paceMs, null, { signal });
       }
       response.end();
     };
