@@ -7,6 +7,7 @@ function measure(choice: ThreadChoice, ms: (threads: number, round: number) => n
     for (const threads of choice.candidates) {
       expect(choice.isDue()).toBe(true);
       expect(choice.next).toBe(threads);
+      if (threads > 1) choice.noteTimed(1000, TIMED_WORK);
       for (let call = 0; call < 4; call++) choice.noteTimed(ms(threads, round) / 4, TIMED_WORK / 4);
     }
   }

@@ -8,7 +8,7 @@ const ONE_HOLDS_MS = 500;
 const ONE_HOLDS_AT_MOST_MS = 80_000;
 /** So much work, in products, is timed in a row on one number of threads: a millisecond or two, as many calls as that takes. */
 export const TIMED_WORK = 20_000_000;
-/** So often each number of threads is timed; its median counts, for threads that have slept for long are slow to begin. */
+/** So often each number of threads is timed; its median counts. */
 const ROUNDS = 3;
 /** Threads are worth it from so much less time on: they take cores from everybody else. */
 const WORTH = 0.9;
@@ -30,6 +30,8 @@ export class ThreadChoice {
   private ms = 0;
   private work = 0;
   private turn = 0;
+  /** The first call of a turn wakes threads that have slept while one computed, which those that follow do not have to. */
+  private isAwake = false;
   private readonly onOne = { ms: 0, work: 0, rate: 0 };
   private dueAt = -Infinity;
   private oneHoldsMs = ONE_HOLDS_MS;
@@ -69,11 +71,16 @@ export class ThreadChoice {
 
   /** A call, or a part of one, on {@link next} threads. */
   noteTimed(ms: number, work: number): void {
+    if (this.next > 1 && !this.isAwake) {
+      this.isAwake = true;
+      return;
+    }
     this.ms += ms;
     this.work += work;
     if (this.work < TIMED_WORK) return;
     this.rates[this.turn]!.push(this.ms / this.work);
     this.ms = this.work = 0;
+    this.isAwake = false;
     this.turn = (this.turn + 1) % this.candidates.length;
     if (this.turn === 0 && this.rates[0]!.length === ROUNDS) this.choose();
   }
@@ -97,5 +104,6 @@ export class ThreadChoice {
   private clear(): void {
     for (const rates of this.rates) rates.length = 0;
     this.ms = this.work = this.turn = 0;
+    this.isAwake = false;
   }
 }
